@@ -1,0 +1,55 @@
+# make demo   the whole course on rendered clips, from a fresh clone to a report (about 8 minutes, 2 cores)
+# make test   everything that CI checks: format, lint, types, unit tests, the stored notebooks
+# make lab    JupyterLab with the notebooks
+# See `make help` for the rest.
+
+PYTHON ?= python3.11
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+NOTEBOOKS := $(sort $(wildcard notebooks/[0-9][0-9]_*.ipynb))
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test test-fast test-notebooks lint format lab notebooks lock clean
+
+help:  ## show this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/make \1\t\2/' | expand -t 22
+
+$(READY): requirements.lock pyproject.toml scripts/check_system.py
+	@PYTHON="$(PYTHON)" sh scripts/setup.sh $(VENV)
+	@touch $@
+
+setup: $(READY)  ## make the virtual environment with the locked versions (done once)
+
+demo: $(READY)  ## render, extract, train, test on a held-out signer: the executed notebooks in outputs/demo/
+	@$(BIN)/asl run params/demo.yaml
+
+test: lint test-fast test-notebooks  ## everything that CI checks
+
+test-fast: $(READY)  ## unit, property and end-to-end tests
+	$(BIN)/python -m pytest -n 2 --dist loadscope tests
+
+test-notebooks: $(READY)  ## execute the stored notebooks and compare the cells marked NBVAL_CHECK_OUTPUT
+	$(BIN)/python -m pytest -p no:cacheprovider --nbval-lax --nbval-cell-timeout 900 --nbval-sanitize-with tests/notebooks/sanitize.cfg \
+		-c tests/notebooks/pytest.ini --rootdir . $(NOTEBOOKS)
+
+lint: $(READY)  ## formatter, linter, type check
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy asl_lib scripts
+
+format: $(READY)  ## let the formatter and the linter mend what they can
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+lab: $(READY)  ## open the course in JupyterLab
+	$(BIN)/jupyter lab notebooks
+
+notebooks: $(READY)  ## execute all notebooks in place and store their outputs
+	$(BIN)/python scripts/store_outputs.py
+
+lock: $(READY)  ## resolve the dependencies of pyproject.toml anew
+	$(BIN)/python scripts/lock.py
+
+clean:  ## remove the environment, the demo's clips and all outputs
+	rm -rf $(VENV) build data/demo outputs/demo

@@ -1,0 +1,164 @@
+"""Seeded variations of training clips, vectorised over a batch.
+
+All work on `FeatureRecipe.points`: (N, T, L, C) with NaN where a landmark is missing, and NaN stays NaN.
+Every function takes the random generator as `rng` and returns a new array.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from asl_lib.features import POSE_MIRROR, FeatureRecipe
+
+Transform = Callable[[np.ndarray, np.random.Generator], np.ndarray]
+
+
+def rotate(points: np.ndarray, rng: np.random.Generator, *, degrees: float = 12.0) -> np.ndarray:
+    """Turn every clip in the picture plane by up to +-`degrees`, as a tilted camera does."""
+    angle = np.radians(_uniform(points, rng, degrees)).astype(np.float32)
+    cos, sin = np.cos(angle), np.sin(angle)
+    turned = points.copy()
+    turned[..., 0] = points[..., 0] * cos - points[..., 1] * sin
+    turned[..., 1] = points[..., 0] * sin + points[..., 1] * cos
+    return turned
+
+
+def scale(points: np.ndarray, rng: np.random.Generator, *, amount: float = 0.15) -> np.ndarray:
+    """Stretch every clip by a factor between 1 - `amount` and 1 + `amount`, each axis its own."""
+    factors = rng.uniform(1 - amount, 1 + amount, (len(points), 1, 1, points.shape[-1]))
+    return (points * factors).astype(np.float32)
+
+
+def shift(points: np.ndarray, rng: np.random.Generator, *, distance: float = 0.1) -> np.ndarray:
+    """Move every clip by up to `distance` (shoulder widths) in each direction."""
+    offsets = rng.uniform(-distance, distance, (len(points), 1, 1, points.shape[-1]))
+    return (points + offsets).astype(np.float32)
+
+
+def shear(points: np.ndarray, rng: np.random.Generator, *, amount: float = 0.1) -> np.ndarray:
+    """Slant every clip: x grows with y by up to +-`amount`, as seen from a camera off to the side."""
+    slanted = points.copy()
+    slanted[..., 0] += points[..., 1] * _uniform(points, rng, amount).astype(np.float32)
+    return slanted
+
+
+def jitter(points: np.ndarray, rng: np.random.Generator, *, spread: float = 0.01) -> np.ndarray:
+    """Add independent noise of standard deviation `spread` (shoulder widths) to every landmark."""
+    return (points + rng.normal(0, spread, points.shape)).astype(np.float32)
+
+
+def warp_time(points: np.ndarray, rng: np.random.Generator, *, amount: float = 0.2) -> np.ndarray:
+    """Speed some of each clip up and slow some down, in the same number of frames.
+
+    The new clock is a random monotone curve from the first frame to the last, so no frame is lost at
+    either end and time never runs backwards.
+    """
+    count, frames = points.shape[:2]
+    knots = rng.uniform(1 - amount, 1 + amount, (count, 5)) * rng.uniform(1 - amount, 1 + amount, (count, 5))
+    at = np.linspace(0, 4, frames - 1)
+    low, part = np.minimum(at.astype(int), 3), at - np.minimum(at.astype(int), 3)
+    speed = knots[:, low] * (1 - part) + knots[:, low + 1] * part  # (N, T - 1)
+    clock = np.concatenate([np.zeros((count, 1)), np.cumsum(speed, axis=1)], axis=1)
+    return _sample(points, clock / clock[:, -1:] * (frames - 1))
+
+
+def crop_time(points: np.ndarray, rng: np.random.Generator, *, amount: float = 0.15) -> np.ndarray:
+    """Cut up to `amount` of each clip off at either end and stretch the rest to full length."""
+    count, frames = points.shape[:2]
+    first, last = rng.uniform(0, amount, (count, 1)), 1 - rng.uniform(0, amount, (count, 1))
+    return _sample(points, (first + (last - first) * np.linspace(0, 1, frames)) * (frames - 1))
+
+
+def drop_hands(
+    points: np.ndarray, rng: np.random.Generator, *, recipe: FeatureRecipe, share: float = 0.1
+) -> np.ndarray:
+    """Lose each hand in `share` of the frames, as MediaPipe does with fast or hidden hands."""
+    dropped = points.copy()
+    for hand in ("left_hand", "right_hand"):
+        if hand in recipe.parts:
+            lost = rng.random(points.shape[:2]) < share
+            dropped[..., recipe.columns(hand), :][lost] = np.nan
+    return dropped
+
+
+def mirror(points: np.ndarray, *, recipe: FeatureRecipe) -> np.ndarray:
+    """Return all clips seen in a mirror: x turned round *and* left and right exchanged.
+
+    Turning x alone gives a body whose left arm is called its right one: no such signer exists. Mirroring
+    twice gives the clip back. It is meant for the "shoulders" frame, whose origin is the middle of the body.
+
+    Raises:
+        ValueError: the recipe has the face, whose mirror image needs other landmarks.
+    """
+    if "face" in recipe.parts:
+        raise ValueError("mirror must be used without the face; got a recipe with it. Leave the face out of its parts.")
+    mirrored = points.copy()
+    other = {"left_hand": "right_hand", "right_hand": "left_hand"}
+    for part in recipe.parts:
+        source = other.get(part, part)
+        if source not in recipe.parts:
+            mirrored[..., recipe.columns(part), :] = np.nan
+            continue
+        taken = points[..., recipe.columns(source), :]
+        if part in ("pose", "upper_body"):
+            taken = taken[..., [i for i in POSE_MIRROR if i < taken.shape[-2]], :]
+        mirrored[..., recipe.columns(part), :] = taken
+    mirrored[..., 0] *= -1
+    return mirrored
+
+
+@dataclass(frozen=True)
+class Augmentation:
+    """The course's chain of variations. The strengths are those of each function's keyword.
+
+    >>> augmentation = Augmentation(recipe)
+    >>> varied = augmentation(points, np.random.default_rng(42))
+    """
+
+    recipe: FeatureRecipe
+    degrees: float = 12.0
+    scale: float = 0.15
+    shift: float = 0.1
+    shear: float = 0.1
+    jitter: float = 0.01
+    warp: float = 0.2
+    crop: float = 0.15
+    drop: float = 0.1
+
+    def steps(self) -> dict[str, Transform]:
+        """Return the single variations by name, in the order they are applied."""
+        return {
+            "time warp": lambda points, rng: warp_time(points, rng, amount=self.warp),
+            "crop in time": lambda points, rng: crop_time(points, rng, amount=self.crop),
+            "rotation": lambda points, rng: rotate(points, rng, degrees=self.degrees),
+            "scale": lambda points, rng: scale(points, rng, amount=self.scale),
+            "shear": lambda points, rng: shear(points, rng, amount=self.shear),
+            "shift": lambda points, rng: shift(points, rng, distance=self.shift),
+            "jitter": lambda points, rng: jitter(points, rng, spread=self.jitter),
+            "hand dropout": lambda points, rng: drop_hands(points, rng, recipe=self.recipe, share=self.drop),
+        }
+
+    def __call__(self, points: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        """Return a varied copy of (N, T, L, C) clips."""
+        for step in self.steps().values():
+            points = step(points, rng)
+        return points
+
+
+def _uniform(points: np.ndarray, rng: np.random.Generator, limit: float) -> np.ndarray:
+    """Return one number a clip from -limit to limit, shaped to broadcast over (N, T, L)."""
+    return rng.uniform(-limit, limit, (len(points), 1, 1))
+
+
+def _sample(points: np.ndarray, times: np.ndarray) -> np.ndarray:
+    """Return the clips at fractional frame numbers (N, T): `features.sample_at` over a batch."""
+    last = points.shape[1] - 1
+    before = np.clip(np.floor(times).astype(int), 0, last)
+    after = np.minimum(before + 1, last)
+    rows = np.arange(len(points))[:, None]
+    weight = (times - before)[..., None, None].astype(np.float32)
+    mixed = points[rows, before] * (1 - weight) + points[rows, after] * weight
+    return np.where(weight == 0, points[rows, before], mixed).astype(np.float32)

@@ -1,0 +1,343 @@
+"""Notebooks times parameters: papermill runs, each in a process of its own, and one report."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import yaml
+
+from asl_lib.files import write_json
+from asl_lib.params import Params, check_parameters, project_folder, relative
+
+# Kernels that start at the same moment sometimes pick the same port; nothing is lost by trying again.
+KERNEL_START_ERRORS = ("Kernel died before replying", "Address already in use", "Kernel didn't respond")
+
+
+class BatchError(RuntimeError):
+    """A notebook that failed; the message holds its traceback and where the executed copy lies."""
+
+
+@dataclass(frozen=True)
+class Notebook:
+    """One notebook of the course, with what its metadata and its `parameters` cell say.
+
+    Attributes:
+        path: the notebook.
+        stage: "prepare" (once per data set), "model" (once per held-out signer) or "report" (last).
+        parameters: names in its `parameters` cell.
+        results: files that it leaves, with {dataset_dir}, {run_dir} and {held_out} to fill in.
+    """
+
+    path: Path
+    stage: str
+    parameters: tuple[str, ...]
+    results: tuple[str, ...]
+
+    @property
+    def name(self) -> str:
+        return self.path.stem
+
+
+def find_notebooks(folder: str | Path | None = None) -> list[Notebook]:
+    """Return the numbered notebooks of a folder, in order; by default the course's.
+
+    Raises:
+        BatchError: there are none, or one lacks its `parameters` cell or stage.
+    """
+    folder = Path(folder) if folder else course_folder() / "notebooks"
+    notebooks = [_read_notebook(path) for path in sorted(folder.glob("[0-9][0-9]_*.ipynb"))]
+    if not notebooks:
+        raise BatchError(f"There are no notebooks in {folder}. Run this in the course's folder, where README.md is.")
+    return notebooks
+
+
+def course_folder() -> Path:
+    """Return the folder that holds `notebooks/`: the working copy this library is installed from."""
+    beside = Path(__file__).resolve().parent.parent
+    return beside if (beside / "notebooks").is_dir() else project_folder()
+
+
+def _read_notebook(path: Path) -> Notebook:
+    import ast
+
+    notebook = nbformat.read(path, as_version=4)
+    about = notebook.metadata.get("asl", {})
+    cells = [cell for cell in notebook.cells if "parameters" in cell.metadata.get("tags", [])]
+    if len(cells) != 1 or about.get("stage") not in ("prepare", "model", "report"):
+        raise BatchError(
+            f"{path} must have one cell tagged 'parameters' and, in its metadata, asl.stage (prepare, model or report)."
+        )
+    names = [
+        target.id
+        for statement in ast.parse(cells[0].source).body
+        if isinstance(statement, ast.Assign | ast.AnnAssign)
+        for target in (statement.targets if isinstance(statement, ast.Assign) else [statement.target])
+        if isinstance(target, ast.Name)
+    ]
+    return Notebook(path, about["stage"], tuple(names), tuple(about.get("results", ())))
+
+
+@dataclass(frozen=True)
+class Run:
+    """One notebook with the parameters it is to be executed with."""
+
+    notebook: Notebook
+    values: Mapping[str, Any]
+    suffix: str = ""
+
+    @property
+    def params(self) -> Params:
+        return check_parameters(self.values)
+
+    @property
+    def own_values(self) -> dict[str, Any]:
+        """The given parameters that this notebook has."""
+        return {key: value for key, value in self.values.items() if key in self.notebook.parameters}
+
+    @property
+    def output(self) -> Path:
+        return self.params.run_dir / "notebooks" / f"{self.notebook.name}{self.suffix}.ipynb"
+
+    @property
+    def marker(self) -> Path:
+        return self.output.with_suffix(".done.json")
+
+    def results(self) -> list[Path]:
+        params = self.params
+        held_out = f"held_out_{'+'.join(params.test_signers)}"
+        places = {"dataset_dir": params.dataset_dir, "run_dir": params.run_dir, "held_out": held_out}
+        return [Path(pattern.format(**places)) for pattern in self.notebook.results]
+
+    def key(self, upstream: str) -> str:
+        """Return a hash of all that the result depends on: code, cells, parameters, earlier notebooks."""
+        cells = [
+            cell.source for cell in nbformat.read(self.notebook.path, as_version=4).cells if cell.cell_type == "code"
+        ]
+        effective = {name: getattr(self.params, name, None) for name in self.notebook.parameters}
+        text = json.dumps([cells, effective, upstream, _library_hash()], sort_keys=True, default=str)
+        return hashlib.sha256(text.encode()).hexdigest()
+
+    def is_done(self, upstream: str) -> bool:
+        """Say whether an earlier execution left this very result."""
+        if not self.marker.is_file() or not self.output.is_file() or not all(path.exists() for path in self.results()):
+            return False
+        try:
+            return bool(json.loads(self.marker.read_text(encoding="utf-8"))["key"] == self.key(upstream))
+        except (ValueError, KeyError):
+            return False
+
+    def execute(self, upstream: str, *, threads: int | None = None) -> None:
+        """Execute the notebook with papermill in a process of its own.
+
+        Raises:
+            BatchError: a cell failed.
+        """
+        self.output.parent.mkdir(parents=True, exist_ok=True)
+        self.marker.unlink(missing_ok=True)
+        with tempfile.TemporaryDirectory() as folder:
+            parameters = Path(folder) / "parameters.yaml"
+            parameters.write_text(yaml.safe_dump(self.own_values, allow_unicode=True), encoding="utf-8")
+            command = [
+                sys.executable,
+                "-m",
+                "papermill",
+                str(self.notebook.path),
+                str(self.output),
+                "-f",
+                str(parameters),
+            ]
+            command += ["--cwd", str(self.notebook.path.parent), "--no-progress-bar"]
+            for attempt in (1, 2):
+                done = subprocess.run(command, capture_output=True, text=True, env=_environment(threads), check=False)
+                if done.returncode == 0:
+                    break
+                if attempt == 2 or not any(sign in done.stderr for sign in KERNEL_START_ERRORS):
+                    raise BatchError(_failure(self, done.stderr))
+        write_json(self.marker, {"key": self.key(upstream), "parameters": self.own_values})
+
+
+def run_course(values: Mapping[str, Any], *, say: Callable[[str], None] = print, force: bool = False) -> Params:
+    """Execute all notebooks in order with one set of parameters.
+
+    A notebook whose results are there already, from the same code and parameters, is skipped.
+
+    Args:
+        values: parameters as in a YAML file; unknown ones are refused.
+        say: what to do with each line of news.
+        force: execute every notebook, done or not.
+
+    Raises:
+        ParameterError: a parameter does not exist or has a wrong value.
+        BatchError: a notebook failed; the later ones were not started.
+    """
+    params = check_parameters(values)
+    runs = [Run(notebook, values) for notebook in find_notebooks()]
+    upstream = ""
+    for number, run in enumerate(runs, start=1):
+        label = f"[{number}/{len(runs)}] {run.notebook.name}"
+        upstream = _do(run, upstream, label, say, force=force)
+    return params
+
+
+def run_each(
+    values: Mapping[str, Any],
+    *,
+    each: str = "test_signers",
+    choices: Sequence[str] = (),
+    jobs: int = 0,
+    say: Callable[[str], None] = print,
+    force: bool = False,
+) -> Params:
+    """Prepare once, run the model notebooks once per held-out signer, and rebuild the report.
+
+    Args:
+        values: parameters as in a YAML file.
+        each: the parameter that changes from run to run; "test_signers" is the one there is.
+        choices: which signers to hold out; empty for every signer of the data set in turn.
+        jobs: model notebooks at a time; 0 for one per core.
+        say: what to do with each line of news.
+        force: execute every notebook, done or not.
+
+    Raises:
+        ParameterError: a parameter does not exist or has a wrong value.
+        BatchError: a preparing notebook failed, or some model run did: then the others were finished and
+            the report was built from them first.
+    """
+    from asl_lib.clips import read_clips, select_clips
+    from asl_lib.parallel import cores
+
+    if each != "test_signers":
+        raise BatchError(f"--each must be test_signers, the parameter that a batch varies; got {each}.")
+    params = check_parameters(values)
+    notebooks = find_notebooks()
+    upstream = ""
+    for notebook in (n for n in notebooks if n.stage == "prepare"):
+        upstream = _do(Run(notebook, values), upstream, notebook.name, say, force=force)
+
+    clips = read_clips(params.dataset_dir / "clips.csv")
+    clips = select_clips(clips, signs=params.signs, signers=[*params.signers])
+    signers = sorted(set(select_clips(clips, signers=list(choices))["signer"]))
+    runs = [
+        Run(notebook, {**values, "test_signers": [signer]}, suffix=f".held_out_{signer}")
+        for notebook in notebooks
+        if notebook.stage == "model"
+        for signer in signers
+    ]
+    jobs = min(jobs or cores(), len(runs))
+    failures = []
+    with ThreadPoolExecutor(jobs) as pool:
+        label = [
+            f"[{i}/{len(runs)}] {run.notebook.name}, held out: {run.values['test_signers'][0]}"
+            for i, run in enumerate(runs, 1)
+        ]
+        started = [
+            pool.submit(_do, run, upstream, text, say, force=force, threads=max(1, cores() // jobs), live=jobs == 1)
+            for run, text in zip(runs, label, strict=True)
+        ]
+        for future in started:
+            error = future.exception()
+            if isinstance(error, BatchError):
+                failures.append(str(error))
+            elif error is not None:
+                raise error
+    for notebook in (n for n in notebooks if n.stage == "report"):
+        # What a report shows depends on all results, so it is always built anew.
+        _do(Run(notebook, values), upstream, notebook.name, say, force=True)
+    if failures:
+        raise BatchError(f"{len(failures)} of {len(runs)} runs failed; the rest is done.\n\n" + "\n\n".join(failures))
+    return params
+
+
+def _do(
+    run: Run,
+    upstream: str,
+    label: str,
+    say: Callable[[str], None],
+    *,
+    force: bool,
+    threads: int | None = None,
+    live: bool = True,
+) -> str:
+    """Execute or skip one run, say so in one line, and return the key of its result."""
+    if not force and run.is_done(upstream):
+        say(f"{label}  is done already")
+    else:
+        started = time.monotonic()
+        try:
+            with _ticking(label) if live else _silent():
+                run.execute(upstream, threads=threads)
+        except BatchError:
+            say(f"{label}  FAILED after {time.monotonic() - started:.0f} s")
+            raise
+        say(f"{label}  done in {time.monotonic() - started:.0f} s")
+    return run.key(upstream)
+
+
+@contextmanager
+def _silent() -> Iterator[None]:
+    yield
+
+
+@contextmanager
+def _ticking(label: str) -> Iterator[None]:
+    """Show on a terminal that a long notebook is still at work."""
+    if not sys.stdout.isatty():
+        yield
+        return
+    stop = threading.Event()
+
+    def tick() -> None:
+        started = time.monotonic()
+        while not stop.wait(1.0):
+            print(f"\r{label}  … {time.monotonic() - started:.0f} s", end="", flush=True)
+
+    thread = threading.Thread(target=tick, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join()
+        print("\r\033[K", end="", flush=True)
+
+
+def _failure(run: Run, stderr: str) -> str:
+    """Return the traceback of the cell that failed, and where to look."""
+    lines = stderr.strip().splitlines()
+    starts = [i for i, line in enumerate(lines) if line.startswith("Exception encountered at")]
+    excerpt = "\n".join(lines[starts[0] :] if starts else lines[-30:])
+    return f"{run.notebook.name} failed. The executed copy, with the error in it: {relative(run.output)}\n\n{excerpt}"
+
+
+def _environment(threads: int | None) -> dict[str, str]:
+    environment = {**os.environ, "ASL_HOME": str(project_folder()), "ASL_PROGRESS": "off", "TF_CPP_MIN_LOG_LEVEL": "2"}
+    # Debuggers' warnings about frozen modules would be all that a good run prints.
+    environment["PYDEVD_DISABLE_FILE_VALIDATION"] = "1"
+    if threads:
+        environment |= {"TF_NUM_INTRAOP_THREADS": str(threads), "TF_NUM_INTEROP_THREADS": str(threads)}
+        environment |= {"OMP_NUM_THREADS": str(threads)}
+    return environment
+
+
+@cache
+def _library_hash() -> str:
+    digest = hashlib.sha256()
+    for path in sorted(Path(__file__).parent.rglob("*")):
+        if path.suffix in (".py", ".yaml"):
+            digest.update(path.read_bytes())
+    return digest.hexdigest()

@@ -1,0 +1,118 @@
+"""The clips table: one row a recorded sign, the same columns for every data set."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+
+from asl_lib.files import whole_file
+
+COLUMNS = ("clip_id", "path", "gloss", "signer", "split", "start", "end")
+REQUIRED = ("clip_id", "path", "gloss", "signer")
+SPLITS = ("", "train", "validation", "test")
+
+
+class ClipsError(ValueError):
+    """A clips table that cannot be used."""
+
+
+def make_clips(rows: list[dict[str, object]]) -> pd.DataFrame:
+    """Return a checked clips table from rows.
+
+    Args:
+        rows: one dict a clip with clip_id, path (relative to the data set's folder), gloss, signer and,
+            where they apply, split ("train", "validation" or "test": the data set's official one), start
+            and end (first frame and the frame to stop before; -1 for the end of the video).
+    """
+    return check_clips(pd.DataFrame(rows), source="The clips table")
+
+
+def write_clips(table: pd.DataFrame, path: str | Path) -> None:
+    """Write a clips table as CSV, whole or not at all."""
+    with whole_file(path) as unfinished:
+        check_clips(table, source=str(path)).to_csv(unfinished, index=False, lineterminator="\n")
+
+
+def read_clips(path: str | Path) -> pd.DataFrame:
+    """Read and check a clips table.
+
+    Raises:
+        ClipsError: the file is missing or empty, lacks a column, or two clips share an id.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise ClipsError(f"There is no clips table {path}. Run notebook 01 first.")
+    try:
+        table = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8")
+    except (pd.errors.EmptyDataError, pd.errors.ParserError, UnicodeDecodeError) as error:
+        raise ClipsError(f"{path} is not a CSV table: {error}. Run notebook 01 again, or mend the file.") from error
+    return check_clips(table, source=str(path))
+
+
+def check_clips(table: pd.DataFrame, *, source: str) -> pd.DataFrame:
+    """Return a copy of `table` with all columns, in order and of the right types.
+
+    Raises:
+        ClipsError: a column is missing, an id is empty or double, or a value is not of its kind.
+    """
+    for column in REQUIRED:
+        if column not in table.columns:
+            raise ClipsError(
+                f"{source} has no column '{column}' (found: {', '.join(map(str, table.columns)) or 'none'}). "
+                "A clips table needs clip_id, path, gloss and signer; see README, 'Your own recordings'."
+            )
+    if table.empty:
+        raise ClipsError(f"{source} must hold at least one clip; it has none.")
+    clips = table.copy().reset_index(drop=True)
+    for column, default in (("split", ""), ("start", 0), ("end", -1)):
+        if column not in clips.columns:
+            clips[column] = default
+    for column in (*REQUIRED, "split"):
+        clips[column] = clips[column].astype(str)
+    for column in REQUIRED:
+        if (empty := clips.index[clips[column].str.strip() == ""]).size:
+            raise ClipsError(f"{source}, line {empty[0] + 2}: '{column}' must not be empty.")
+    if (double := clips["clip_id"][clips["clip_id"].duplicated()]).size:
+        raise ClipsError(f"{source} must give every clip its own clip_id; '{double.iloc[0]}' stands there twice.")
+    if (unknown := clips["split"][~clips["split"].isin(SPLITS)]).size:
+        raise ClipsError(f"{source}: split must be empty, train, validation or test; got '{unknown.iloc[0]}'.")
+    for column in ("start", "end"):
+        numbers = pd.to_numeric(clips[column], errors="coerce")
+        if (bad := clips[column][numbers.isna()]).size:
+            raise ClipsError(f"{source}: '{column}' must be a frame number; got '{bad.iloc[0]}'.")
+        clips[column] = numbers.astype(int)
+    return clips[list(COLUMNS)]
+
+
+def select_clips(
+    table: pd.DataFrame, *, signs: list[str] | None = None, signers: list[str] | None = None
+) -> pd.DataFrame:
+    """Return the clips of some signs and signers; an empty or missing list takes all.
+
+    Raises:
+        ClipsError: a sign or signer is not in the table, or no clip is left; the sentence lists what there is.
+    """
+    chosen = table
+    for column, wanted in (("gloss", signs), ("signer", signers)):
+        present = set(table[column])
+        for name in wanted or []:
+            if name not in present:
+                raise ClipsError(f"There is no {column} '{name}' in the clips table. It has: {_listing(present)}.")
+        if wanted:
+            chosen = chosen[chosen[column].isin(wanted)]
+    if chosen.empty:
+        raise ClipsError("No clip is left: none of the chosen signers signs one of the chosen signs.")
+    return chosen.reset_index(drop=True)
+
+
+def missing_files(table: pd.DataFrame, folder: str | Path) -> pd.DataFrame:
+    """Return the rows whose file is not under `folder`."""
+    folder = Path(folder)
+    present = [(folder / path).is_file() for path in table["path"]]
+    return table[[not here for here in present]].reset_index(drop=True)
+
+
+def _listing(names: set[str], *, most: int = 40) -> str:
+    shown = sorted(names)[:most]
+    return ", ".join(shown) + (f" and {len(names) - most} more" if len(names) > most else "")

@@ -1,0 +1,92 @@
+"""`demo`: clips of procedural signers, rendered on your machine, so that the course runs without a download."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+
+from asl_lib.clips import make_clips, read_clips, write_clips
+from asl_lib.datasets.base import Dataset, DatasetError, DemoOptions, safe_name
+from asl_lib.files import write_json
+from asl_lib.parallel import run_jobs
+from asl_lib.progress import progress
+
+RenderJob = tuple[Path, str, str, int, int]
+
+
+class Demo(Dataset):
+    name = "demo"
+    title = "Clips of procedural signers, rendered on this machine"
+    licence = "MIT, as the course"
+    notice = (
+        "A teaching device, not a dictionary: the signs are approximations written as Stokoe parameters. "
+        "To learn a sign language, learn from Deaf teachers."
+    )
+
+    def find_clips(self, source_dir: Path) -> pd.DataFrame:
+        return read_clips(source_dir / "clips.csv")
+
+    def prepare(self, dataset_dir: Path, options: DemoOptions | None = None) -> pd.DataFrame:
+        """Render the clips that are not there yet, in parallel, and write the clips table.
+
+        Raises:
+            DatasetError: a sign or signer is not in the lexicon, or the folder holds clips of another seed.
+        """
+        from asl_lib.signer import load_lexicon, load_signers
+
+        options = options or DemoOptions()
+        signs = _chosen(options.signs, list(load_lexicon()), "sign")
+        signers = _chosen(options.signers, list(load_signers()), "signer")
+        rows: list[dict[str, object]] = []
+        jobs: list[RenderJob] = []
+        for signer in signers:
+            for gloss in signs:
+                for repetition in range(options.repetitions):
+                    name = f"{safe_name(gloss)}-{repetition + 1:02d}"
+                    path = f"videos/{signer}/{name}.mp4"
+                    rows.append({"clip_id": f"{signer}-{name}", "path": path, "gloss": gloss, "signer": signer})
+                    if not (dataset_dir / path).is_file():
+                        jobs.append((dataset_dir / path, gloss, signer, repetition, options.seed))
+        self._remember_seed(dataset_dir, options.seed)
+        outcomes = run_jobs(_render, jobs, workers=options.workers)
+        failed = [o for o in progress(outcomes, total=len(jobs), description="Rendering", unit="clip") if o.error]
+        if failed:
+            raise DatasetError(
+                f"{len(failed)} of {len(jobs)} clips could not be rendered; first {jobs[failed[0].index][0]}: "
+                f"{failed[0].error} The others are kept: run it again when that is mended."
+            )
+        clips = make_clips(rows)
+        write_clips(clips, dataset_dir / "clips.csv")
+        return clips
+
+    def minimal_pairs(self) -> list[tuple[str, str, str]]:
+        from asl_lib.signer import minimal_pairs
+
+        return minimal_pairs()
+
+    def _remember_seed(self, dataset_dir: Path, seed: int) -> None:
+        """Refuse to mix clips of two seeds in one folder: a clip's name does not say which it is of."""
+        import json
+
+        note = dataset_dir / "demo.json"
+        if note.is_file() and (before := json.loads(note.read_text(encoding="utf-8")).get("seed")) != seed:
+            raise DatasetError(
+                f"{dataset_dir} holds clips of seed {before}; got seed {seed}. "
+                "Delete the folder to render them anew, or choose another data_dir."
+            )
+        write_json(note, {"seed": seed, "notice": self.notice})
+
+
+def _render(job: RenderJob) -> None:
+    from asl_lib.signer import load_lexicon, load_signers, write_clip
+
+    path, gloss, signer, repetition, seed = job
+    write_clip(path, load_lexicon()[gloss], load_signers()[signer], repetition=repetition, seed=seed)
+
+
+def _chosen(wanted: tuple[str, ...], known: list[str], what: str) -> list[str]:
+    for name in wanted:
+        if name not in known:
+            raise DatasetError(f"There is no demo {what} '{name}'. There are: {', '.join(known)}.")
+    return list(wanted) or known

@@ -1,0 +1,177 @@
+"""How good a model is, for whom, and how sure that is."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from asl_lib.files import whole_file, write_json
+
+
+@dataclass(frozen=True)
+class Rate:
+    """A share of successes with its 95 % interval (Wilson 1927).
+
+    The interval takes the n clips as independent. Clips of one signer resemble each other, so between
+    signers expect more spread than it says.
+    """
+
+    hits: int
+    n: int
+    low: float
+    high: float
+
+    @property
+    def value(self) -> float:
+        return self.hits / self.n
+
+    def __str__(self) -> str:
+        return f"{self.value:.1%} (n = {self.n}, 95 % interval {self.low:.0%} to {self.high:.0%})"
+
+    def __format__(self, spec: str) -> str:
+        return format(str(self), spec)
+
+
+def rate(hits: int, n: int) -> Rate:
+    """Return hits / n with its 95 % Wilson interval.
+
+    Raises:
+        ValueError: n < 1, or hits is not between 0 and n.
+    """
+    from scipy.stats import binomtest
+
+    if n < 1 or not 0 <= hits <= n:
+        raise ValueError(f"hits must be between 0 and n, and n at least 1; got {hits} of {n}.")
+    interval = binomtest(hits, n).proportion_ci(0.95, method="wilson")
+    return Rate(int(hits), int(n), float(interval.low), float(interval.high))
+
+
+def mean_over_signers(accuracies: Sequence[float], *, seed: int = 42) -> tuple[float, float, float]:
+    """Return the mean over held-out signers and its 95 % bootstrap interval over signers.
+
+    Signers, not clips, are what differs between one test and the next, so they are what is resampled
+    (percentile method, 10,000 draws; with fewer than 3 signers the interval is their range).
+
+    Raises:
+        ValueError: there is no accuracy.
+    """
+    values = np.asarray(accuracies, float)
+    if not len(values):
+        raise ValueError("accuracies must hold at least one signer's; got none.")
+    if len(values) < 3:
+        return float(values.mean()), float(values.min()), float(values.max())
+    draws = np.random.default_rng(seed).choice(values, (10_000, len(values))).mean(axis=1)
+    low, high = np.percentile(draws, [2.5, 97.5])
+    return float(values.mean()), float(low), float(high)
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What a model made of n test clips.
+
+    Attributes:
+        table: one row a clip: clip_id, signer, gloss, predicted, probability (of the prediction), rank (of
+            the true gloss, 1 is best).
+        glosses: names of the classes.
+    """
+
+    table: pd.DataFrame
+    glosses: tuple[str, ...]
+
+    @property
+    def accuracy(self) -> Rate:
+        return self.top(1)
+
+    def top(self, k: int) -> Rate:
+        """Return how often the true gloss is among the k most probable ones."""
+        return rate(int((self.table["rank"] <= k).sum()), len(self.table))
+
+    def per_signer(self) -> dict[str, Rate]:
+        """Return each signer's accuracy, by name."""
+        groups = self.table.groupby("signer", sort=True)["rank"]
+        return {str(signer): rate(int((ranks == 1).sum()), len(ranks)) for signer, ranks in groups}
+
+    def confusion(self) -> pd.DataFrame:
+        """Return counts of clips: true gloss (rows) by predicted gloss (columns)."""
+        counts = pd.crosstab(self.table["gloss"], self.table["predicted"])
+        return counts.reindex(index=self.glosses, columns=self.glosses, fill_value=0)
+
+    def most_confused(self, *, most: int = 10) -> pd.DataFrame:
+        """Return the pairs of glosses taken for each other most often: one, other, clips, of."""
+        counts = self.confusion().to_numpy()
+        both = counts + counts.T
+        rows = [
+            (self.glosses[i], self.glosses[j], int(both[i, j]), int(counts[i].sum() + counts[j].sum()))
+            for i in range(len(both))
+            for j in range(i + 1, len(both))
+            if both[i, j]
+        ]
+        rows.sort(key=lambda row: (-row[2], row[0], row[1]))
+        return pd.DataFrame(rows[:most], columns=["one", "other", "clips", "of"])
+
+    def save(self, folder: str | Path, **about: Any) -> None:
+        """Write `metrics.json` (with what `about` adds: the model, the split) and `predictions.csv`."""
+        folder = Path(folder)
+        with whole_file(folder / "predictions.csv") as unfinished:
+            self.table.to_csv(unfinished, index=False, float_format="%.5f", lineterminator="\n")
+        signers = {name: {"accuracy": r.value, "hits": r.hits, "n": r.n} for name, r in self.per_signer().items()}
+        accuracy, top5 = self.accuracy, self.top(min(5, len(self.glosses)))
+        values = {
+            **about,
+            "accuracy": accuracy.value,
+            "interval": [accuracy.low, accuracy.high],
+            "n": accuracy.n,
+            "top5_accuracy": top5.value,
+            "classes": len(self.glosses),
+            "signers": signers,
+        }
+        write_json(folder / "metrics.json", values)
+
+
+def evaluate(
+    probabilities: np.ndarray,
+    y: np.ndarray,
+    *,
+    glosses: Sequence[str],
+    signers: Sequence[str] | np.ndarray,
+    clip_ids: Sequence[str] | np.ndarray,
+) -> Evaluation:
+    """Compare predictions with the truth.
+
+    Args:
+        probabilities: (n, classes) of a model's softmax.
+        y: (n,) true classes.
+        glosses: names of the classes.
+        signers, clip_ids: (n,) who signs, and in which clip.
+
+    Raises:
+        ValueError: the shapes do not fit each other, or a probability is not a finite number.
+    """
+    if probabilities.shape != (len(y), len(glosses)) or not len(y):
+        raise ValueError(
+            f"probabilities must be ({len(y)}, {len(glosses)}), clips by glosses, with at least one clip; "
+            f"got {probabilities.shape}."
+        )
+    if not np.isfinite(probabilities).all():
+        raise ValueError("probabilities must be finite; got NaN or infinity. The model or its input is broken.")
+    names = np.asarray(glosses, str)
+    best = probabilities.argmax(axis=1)
+    own = probabilities[np.arange(len(y)), y]
+    # Ties count against the model, except for the one argmax takes.
+    rank = np.where(best == y, 1, np.maximum(2, (probabilities >= own[:, None]).sum(axis=1)))
+    table = pd.DataFrame(
+        {
+            "clip_id": np.asarray(clip_ids, str),
+            "signer": np.asarray(signers, str),
+            "gloss": names[y],
+            "predicted": names[best],
+            "probability": probabilities.max(axis=1).astype(float),
+            "rank": rank,
+        }
+    )
+    return Evaluation(table, tuple(map(str, glosses)))

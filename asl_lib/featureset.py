@@ -1,0 +1,102 @@
+"""The features of many clips as arrays, built from `.pose` files and kept in one `.npz`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from asl_lib.features import FeatureRecipe, RecipeError
+from asl_lib.files import whole_file
+from asl_lib.landmarks import LandmarkError, read_pose
+
+
+@dataclass(frozen=True)
+class FeatureSet:
+    """The features of n clips, in the order of the clips table.
+
+    Attributes:
+        X: (n, frames, features) float32, what a model sees.
+        points: (n, frames, L, C) float32 with NaN, what augmentation varies; X is its encoding.
+        y: (n,) int, index of each clip's gloss in `glosses`.
+        glosses: the names of the classes, sorted.
+        signer: (n,) names.
+        clip_id: (n,) ids.
+    """
+
+    X: np.ndarray
+    points: np.ndarray
+    y: np.ndarray
+    glosses: np.ndarray
+    signer: np.ndarray
+    clip_id: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.y)
+
+    def clips(self) -> pd.DataFrame:
+        """Return clip_id, gloss and signer of every clip as a table, for splits."""
+        return pd.DataFrame({"clip_id": self.clip_id, "gloss": self.glosses[self.y], "signer": self.signer})
+
+    def save(self, path: str | Path) -> None:
+        """Write all arrays to an `.npz` file: numbers and text, never pickled objects."""
+        with whole_file(path) as unfinished:
+            arrays = {name: getattr(self, name) for name in self.__dataclass_fields__}
+            np.savez_compressed(unfinished, **arrays)
+
+    @classmethod
+    def load(cls, path: str | Path) -> FeatureSet:
+        """Read what `save` wrote.
+
+        Raises:
+            FeatureFileError: the file is missing, damaged, or lacks an array.
+        """
+        path = Path(path)
+        if not path.is_file():
+            raise FeatureFileError(f"There are no features at {path}. Run notebook 03 with the same parameters first.")
+        try:
+            with np.load(path, allow_pickle=False) as arrays:
+                return cls(**{name: arrays[name] for name in cls.__dataclass_fields__})
+        except (OSError, ValueError, KeyError) as error:
+            raise FeatureFileError(f"{path} is not a file of features ({error}). Run notebook 03 again.") from error
+
+
+class FeatureFileError(ValueError):
+    """A file of features that cannot be read."""
+
+
+def build_features(
+    clips: pd.DataFrame, *, pose_path: Callable[[pd.Series], Path], recipe: FeatureRecipe
+) -> tuple[FeatureSet, pd.DataFrame]:
+    """Apply a recipe to the landmarks of every clip.
+
+    Returns:
+        The features of all clips that could be read, and a table (clip_id, reason) of those that could not.
+
+    Raises:
+        RecipeError: not one clip could be read; the sentence gives the first reason.
+    """
+    points, kept, failures = [], [], []
+    for row, clip in clips.iterrows():
+        try:
+            points.append(recipe.points(read_pose(pose_path(clip))))
+            kept.append(row)
+        except (LandmarkError, RecipeError) as error:
+            failures.append((clip["clip_id"], str(error)))
+    if not points:
+        raise RecipeError(f"None of the {len(clips)} clips could be read; the first: {failures[0][1]}")
+    table = clips.loc[kept]
+    stacked = np.stack(points)
+    glosses, y = np.unique(table["gloss"].to_numpy(str), return_inverse=True)
+    features = FeatureSet(
+        X=recipe.encode(stacked),
+        points=stacked,
+        y=y.astype(np.int64),
+        glosses=glosses,
+        signer=table["signer"].to_numpy(str),
+        clip_id=table["clip_id"].to_numpy(str),
+    )
+    return features, pd.DataFrame(failures, columns=["clip_id", "reason"])

@@ -1,0 +1,181 @@
+"""A run's parameters: read them, check them, and name what is wrong.
+
+Every notebook starts with a cell of flat variables tagged `parameters`; a YAML file overrides them. Both
+are checked against the one list below, so a misspelt key or a wrong type is found before anything runs.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+DatasetName = Literal["demo", "fingerspelling", "recordings"]
+Part = Literal["pose", "upper_body", "face", "left_hand", "right_hand"]
+
+
+class ParameterError(ValueError):
+    """A parameter that does not exist or has a value it cannot have."""
+
+
+class Params(BaseModel):
+    """All parameters of the course. A notebook uses the ones that its `parameters` cell names."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+    # Where things are
+    run: str = Field("demo", pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", description="name of the run: outputs/<run>/")
+    data_dir: str = Field("data", description="folder of the data sets, relative to the course's folder")
+    output_dir: str = Field("outputs", description="folder of the results, relative to the course's folder")
+    # Which clips
+    dataset: DatasetName = Field("demo", description="name of the data set")
+    signs: list[str] = Field([], description="glosses to use; empty for all")
+    signers: list[str] = Field([], description="signers to use; empty for all")
+    repetitions: int = Field(3, ge=1, le=100, description="how often each demo signer repeats each sign")
+    # Landmarks and features
+    landmarks: list[Part] = Field(["pose", "left_hand", "right_hand"], min_length=1, description="parts to use")
+    coordinates: Literal["xy", "xyz"] = Field("xy", description="coordinates of each landmark")
+    body_frame: Literal["shoulders", "image"] = Field("shoulders", description="origin and unit of all landmarks")
+    hand_frame: Literal["wrist", "body"] = Field("wrist", description="origin and unit of the hands' landmarks")
+    mirror_left_handed: bool = Field(False, description="mirror clips signed with the left hand")
+    frames: int = Field(30, ge=2, le=1000, description="frames that every clip is resampled to")
+    max_gap: int = Field(5, ge=0, description="longest gap, in frames, that is filled by interpolation")
+    mask: bool = Field(True, description="tell the model which parts were seen in each frame")
+    # Split
+    test_signers: list[str] = Field(["eli"], min_length=1, description="signers that are held out for the test")
+    validation_signers: list[str] = Field([], description="signers for early stopping; empty to choose one")
+    # Training
+    augment: bool = Field(True, description="vary the training clips anew in every epoch")
+    epochs: int = Field(200, ge=1, description="most passes over the training clips")
+    patience: int = Field(40, ge=1, description="epochs without improvement before training stops")
+    batch_size: int = Field(32, ge=1, description="clips in one training step")
+    learning_rate: float = Field(1.0e-4, gt=0, description="step size of Adam")
+    seed: int = Field(42, ge=0, description="where all randomness starts")
+    workers: int = Field(0, ge=0, le=256, description="processes for rendering and extraction; 0 for one per core")
+
+    @property
+    def dataset_dir(self) -> Path:
+        """`data/<dataset>/`: the clips table, the videos and their landmarks."""
+        return project_folder() / self.data_dir / self.dataset
+
+    @property
+    def run_dir(self) -> Path:
+        """`outputs/<run>/`: the features, models and reports of this run."""
+        return project_folder() / self.output_dir / self.run
+
+    def model_dir(self, model: str) -> Path:
+        """`outputs/<run>/<model>/held_out_<signers>/`: one trained model with its recipe and results."""
+        return self.run_dir / model / f"held_out_{'+'.join(self.test_signers)}"
+
+
+def project_folder() -> Path:
+    """Return the folder that `data/` and `outputs/` are relative to.
+
+    It is `$ASL_HOME` where that is set, else the nearest folder above the current one that holds
+    `notebooks/` and `params/`, else the current folder: the same for a kernel that starts in
+    `notebooks/` and for papermill started at the top.
+    """
+    if home := os.environ.get("ASL_HOME"):
+        return Path(home).resolve()
+    here = Path.cwd().resolve()
+    for folder in (here, *here.parents):
+        if (folder / "notebooks").is_dir() and (folder / "params").is_dir():
+            return folder
+    return here
+
+
+def relative(path: str | Path) -> str:
+    """Return `path` as it is shown to people: relative to the course's folder, with forward slashes."""
+    path = Path(path).resolve()
+    folder = project_folder()
+    return path.relative_to(folder).as_posix() if path.is_relative_to(folder) else path.name
+
+
+def read_parameters(variables: Mapping[str, Any]) -> Params:
+    """Check the variables of a notebook's `parameters` cell; call it as `read_parameters(globals())`.
+
+    Names that are not parameters are ignored: a notebook has many variables by the time it asks.
+
+    Raises:
+        ParameterError: a parameter has a value it cannot have; the sentence says which are allowed.
+    """
+    return check_parameters({name: variables[name] for name in Params.model_fields if name in variables})
+
+
+def load_parameters(path: str | Path) -> Params:
+    """Read and check a YAML file of parameters; what it leaves out keeps its default.
+
+    Raises:
+        ParameterError: the file is missing, is no YAML mapping, or names a parameter that does not exist
+            or a value that one cannot have.
+    """
+    return check_parameters(read_yaml(path), source=str(path))
+
+
+def read_yaml(path: str | Path) -> dict[str, Any]:
+    """Return the mapping in a YAML file, unchecked."""
+    path = Path(path)
+    if not path.is_file():
+        raise ParameterError(f"There is no parameter file {path}. The course's own are in params/.")
+    try:
+        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ParameterError(f"{path} is not valid YAML: {' '.join(str(error).split())}") from error
+    if values is None:
+        return {}
+    if not isinstance(values, dict):
+        raise ParameterError(f"{path} must hold lines of the form 'key: value'; got a {type(values).__name__}.")
+    return values
+
+
+def check_parameters(values: Mapping[str, Any], *, source: str = "The parameters cell") -> Params:
+    """Return the checked parameters, or raise one ParameterError that lists all that is wrong."""
+    try:
+        return Params(**{str(key): value for key, value in values.items()})
+    except ValidationError as error:
+        sentences = [_sentence(problem) for problem in error.errors()]
+        raise ParameterError(f"{source}: " + " ".join(dict.fromkeys(sentences))) from None
+
+
+RULES = {  # pydantic's name of an error -> what the value must be
+    "literal_error": "must be one of ",
+    "int_type": "must be a whole number",
+    "float_type": "must be a number",
+    "bool_type": "must be true or false",
+    "string_type": "must be text",
+    "list_type": "must be a list, like [a, b]",
+    "too_short": "must not be empty",
+    "string_pattern_mismatch": "must be made of letters, digits, '.', '_' and '-'",
+}
+
+
+def _sentence(problem: Any) -> str:
+    key, kind, value = str(problem["loc"][0]), problem["type"], problem["input"]
+    if kind == "extra_forbidden":
+        close = difflib.get_close_matches(key, Params.model_fields, n=1)
+        hint = f" Did you mean '{close[0]}'?" if close else f" Known parameters: {', '.join(Params.model_fields)}."
+        return f"There is no parameter '{key}'.{hint}"
+    rule = RULES.get(kind, "must be: " + problem["msg"].removeprefix("Input should be "))
+    if kind == "literal_error":
+        rule += ", ".join(_allowed(key))
+    sentence = f"'{key}' {rule}; got {value!r}."
+    if kind in ("float_type", "int_type") and isinstance(value, str):
+        sentence += (
+            f" It is text: write it without quotes{', with a point before the e (1.0e-3)' if 'e' in value else ''}."
+        )
+    if kind == "string_type" and len(problem["loc"]) > 1:
+        sentence += f" Write it in quotes: '{value}'."
+    return sentence
+
+
+def _allowed(key: str) -> list[str]:
+    if key == "landmarks":
+        return list(get_args(Part))
+    return [
+        repr(value) if not isinstance(value, str) else value for value in get_args(Params.model_fields[key].annotation)
+    ]

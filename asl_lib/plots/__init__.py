@@ -1,0 +1,36 @@
+"""Every picture the notebooks show, in one style."""
+
+from asl_lib.plots.clips import (
+    detection_rates,
+    plot_augmentations,
+    plot_clip_curves,
+    plot_detection_rates,
+    plot_frames,
+    plot_points,
+    plot_skeletons,
+)
+from asl_lib.plots.results import (
+    plot_accuracy_per_signer,
+    plot_comparison,
+    plot_confusion,
+    plot_history,
+    plot_split_scores,
+)
+from asl_lib.plots.style import PART_COLOURS, use_style
+
+__all__ = [
+    "PART_COLOURS",
+    "detection_rates",
+    "plot_accuracy_per_signer",
+    "plot_augmentations",
+    "plot_clip_curves",
+    "plot_comparison",
+    "plot_confusion",
+    "plot_detection_rates",
+    "plot_frames",
+    "plot_history",
+    "plot_points",
+    "plot_skeletons",
+    "plot_split_scores",
+    "use_style",
+]

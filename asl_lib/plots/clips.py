@@ -1,0 +1,232 @@
+"""Pictures of clips: frames, skeletons, curves, detection rates, augmentations."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from asl_lib.features import RECIPE_PARTS, FeatureRecipe
+from asl_lib.landmarks import PARTS, Landmarks
+from asl_lib.plots.style import LIMBS, PART_COLOURS, PART_NAMES
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+
+def plot_frames(frames: Mapping[str, np.ndarray], *, columns: int = 6) -> Figure:
+    """Show pictures with their titles in a grid.
+
+    Args:
+        frames: title -> (H, W, 3) uint8 RGB picture.
+        columns: pictures in a row.
+    """
+    figure, axes = _grid(len(frames), columns, next(iter(frames.values())).shape[:2])
+    for ax, (title, frame) in zip(axes, frames.items(), strict=True):
+        ax.imshow(_small(frame))
+        ax.set_title(title, fontsize="small", fontweight="normal")
+    return figure
+
+
+def plot_skeletons(
+    frames: Sequence[np.ndarray], landmarks: Landmarks, *, at: Sequence[int], title: str = "", columns: int = 4
+) -> Figure:
+    """Show frames of one clip with the detected landmarks drawn over them.
+
+    Args:
+        frames: all (H, W, 3) frames of the clip.
+        landmarks: its landmarks.
+        at: which frames to show.
+        title: what to write above the picture.
+        columns: pictures in a row.
+    """
+    height, width = frames[0].shape[:2]
+    figure, axes = _grid(len(at), columns, (height, width))
+    for ax, index in zip(axes, at, strict=True):
+        small = _small(frames[index])
+        ax.imshow(small)
+        for part in landmarks.parts:
+            points = landmarks.part(part)[index] * (small.shape[1], small.shape[0], 1)
+            draw_part(ax, points, part, dots=part != "face")
+        ax.set_xlim(0, small.shape[1])
+        ax.set_ylim(small.shape[0], 0)
+        ax.set_title(f"{index / landmarks.fps:.1f} s", fontsize="small", fontweight="normal")
+    _part_legend(figure, landmarks.parts)
+    figure.suptitle(title)
+    return figure
+
+
+def plot_points(clips: Mapping[str, np.ndarray], recipe: FeatureRecipe, *, at: int, columns: int = 4) -> Figure:
+    """Show one frame of clips in the recipe's frame of reference, as stick figures.
+
+    Args:
+        clips: title -> (frames, L, C) points.
+        recipe: the recipe that made them.
+        at: which frame.
+        columns: pictures in a row.
+    """
+    figure, axes = _grid(len(clips), columns, (1, 1), frame=True)
+    for ax, (title, points) in zip(axes, clips.items(), strict=True):
+        _draw_points(ax, points[at], recipe)
+        ax.set_title(title, fontsize="small", fontweight="normal")
+    return figure
+
+
+def plot_augmentations(before: np.ndarray, after: Mapping[str, np.ndarray], recipe: FeatureRecipe) -> Figure:
+    """Show what each variation does: the wrists' paths of a clip, before in grey and after in colour.
+
+    Args:
+        before: (frames, L, C) points of one clip.
+        after: name of the variation -> the clip after it.
+        recipe: the recipe that made the points.
+    """
+    figure, axes = _grid(len(after), 4, (1, 1), frame=True)
+    middle = len(before) // 2
+    for ax, (title, points) in zip(axes, after.items(), strict=True):
+        _draw_points(ax, before[middle], recipe, colour="#bbbbbb")
+        _draw_points(ax, points[middle], recipe)
+        for wrist, part in ((15, "left_hand"), (16, "right_hand")):
+            path = points[:, recipe.columns(_body_part(recipe))][:, wrist]
+            ax.plot(path[:, 0], path[:, 1], ".", ms=3, color=PART_COLOURS[part])
+        ax.set_title(title, fontsize="small", fontweight="normal")
+    figure.suptitle("Frame in the middle of one clip: before (grey) and after (colour); dots: the wrists over time")
+    return figure
+
+
+def plot_clip_curves(points: np.ndarray, recipe: FeatureRecipe, *, title: str, raw: np.ndarray | None = None) -> Figure:
+    """Show a clip as curves over time: where both wrists are, and which parts were seen.
+
+    Args:
+        points: (frames, L, C) as `recipe.points` gives them.
+        recipe: the recipe that made them.
+        title: what the clip is.
+        raw: the same clip before gaps were filled, drawn as dots.
+    """
+    import matplotlib.pyplot as plt
+
+    body = recipe.columns(_body_part(recipe))
+    parts = [part for part in recipe.parts if part.endswith("_hand")]
+    figure, axes = plt.subplots(1, 2, figsize=(10, 3.4), sharey=True)
+    for ax, hand, wrist in zip(axes, ("left_hand", "right_hand"), (15, 16), strict=True):
+        path = points[:, body][:, wrist]
+        frames = np.arange(len(points))
+        ax.plot(frames, path[:, 0], color=PART_COLOURS[hand], label="x, to the right of the picture")
+        ax.plot(frames, path[:, 1], color=PART_COLOURS[hand], ls="--", label="y, downwards")
+        if hand in parts:
+            unseen = np.isnan(points[:, recipe.columns(hand), 0]).all(axis=1)
+            for frame in np.flatnonzero(unseen):
+                ax.axvspan(frame - 0.5, frame + 0.5, color="#dddddd", lw=0)
+        if raw is not None:
+            ax.plot(np.linspace(0, len(points) - 1, len(raw)), raw[:, body][:, wrist], "k.", ms=2)
+        ax.set_title(f"{PART_NAMES[hand]} (grey: hand not detected)")
+        ax.set_xlabel("frame after resampling")
+        ax.legend(fontsize="x-small", loc="best")
+    axes[0].set_ylabel("wrist (shoulder widths)" if recipe.body_frame == "shoulders" else "wrist (image widths)")
+    figure.suptitle(title)
+    return figure
+
+
+def plot_detection_rates(rates: pd.DataFrame) -> Figure:
+    """Show in how many frames each part was detected.
+
+    Args:
+        rates: shares of frames from 0 to 1; one row a signer (or gloss), one column a part.
+    """
+    import matplotlib.pyplot as plt
+    import seaborn as sns
+
+    figure, ax = plt.subplots(figsize=(6, 1.2 + 0.42 * len(rates)))
+    names = [PART_NAMES.get(part, part) for part in rates.columns]
+    sns.heatmap(
+        rates * 100, vmin=0, vmax=100, cmap="crest", annot=True, fmt=".0f", ax=ax, xticklabels=names, linewidths=1,
+        cbar_kws={"label": "frames in which it was detected (%)"},
+    )  # fmt: skip
+    ax.set_xlabel("")
+    ax.set_ylabel(rates.index.name or "")
+    ax.tick_params(axis="y", rotation=0)
+    return figure
+
+
+def detection_rates(landmarks: Mapping[str, Landmarks], clips: pd.DataFrame, *, by: str = "signer") -> pd.DataFrame:
+    """Return the share of frames in which each part was detected, one row per value of `by`.
+
+    Args:
+        landmarks: clip_id -> its landmarks.
+        clips: the clips table.
+        by: "signer" or "gloss".
+    """
+    rows = []
+    for clip_id, name in zip(clips["clip_id"], clips[by], strict=True):
+        if clip_id in landmarks:
+            clip = landmarks[clip_id]
+            for part in clip.parts:
+                seen = clip.seen(part)
+                rows.append((name, part, int(seen.sum()), len(seen)))
+    table = pd.DataFrame(rows, columns=[by, "part", "seen", "frames"]).groupby([by, "part"]).sum()
+    wide = (table["seen"] / table["frames"]).unstack("part")
+    return wide[[part for part in PARTS if part in wide.columns]]
+
+
+def draw_part(ax: Axes, points: np.ndarray, part: str, *, colour: str | None = None, dots: bool = True) -> None:
+    """Draw one part, (l, 2 or more) points in data units, as lines and dots; NaN draws nothing."""
+    colour = colour or PART_COLOURS[part]
+    for one, other in LIMBS[part]:
+        if max(one, other) < len(points):
+            ax.plot(points[[one, other], 0], points[[one, other], 1], color=colour, lw=1.4, solid_capstyle="round")
+    shown = points[:25] if part == "pose" else points
+    ax.plot(shown[:, 0], shown[:, 1], ".", color=colour, ms=2.5 if dots else 0.6)
+
+
+def _draw_points(ax: Axes, points: np.ndarray, recipe: FeatureRecipe, *, colour: str | None = None) -> None:
+    for part in recipe.parts:
+        tracked = RECIPE_PARTS[part][0]
+        draw_part(ax, points[recipe.columns(part)][:25] if tracked == "pose" else points[recipe.columns(part)], tracked,
+                  colour=colour)  # fmt: skip
+    if recipe.body_frame == "shoulders":
+        ax.set_xlim(-1.7, 1.7)
+        ax.set_ylim(2.1, -1.3)
+    ax.set_aspect("equal")
+
+
+def _body_part(recipe: FeatureRecipe) -> str:
+    """Return the part of a recipe that has the wrists of both arms."""
+    for part in ("pose", "upper_body"):
+        if part in recipe.parts:
+            return part
+    raise ValueError(f"This picture needs pose or upper_body in the recipe; got {', '.join(recipe.parts)}.")
+
+
+def _small(frame: np.ndarray, *, most: int = 260) -> np.ndarray:
+    """Return a picture small enough for a notebook that is read in a browser."""
+    import cv2
+
+    factor = most / max(frame.shape[:2])
+    return cv2.resize(frame, None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA) if factor < 1 else frame
+
+
+def _grid(count: int, columns: int, shape: Sequence[int], *, frame: bool = False) -> tuple[Figure, list[Axes]]:
+    import matplotlib.pyplot as plt
+
+    columns = min(columns, count)
+    rows = -(-count // columns)
+    width = 10 / max(columns, 3)
+    figure, axes = plt.subplots(rows, columns, figsize=(width * columns, (width * shape[0] / shape[1] + 0.3) * rows),
+                                squeeze=False)  # fmt: skip
+    for index, ax in enumerate(axes.flat):
+        if frame and index < count:
+            ax.set_xticks([])
+            ax.set_yticks([])
+            ax.grid(False)
+        else:
+            ax.axis("off")
+    return figure, list(axes.flat)[:count]
+
+
+def _part_legend(figure: Figure, parts: Sequence[str]) -> None:
+    from matplotlib.lines import Line2D
+
+    handles = [Line2D([], [], color=PART_COLOURS[part], label=PART_NAMES[part]) for part in parts]
+    figure.legend(handles=handles, loc="outside lower center", ncols=len(parts), fontsize="small", frameon=False)

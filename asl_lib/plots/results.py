@@ -1,0 +1,142 @@
+"""Pictures of training and of results: curves, confusions, accuracies with their intervals."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from asl_lib.evaluation import Evaluation, Rate
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+
+def plot_history(history: pd.DataFrame) -> Figure:
+    """Show loss and accuracy by epoch, with the epoch whose weights were kept."""
+    import matplotlib.pyplot as plt
+
+    figure, axes = plt.subplots(1, 2, figsize=(10, 3.6))
+    best = history["epoch"][history["val_accuracy"].idxmax()]
+    for ax, name, label in zip(axes, ("loss", "accuracy"), ("loss (cross-entropy)", "accuracy (%)"), strict=True):
+        factor = 100 if name == "accuracy" else 1
+        ax.plot(history["epoch"], history[name] * factor, label="training signers")
+        ax.plot(history["epoch"], history[f"val_{name}"] * factor, label="validation signer", ls="--")
+        ax.axvline(best, color="0.5", lw=1, ls=":")
+        ax.set_xlabel("epoch")
+        ax.set_ylabel(label)
+    # A few wild validation losses must not squeeze the rest of the curve to a line.
+    top = np.nanpercentile(history[["loss", "val_loss"]].to_numpy(), 95)
+    axes[0].set_ylim(0, 1.2 * top)
+    axes[1].set_ylim(0, 102)
+    axes[0].annotate(
+        "weights kept", (best, 1.17 * top), xytext=(4, -4), textcoords="offset points", fontsize="x-small", va="top"
+    )
+    axes[0].legend(fontsize="small")
+    return figure
+
+
+def plot_confusion(evaluation: Evaluation, *, minimal_pairs: Sequence[tuple[str, str]] = ()) -> Figure:
+    """Show which gloss was taken for which, with the cells of minimal pairs framed.
+
+    Args:
+        evaluation: the predictions.
+        minimal_pairs: pairs of glosses that differ in one parameter only.
+    """
+    import matplotlib.pyplot as plt
+    import seaborn as sns
+    from matplotlib.patches import Rectangle
+
+    counts = evaluation.confusion()
+    size = min(12.0, 2.8 + 0.42 * len(counts))
+    figure, ax = plt.subplots(figsize=(size + 1, size))
+    sns.heatmap(
+        counts, cmap="Blues", annot=len(counts) <= 30, fmt="d", square=True, linewidths=0.5, linecolor="0.9", ax=ax,
+        cbar_kws={"label": "clips", "shrink": 0.7}, annot_kws={"fontsize": "small"},
+    )  # fmt: skip
+    place = {gloss: index for index, gloss in enumerate(evaluation.glosses)}
+    for one, other in minimal_pairs:
+        if one in place and other in place:
+            for row, column in ((place[one], place[other]), (place[other], place[one])):
+                ax.add_patch(Rectangle((column, row), 1, 1, fill=False, ec="#de8f05", lw=2.2, clip_on=False, zorder=5))
+    ax.set_xlabel("predicted gloss")
+    ax.set_ylabel("true gloss")
+    ax.tick_params(axis="x", rotation=90)
+    ax.tick_params(axis="y", rotation=0)
+    if minimal_pairs:
+        ax.set_title("Orange frames: minimal pairs")
+    return figure
+
+
+def plot_accuracy_per_signer(evaluation: Evaluation, *, chance: float | None = None) -> Figure:
+    """Show each test signer's accuracy with its 95 % interval."""
+    import matplotlib.pyplot as plt
+
+    rates = evaluation.per_signer()
+    figure, ax = plt.subplots(figsize=(6.5, 1.4 + 0.5 * len(rates)))
+    _draw_rates(ax, rates)
+    _finish(ax, chance or 1 / len(evaluation.glosses))
+    ax.set_ylabel("test signer")
+    return figure
+
+
+def plot_split_scores(scores: Mapping[str, Rate], *, chance: float) -> Figure:
+    """Show accuracies under several splits below each other, with their intervals."""
+    import matplotlib.pyplot as plt
+
+    figure, ax = plt.subplots(figsize=(7, 1.4 + 0.5 * len(scores)))
+    _draw_rates(ax, scores)
+    _finish(ax, chance)
+    return figure
+
+
+def plot_comparison(table: pd.DataFrame, *, chance: float) -> Figure:
+    """Show accuracy by held-out signer and model, and each model's mean.
+
+    Args:
+        table: one row per model and held-out signer: model, held_out, accuracy, low, high (from 0 to 1).
+        chance: accuracy of guessing, from 0 to 1.
+    """
+    import matplotlib.pyplot as plt
+    import seaborn as sns
+
+    models = list(dict.fromkeys(table["model"]))
+    signers = sorted(set(table["held_out"]))
+    figure, ax = plt.subplots(figsize=(7, 1.6 + (0.25 + 0.22 * len(models)) * (len(signers) + 1)))
+    palette = sns.color_palette("colorblind", len(models))
+    for k, model in enumerate(models):
+        rows = table[table["model"] == model].set_index("held_out")
+        offset = (k - (len(models) - 1) / 2) * 0.7 / max(len(models), 1)
+        at = np.array([signers.index(name) for name in rows.index]) + offset
+        value = rows["accuracy"].to_numpy() * 100
+        error = np.abs(np.stack([rows["low"] * 100 - value, rows["high"] * 100 - value]))
+        ax.errorbar(value, at, xerr=error, fmt="o", color=palette[k], capsize=3, label=model)
+        ax.axvline(value.mean(), color=palette[k], lw=1.2, ls="--", alpha=0.8)
+    ax.set_yticks(range(len(signers)), signers)
+    ax.invert_yaxis()
+    _finish(ax, chance)
+    ax.set_ylabel("held-out signer")
+    ax.legend(fontsize="small", title="model (dashed: mean)", loc="lower left")
+    return figure
+
+
+def _draw_rates(ax: Axes, rates: Mapping[str, Rate]) -> None:
+    for row, value in enumerate(rates.values()):
+        low, high = (value.value - value.low) * 100, (value.high - value.value) * 100
+        ax.errorbar(value.value * 100, row, xerr=[[max(0, low)], [max(0, high)]], fmt="o", capsize=4, color="#0173b2")
+        point = (value.value * 100, row)
+        ax.annotate(f"{value.value:.0%}", point, (0, 7), textcoords="offset points", ha="center", fontsize="x-small")
+    ax.set_yticks(range(len(rates)), [f"{name} (n = {value.n})" for name, value in rates.items()])
+    ax.set_ylim(len(rates) - 0.5, -0.6)
+
+
+def _finish(ax: Axes, chance: float) -> None:
+    ax.axvline(chance * 100, color="0.45", lw=1, ls=":")
+    style = {"textcoords": "offset points", "fontsize": "x-small", "color": "0.35"}
+    ax.annotate("chance", (chance * 100, 0), (3, 3), xycoords=("data", "axes fraction"), **style)
+    ax.set_xlim(0, 102)
+    ax.set_xlabel("accuracy (%), with 95 % interval")
+    ax.grid(axis="y", visible=False)

@@ -1,0 +1,18 @@
+"""One progress bar for terminals, JupyterLab and batches."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from typing import Any
+
+
+def progress(iterable: Iterable[Any], *, total: int, description: str, unit: str) -> Iterable[Any]:
+    """Show a bar while `iterable` runs. It vanishes at the end, so stored notebooks hold none.
+
+    `ASL_PROGRESS=off` shows nothing: batch runs and tests set it, because a bar in a log is noise.
+    """
+    from tqdm.auto import tqdm
+
+    quiet = os.environ.get("ASL_PROGRESS", "").lower() in ("off", "0", "no")
+    return tqdm(iterable, total=total, desc=description, unit=unit, leave=False, disable=quiet, dynamic_ncols=True)

@@ -1,0 +1,116 @@
+"""Train, validation and test: by signer, and never with the same signer or clip on two sides."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import combinations
+
+import numpy as np
+import pandas as pd
+
+
+class SplitError(ValueError):
+    """A split that cannot be made from these clips."""
+
+
+class LeakError(ValueError):
+    """A split in which something stands on two sides."""
+
+
+@dataclass(frozen=True)
+class Split:
+    """Row numbers of the clips on each side: three int arrays that share nothing."""
+
+    train: np.ndarray
+    validation: np.ndarray
+    test: np.ndarray
+
+    def sides(self) -> dict[str, np.ndarray]:
+        return {"train": self.train, "validation": self.validation, "test": self.test}
+
+
+def split_by_signer(
+    clips: pd.DataFrame, *, test_signers: Sequence[str], validation_signers: Sequence[str] = ()
+) -> Split:
+    """Hold signers out: the only split that tells how a model does with a person it has never seen.
+
+    Args:
+        clips: the clips table, or any with the columns clip_id, gloss and signer.
+        test_signers: who is held out for the test.
+        validation_signers: who decides when training stops. None given: the signer who follows the first
+            test signer in the alphabet, so that a run over all signers uses each of them once. The test
+            signers never decide anything.
+
+    Raises:
+        SplitError: a signer does not exist, or nobody is left to train on.
+    """
+    signers = sorted(set(clips["signer"]))
+    for name in (*test_signers, *validation_signers):
+        if name not in signers:
+            raise SplitError(f"There is no signer '{name}' to hold out. The clips have: {', '.join(signers)}.")
+    if not test_signers:
+        raise SplitError(f"test_signers must name at least one of {', '.join(signers)}; got none.")
+    if not validation_signers:
+        first = signers.index(test_signers[0])
+        others = [name for name in signers[first + 1 :] + signers[:first] if name not in test_signers]
+        validation_signers = others[:1]
+    left = [name for name in signers if name not in {*test_signers, *validation_signers}]
+    if not left or not validation_signers:
+        raise SplitError(
+            f"With {', '.join((*test_signers, *validation_signers))} held out for test and validation nobody is left "
+            f"to train on: the clips have {len(signers)} signers. Hold fewer out, or record at least 3 signers."
+        )
+    signer = clips["signer"].to_numpy()
+    split = Split(*(np.flatnonzero(np.isin(signer, names)) for names in (left, validation_signers, test_signers)))
+    check_split(clips, train=split.train, validation=split.validation, test=split.test)
+    return split
+
+
+def split_at_random(clips: pd.DataFrame, *, seed: int, test_size: float = 0.2, validation_size: float = 0.2) -> Split:
+    """Split clips at random, with the same share of each gloss on every side.
+
+    This is the split of the usual notebook. The same signers stand on all sides, so its accuracy says
+    how well a model knows *these* people: here it is the wrong answer that the course starts from.
+
+    Raises:
+        SplitError: a gloss has too few clips for three sides.
+    """
+    from sklearn.model_selection import train_test_split
+
+    rows, gloss = np.arange(len(clips)), clips["gloss"].to_numpy()
+    try:
+        rest, test = train_test_split(rows, test_size=test_size, random_state=seed, stratify=gloss)
+        share = validation_size / (1 - test_size)
+        train, validation = train_test_split(rest, test_size=share, random_state=seed, stratify=gloss[rest])
+    except ValueError as error:
+        raise SplitError(f"These {len(clips)} clips cannot be split at random: {error}") from error
+    return Split(np.sort(train), np.sort(validation), np.sort(test))
+
+
+def check_split(
+    clips: pd.DataFrame, *, train: Sequence[int] | np.ndarray, test: Sequence[int] | np.ndarray,
+    validation: Sequence[int] | np.ndarray = (), by: Sequence[str] = ("signer", "clip_id"),
+) -> None:  # fmt: skip
+    """Raise where something stands on two sides of a split.
+
+    Args:
+        clips: a table with the columns named in `by`.
+        train, test, validation: row numbers.
+        by: columns whose values may stand on one side only. A copy of a clip, augmented or not, keeps
+            its clip_id, so it counts as that clip.
+
+    Raises:
+        LeakError: a value stands on two sides; the sentence names it and them.
+    """
+    sides = {"train": train, "validation": validation, "test": test}
+    for column in by:
+        values = clips[column].to_numpy()
+        for (one, rows), (other, other_rows) in combinations(sides.items(), 2):
+            both = set(values[np.asarray(rows, int)]) & set(values[np.asarray(other_rows, int)])
+            if both:
+                names = ", ".join(map(str, sorted(both)[:5])) + (" …" if len(both) > 5 else "")
+                raise LeakError(
+                    f"No {column} may be in both {one} and {other}; {len(both)} are: {names}. "
+                    "A model that has seen them is not tested on anything new: split by signer."
+                )

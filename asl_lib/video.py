@@ -1,0 +1,161 @@
+"""Frames in and out: reading any video OpenCV can open, writing H.264 that every browser plays."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from asl_lib.files import whole_file
+
+
+class VideoError(ValueError):
+    """A file that cannot be read as a video, or frames that cannot be written as one."""
+
+
+@dataclass(frozen=True)
+class VideoInfo:
+    """What a video's header says. `frames` is a promise, not a fact: read the frames to count them."""
+
+    width: int
+    height: int
+    fps: float
+    frames: int
+
+
+FALLBACK_FPS = 25.0
+
+
+def video_info(path: str | Path) -> VideoInfo:
+    """Return size, frame rate and announced number of frames of a video.
+
+    Raises:
+        VideoError: the file is missing, empty or not a video.
+    """
+    import cv2
+
+    capture = _open(Path(path))
+    try:
+        fps = capture.get(cv2.CAP_PROP_FPS)
+        return VideoInfo(
+            width=int(capture.get(cv2.CAP_PROP_FRAME_WIDTH)),
+            height=int(capture.get(cv2.CAP_PROP_FRAME_HEIGHT)),
+            # Some containers carry no rate, or one per clock tick (90,000): neither is a camera's.
+            fps=float(fps) if 1.0 <= fps <= 240.0 else FALLBACK_FPS,
+            frames=max(0, int(capture.get(cv2.CAP_PROP_FRAME_COUNT))),
+        )
+    finally:
+        capture.release()
+
+
+def read_frames(path: str | Path, *, start: int = 0, end: int | None = None) -> Iterator[np.ndarray]:
+    """Yield the frames of a video one by one, so that memory does not grow with its length.
+
+    The header's frame count is ignored: frames are read until there are no more.
+
+    Args:
+        path: the video file.
+        start: first frame to yield, counted from 0.
+        end: frame to stop before; None reads to the end.
+
+    Yields:
+        (H, W, 3) uint8 RGB frames.
+
+    Raises:
+        VideoError: the file is missing, empty or not a video, or it ends before its first frame.
+    """
+    import cv2
+
+    path = Path(path)
+    capture = _open(path)
+    index = 0
+    try:
+        while end is None or index < end:
+            if not capture.grab():
+                break
+            if index >= start:
+                ok, frame = capture.retrieve()
+                if not ok:
+                    break
+                yield cv2.cvtColor(frame, cv2.COLOR_BGR2RGB)
+            index += 1
+    finally:
+        capture.release()
+    if index <= start:
+        raise VideoError(
+            f"{path} must hold a frame {start}; it ended after {index} frames. "
+            "The file is damaged or was cut short: record or download it again."
+        )
+
+
+def write_video(path: str | Path, frames: Iterable[np.ndarray], *, fps: float) -> int:
+    """Write RGB frames as an H.264 mp4 and return how many there were.
+
+    The file appears under its name only when it is whole. The same frames give the same bytes.
+
+    Args:
+        path: the file to write; its folder is made.
+        frames: (H, W, 3) uint8 RGB frames, all of one even height and width.
+        fps: frames per second.
+
+    Raises:
+        VideoError: there is no frame, or a frame has another size or type than the first.
+    """
+    import av
+
+    path = Path(path)
+    frames = iter(frames)
+    first = next(frames, None)
+    if first is None:
+        raise VideoError(f"{path} must get at least one frame; got none. Check what produces the frames.")
+    height, width = _checked_size(first, path)
+    count = 0
+    with (
+        whole_file(path) as unfinished,
+        av.open(str(unfinished), "w", format="mp4", options={"movflags": "+faststart"}) as container,
+    ):
+        stream = container.add_stream("libx264", rate=Fraction(fps).limit_denominator(1001))
+        stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
+        # One thread: parallel clips use the cores, and the bytes do not depend on how many there are.
+        stream.options = {"crf": "20", "preset": "veryfast", "threads": "1"}
+        for frame in chain([first], frames):
+            if frame.shape != (height, width, 3):
+                raise VideoError(
+                    f"All frames of {path} must have the size of the first, {width}x{height}; "
+                    f"frame {count} has shape {frame.shape}. Resize the frames before writing them."
+                )
+            picture = av.VideoFrame.from_ndarray(np.ascontiguousarray(frame), format="rgb24")
+            container.mux(stream.encode(picture))
+            count += 1
+        container.mux(stream.encode())
+    return count
+
+
+def _checked_size(frame: np.ndarray, path: Path) -> tuple[int, int]:
+    if frame.ndim != 3 or frame.shape[2] != 3 or frame.dtype != np.uint8:
+        raise VideoError(f"Frames of {path} must be (H, W, 3) uint8; got {frame.shape} {frame.dtype}.")
+    height, width = frame.shape[:2]
+    if height % 2 or width % 2:
+        raise VideoError(
+            f"Frames of {path} must have even sides (H.264 stores colour at half size); got {width}x{height}."
+        )
+    return height, width
+
+
+def _open(path: Path) -> Any:
+    import cv2
+
+    if not path.is_file():
+        raise VideoError(f"There is no video at {path}. Check the path in the clips table.")
+    if path.stat().st_size == 0:
+        raise VideoError(f"{path} is empty (0 bytes). Record or download it again.")
+    capture = cv2.VideoCapture(str(path))
+    if not capture.isOpened():
+        capture.release()
+        raise VideoError(f"{path} is not a video that OpenCV can open. Convert it to mp4, or remove it from the clips.")
+    return capture

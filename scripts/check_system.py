@@ -1,0 +1,59 @@
+"""Find missing system libraries before a notebook does, and name the package that has them.
+
+`python scripts/check_system.py` looks for the shared libraries that pip cannot install;
+with `--imports` it also imports the packages that need them.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import importlib
+import sys
+
+# Shared library -> what needs it, and its package on Debian and Ubuntu, and on Fedora.
+LIBRARIES = {
+    "libGL.so.1": ("OpenCV", "libgl1", "mesa-libGL"),
+    "libglib-2.0.so.0": ("OpenCV", "libglib2.0-0", "glib2"),
+    "libEGL.so.1": ("MediaPipe", "libegl1", "mesa-libEGL"),
+    "libGLESv2.so.2": ("MediaPipe", "libgles2", "mesa-libGLES"),
+}
+PACKAGES = ("cv2", "mediapipe", "av", "pose_format")
+
+
+def missing_libraries() -> list[str]:
+    """Return the names of the shared libraries that cannot be loaded (on Linux; elsewhere wheels carry all)."""
+    missing = []
+    for name in LIBRARIES if sys.platform.startswith("linux") else ():
+        try:
+            ctypes.CDLL(name)
+        except OSError:
+            missing.append(name)
+    return missing
+
+
+def explain(missing: list[str]) -> str:
+    """Return what is missing, for whom, and the command that installs it."""
+    lines = [f"{name} is missing: {LIBRARIES[name][0]} needs it." for name in missing]
+    debian = " ".join(LIBRARIES[name][1] for name in missing)
+    fedora = " ".join(LIBRARIES[name][2] for name in missing)
+    return "\n".join(
+        [*lines, f"Debian, Ubuntu:  sudo apt-get install -y {debian}", f"Fedora:          sudo dnf install -y {fedora}"]
+    )
+
+
+def main() -> int:
+    if missing := missing_libraries():
+        print(explain(missing), file=sys.stderr)
+        return 1
+    for name in PACKAGES if "--imports" in sys.argv[1:] else ():
+        try:
+            importlib.import_module(name)
+        except ImportError as error:
+            print(f"{name} cannot be imported: {error}", file=sys.stderr)
+            print("If the message names a .so file, install the system package that has it.", file=sys.stderr)
+            return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,84 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from asl_lib.splits import LeakError, SplitError, check_split, split_at_random, split_by_signer
+from tests.conftest import make_clips
+
+
+def test_the_leak_check_names_the_signer_on_both_sides():
+    clips = make_clips(signers=["ana", "ben", "ana"])
+    with pytest.raises(LeakError, match="ana"):
+        check_split(clips, train=[0, 1], test=[2])
+
+
+def test_the_leak_check_names_the_two_sides():
+    clips = make_clips(signers=["ana", "ben", "cem"])
+    with pytest.raises(LeakError, match=r"validation and test.*cem"):
+        check_split(clips, train=[0], validation=[1, 2], test=[2])
+
+
+def test_a_copy_of_a_clip_under_another_signer_s_name_is_a_leak():
+    clips = make_clips(signers=["ana", "ben"]).assign(clip_id="the same clip")
+    with pytest.raises(LeakError, match="the same clip"):
+        check_split(clips, train=[0], test=[1])
+
+
+@given(signers=st.lists(st.sampled_from(["ana", "ben", "cem", "dia", "eli"]), min_size=3), data=st.data())
+def test_a_split_by_signer_is_complete_and_shares_no_signer(signers, data):
+    clips = make_clips(signers)
+    names = sorted(set(signers))
+    held_out = data.draw(st.lists(st.sampled_from(names), min_size=1, unique=True))
+    if len(held_out) > len(names) - 2:
+        with pytest.raises(SplitError, match="nobody is left"):
+            split_by_signer(clips, test_signers=held_out)
+        return
+    split = split_by_signer(clips, test_signers=held_out)
+    assert sorted(np.concatenate([split.train, split.validation, split.test])) == list(range(len(clips)))
+    people = [set(clips.signer[rows]) for rows in (split.train, split.validation, split.test)]
+    assert people[2] == set(held_out)
+    assert not (people[0] & people[1] or people[0] & people[2] or people[1] & people[2])
+    assert all(people)
+
+
+def test_over_all_held_out_signers_each_validates_once():
+    clips = make_clips(list("abcd"))
+    validators = [clips.signer[split_by_signer(clips, test_signers=[name]).validation[0]] for name in "abcd"]
+    assert sorted(validators) == list("abcd")
+
+
+def test_the_validation_signer_can_be_chosen():
+    clips = make_clips(list("abcd"))
+    split = split_by_signer(clips, test_signers=["a"], validation_signers=["c"])
+    assert list(clips.signer[split.validation]) == ["c"]
+
+
+def test_a_test_signer_cannot_validate():
+    with pytest.raises(LeakError, match="a"):
+        split_by_signer(make_clips(list("abcd")), test_signers=["a"], validation_signers=["a"])
+
+
+def test_an_unknown_held_out_signer_is_answered_with_those_there_are():
+    with pytest.raises(SplitError, match=r"no signer 'eve'.*ana, ben, cem"):
+        split_by_signer(make_clips(["ana", "ben", "cem"]), test_signers=["eve"])
+
+
+def test_holding_nobody_out_is_refused():
+    with pytest.raises(SplitError, match="at least one"):
+        split_by_signer(make_clips(["ana", "ben", "cem"]), test_signers=[])
+
+
+def test_a_random_split_is_seeded_keeps_the_share_of_each_gloss_and_leaks_signers():
+    clips = make_clips(["ana", "ben"] * 20, ["YES", "NO", "NO", "NO"] * 10)
+    one, again, other = (split_at_random(clips, seed=seed) for seed in (1, 1, 2))
+    assert np.array_equal(one.test, again.test)
+    assert not np.array_equal(one.test, other.test)
+    assert (clips.gloss[one.test] == "YES").mean() == 0.25
+    with pytest.raises(LeakError):
+        check_split(clips, train=one.train, validation=one.validation, test=one.test)
+
+
+def test_too_few_clips_for_a_random_split_are_refused():
+    with pytest.raises(SplitError, match="3 clips"):
+        split_at_random(make_clips(["a", "b", "c"], ["X", "Y", "Z"]), seed=1)
