@@ -91,7 +91,7 @@ def extract_clips(
     failures = []
     if jobs:
         require_mediapipe()  # fail once, here, where every clip would fail for the same reason
-        outcomes = run_jobs(partial(extract_clip, parts=tuple(parts)), jobs, workers=workers, setup=_quiet_worker)
+        outcomes = run_jobs(partial(extract_clip, parts=tuple(parts)), jobs, workers=workers, setup=quiet_worker)
         for outcome in progress(outcomes, total=len(jobs), description="Extracting landmarks", unit="clip"):
             if outcome.error:
                 clip = rows[outcome.index]
@@ -148,7 +148,7 @@ def _has_parts(path: Path, parts: Sequence[str]) -> bool:
         return False
 
 
-def _quiet_worker() -> None:
+def quiet_worker() -> None:
     """Prepare a worker: one thread for OpenCV (the processes use the cores), Ctrl-C is the parent's."""
     os.environ.setdefault("GLOG_minloglevel", "2")
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")

@@ -38,7 +38,12 @@ def test_a_missing_an_empty_and_a_binary_file_are_refused(tmp_path):
     (tmp_path / "empty.csv").touch()
     (tmp_path / "binary.csv").write_bytes(b"\xff\xfe\x00\x01")
     (tmp_path / "headed.csv").write_text(",".join(COLUMNS) + "\n")
-    for name, words in [("none", "no clips table"), ("empty", "not a CSV"), ("binary", "not a CSV"), ("headed", "none")]:
+    for name, words in [
+        ("none", "no clips table"),
+        ("empty", "not a CSV"),
+        ("binary", "not a CSV"),
+        ("headed", "none"),
+    ]:
         with pytest.raises(ClipsError, match=words):
             read_clips(tmp_path / f"{name}.csv")
 

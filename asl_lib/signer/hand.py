@@ -6,13 +6,19 @@ units of the palm (wrist to middle knuckle). They serve both hands; the left one
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
 
 FINGERS = ("index", "middle", "ring", "pinky")
-KNUCKLES = {"index": (0.27, 0.96, 0.0), "middle": (0.05, 1.0, 0.02), "ring": (-0.15, 0.94, 0.0), "pinky": (-0.33, 0.83, -0.03)}
+KNUCKLES = {
+    "index": (0.27, 0.96, 0.0),
+    "middle": (0.05, 1.0, 0.02),
+    "ring": (-0.15, 0.94, 0.0),
+    "pinky": (-0.33, 0.83, -0.03),
+}
 SEGMENTS = {  # lengths from knuckle to tip
     "index": (0.48, 0.29, 0.24),
     "middle": (0.53, 0.33, 0.25),
@@ -105,15 +111,10 @@ DIGITS = tuple("0123456789")
 
 
 @cache
-def joints(name: str, lax: float = 0.0) -> np.ndarray:
-    """Return the joints of a handshape.
+def posture(name: str) -> np.ndarray:
+    """Return a handshape as 19 numbers that can be mixed: the 16 angles of `bends`, then the thumb's tip.
 
-    Args:
-        name: a key of `HANDSHAPES`.
-        lax: degrees by which stretched fingers stay bent and bent ones open, a habit of the signer.
-
-    Returns:
-        (21, 3) float64 in hand coordinates: wrist, thumb (4), index (4), middle (4), ring (4), pinky (4).
+    Mixing angles, not places, keeps the bones as long as they are while one handshape becomes another.
 
     Raises:
         KeyError: there is no such handshape; the message lists those there are.
@@ -121,18 +122,33 @@ def joints(name: str, lax: float = 0.0) -> np.ndarray:
     if name not in HANDSHAPES:
         raise KeyError(f"There is no handshape '{name}'. There are: {', '.join(HANDSHAPES)}.")
     shape = HANDSHAPES[name]
-    fingers = {finger: _finger(finger, bend, lax) for finger, bend in zip(FINGERS, shape.bends, strict=True)}
     if isinstance(shape.thumb, str):
-        # Pad to pad: the tips' middles stay a finger's thickness apart.
-        tip = fingers[shape.thumb][-1] + np.array([0.06, -0.02, 0.06])
+        touched = _finger(shape.thumb, shape.bends[FINGERS.index(shape.thumb)], 0.0)[-1]
+        # Pad to pad: the middles of the two tips stay a finger's thickness apart.
+        tip = touched + np.array([0.06, -0.02, 0.06])
     else:
         tip = np.array(shape.thumb)
-    points = np.concatenate([np.zeros((1, 3)), _thumb(tip), *fingers.values()])
-    points.setflags(write=False)
-    return points
+    values = np.concatenate([np.array(shape.bends, float).ravel(), tip])
+    values.setflags(write=False)
+    return values
 
 
-def _finger(finger: str, bend: Bend, lax: float) -> np.ndarray:
+def joints(values: np.ndarray, *, lax: float = 0.0) -> np.ndarray:
+    """Return the joints of a posture.
+
+    Args:
+        values: (19,) as `posture` gives them, or a mixture.
+        lax: degrees by which stretched fingers stay bent and bent ones open, a habit of the signer.
+
+    Returns:
+        (21, 3) in hand coordinates: wrist, thumb (4), index (4), middle (4), ring (4), pinky (4).
+    """
+    bends = values[:16].reshape(4, 4)
+    fingers = [_finger(finger, tuple(bend), lax) for finger, bend in zip(FINGERS, bends, strict=True)]
+    return np.concatenate([np.zeros((1, 3)), _thumb(values[16:]), *fingers])
+
+
+def _finger(finger: str, bend: Sequence[float], lax: float) -> np.ndarray:
     """Return (4, 3): knuckle, two joints and tip."""
     spread, *flexions = np.radians(bend)
     along = np.array([np.sin(spread), np.cos(spread), 0.0])

@@ -55,7 +55,7 @@ class Signer:
     hand: str
     shoulders_px: float
     arms: float
-    palm: float
+    hand_size: float
     skin: tuple[int, int, int]
     hair: tuple[int, int, int]
     hair_style: str

@@ -1,0 +1,28 @@
+"""The procedural signer behind the `demo` data set: lexicon, body, motion, picture.
+
+It is a teaching device: figures drawn by a program perform approximations of signs, so that the whole course
+can be tried without a download. Sign languages are the languages of communities; learn them from signers.
+"""
+
+from asl_lib.signer.clip import write_clip
+from asl_lib.signer.hand import DIGITS, HANDSHAPES, LETTERS
+from asl_lib.signer.lexicon import Sign, Signer, load_lexicon, load_signers, minimal_pairs
+from asl_lib.signer.motion import Performance, perform
+from asl_lib.signer.render import render_frames
+from asl_lib.signer.stills import handshape_image
+
+__all__ = [
+    "DIGITS",
+    "HANDSHAPES",
+    "LETTERS",
+    "Performance",
+    "Sign",
+    "Signer",
+    "handshape_image",
+    "load_lexicon",
+    "load_signers",
+    "minimal_pairs",
+    "perform",
+    "render_frames",
+    "write_clip",
+]
