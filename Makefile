@@ -30,8 +30,8 @@ test-fast: $(READY)  ## unit, property and end-to-end tests
 	$(BIN)/python -m pytest -n 2 --dist loadscope tests
 
 test-notebooks: $(READY)  ## execute the stored notebooks and compare the cells marked NBVAL_CHECK_OUTPUT
-	$(BIN)/python -m pytest -p no:cacheprovider --nbval-lax --nbval-cell-timeout 900 --nbval-sanitize-with tests/notebooks/sanitize.cfg \
-		-c tests/notebooks/pytest.ini --rootdir . $(NOTEBOOKS)
+	ASL_HOME="$(CURDIR)/build/nbval" ASL_PROGRESS=off $(BIN)/python -m pytest -c tests/notebooks/pytest.ini --rootdir . \
+		--nbval-lax --nbval-cell-timeout 900 --nbval-sanitize-with tests/notebooks/sanitize.cfg $(NOTEBOOKS)
 
 lint: $(READY)  ## formatter, linter, type check
 	$(BIN)/ruff format --check .

@@ -325,7 +325,7 @@ def _failure(run: Run, stderr: str) -> str:
 
 
 def _environment(threads: int | None) -> dict[str, str]:
-    environment = {**os.environ, "ASL_HOME": str(project_folder()), "ASL_PROGRESS": "off", "TF_CPP_MIN_LOG_LEVEL": "2"}
+    environment = {**os.environ, "ASL_HOME": str(project_folder()), "ASL_PROGRESS": "off", "TF_CPP_MIN_LOG_LEVEL": "3"}
     # Debuggers' warnings about frozen modules would be all that a good run prints.
     environment["PYDEVD_DISABLE_FILE_VALIDATION"] = "1"
     if threads:

@@ -105,22 +105,19 @@ def _batch(options: argparse.Namespace) -> None:
 
 def _conclude(params: Any) -> None:
     """Say where the results are and how good the models are on people they have never seen."""
-    from asl_lib.evaluation import Rate
+    from asl_lib.evaluation import rate
     from asl_lib.params import relative
     from asl_lib.report import collect_results, summarise
 
     print(f"\nExecuted notebooks: {relative(params.run_dir / 'notebooks')}/")
     results = collect_results(params.run_dir)
-    print("Accuracy on held-out signers:")
+    print("Accuracy on signers that the model had never seen:")
     for row in results.itertuples():
-        value = Rate(round(row.accuracy * row.n), row.n, row.low, row.high)
-        print(f"  {row.model}, held out {row.held_out}: {value}")
+        print(f"  {row.model}, {row.held_out}: {rate(round(row.accuracy * row.n), row.n)}")
     for row in summarise(results).itertuples():
-        if row.signers > 2:
-            print(
-                f"  {row.model}, mean over {row.signers} runs: {row.mean_accuracy:.1%} "
-                f"(95 % interval over signers {row.low:.0%} to {row.high:.0%})"
-            )
+        spread = "95 % interval over signers" if row.signers > 2 else "range"
+        spread += f" {row.low:.0%} to {row.high:.0%}"
+        print(f"  {row.model}, mean over {row.signers} signers: {row.mean_accuracy:.1%} ({spread})")
 
 
 def _extract(options: argparse.Namespace) -> int:

@@ -119,14 +119,17 @@ class Evaluation:
         folder = Path(folder)
         with whole_file(folder / "predictions.csv") as unfinished:
             self.table.to_csv(unfinished, index=False, float_format="%.5f", lineterminator="\n")
-        signers = {name: {"accuracy": r.value, "hits": r.hits, "n": r.n} for name, r in self.per_signer().items()}
-        accuracy, top5 = self.accuracy, self.top(min(5, len(self.glosses)))
+        top5_hits = (self.table["rank"] <= 5).groupby(self.table["signer"]).sum()
+        signers = {
+            name: {"hits": r.hits, "top5_hits": int(top5_hits[name]), "n": r.n} for name, r in self.per_signer().items()
+        }
+        accuracy = self.accuracy
         values = {
             **about,
             "accuracy": accuracy.value,
             "interval": [accuracy.low, accuracy.high],
             "n": accuracy.n,
-            "top5_accuracy": top5.value,
+            "top5_accuracy": self.top(5).value,
             "classes": len(self.glosses),
             "signers": signers,
         }

@@ -149,10 +149,12 @@ def _has_parts(path: Path, parts: Sequence[str]) -> bool:
 
 
 def quiet_worker() -> None:
-    """Prepare a worker: one thread for OpenCV (the processes use the cores), Ctrl-C is the parent's."""
-    os.environ.setdefault("GLOG_minloglevel", "2")
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    """Prepare a worker: one thread for OpenCV (the processes use the cores), Ctrl-C is the parent's, no chatter."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # MediaPipe's C++ side writes a dozen lines a process to stderr, and nothing that helps; errors come
+    # back to the parent as exceptions.
+    with open(os.devnull, "w") as nowhere:
+        os.dup2(nowhere.fileno(), 2)
     import cv2
 
     cv2.setNumThreads(1)

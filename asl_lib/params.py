@@ -47,7 +47,7 @@ class Params(BaseModel):
     max_gap: int = Field(5, ge=0, description="longest gap, in frames, that is filled by interpolation")
     mask: bool = Field(True, description="tell the model which parts were seen in each frame")
     # Split
-    test_signers: list[str] = Field(["eli"], min_length=1, description="signers that are held out for the test")
+    test_signers: list[str] = Field(["ben", "eli"], min_length=1, description="signers that are held out for the test")
     validation_signers: list[str] = Field([], description="signers for early stopping; empty to choose one")
     # Training
     augment: bool = Field(True, description="vary the training clips anew in every epoch")

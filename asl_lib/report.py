@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from asl_lib.evaluation import mean_over_signers
+from asl_lib.evaluation import mean_over_signers, rate
 
 COLUMNS = ["model", "held_out", "accuracy", "low", "high", "n", "top5_accuracy", "parameters", "epochs", "minutes"]
 
@@ -17,10 +17,14 @@ class ReportError(ValueError):
 
 
 def collect_results(run_dir: str | Path) -> pd.DataFrame:
-    """Return one row per trained model and held-out signers, from every `metrics.json` of a run.
+    """Return one row per model and test signer, from every `metrics.json` of a run.
 
-    Columns: model, held_out, accuracy, low, high (95 % Wilson interval), n, top5_accuracy, parameters,
-    epochs, minutes. Shares are from 0 to 1.
+    A signer may have been held out alone in one training and with others in another: the training with
+    the fewest held-out signers counts, because it had the most to learn from.
+
+    Returns:
+        Columns model, held_out (the signer), accuracy, low, high (95 % Wilson interval), n, top5_accuracy,
+        and of the training: parameters, epochs, minutes. Shares are from 0 to 1.
 
     Raises:
         ReportError: there is no result, or one cannot be read.
@@ -29,14 +33,32 @@ def collect_results(run_dir: str | Path) -> pd.DataFrame:
     for path in sorted(Path(run_dir).glob("*/held_out_*/metrics.json")):
         try:
             metrics = json.loads(path.read_text(encoding="utf-8"))
-            low, high = metrics["interval"]
-            row = {"held_out": "+".join(metrics["test_signers"]), "low": low, "high": high}
-            rows.append({**{key: metrics.get(key) for key in COLUMNS if key not in row}, **row})
-        except (ValueError, KeyError, TypeError) as error:
+            training = {key: metrics.get(key) for key in ("model", "parameters", "epochs", "minutes")}
+            for signer, counts in metrics["signers"].items():
+                share = rate(counts["hits"], counts["n"])
+                row = {"held_out": signer, "accuracy": share.value, "low": share.low, "high": share.high, "n": share.n}
+                row["top5_accuracy"] = counts["top5_hits"] / counts["n"]
+                rows.append({**training, **row, "together": len(metrics["signers"])})
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise ReportError(f"{path} is not a table of results ({error!r}). Train that model again.") from error
     if not rows:
         raise ReportError(f"There are no results under {run_dir}. Train a model first: notebook 05.")
-    return pd.DataFrame(rows)[COLUMNS].sort_values(["model", "held_out"], ignore_index=True)
+    table = pd.DataFrame(rows).sort_values(["model", "held_out", "together"])
+    return table.drop_duplicates(["model", "held_out"])[COLUMNS].reset_index(drop=True)
+
+
+def collect_predictions(run_dir: str | Path, model: str) -> pd.DataFrame:
+    """Return the predictions behind `collect_results` for one model: each test clip once.
+
+    Raises:
+        ReportError: the model left no predictions.
+    """
+    paths = sorted(
+        Path(run_dir).glob(f"{model}/held_out_*/predictions.csv"), key=lambda path: path.parent.name.count("+")
+    )
+    if not paths:
+        raise ReportError(f"There are no predictions of '{model}' under {run_dir}. Train it first.")
+    return pd.concat([pd.read_csv(path, keep_default_na=False) for path in paths]).drop_duplicates("clip_id")
 
 
 def summarise(results: pd.DataFrame) -> pd.DataFrame:
@@ -47,18 +69,8 @@ def summarise(results: pd.DataFrame) -> pd.DataFrame:
     rows = []
     for model, group in results.groupby("model", sort=False):
         mean, low, high = mean_over_signers(group["accuracy"].tolist())
-        rows.append(
-            (
-                model,
-                len(group),
-                int(group["n"].sum()),
-                mean,
-                low,
-                high,
-                group["accuracy"].min(),
-                group["accuracy"].max(),
-            )
-        )
+        lowest, highest = group["accuracy"].min(), group["accuracy"].max()
+        rows.append((model, len(group), int(group["n"].sum()), mean, low, high, lowest, highest))
     return pd.DataFrame(
         rows, columns=["model", "signers", "clips", "mean_accuracy", "low", "high", "lowest", "highest"]
     )

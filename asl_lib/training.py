@@ -29,7 +29,7 @@ def set_seeds(seed: int) -> None:
     differently.
     """
     # What TensorFlow tells at import about the processor is no news to a reader of a notebook.
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     import keras
     import tensorflow as tf
 

@@ -54,7 +54,7 @@ def test_a_wrong_parameter_is_named_with_its_file_and_what_is_allowed(tmp_path, 
 
 
 def test_all_that_is_wrong_is_said_at_once():
-    with pytest.raises(ParameterError, match=r"epochs.*frames"):
+    with pytest.raises(ParameterError, match=r"frames.*epochs"):
         check_parameters({"epochs": "x", "frames": 1})
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from pathlib import Path
 
 import pandas as pd
@@ -48,7 +50,7 @@ class Demo(Dataset):
                     rows.append({"clip_id": f"{signer}-{name}", "path": path, "gloss": gloss, "signer": signer})
                     if not (dataset_dir / path).is_file():
                         jobs.append((dataset_dir / path, gloss, signer, repetition, options.seed))
-        self._remember_seed(dataset_dir, options.seed)
+        self._check_origin(dataset_dir, options.seed)
         outcomes = run_jobs(_render, jobs, workers=options.workers)
         failed = [o for o in progress(outcomes, total=len(jobs), description="Rendering", unit="clip") if o.error]
         if failed:
@@ -65,17 +67,25 @@ class Demo(Dataset):
 
         return minimal_pairs()
 
-    def _remember_seed(self, dataset_dir: Path, seed: int) -> None:
-        """Refuse to mix clips of two seeds in one folder: a clip's name does not say which it is of."""
-        import json
-
-        note = dataset_dir / "demo.json"
-        if note.is_file() and (before := json.loads(note.read_text(encoding="utf-8")).get("seed")) != seed:
+    def _check_origin(self, dataset_dir: Path, seed: int) -> None:
+        """Refuse to mix clips of two seeds or two versions of the signer: a clip's name does not tell them apart."""
+        note, origin = dataset_dir / "demo.json", {"seed": seed, "signer": _signer_version()}
+        if note.is_file() and (before := json.loads(note.read_text(encoding="utf-8"))) != origin:
+            what = "seed" if before.get("seed") != seed else "signer"
             raise DatasetError(
-                f"{dataset_dir} holds clips of seed {before}; got seed {seed}. "
+                f"{dataset_dir} holds clips of {what} {before.get(what)}; got {what} {origin[what]}. "
                 "Delete the folder to render them anew, or choose another data_dir."
             )
-        write_json(note, {"seed": seed, "notice": self.notice})
+        write_json(note, origin)
+
+
+def _signer_version() -> str:
+    """Return a short hash of all that decides how a clip looks."""
+    digest = hashlib.sha256()
+    for path in sorted((Path(__file__).parent.parent / "signer").iterdir()):
+        if path.suffix in (".py", ".yaml"):
+            digest.update(path.read_bytes())
+    return digest.hexdigest()[:12]
 
 
 def _render(job: RenderJob) -> None:

@@ -2,6 +2,7 @@
 
 from asl_lib.plots.clips import (
     detection_rates,
+    draw_part,
     plot_augmentations,
     plot_clip_curves,
     plot_detection_rates,
@@ -21,6 +22,7 @@ from asl_lib.plots.style import PART_COLOURS, use_style
 __all__ = [
     "PART_COLOURS",
     "detection_rates",
+    "draw_part",
     "plot_accuracy_per_signer",
     "plot_augmentations",
     "plot_clip_curves",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -119,7 +119,7 @@ def plot_comparison(table: pd.DataFrame, *, chance: float) -> Figure:
     ax.invert_yaxis()
     _finish(ax, chance)
     ax.set_ylabel("held-out signer")
-    ax.legend(fontsize="small", title="model (dashed: mean)", loc="lower left")
+    figure.legend(fontsize="small", title="model (dashed: mean)", loc="outside right upper")
     return figure
 
 
@@ -135,7 +135,7 @@ def _draw_rates(ax: Axes, rates: Mapping[str, Rate]) -> None:
 
 def _finish(ax: Axes, chance: float) -> None:
     ax.axvline(chance * 100, color="0.45", lw=1, ls=":")
-    style = {"textcoords": "offset points", "fontsize": "x-small", "color": "0.35"}
+    style: dict[str, Any] = {"textcoords": "offset points", "fontsize": "x-small", "color": "0.35"}
     ax.annotate("chance", (chance * 100, 0), (3, 3), xycoords=("data", "axes fraction"), **style)
     ax.set_xlim(0, 102)
     ax.set_xlabel("accuracy (%), with 95 % interval")

@@ -55,7 +55,7 @@ class Canvas:
             t = np.full((y1 - y0, x1 - x0), 1.0 if dz > 0 else 0.0, np.float32)
         radius = np.float32(r0) + np.float32(r1 - r0) * t
         nx, ny = px - t * dx, py - t * dy
-        height2 = radius * radius - nx * nx - ny * ny
+        height2: np.ndarray = radius * radius - nx * nx - ny * ny
         nz = np.sqrt(np.maximum(height2, 0))
         z = np.float32(start[2]) + t * dz + nz
         depth = self.depth[y0:y1, x0:x1]

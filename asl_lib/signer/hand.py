@@ -54,7 +54,7 @@ class Handshape:
         turn: how a still picture of the letter is held: rotation in the picture plane, in degrees.
     """
 
-    bends: tuple[Bend, Bend, Bend, Bend]
+    bends: tuple[Bend, ...]
     thumb: tuple[float, float, float] | str
     turn: float = 0.0
 

@@ -13,7 +13,7 @@ import numpy as np
 from asl_lib.signer.body import PALM
 from asl_lib.signer.canvas import Canvas
 from asl_lib.signer.lexicon import Signer
-from asl_lib.signer.motion import HORIZON, Performance
+from asl_lib.signer.motion import Performance
 
 # Joint to joint, with radii at both ends in palm lengths.
 FINGER_CONES = tuple(

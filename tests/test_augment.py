@@ -1,0 +1,116 @@
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from asl_lib import augment
+from asl_lib.augment import Augmentation
+from asl_lib.features import FeatureRecipe
+from tests.conftest import make_landmarks
+
+RECIPE = FeatureRecipe(frames=16)
+SPACE = {"rotation", "scale", "shear", "shift", "jitter"}
+seeds = st.integers(0, 2**31)
+
+
+def clips(count=3):
+    made = [make_landmarks(seed=seed, missing=[("left_hand", 0, 20), ("right_hand", 4, 12)]) for seed in range(count)]
+    return np.stack([RECIPE.points(clip) for clip in made])
+
+
+def distances(points):
+    return np.linalg.norm(points[..., 1:, :] - points[..., :-1, :], axis=-1)
+
+
+@pytest.mark.parametrize("name", list(Augmentation(RECIPE).steps()))
+@given(seed=seeds)
+@settings(max_examples=10, deadline=None)
+def test_every_variation_keeps_the_shape_and_invents_nothing(name, seed):
+    before = clips()
+    copy = before.copy()
+    after = Augmentation(RECIPE).steps()[name](before, np.random.default_rng(seed))
+    assert after.shape == before.shape
+    assert after.dtype == np.float32
+    np.testing.assert_array_equal(before, copy)
+    assert np.isnan(after[:, :, RECIPE.columns("left_hand")]).all(), "A hand that was never seen appeared."
+    if name in SPACE:
+        np.testing.assert_array_equal(np.isnan(after), np.isnan(before))
+
+
+@given(seed=seeds)
+@settings(max_examples=20, deadline=None)
+def test_rotation_keeps_all_distances(seed):
+    before = clips()
+    np.testing.assert_allclose(
+        distances(augment.rotate(before, np.random.default_rng(seed))), distances(before), atol=1e-4
+    )
+
+
+@given(seed=seeds)
+@settings(max_examples=20, deadline=None)
+def test_a_shift_moves_all_points_of_a_clip_alike(seed):
+    before = clips()
+    moved = augment.shift(before, np.random.default_rng(seed), distance=0.3) - before
+    for clip in moved:
+        flat = clip[~np.isnan(clip).any(axis=-1)]
+        np.testing.assert_allclose(flat, np.broadcast_to(flat[0], flat.shape), atol=1e-5)
+        assert np.abs(flat).max() <= 0.3 + 1e-5
+
+
+@given(seed=seeds)
+@settings(max_examples=20, deadline=None)
+def test_a_scaled_clip_is_a_multiple_of_itself(seed):
+    before = clips()
+    after = augment.scale(before, np.random.default_rng(seed), amount=0.2)
+    ratio = after[0, :, :, 0] / before[0, :, :, 0]
+    ratio = ratio[np.isfinite(ratio)]
+    np.testing.assert_allclose(ratio, ratio[0], rtol=1e-3)
+    assert 0.8 <= ratio[0] <= 1.2
+
+
+@given(seed=seeds)
+@settings(max_examples=20, deadline=None)
+def test_a_time_warp_keeps_both_ends_and_never_runs_backwards(seed):
+    clock = np.linspace(0, 1, 16, dtype=np.float32)[None, :, None, None] * np.ones((2, 1, 1, 2), np.float32)
+    warped = augment.warp_time(clock, np.random.default_rng(seed), amount=0.5)[..., 0, 0]
+    np.testing.assert_allclose(warped[:, [0, -1]], [[0, 1]] * 2, atol=1e-5)
+    assert (np.diff(warped, axis=1) >= 0).all()
+
+
+@given(seed=seeds)
+@settings(max_examples=20, deadline=None)
+def test_a_crop_in_time_cuts_at_most_its_amount(seed):
+    clock = np.linspace(0, 1, 16, dtype=np.float32)[None, :, None, None] * np.ones((2, 1, 1, 2), np.float32)
+    cropped = augment.crop_time(clock, np.random.default_rng(seed), amount=0.2)[..., 0, 0]
+    assert (cropped[:, 0] <= 0.2 + 1e-5).all()
+    assert (cropped[:, -1] >= 0.8 - 1e-5).all()
+
+
+def test_hands_are_lost_in_about_the_chosen_share_of_frames_and_the_body_never():
+    before = np.ones((200, 16, RECIPE.num_landmarks, 2), np.float32)
+    after = augment.drop_hands(before, np.random.default_rng(1), recipe=RECIPE, share=0.3)
+    lost = np.isnan(after[:, :, RECIPE.columns("right_hand")]).all(axis=(2, 3)).mean()
+    assert 0.27 < lost < 0.33
+    assert np.isfinite(after[:, :, RECIPE.columns("pose")]).all()
+
+
+def test_mirroring_exchanges_the_hands_and_twice_gives_the_clip_back():
+    before = clips()
+    after = augment.mirror(before, recipe=RECIPE)
+    assert np.isnan(after[:, :, RECIPE.columns("right_hand")]).all()
+    np.testing.assert_allclose(after[:, :, 11, 0], -before[:, :, 12, 0])
+    np.testing.assert_array_equal(augment.mirror(after, recipe=RECIPE), before)
+    with pytest.raises(ValueError, match="without the face"):
+        augment.mirror(before, recipe=FeatureRecipe(parts=("pose", "face")))
+
+
+def test_the_same_seed_gives_the_same_clips_and_another_others():
+    one, same, other = (Augmentation(RECIPE)(clips(), np.random.default_rng(seed)) for seed in (1, 1, 2))
+    np.testing.assert_array_equal(one, same)
+    assert not np.array_equal(one, other, equal_nan=True)
+
+
+def test_clips_of_a_batch_are_varied_independently():
+    twins = np.repeat(clips(1), 2, axis=0)
+    after = Augmentation(RECIPE)(twins, np.random.default_rng(0))
+    assert not np.allclose(after[0], after[1], equal_nan=True)

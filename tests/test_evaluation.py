@@ -1,0 +1,103 @@
+import json
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from asl_lib.evaluation import evaluate, mean_over_signers, rate
+from asl_lib.report import ReportError, collect_predictions, collect_results, summarise
+
+
+def make_evaluation():
+    probabilities = np.array([[0.7, 0.2, 0.1], [0.6, 0.3, 0.1], [0.1, 0.2, 0.7], [0.5, 0.1, 0.4]])
+    return evaluate(
+        probabilities, np.array([0, 1, 2, 2]), glosses=["A", "B", "C"], signers=["ana", "ana", "ben", "ben"],
+        clip_ids=list("wxyz"),
+    )  # fmt: skip
+
+
+def test_accuracy_is_the_share_of_clips_whose_best_guess_is_right():
+    evaluation = make_evaluation()
+    assert (evaluation.accuracy.hits, evaluation.accuracy.n) == (2, 4)
+    assert evaluation.top(2).hits == 4
+    assert {name: r.value for name, r in evaluation.per_signer().items()} == {"ana": 0.5, "ben": 0.5}
+
+
+def test_the_confusion_matrix_counts_true_by_predicted():
+    evaluation = make_evaluation()
+    assert evaluation.confusion().to_numpy().tolist() == [[1, 0, 0], [1, 0, 0], [1, 0, 1]]
+    assert evaluation.most_confused().iloc[0].tolist() == ["A", "B", 1, 2]
+
+
+def test_equal_probabilities_are_no_top_5_success():
+    flat = np.full((6, 6), 1 / 6)
+    evaluation = evaluate(flat, np.arange(6), glosses=list("ABCDEF"), signers=["a"] * 6, clip_ids=list("abcdef"))
+    assert evaluation.top(5).hits == 1  # the one that argmax names
+
+
+def test_known_wilson_interval():
+    value = rate(33, 36)  # checked by hand with z = 1.96
+    assert (round(value.low, 3), round(value.high, 3)) == (0.782, 0.971)
+    assert str(value) == "91.7% (n = 36, 95 % interval 78% to 97%)"
+
+
+@given(n=st.integers(1, 500), data=st.data())
+def test_an_interval_holds_its_rate_and_stays_between_0_and_1(n, data):
+    value = rate(data.draw(st.integers(0, n)), n)
+    assert 0 <= value.low <= value.value + 1e-12
+    assert value.value - 1e-12 <= value.high <= 1
+
+
+@given(st.lists(st.floats(0, 1), min_size=1, max_size=12))
+def test_the_mean_over_signers_lies_in_its_interval(values):
+    mean, low, high = mean_over_signers(values)
+    assert min(values) - 1e-9 <= low <= mean + 1e-9
+    assert mean - 1e-9 <= high <= max(values) + 1e-9
+
+
+@pytest.mark.parametrize(("hits", "n"), [(1, 0), (3, 2), (-1, 2)])
+def test_impossible_counts_are_refused(hits, n):
+    with pytest.raises(ValueError, match="must be between"):
+        rate(hits, n)
+
+
+def test_broken_predictions_are_refused():
+    options = {"glosses": ["A", "B"], "signers": ["a"], "clip_ids": ["x"]}
+    with pytest.raises(ValueError, match="finite"):
+        evaluate(np.array([[np.nan, 1.0]]), np.array([0]), **options)
+    with pytest.raises(ValueError, match=r"must be \(1, 2\)"):
+        evaluate(np.ones((1, 3)), np.array([0]), **options)
+
+
+def test_results_of_a_run_are_collected_and_summed_up(tmp_path):
+    make_evaluation().save(tmp_path / "lstm" / "held_out_ana+ben", model="lstm", parameters=7)
+    results = collect_results(tmp_path)
+    assert results.held_out.tolist() == ["ana", "ben"]
+    assert results.accuracy.tolist() == [0.5, 0.5]
+    assert results.parameters.tolist() == [7, 7]
+    columns = ["signers", "clips", "mean_accuracy", "low", "high"]
+    assert summarise(results).iloc[0][columns].tolist() == [2, 4, 0.5, 0.5, 0.5]
+    assert collect_predictions(tmp_path, "lstm")["rank"].tolist() == [1, 2, 1, 2]
+
+
+def test_a_signer_who_was_held_out_alone_counts_from_that_training(tmp_path):
+    make_evaluation().save(tmp_path / "lstm" / "held_out_ana+ben", model="lstm")
+    alone = evaluate(np.eye(3)[:2], np.array([0, 1]), glosses=list("ABC"), signers=["ana"] * 2, clip_ids=["w", "x"])
+    alone.save(tmp_path / "lstm" / "held_out_ana", model="lstm")
+    results = collect_results(tmp_path).set_index("held_out")
+    assert results.accuracy.to_dict() == {"ana": 1.0, "ben": 0.5}
+    ranks = collect_predictions(tmp_path, "lstm").set_index("clip_id")["rank"]
+    assert ranks.to_dict() == {"w": 1, "x": 1, "y": 1, "z": 2}
+
+
+def test_a_run_without_or_with_damaged_results_is_named(tmp_path):
+    with pytest.raises(ReportError, match="no results"):
+        collect_results(tmp_path)
+    with pytest.raises(ReportError, match="no predictions of 'tcn'"):
+        collect_predictions(tmp_path, "tcn")
+    folder = tmp_path / "lstm" / "held_out_ana"
+    folder.mkdir(parents=True)
+    (folder / "metrics.json").write_text(json.dumps({"accuracy": 1}))
+    with pytest.raises(ReportError, match=r"metrics\.json"):
+        collect_results(tmp_path)

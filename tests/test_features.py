@@ -1,0 +1,206 @@
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from asl_lib.features import POSE_MIRROR, FeatureRecipe, RecipeError, fill_gaps, resample
+from tests.conftest import make_landmarks
+
+BODY = FeatureRecipe(hand_frame="body", mask=False)
+
+recipes = st.builds(
+    FeatureRecipe,
+    parts=st.sampled_from(
+        [("pose", "left_hand", "right_hand"), ("upper_body", "right_hand"), ("right_hand",), ("pose", "face")]
+    ),
+    coordinates=st.sampled_from(["xy", "xyz"]),
+    body_frame=st.sampled_from(["shoulders", "image"]),
+    hand_frame=st.sampled_from(["wrist", "body"]),
+    frames=st.integers(2, 40),
+    max_gap=st.integers(0, 8),
+    mask=st.booleans(),
+)
+
+
+@given(recipe=recipes, frames=st.integers(1, 30), seed=st.integers(0, 9))
+@settings(max_examples=40, deadline=None)
+def test_any_recipe_gives_features_of_its_own_shape_without_nan(recipe, frames, seed):
+    landmarks = make_landmarks(
+        frames=frames, seed=seed, parts=("pose", "face", "left_hand", "right_hand"), missing=[("right_hand", 0, 4)]
+    )
+    features = recipe.transform(landmarks)
+    assert features.shape == (recipe.frames, recipe.num_features)
+    assert features.dtype == np.float32
+    assert np.isfinite(features).all()
+
+
+@given(recipe=recipes)
+@settings(max_examples=30, deadline=None)
+def test_a_recipe_comes_back_from_its_file_as_it_was(recipe, tmp_path_factory):
+    path = tmp_path_factory.mktemp("recipe") / "recipe.json"
+    recipe.save(path)
+    assert FeatureRecipe.load(path) == recipe
+
+
+def test_the_reference_input_has_150_features():
+    assert FeatureRecipe(mask=False).num_features == 150
+    assert FeatureRecipe().num_features == 153
+
+
+@pytest.mark.parametrize("scale", [0.5, 1.7])
+def test_where_a_signer_stands_and_how_near_changes_nothing(scale):
+    landmarks = make_landmarks()
+    moved = replace(landmarks, points=landmarks.points * scale + np.array([0.1, -0.05, 0.0], np.float32))
+    np.testing.assert_allclose(BODY.points(moved), BODY.points(landmarks), atol=2e-4)
+    recipe = FeatureRecipe()
+    np.testing.assert_allclose(recipe.transform(moved), recipe.transform(landmarks), atol=1e-3)
+
+
+def test_the_shape_of_the_picture_changes_nothing():
+    """The same body in a wider picture has smaller x, and no other hand."""
+    landmarks = make_landmarks(width=480, height=480)
+    wide = replace(landmarks, width=960, points=landmarks.points * np.array([0.5, 1, 0.5], np.float32))
+    np.testing.assert_allclose(BODY.points(wide), BODY.points(landmarks), atol=1e-4)
+
+
+def test_shoulders_are_a_unit_apart_with_the_origin_between_them():
+    points = BODY.points(make_landmarks())
+    np.testing.assert_allclose(points[:, 11], np.tile([0.5, 0], (30, 1)), atol=1e-5)
+    np.testing.assert_allclose(points[:, 12], np.tile([-0.5, 0], (30, 1)), atol=1e-5)
+
+
+def test_one_bad_frame_does_not_move_the_others():
+    landmarks = make_landmarks()
+    jumped = landmarks.points.copy()
+    jumped[10, 11:13] += 0.4
+    points, expected = BODY.points(replace(landmarks, points=jumped)), BODY.points(landmarks)
+    np.testing.assert_allclose(points[:10], expected[:10], atol=1e-5)
+
+
+def test_a_handshape_reads_the_same_wherever_the_hand_is():
+    landmarks = make_landmarks()
+    moved = landmarks.points.copy()
+    moved[:, -21:] += np.array([0.2, -0.3, 0], np.float32)
+    recipe = FeatureRecipe(parts=("right_hand",))
+    np.testing.assert_allclose(
+        recipe.transform(replace(landmarks, points=moved)), recipe.transform(landmarks), atol=1e-3
+    )
+
+
+def test_the_mask_says_what_was_seen_and_missing_values_are_zero():
+    recipe = FeatureRecipe(frames=20, max_gap=0)
+    features = recipe.transform(make_landmarks(missing=[("right_hand", 8, 14)]))
+    assert features[:, -1].tolist() == [1.0] * 8 + [0.0] * 6 + [1.0] * 6
+    assert features[:, -3:-1].all()
+    assert (features[8:14, recipe.columns("right_hand").start * 2 : -3] == 0).all()
+
+
+@given(gap=st.integers(1, 8), longest=st.integers(0, 8), start=st.integers(0, 12))
+def test_gaps_are_filled_up_to_the_longest_and_only_between_sightings(gap, longest, start):
+    points = np.arange(20, dtype=np.float32)[:, None, None] * np.ones((1, 2, 2), np.float32)
+    holed = points.copy()
+    holed[start : start + gap, 0] = np.nan
+    filled = fill_gaps(holed, max_gap=longest)
+    if start > 0 and start + gap < 20 and gap <= longest:
+        np.testing.assert_allclose(filled, points, rtol=1e-6)
+    else:
+        np.testing.assert_array_equal(filled, holed)
+
+
+@given(frames=st.integers(1, 30), num_frames=st.integers(2, 50))
+def test_resampling_keeps_both_ends_and_straight_lines(frames, num_frames):
+    clip = np.linspace(0, 1, frames, dtype=np.float32)[:, None, None] * np.ones((1, 3, 2), np.float32)
+    result = resample(clip, num_frames=num_frames)
+    assert result.shape == (num_frames, 3, 2)
+    expected = np.linspace(0, 1, num_frames) if frames > 1 else np.zeros(num_frames)
+    np.testing.assert_allclose(result[:, 0, 0], expected, atol=1e-5)
+
+
+def test_resampling_does_not_guess_across_a_gap():
+    clip = np.ones((5, 1, 2), np.float32)
+    clip[2] = np.nan
+    assert np.isnan(resample(clip, num_frames=9)[3:6]).all()
+    assert np.isfinite(resample(clip, num_frames=5)[[0, 1, 3, 4]]).all()
+    for bad in (lambda: resample(clip, num_frames=1), lambda: resample(clip[:0], num_frames=4)):
+        with pytest.raises(ValueError, match="must"):
+            bad()
+
+
+def test_a_left_handed_clip_becomes_its_right_handed_mirror_image():
+    recipe = FeatureRecipe(mirror_left_handed=True, hand_frame="body", mask=False)
+    right = make_landmarks(missing=[("left_hand", 0, 20)])
+    mirrored = right.points * np.array([-1, 1, 1], np.float32) + np.array([1, 0, 0], np.float32)
+    pose, left_hand, right_hand = mirrored[:, :33], mirrored[:, 33:54], mirrored[:, 54:]
+    left = replace(right, points=np.concatenate([pose[:, list(POSE_MIRROR)], right_hand, left_hand], axis=1))
+    np.testing.assert_allclose(recipe.points(left), recipe.points(right), atol=1e-5)
+    assert np.isnan(BODY.points(left)[:, BODY.columns("right_hand")]).all()
+
+
+def test_when_both_hands_are_seen_the_higher_wrist_leads():
+    recipe, plain = FeatureRecipe(mirror_left_handed=True), FeatureRecipe()
+    landmarks = make_landmarks()
+    for wrist, mirrored in ((15, True), (16, False)):
+        points = landmarks.points.copy()
+        points[:, [15, 16], 1] = 0.9
+        points[:, wrist, 1] = 0.3
+        clip = replace(landmarks, points=points)
+        assert np.array_equal(recipe.transform(clip), plain.transform(clip)) != mirrored
+
+
+def test_the_mirror_is_its_own_inverse():
+    assert [POSE_MIRROR[i] for i in POSE_MIRROR] == list(range(33))
+
+
+def test_inputs_are_not_changed():
+    landmarks = make_landmarks(missing=[("right_hand", 3, 5)])
+    before = landmarks.points.copy()
+    FeatureRecipe(mirror_left_handed=True).transform(landmarks)
+    np.testing.assert_array_equal(landmarks.points, before)
+
+
+def test_encoding_a_batch_is_encoding_each_clip():
+    recipe = FeatureRecipe()
+    clips = np.stack([recipe.points(make_landmarks(seed=seed, missing=[("left_hand", 0, 20)])) for seed in range(3)])
+    np.testing.assert_array_equal(recipe.encode(clips), np.stack([recipe.encode(clip) for clip in clips]))
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"coordinates": "xyw"}, "coordinates must be one of xy, xyz"),
+        ({"body_frame": "hips"}, "shoulders, image"),
+        ({"hand_frame": "palm"}, "wrist, body"),
+        ({"parts": ("pose", "foot")}, "foot"),
+        ({"parts": ()}, "parts must be"),
+        ({"parts": ("pose", "upper_body")}, "not both"),
+        ({"frames": 1}, "frames must be at least 2"),
+    ],
+)
+def test_a_recipe_that_cannot_be_is_refused_in_words(options, words):
+    with pytest.raises(RecipeError, match=words):
+        FeatureRecipe(**options)
+
+
+def test_landmarks_without_a_needed_part_or_without_shoulders_are_refused():
+    with pytest.raises(RecipeError, match="needs right_hand.*only pose, left_hand"):
+        FeatureRecipe().transform(make_landmarks(parts=("pose", "left_hand")))
+    with pytest.raises(RecipeError, match="both shoulders"):
+        FeatureRecipe().transform(make_landmarks(missing=[("pose", 0, 20)]))
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ("{", "cannot be read"),
+        ("[1]", "version None"),
+        (json.dumps({"version": 99}), "version 1; got version 99.*newer"),
+        (json.dumps({"version": 1, "smell": 3}), "'smell'"),
+    ],
+)
+def test_a_file_that_is_no_recipe_of_ours_is_refused_in_words(tmp_path, content, words):
+    (tmp_path / "recipe.json").write_text(content)
+    with pytest.raises(RecipeError, match=words):
+        FeatureRecipe.load(tmp_path / "recipe.json")

@@ -1,0 +1,145 @@
+import sys
+import types
+
+import numpy as np
+import pytest
+
+from asl_lib.landmarks import (
+    PARTS,
+    HolisticDetector,
+    LandmarkError,
+    Landmarks,
+    read_pose,
+    require_mediapipe,
+    write_pose,
+)
+from asl_lib.video import read_frames
+from tests.conftest import make_landmarks
+
+
+def test_landmarks_come_back_from_a_pose_file_with_what_is_missing_still_missing(tmp_path):
+    before = make_landmarks(missing=[("left_hand", 0, 20), ("right_hand", 5, 9)])
+    write_pose(tmp_path / "a.pose", before)
+    after = read_pose(tmp_path / "a.pose")
+    assert (after.parts, after.fps, after.width, after.height) == (before.parts, 25.0, 640, 480)
+    np.testing.assert_allclose(after.points, before.points, atol=1e-6)
+    assert np.array_equal(after.seen("right_hand"), before.seen("right_hand"))
+    assert not after.seen("left_hand").any()
+
+
+def test_other_tools_read_our_files(tmp_path):
+    from pose_format import Pose
+    from pose_format.utils.generic import detect_known_pose_format
+
+    before = make_landmarks(missing=[("right_hand", 5, 9)])
+    write_pose(tmp_path / "a.pose", before)
+    pose = Pose.read((tmp_path / "a.pose").read_bytes())
+    assert detect_known_pose_format(pose.header) == "holistic"
+    assert pose.body.data.mask[5, 0, -1, 0]
+    np.testing.assert_allclose(pose.body.data[0, 0, 0, :2], before.points[0, 0, :2] * (640, 480), rtol=1e-5)
+
+
+def test_a_file_with_more_components_is_read_and_its_world_landmarks_left_out(shared_data):
+    """Three files of the real lexicon are whole: 586 points with the face and world landmarks."""
+    sizes = set()
+    for path in sorted((shared_data / "fingerspelling" / "gsg").glob("*.pose")):
+        landmarks = read_pose(path)
+        sizes.add(len(landmarks.parts))
+        assert landmarks.points.shape[1] == sum(PARTS[part] for part in landmarks.parts)
+        assert np.nanmax(np.abs(landmarks.points[..., 2])) < 10, "z must be in image widths"
+    assert sizes == {3, 4}
+
+
+@pytest.mark.parametrize("content", [b"", b"no pose at all", b"\x00" * 4000])
+def test_a_damaged_pose_file_is_named(tmp_path, content):
+    (tmp_path / "bad.pose").write_bytes(content)
+    with pytest.raises(LandmarkError, match=r"bad\.pose"):
+        read_pose(tmp_path / "bad.pose")
+
+
+def test_a_truncated_pose_file_is_named(tmp_path):
+    write_pose(tmp_path / "a.pose", make_landmarks())
+    content = (tmp_path / "a.pose").read_bytes()
+    for length in (10, 500, len(content) // 2, len(content) - 4):
+        (tmp_path / "cut.pose").write_bytes(content[:length])
+        with pytest.raises(LandmarkError, match=r"cut\.pose"):
+            read_pose(tmp_path / "cut.pose")
+
+
+def test_landmarks_of_another_tracker_are_refused_by_name(tmp_path):
+    from pose_format import Pose
+    from pose_format.numpy import NumPyPoseBody
+    from pose_format.pose_header import PoseHeader, PoseHeaderComponent, PoseHeaderDimensions
+
+    component = PoseHeaderComponent("pose_keypoints_2d", ["Nose"], [], [], "XYC")
+    header = PoseHeader(0.2, PoseHeaderDimensions(10, 10), [component])
+    with (tmp_path / "openpose.pose").open("wb") as file:
+        Pose(header, NumPyPoseBody(25, np.zeros((2, 1, 1, 2)), np.ones((2, 1, 1)))).write(file)
+    with pytest.raises(LandmarkError, match=r"MediaPipe Holistic.*holds pose_keypoints_2d"):
+        read_pose(tmp_path / "openpose.pose")
+
+
+def test_a_part_that_a_clip_does_not_have_is_answered_with_those_it_has():
+    with pytest.raises(LandmarkError, match=r"no part 'face'.*pose, left_hand, right_hand"):
+        make_landmarks().part("face")
+
+
+def test_a_mediapipe_without_solutions_is_answered_with_the_version_to_install(monkeypatch):
+    newer = types.ModuleType("mediapipe")
+    newer.__version__ = "0.10.31"
+    monkeypatch.setitem(sys.modules, "mediapipe", newer)
+    with pytest.raises(LandmarkError, match=r"0\.10\.31 has no mp\.solutions.*pip install mediapipe==0\.10\.21"):
+        require_mediapipe()
+    monkeypatch.setitem(sys.modules, "mediapipe", None)
+    with pytest.raises(LandmarkError, match="cannot be imported"):
+        require_mediapipe()
+
+
+@pytest.fixture(scope="module")
+def real_clips():
+    from tests.conftest import SHARED
+
+    if not SHARED.is_dir():
+        pytest.skip(f"The shared data sets are not at {SHARED}.")
+    one = list(read_frames(SHARED / "video" / "conversation_sign.mp4", start=14, end=30))
+    other = list(read_frames(SHARED / "video" / "thumb_up.mp4", start=60, end=66))
+    return one, other
+
+
+def test_a_real_signer_is_found_and_her_missing_hand_is_nan(real_clips):
+    with HolisticDetector() as detector:
+        found = detector.detect(real_clips[0], fps=25)
+    assert found.points.shape == (16, 543, 3)
+    assert found.seen("pose").all()
+    assert found.seen("face").all()
+    assert found.seen("right_hand").mean() > 0.5
+    assert not found.seen("left_hand").any()
+    assert np.isnan(found.part("left_hand")).all()
+    nose = found.part("pose")[:, 0, :2]
+    assert ((nose > 0) & (nose < 1)).all()
+
+
+def test_landmarks_do_not_depend_on_the_clip_before_nor_on_the_face_branch(real_clips):
+    one, other = real_clips
+
+    def detect(parts, *clips):
+        with HolisticDetector(parts) as detector:
+            return [detector.detect(clip, fps=25) for clip in clips]
+
+    alone = detect(tuple(PARTS), one)[0]
+    after_another = detect(("pose", "left_hand", "right_hand"), other, one)[1]
+    for part in ("pose", "left_hand", "right_hand"):
+        np.testing.assert_array_equal(alone.part(part), after_another.part(part))
+
+
+def test_a_clip_without_frames_and_an_unknown_part_are_refused():
+    with HolisticDetector(("pose",)) as detector, pytest.raises(LandmarkError, match="at least one frame"):
+        detector.detect([], fps=25)
+    with pytest.raises(LandmarkError, match="no part 'foot'"):
+        HolisticDetector(("foot",))
+
+
+def test_landmarks_know_where_their_parts_are():
+    landmarks = make_landmarks(parts=("pose", "face", "right_hand"))
+    assert isinstance(landmarks, Landmarks)
+    assert [landmarks.part(part).shape[1] for part in landmarks.parts] == [33, 468, 21]

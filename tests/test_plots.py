@@ -1,0 +1,87 @@
+"""Every figure is drawn from data of the real form; what it shows is checked where it can be."""
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import pytest
+
+from asl_lib import plots
+from asl_lib.augment import Augmentation
+from asl_lib.evaluation import rate
+from asl_lib.features import FeatureRecipe
+from tests.conftest import make_clips, make_frames, make_landmarks
+from tests.test_evaluation import make_evaluation
+
+RECIPE = FeatureRecipe(frames=12)
+
+
+@pytest.fixture(autouse=True)
+def drawn():
+    plots.use_style()
+    yield
+    for number in plt.get_fignums():
+        plt.figure(number).canvas.draw()
+    plt.close("all")
+
+
+def test_frames_and_skeletons_keep_the_picture_s_proportions():
+    frames = make_frames(8)
+    figure = plots.plot_frames({"one": frames[0], "two": frames[1]})
+    assert [ax.get_title() for ax in figure.axes] == ["one", "two"]
+    landmarks = make_landmarks(frames=8, width=160, height=120, parts=("pose", "face", "left_hand", "right_hand"))
+    figure = plots.plot_skeletons(frames, landmarks, at=[0, 4, 7], title="HELLO")
+    assert figure.axes[1].get_title() == "0.2 s"
+    assert figure.axes[0].get_xlim() == (0, 160)
+    assert figure.axes[0].get_ylim() == (120, 0)
+
+
+def test_points_curves_and_augmentations_are_drawn_in_the_body_s_frame():
+    clip = RECIPE.points(make_landmarks(missing=[("left_hand", 0, 20)]))
+    raw = FeatureRecipe(frames=20, max_gap=0).points(make_landmarks())
+    plots.plot_points({"ana": clip, "ben": clip}, RECIPE, at=5)
+    figure = plots.plot_clip_curves(clip, RECIPE, title="HELLO", raw=raw)
+    assert figure.axes[0].get_ylabel() == "wrist (shoulder widths)"
+    after = {name: step(clip[None], np.random.default_rng(0))[0] for name, step in Augmentation(RECIPE).steps().items()}
+    assert len(plots.plot_augmentations(clip, after, RECIPE).axes) >= len(after)
+    with pytest.raises(ValueError, match="needs pose or upper_body"):
+        plots.plot_clip_curves(clip, FeatureRecipe(parts=("right_hand",)), title="")
+
+
+def test_detection_rates_count_frames_by_signer_and_by_sign():
+    clips = make_clips(["ana", "ana", "ben"], ["YES", "NO", "YES"])
+    found = {
+        "ana-0": make_landmarks(frames=10, missing=[("left_hand", 0, 10)]),
+        "ana-1": make_landmarks(frames=30),
+        "ben-2": make_landmarks(frames=10, missing=[("right_hand", 0, 5)]),
+    }
+    rates = plots.detection_rates(found, clips)
+    assert rates.columns.tolist() == ["pose", "left_hand", "right_hand"]
+    assert rates.loc["ana"].tolist() == [1.0, 0.75, 1.0]
+    assert rates.loc["ben", "right_hand"] == 0.5
+    assert plots.detection_rates(found, clips, by="gloss").loc["NO", "left_hand"] == 1.0
+    plots.plot_detection_rates(rates)
+
+
+def test_results_are_drawn_with_their_intervals():
+    evaluation = make_evaluation()
+    figure = plots.plot_confusion(evaluation, minimal_pairs=[("A", "B"), ("A", "not there")])
+    assert len(figure.axes[0].patches) == 2
+    plots.plot_accuracy_per_signer(evaluation)
+    plots.plot_split_scores({"shuffled": rate(9, 10), "new signer": rate(4, 10)}, chance=0.1)
+    table = pd.DataFrame(
+        {"model": ["lstm", "lstm", "tcn"], "held_out": ["ana", "ben", "ana"], "accuracy": [0.5, 0.9, 1.0],
+         "low": [0.3, 0.7, 0.9], "high": [0.7, 1.0, 1.0]}
+    )  # fmt: skip
+    figure = plots.plot_comparison(table, chance=0.1)
+    assert figure.axes[0].get_xlabel() == "accuracy (%), with 95 % interval"
+    history = pd.DataFrame(
+        {
+            "epoch": [1, 2, 3],
+            "loss": [2, 1, 0.5],
+            "val_loss": [2, 3, 90],
+            "accuracy": [0.1, 0.5, 0.9],
+            "val_accuracy": [0.1, 0.6, 0.5],
+        }
+    )
+    figure = plots.plot_history(history)
+    assert figure.axes[0].lines[2].get_xdata()[0] == 2, "The line marks the epoch whose weights were kept."
