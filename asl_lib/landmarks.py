@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 
 from asl_lib.files import whole_file
+from asl_lib.quiet import quiet_native_stderr
 
 PARTS: dict[str, int] = {"pose": 33, "face": 468, "left_hand": 21, "right_hand": 21}
 """The parts MediaPipe Holistic tracks, in the order of the arrays, and how many landmarks each has."""
@@ -148,7 +149,8 @@ def require_mediapipe() -> Any:
     os.environ.setdefault("GLOG_minloglevel", "2")
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     try:
-        import mediapipe
+        with quiet_native_stderr():
+            import mediapipe
     except ImportError as error:
         raise LandmarkError(
             f"MediaPipe cannot be imported ({error}). Install it with: pip install mediapipe=={SUPPORTED_MEDIAPIPE}"

@@ -13,6 +13,7 @@ import pandas as pd
 from asl_lib.augment import Augmentation
 from asl_lib.features import FeatureRecipe
 from asl_lib.files import whole_file
+from asl_lib.quiet import quiet_native_stderr
 
 if TYPE_CHECKING:
     import keras
@@ -30,8 +31,9 @@ def set_seeds(seed: int) -> None:
     """
     # What TensorFlow tells at import about the processor is no news to a reader of a notebook.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    import keras
-    import tensorflow as tf
+    with quiet_native_stderr():
+        import keras
+        import tensorflow as tf
 
     keras.utils.set_random_seed(seed)
     tf.config.experimental.enable_op_determinism()

@@ -14,6 +14,11 @@ from pathlib import Path
 
 from packaging.requirements import Requirement
 
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
 ROOT = Path(__file__).resolve().parent.parent
 CONDA_PYTHON = "3.11"
 PLATFORMS = (
@@ -57,8 +62,6 @@ def resolve() -> list[str]:
 
 def direct_dependencies() -> list[str]:
     """Return the names of the packages that pyproject.toml asks for itself."""
-    import tomllib
-
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     asked = project["dependencies"] + project["optional-dependencies"]["dev"]
     return sorted(Requirement(text).name.lower() for text in asked)

@@ -4,7 +4,7 @@ import yaml
 from packaging.requirements import Requirement
 
 from scripts.check_system import LIBRARIES, explain, missing_libraries
-from scripts.lock import CONDA_PYTHON, direct_dependencies, simplify
+from scripts.lock import CONDA_PYTHON, direct_dependencies, simplify, tomllib
 from tests.conftest import ROOT
 
 TARGET = {
@@ -39,8 +39,6 @@ def test_the_lock_pins_everything_exactly_and_names_no_address():
 
 
 def test_the_locked_versions_satisfy_pyproject():
-    import tomllib
-
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     for text in project["dependencies"] + project["optional-dependencies"]["dev"]:
         asked = Requirement(text)

@@ -10,8 +10,8 @@ import numpy as np
 
 SHOULDER = np.array([-0.5, 0.0, 0.0])
 UPPER_ARM, FOREARM, PALM = 0.78, 0.68, 0.235
-# The elbow hangs down and a little outwards and back.
-ELBOW_POLE = np.array([-0.55, 1.0, -0.15])
+# The elbow hangs down, a little outwards and forwards.
+ELBOW_POLE = np.array([-0.30, 1.0, 0.20])
 MAX_WRIST_BEND = np.radians(38)
 
 

@@ -102,13 +102,13 @@ def test_a_performance_begins_and_ends_at_rest_and_signs_in_between(gloss, name,
 
 @given(signs, signers)
 @settings(max_examples=20, deadline=None)
-def test_arms_keep_their_length_and_the_elbow_stays_below_the_shoulder(gloss, name):
+def test_arms_keep_their_length_and_the_elbow_rises_hardly_above_the_shoulder(gloss, name):
     performance = perform(LEXICON[gloss], SIGNERS[name], repetition=0, seed=42)
     shoulder, elbow, wrist = np.moveaxis(performance.arms, 2, 0)
     for one, other in ((shoulder, elbow), (elbow, wrist)):
         lengths = np.linalg.norm(other - one, axis=-1)
         np.testing.assert_allclose(lengths, lengths[0, 0], rtol=2e-3)
-    assert (elbow[..., 1] > shoulder[..., 1] - 2).all()
+    assert (elbow[..., 1] > shoulder[..., 1] - 0.2 * SIGNERS[name].shoulders_px).all()
 
 
 def test_the_same_seed_gives_the_same_bytes_and_another_repetition_another_clip(tmp_path):
