@@ -328,6 +328,8 @@ def _environment(threads: int | None) -> dict[str, str]:
     environment = {**os.environ, "ASL_HOME": str(project_folder()), "ASL_PROGRESS": "off", "TF_CPP_MIN_LOG_LEVEL": "3"}
     # Debuggers' warnings about frozen modules would be all that a good run prints.
     environment["PYDEVD_DISABLE_FILE_VALIDATION"] = "1"
+    # A backend chosen for scripts would keep the figures out of the notebooks.
+    environment.pop("MPLBACKEND", None)
     if threads:
         environment |= {"TF_NUM_INTRAOP_THREADS": str(threads), "TF_NUM_INTEROP_THREADS": str(threads)}
         environment |= {"OMP_NUM_THREADS": str(threads)}

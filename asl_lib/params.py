@@ -168,7 +168,9 @@ def _sentence(problem: Any) -> str:
         sentence += (
             f" It is text: write it without quotes{', with a point before the e (1.0e-3)' if 'e' in value else ''}."
         )
-    if kind == "string_type" and len(problem["loc"]) > 1:
+    if kind == "string_type" and isinstance(value, bool):
+        sentence += " YAML takes YES, NO, ON and OFF for true and false: write such a name in quotes."
+    elif kind == "string_type" and len(problem["loc"]) > 1:
         sentence += f" Write it in quotes: '{value}'."
     return sentence
 

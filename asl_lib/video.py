@@ -121,8 +121,10 @@ def write_video(path: str | Path, frames: Iterable[np.ndarray], *, fps: float) -
     ):
         stream = container.add_stream("libx264", rate=Fraction(fps).limit_denominator(1001))
         stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
-        # One thread: parallel clips use the cores, and the bytes do not depend on how many there are.
-        stream.options = {"crf": "20", "preset": "veryfast", "threads": "1"}
+        # The same frames must give the same bytes: one thread, and a constant quantiser, because with
+        # adaptive quality (crf) x264 gave other bytes in about one process of six.
+        stream.codec_context.thread_count = 1
+        stream.options = {"qp": "22", "preset": "veryfast"}
         for frame in chain([first], frames):
             if frame.shape != (height, width, 3):
                 raise VideoError(

@@ -7,7 +7,7 @@ with `--imports` it also imports the packages that need them.
 from __future__ import annotations
 
 import ctypes
-import importlib
+import subprocess
 import sys
 
 # Shared library -> what needs it, and its package on Debian and Ubuntu, and on Fedora.
@@ -46,10 +46,11 @@ def main() -> int:
         print(explain(missing), file=sys.stderr)
         return 1
     for name in PACKAGES if "--imports" in sys.argv[1:] else ():
-        try:
-            importlib.import_module(name)
-        except ImportError as error:
-            print(f"{name} cannot be imported: {error}", file=sys.stderr)
+        # In a process of its own: some say a page on stderr while they load, and a crash in one is a finding too.
+        done = subprocess.run([sys.executable, "-c", f"import {name}"], capture_output=True, text=True, check=False)
+        if done.returncode:
+            reason = (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1]
+            print(f"{name} cannot be imported: {reason}", file=sys.stderr)
             print("If the message names a .so file, install the system package that has it.", file=sys.stderr)
             return 1
     return 0

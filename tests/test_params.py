@@ -37,6 +37,7 @@ def test_a_parameter_file_overrides_the_defaults(tmp_path):
         ("learning_rate: 1e-3", ["learning_rate", "number", "1.0e-3"]),
         ("test_signers: [01]", ["test_signers", "text", "quotes"]),
         ("test_signers: []", ["test_signers", "empty"]),
+        ("signs: [YES]", ["signs", "text", "True", "YAML takes YES", "quotes"]),
         ("signs: HELLO", ["signs", "list"]),
         ("mask: 1", ["mask", "true or false"]),
         ("landmarks: [pose, foot]", ["landmarks", "foot", "left_hand"]),

@@ -116,7 +116,7 @@ def plot_comparison(table: pd.DataFrame, *, chance: float) -> Figure:
         ax.errorbar(value, at, xerr=error, fmt="o", color=palette[k], capsize=3, label=model)
         ax.axvline(value.mean(), color=palette[k], lw=1.2, ls="--", alpha=0.8)
     ax.set_yticks(range(len(signers)), signers)
-    ax.invert_yaxis()
+    ax.set_ylim(len(signers) - 0.4, -0.6)
     _finish(ax, chance)
     ax.set_ylabel("held-out signer")
     figure.legend(fontsize="small", title="model (dashed: mean)", loc="outside right upper")
