@@ -3,8 +3,11 @@ import pandas as pd
 import pytest
 
 from asl_lib.augment import Augmentation
+from asl_lib.datasets import get_dataset
 from asl_lib.features import FeatureRecipe
+from asl_lib.featureset import build_features
 from asl_lib.models import build_lstm
+from asl_lib.splits import split_by_signer
 from asl_lib.training import TrainingError, fit, load_model, set_seeds
 from tests.conftest import make_landmarks
 
@@ -98,3 +101,32 @@ def test_a_missing_a_damaged_and_a_foreign_model_are_told_apart(tmp_path):
     (tmp_path / "model.keras").write_bytes(b"no model")
     with pytest.raises(TrainingError, match="cannot be loaded"):
         load_model(tmp_path)
+
+
+def test_the_lstm_trains_on_real_landmarks_with_a_signer_held_out(shared_data, tmp_path, monkeypatch):
+    monkeypatch.setenv("ASL_SHARED_DATA", str(shared_data))
+    dataset, recipe = get_dataset("fingerspelling"), FeatureRecipe(mirror_left_handed=True)
+    clips = dataset.prepare(tmp_path / "fingerspelling")
+    clips = clips[clips.gloss.isin(["A", "B", "C", "L", "Y"])]
+    features, _ = build_features(
+        clips, pose_path=lambda clip: dataset.pose_path(tmp_path / "fingerspelling", clip), recipe=recipe
+    )
+    split = split_by_signer(features.clips(), test_signers=["asq"])
+    set_seeds(1)
+    model = build_lstm(frames=recipe.frames, features=recipe.num_features, classes=5)
+    history = fit(
+        model,
+        points=features.points[split.train],
+        y=features.y[split.train],
+        validation=(features.points[split.validation], features.y[split.validation]),
+        recipe=recipe,
+        folder=tmp_path / "model",
+        epochs=12,
+        learning_rate=1e-3,
+        augmentation=Augmentation(recipe),
+    )
+    assert history.loss.min() < 0.9 * history.loss.iloc[0]
+    loaded, loaded_recipe = load_model(tmp_path / "model")
+    probabilities = loaded.predict(loaded_recipe.encode(features.points[split.test]), verbose=0)
+    assert probabilities.shape == (5, 5)
+    np.testing.assert_allclose(probabilities.sum(axis=1), 1, atol=1e-5)

@@ -59,6 +59,15 @@ def test_a_truncated_file_gives_the_frames_that_are_left_or_says_why_not(tmp_pat
         list(read_frames(tmp_path / "stump.mp4"))
 
 
+def test_a_video_whose_header_promises_frames_that_are_not_there_is_named(tmp_path):
+    write_video(tmp_path / "whole.mp4", make_frames(10), fps=25)
+    content = (tmp_path / "whole.mp4").read_bytes()
+    (tmp_path / "header.mp4").write_bytes(content[: content.index(b"mdat") - 4])
+    assert video_info(tmp_path / "header.mp4").frames == 10
+    with pytest.raises(VideoError, match=r"header\.mp4 must hold a frame 0; it ended after 0 frames"):
+        list(read_frames(tmp_path / "header.mp4"))
+
+
 def test_a_wrong_frame_count_in_the_header_changes_nothing(tmp_path):
     """The count of the stsz and stts boxes is what OpenCV reports; the frames are what is there."""
     write_video(tmp_path / "a.mp4", make_frames(10), fps=25)
