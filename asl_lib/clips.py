@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from asl_lib.files import whole_file
 
-COLUMNS = ("clip_id", "path", "gloss", "signer", "split", "start", "end")
+COLUMNS = ("clip_id", "path", "gloss", "signer", "split", "start", "end", "box")
 REQUIRED = ("clip_id", "path", "gloss", "signer")
+DEFAULTS: dict[str, object] = {"split": "", "start": 0, "end": -1, "box": ""}
 SPLITS = ("", "train", "validation", "test")
 
 
@@ -25,7 +27,7 @@ def make_clips(rows: list[dict[str, object]]) -> pd.DataFrame:
             where they apply, split ("train", "validation" or "test": the data set's official one), start
             and end (first frame and the frame to stop before; -1 for the end of the video).
     """
-    return check_clips(pd.DataFrame(rows), source="The clips table")
+    return check_clips(pd.DataFrame([{**DEFAULTS, **row} for row in rows]), source="The clips table")
 
 
 def write_clips(table: pd.DataFrame, path: str | Path) -> None:
@@ -65,10 +67,10 @@ def check_clips(table: pd.DataFrame, *, source: str) -> pd.DataFrame:
     if table.empty:
         raise ClipsError(f"{source} must hold at least one clip; it has none.")
     clips = table.copy().reset_index(drop=True)
-    for column, default in (("split", ""), ("start", 0), ("end", -1)):
+    for column, default in DEFAULTS.items():
         if column not in clips.columns:
             clips[column] = default
-    for column in (*REQUIRED, "split"):
+    for column in (*REQUIRED, "split", "box"):
         clips[column] = clips[column].astype(str)
     for column in REQUIRED:
         if (empty := clips.index[clips[column].str.strip() == ""]).size:
@@ -82,7 +84,42 @@ def check_clips(table: pd.DataFrame, *, source: str) -> pd.DataFrame:
         if (bad := clips[column][numbers.isna()]).size:
             raise ClipsError(f"{source}: '{column}' must be a frame number; got '{bad.iloc[0]}'.")
         clips[column] = numbers.astype(int)
+    for text in clips["box"][clips["box"] != ""].unique():
+        parse_box(text, source=source)
     return clips[list(COLUMNS)]
+
+
+def parse_box(text: str, *, source: str = "A clip's box") -> tuple[int, int, int, int] | None:
+    """Return (left, top, right, bottom) in px from "left top right bottom", or None from an empty text.
+
+    Raises:
+        ClipsError: it is something else, or it encloses nothing.
+    """
+    if not text:
+        return None
+    numbers = text.split()
+    if len(numbers) == 4 and all(number.isdigit() for number in numbers):
+        left, top, right, bottom = map(int, numbers)
+        if left < right and top < bottom:
+            return left, top, right, bottom
+    raise ClipsError(f"{source}: box must be empty or four numbers, 'left top right bottom' in px; got '{text}'.")
+
+
+def sample_clips(table: pd.DataFrame, *, per_sign: int, seed: int) -> pd.DataFrame:
+    """Return at most `per_sign` clips of each sign, drawn without replacement; 0 takes all.
+
+    Of an official split every side keeps its share.
+    """
+    if not per_sign:
+        return table
+    rng = np.random.default_rng(seed)
+    chosen: list[int] = []
+    for _, sign in table.groupby("gloss", sort=True):
+        # Shuffled, then side by side in turn: each takes as many as its share of the sign allows.
+        order = sign.iloc[rng.permutation(len(sign))]
+        place = order.groupby("split").cumcount() / order.groupby("split")["split"].transform("size")
+        chosen += order.index[np.argsort(place.to_numpy(), kind="stable")][:per_sign].tolist()
+    return table.loc[sorted(chosen)].reset_index(drop=True)
 
 
 def select_clips(

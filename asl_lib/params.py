@@ -15,7 +15,21 @@ from typing import Any, Literal, get_args
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-DatasetName = Literal["demo", "fingerspelling", "recordings"]
+DatasetName = Literal[
+    "demo",
+    "recordings",
+    "fingerspelling",
+    "wlasl",
+    "karsl",
+    "asl_citizen",
+    "autsl",
+    "lsa64",
+    "google_asl_signs",
+    "isogd",
+    "isogd_depth",
+    "asl_alphabet",
+    "asl_digits",
+]
 Part = Literal["pose", "upper_body", "face", "left_hand", "right_hand"]
 
 
@@ -34,6 +48,8 @@ class Params(BaseModel):
     output_dir: str = Field("outputs", description="folder of the results, relative to the course's folder")
     # Which clips
     dataset: DatasetName = Field("demo", description="name of the data set")
+    subset: str = Field("", description="published subset, such as 100 of wlasl and karsl; empty for all")
+    clips_per_sign: int = Field(0, ge=0, description="at most so many clips of each sign, drawn at random; 0 for all")
     signs: list[str] = Field([], description="glosses to use; empty for all")
     signers: list[str] = Field([], description="signers to use; empty for all")
     repetitions: int = Field(3, ge=1, le=100, description="how often each demo signer repeats each sign")

@@ -1,6 +1,7 @@
 """Write `requirements.lock` and `environment.yml` from the dependencies in `pyproject.toml`.
 
-Run it with `make lock` after a dependency changes. uv resolves one set of pins for Python 3.10 to 3.12
+Run it with `make lock` after a dependency changes; `python scripts/lock.py --keep` adds what is new and
+leaves the other versions as they are. uv resolves one set of pins for Python 3.10 to 3.12
 on Linux, macOS and Windows; the markers that merely repeat "one of our platforms" are then removed,
 so that the lock file can be read by a person.
 """
@@ -34,6 +35,7 @@ HEADER = """\
 
 def simplify(line: str) -> str:
     """Return a requirement line without the marker parts that hold on every supported platform."""
+    line = line.replace(" and platform_python_implementation == 'CPython'", "")
     every_platform = " or ".join(rf"\((?P<p{i}>.*?) and {re.escape(p)}\)" for i, p in enumerate(PLATFORMS))
     match = re.search(every_platform, line)
     if match and len(set(match.groups())) == 1:
@@ -44,8 +46,8 @@ def simplify(line: str) -> str:
     return re.sub(r" ; python_full_version < '3\.13'$", "", line)
 
 
-def resolve() -> list[str]:
-    """Return the simplified lines of the lock file."""
+def resolve(*, keep: bool) -> list[str]:
+    """Return the simplified lines of the lock file; `keep` holds on to the versions it has."""
     command = [sys.executable, "-m", "uv", "pip", "compile", "pyproject.toml", "--extra", "dev", "--universal"]
     command += [
         "--python-version",
@@ -53,9 +55,9 @@ def resolve() -> list[str]:
         "--no-header",
         "--no-annotate",
         "--no-emit-index-url",
-        "--upgrade",
         "--quiet",
     ]
+    command += ["--constraints", "requirements.lock"] if keep else ["--upgrade"]
     output = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout
     return [simplify(line) for line in output.splitlines() if line.strip()]
 
@@ -86,7 +88,7 @@ def environment(lines: list[str]) -> str:
 
 
 def main() -> None:
-    lines = resolve()
+    lines = resolve(keep="--keep" in sys.argv[1:])
     (ROOT / "requirements.lock").write_text(HEADER + "\n".join(lines) + "\n", encoding="utf-8")
     (ROOT / "environment.yml").write_text(environment(lines), encoding="utf-8")
     print(f"requirements.lock: {len(lines)} pins; environment.yml: {len(direct_dependencies())} direct ones.")

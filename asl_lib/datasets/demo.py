@@ -9,7 +9,7 @@ from pathlib import Path
 import pandas as pd
 
 from asl_lib.clips import make_clips, read_clips, write_clips
-from asl_lib.datasets.base import Dataset, DatasetError, DemoOptions, safe_name
+from asl_lib.datasets.base import Dataset, DatasetError, Options, safe_name
 from asl_lib.files import write_json
 from asl_lib.parallel import run_jobs
 from asl_lib.progress import progress
@@ -21,15 +21,20 @@ class Demo(Dataset):
     name = "demo"
     title = "Clips of procedural signers, rendered on this machine"
     licence = "MIT, as the course"
+    size = "about 30 MB, rendered on this machine"
+    homepage = ""
+    obtain = "`asl datasets download demo` or notebook 01 renders it into {folder}."
     notice = (
         "A teaching device, not a dictionary: the signs are approximations written as Stokoe parameters. "
         "To learn a sign language, learn from Deaf teachers."
     )
 
-    def find_clips(self, source_dir: Path) -> pd.DataFrame:
+    def find_clips(self, source_dir: Path, subset: str = "") -> pd.DataFrame:
+        if not (source_dir / "clips.csv").is_file():
+            raise self.absent(source_dir, "clips.csv")
         return read_clips(source_dir / "clips.csv")
 
-    def prepare(self, dataset_dir: Path, options: DemoOptions | None = None) -> pd.DataFrame:
+    def prepare(self, dataset_dir: Path, options: Options | None = None) -> pd.DataFrame:
         """Render the clips that are not there yet, in parallel, and write the clips table.
 
         Raises:
@@ -37,7 +42,7 @@ class Demo(Dataset):
         """
         from asl_lib.signer import load_lexicon, load_signers
 
-        options = options or DemoOptions()
+        options = options or Options()
         signs = _chosen(options.signs, list(load_lexicon()), "sign")
         signers = _chosen(options.signers, list(load_signers()), "signer")
         rows: list[dict[str, object]] = []

@@ -7,18 +7,19 @@ from pathlib import Path
 import pandas as pd
 
 from asl_lib.clips import make_clips
-from asl_lib.datasets.base import Dataset, DatasetError, safe_name
-
-VIDEO_SUFFIXES = (".mp4", ".mov", ".avi", ".mkv", ".webm", ".m4v")
+from asl_lib.datasets.base import VIDEO_SUFFIXES, Dataset, safe_name
 
 
 class Recordings(Dataset):
     name = "recordings"
     title = "Your own recordings"
     licence = "yours and your signers'"
+    size = "as large as you make it"
+    homepage = ""
     notice = "A face and a signing body identify a person: record, keep and share clips only as the signer agreed."
+    obtain = "Put videos into {folder} as <signer>/<gloss>/<name>.mp4, for example recordings/ana/HELLO/01.mp4."
 
-    def find_clips(self, source_dir: Path) -> pd.DataFrame:
+    def find_clips(self, source_dir: Path, subset: str = "") -> pd.DataFrame:
         rows: list[dict[str, object]] = []
         for path in sorted(source_dir.glob("*/*/*")):
             relative = path.relative_to(source_dir)
@@ -29,8 +30,5 @@ class Recordings(Dataset):
             clip_id = "-".join(safe_name(part) for part in (signer, gloss, path.name))
             rows.append({"clip_id": clip_id, "path": relative.as_posix(), "gloss": gloss, "signer": signer})
         if not rows:
-            raise DatasetError(
-                f"There is no recording under {source_dir}. Put videos there as <signer>/<gloss>/<name>.mp4, "
-                "for example recordings/ana/HELLO/01.mp4."
-            )
+            raise self.absent(source_dir, "recording")
         return make_clips(rows)

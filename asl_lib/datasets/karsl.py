@@ -1,0 +1,89 @@
+"""`karsl`: KFUPM Arabic Sign Language, 502 signs by three signers (Sidig et al. 2021)."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pandas as pd
+
+from asl_lib.datasets.base import SPLIT_NAMES, VIDEO_SUFFIXES, Dataset, DatasetError, Published, safe_name, table_of
+
+SUBSETS = {"100": (71, 170), "190": (1, 190), "502": (1, 502)}
+"""Subset -> its first and last sign. KArSL-100 is the one that recognition papers compare on."""
+LABEL_FILES = "KARSL-502_Labels"
+
+
+class Karsl(Dataset):
+    name = "karsl"
+    title = "KArSL: KFUPM Arabic Sign Language (Sidig et al. 2021)"
+    licence = "for research; cite the paper"
+    size = "tens of GB as videos"
+    homepage = "https://hamzah-luqman.github.io/KArSL/"
+    notice = (
+        "Three signers, so a held-out signer is a third of all people in it. Some letters are signed with either hand."
+    )
+    obtain = (
+        "Get the RGB videos from https://hamzah-luqman.github.io/KArSL/ and put them into {folder} as "
+        "<signer>/<train or test>/<sign>/<name>.mp4, with the label file KARSL-502_Labels.xlsx beside them."
+    )
+    subsets = tuple(SUBSETS)
+    published = Published(clips=75300, signs=502, signers=3, per_cell=50)
+
+    def find_clips(self, source_dir: Path, subset: str = "") -> pd.DataFrame:
+        first, last = SUBSETS[subset or "502"]
+        rows: list[dict[str, object]] = []
+        for path in sorted(source_dir.rglob("*")):
+            if path.suffix.lower() not in VIDEO_SUFFIXES or path.name.startswith("."):
+                continue
+            relative = path.relative_to(source_dir)
+            found = _signer_and_sign(relative)
+            if found is None or not first <= found[1] <= last:
+                continue
+            signer, sign = found
+            split = next((SPLIT_NAMES[part] for part in relative.parts[:-1] if part in SPLIT_NAMES), "")
+            clip_id = safe_name("-".join((signer, split or "all", f"{sign:04d}", path.stem)))
+            row = {"clip_id": clip_id, "path": relative.as_posix(), "gloss": f"{sign:04d}", "signer": signer}
+            rows.append({**row, "split": split})
+        if not rows:
+            raise self.absent(source_dir, f"video of a sign from {first} to {last}")
+        return table_of(rows)
+
+    def labels(self, source_dir: Path, language: str = "Arabic") -> dict[str, str]:
+        """Return sign number -> its meaning.
+
+        Args:
+            source_dir: folder with the label file, xlsx or csv.
+            language: "Arabic" or "English", the columns it has.
+
+        Raises:
+            DatasetError: the file lacks a column.
+        """
+        files = sorted(path for path in source_dir.glob(f"{LABEL_FILES}.*") if path.suffix in (".xlsx", ".csv"))
+        if not files:
+            return {}
+        path = files[0]
+        table = pd.read_excel(path) if path.suffix == ".xlsx" else pd.read_csv(path, encoding="utf-8-sig")
+        column = f"Sign-{language}"
+        for needed in ("SignID", column):
+            if needed not in table.columns:
+                raise DatasetError(f"{path} has no column '{needed}' (found: {', '.join(map(str, table.columns))}).")
+        return {
+            f"{int(number):04d}": str(label).strip()
+            for number, label in zip(table["SignID"], table[column], strict=True)
+        }
+
+
+def _signer_and_sign(path: Path) -> tuple[str, int] | None:
+    """Return signer and sign number of a video's path, or None where the path tells neither.
+
+    Two forms are in circulation: folders `<signer>/<train, test>/<sign>/`, and flat names such as
+    `03_01_0071_….mp4`, whose first field is the signer and whose third is the sign.
+    """
+    folders = path.parts[:-1]
+    if len(folders) >= 3 and folders[-2] in SPLIT_NAMES and folders[-1].isdigit():
+        return folders[-3], int(folders[-1])
+    fields = path.stem.split("_")
+    if len(fields) >= 3 and fields[0].isdigit() and re.fullmatch(r"\d{1,4}", fields[2]):
+        return fields[0].zfill(2), int(fields[2])
+    return None
