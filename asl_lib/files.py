@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import time
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+ABANDONED_AFTER_S = 24 * 3600
 
 
 @contextmanager
@@ -22,13 +26,24 @@ def whole_file(path: str | Path) -> Iterator[Path]:
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    # The extension stays last because some writers choose their format by it.
-    unfinished = path.with_name(f".{path.stem}.{os.getpid()}.part{path.suffix}")
+    # The extension stays last because some writers choose their format by it. The name is nobody else's:
+    # processes on several machines may write to one folder, and their numbers may be the same.
+    unfinished = path.with_name(f".{path.stem}.{uuid.uuid4().hex[:12]}.part{path.suffix}")
     try:
         yield unfinished
         os.replace(unfinished, path)
     finally:
         unfinished.unlink(missing_ok=True)
+
+
+def remove_abandoned(folder: str | Path) -> None:
+    """Remove the unfinished files that processes killed more than a day ago left in `folder`."""
+    for path in Path(folder).glob(".*.part*"):
+        try:
+            if time.time() - path.stat().st_mtime > ABANDONED_AFTER_S:
+                path.unlink()
+        except FileNotFoundError:
+            continue  # another process was faster
 
 
 def write_json(path: str | Path, value: Any) -> None:

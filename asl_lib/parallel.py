@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from typing import Any
 
 ATTEMPTS = 2
+CONNECT_TIMEOUT_S = 15
+DIED = "its process died twice (a crash in native code, or too little memory)"
 
 
 @dataclass(frozen=True)
@@ -31,8 +33,17 @@ def cores() -> int:
         return os.cpu_count() or 1
 
 
+class SchedulerError(RuntimeError):
+    """A Dask scheduler that cannot be reached, or has no workers."""
+
+
 def run_jobs(
-    function: Callable[[Any], Any], items: Sequence[Any], *, workers: int = 0, setup: Callable[[], None] | None = None
+    function: Callable[[Any], Any],
+    items: Sequence[Any],
+    *,
+    workers: int = 0,
+    setup: Callable[[], None] | None = None,
+    scheduler: str = "",
 ) -> Iterator[Outcome]:
     """Call `function` on every item in parallel processes and yield outcomes as they come.
 
@@ -45,10 +56,17 @@ def run_jobs(
         items: what to work on.
         workers: number of processes; 0 for one per core.
         setup: called once in every process before its first job.
+        scheduler: address of a Dask scheduler ("tcp://…"), whose workers then do the jobs instead.
 
     Yields:
         One Outcome an item, in order of completion.
+
+    Raises:
+        SchedulerError: the scheduler does not answer.
     """
+    if scheduler:
+        yield from _run_on_dask(function, items, setup=setup, scheduler=scheduler)
+        return
     waiting = deque((index, 1) for index in range(len(items)))
     count = min(workers or cores(), max(1, len(items)))
     while waiting:
@@ -79,6 +97,51 @@ def run_jobs(
             pool.shutdown(wait=True, cancel_futures=True)
 
 
+def _run_on_dask(
+    function: Callable[[Any], Any], items: Sequence[Any], *, setup: Callable[[], None] | None, scheduler: str
+) -> Iterator[Outcome]:
+    """Do the jobs on the workers of a Dask cluster.
+
+    Dask gives the jobs of a worker that dies to another one; one whose workers died several times
+    (`distributed.scheduler.allowed-failures`) is reported.
+    """
+    from distributed import Client, as_completed
+
+    try:
+        client = Client(scheduler, timeout=CONNECT_TIMEOUT_S)
+    except (OSError, ValueError) as error:
+        raise SchedulerError(
+            f"No Dask scheduler answers at {scheduler} ({error}). Start one with `dask scheduler`, workers with "
+            "`dask worker`, and give the address that it prints."
+        ) from error
+    with client:
+        futures = client.map(_prepared, list(items), function=function, setup=setup, pure=False)
+        index_of = {future.key: index for index, future in enumerate(futures)}
+        try:
+            for future in as_completed(futures):
+                index = index_of[future.key]
+                if future.status == "finished":
+                    yield Outcome(index, result=future.result())
+                else:
+                    failure = future.exception()
+                    died = type(failure).__name__ == "KilledWorker"
+                    yield Outcome(index, error=DIED if died else _reason(failure))
+                future.release()
+        finally:
+            client.cancel(futures)
+
+
+_set_up: set[Callable[[], None]] = set()
+
+
+def _prepared(item: Any, *, function: Callable[[Any], Any], setup: Callable[[], None] | None) -> Any:
+    """Call `function` in a Dask worker, after `setup` if it is the process's first job."""
+    if setup is not None and setup not in _set_up:
+        setup()
+        _set_up.add(setup)
+    return function(item)
+
+
 def _suspicion(waiting: deque[tuple[int, int]], running: dict[Future[Any], tuple[int, int]]) -> bool:
     return any(attempt > 1 for _, attempt in (*waiting, *running.values()))
 
@@ -89,7 +152,7 @@ def _after_crash(running: dict[Future[Any], tuple[int, int]], waiting: deque[tup
         if future.done() and not future.cancelled() and future.exception() is None:
             yield Outcome(index, result=future.result())
         elif attempt >= ATTEMPTS:
-            yield Outcome(index, error="its process died twice (a crash in native code, or too little memory)")
+            yield Outcome(index, error=DIED)
         else:
             waiting.appendleft((index, attempt + 1))
 

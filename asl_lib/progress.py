@@ -12,7 +12,16 @@ def progress(iterable: Iterable[Any], *, total: int, description: str, unit: str
 
     `ASL_PROGRESS=off` shows nothing: batch runs and tests set it, because a bar in a log is noise.
     """
+    return progress_bar(iterable, total=total, description=description, unit=unit)
+
+
+def progress_bar(
+    iterable: Iterable[Any] | None = None, *, total: float, description: str, unit: str, **options: Any
+) -> Any:
+    """Return tqdm's bar itself, to update by hand; the bar shows time left and rate."""
     from tqdm.auto import tqdm
 
     quiet = os.environ.get("ASL_PROGRESS", "").lower() in ("off", "0", "no")
-    return tqdm(iterable, total=total, desc=description, unit=unit, leave=False, disable=quiet, dynamic_ncols=True)
+    return tqdm(
+        iterable, total=total, desc=description, unit=unit, leave=False, disable=quiet, dynamic_ncols=True, **options
+    )
