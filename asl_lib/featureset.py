@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,7 +10,7 @@ import pandas as pd
 
 from asl_lib.features import FeatureRecipe, RecipeError
 from asl_lib.files import whole_file
-from asl_lib.landmarks import LandmarkError, read_pose
+from asl_lib.landmark_store import LandmarkStore
 
 
 @dataclass(frozen=True)
@@ -69,9 +68,14 @@ class FeatureFileError(ValueError):
 
 
 def build_features(
-    clips: pd.DataFrame, *, pose_path: Callable[[pd.Series], Path], recipe: FeatureRecipe
+    clips: pd.DataFrame, *, landmarks: LandmarkStore, recipe: FeatureRecipe
 ) -> tuple[FeatureSet, pd.DataFrame]:
     """Apply a recipe to the landmarks of every clip.
+
+    Args:
+        clips: the clips table.
+        landmarks: the landmarks of its clips, as `Dataset.load_landmarks` gives them.
+        recipe: how a clip becomes features.
 
     Returns:
         The features of all clips that could be read, and a table (clip_id, reason) of those that could not.
@@ -79,13 +83,16 @@ def build_features(
     Raises:
         RecipeError: not one clip could be read; the sentence gives the first reason.
     """
-    points, kept, failures = [], [], []
-    for row, clip in clips.iterrows():
+    points, kept = [], []
+    failures: list[tuple[str, str]] = list(landmarks.failures.itertuples(index=False, name=None))
+    for row, clip_id in clips["clip_id"].items():
+        if clip_id not in landmarks:
+            continue
         try:
-            points.append(recipe.points(read_pose(pose_path(clip))))
+            points.append(recipe.points(landmarks[clip_id]))
             kept.append(row)
-        except (LandmarkError, RecipeError) as error:
-            failures.append((clip["clip_id"], str(error)))
+        except RecipeError as error:
+            failures.append((clip_id, str(error)))
     if not points:
         raise RecipeError(f"None of the {len(clips)} clips could be read; the first: {failures[0][1]}")
     table = clips.loc[kept]

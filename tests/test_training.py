@@ -85,10 +85,11 @@ def test_nothing_to_train_on_is_refused(tmp_path):
 
 def test_a_loss_that_is_no_number_is_named_with_the_learning_rate(tmp_path):
     points, y = make_points()
-    points[0, :, 3] = 1e30
+    set_seeds(1)
     model = build_lstm(frames=8, features=RECIPE.num_features, classes=2)
+    options = {"recipe": RECIPE, "folder": tmp_path, "epochs": 3, "learning_rate": 1e30}
     with pytest.raises(TrainingError, match=r"stay finite.*learning rate"):
-        fit(model, points=points, y=y, validation=(points, y), recipe=RECIPE, folder=tmp_path, epochs=3)
+        fit(model, points=points, y=y, validation=(points, y), **options)
 
 
 def test_a_missing_a_damaged_and_a_foreign_model_are_told_apart(tmp_path):
@@ -108,9 +109,8 @@ def test_the_lstm_trains_on_real_landmarks_with_a_signer_held_out(shared_data, t
     dataset, recipe = get_dataset("fingerspelling"), FeatureRecipe(mirror_left_handed=True)
     clips = dataset.prepare(tmp_path / "fingerspelling")
     clips = clips[clips.gloss.isin(["A", "B", "C", "L", "Y"])]
-    features, _ = build_features(
-        clips, pose_path=lambda clip: dataset.pose_path(tmp_path / "fingerspelling", clip), recipe=recipe
-    )
+    landmarks = dataset.load_landmarks(tmp_path / "fingerspelling", clips, recipe.tracked_parts)
+    features, _ = build_features(clips, landmarks=landmarks, recipe=recipe)
     split = split_by_signer(features.clips(), test_signers=["asq"])
     set_seeds(1)
     model = build_lstm(frames=recipe.frames, features=recipe.num_features, classes=5)

@@ -14,10 +14,13 @@ import pandas as pd
 
 from asl_lib.clips import COLUMNS, make_clips, missing_files, sample_clips, write_clips
 from asl_lib.files import whole_file
+from asl_lib.landmark_store import LandmarkStore, load_landmarks
 from asl_lib.landmarks import Landmarks, read_pose
 
 VIDEO_SUFFIXES = (".mp4", ".mov", ".avi", ".mkv", ".webm", ".m4v")
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png")
+MADE_HERE = ("poses", "landmarks", "preview")
+"""Folders that the course writes into a data set's folder."""
 SPLIT_NAMES = {"train": "train", "val": "validation", "valid": "validation", "validation": "validation", "test": "test"}
 """How published lists call the three sides -> how the clips table does."""
 
@@ -172,6 +175,20 @@ class Dataset(ABC):
         """
         return read_pose(self.pose_path(dataset_dir, clip))
 
+    def load_landmarks(self, dataset_dir: Path, clips: pd.DataFrame, parts: Sequence[str]) -> LandmarkStore:
+        """Return the landmarks of all clips at once; see `asl_lib.landmark_store.load_landmarks`.
+
+        Raises:
+            LandmarkError: not one clip could be read.
+        """
+        return load_landmarks(
+            clips,
+            read=lambda clip: self.read_landmarks(dataset_dir, clip),
+            path_of=lambda clip: self.pose_path(dataset_dir, clip),
+            folder=dataset_dir / "landmarks",
+            parts=parts,
+        )
+
     def how_to_get(self, folder: Path) -> str:
         """Return the sentence that says how to get this data set."""
         return self.obtain.format(folder=folder)
@@ -204,7 +221,8 @@ def inner_folder(source_dir: Path, holds: str) -> Path:
     for _ in range(3):
         if (folder / holds).exists():
             return folder
-        inside = [path for path in folder.iterdir() if path.is_dir()] if folder.is_dir() else []
+        entries = sorted(folder.iterdir()) if folder.is_dir() else []
+        inside = [path for path in entries if path.is_dir() and path.name not in MADE_HERE and path.name[0] != "."]
         if len(inside) != 1:
             break
         folder = inside[0]

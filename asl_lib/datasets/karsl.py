@@ -7,7 +7,16 @@ from pathlib import Path
 
 import pandas as pd
 
-from asl_lib.datasets.base import SPLIT_NAMES, VIDEO_SUFFIXES, Dataset, DatasetError, Published, safe_name, table_of
+from asl_lib.datasets.base import (
+    MADE_HERE,
+    SPLIT_NAMES,
+    VIDEO_SUFFIXES,
+    Dataset,
+    DatasetError,
+    Published,
+    safe_name,
+    table_of,
+)
 
 SUBSETS = {"100": (71, 170), "190": (1, 190), "502": (1, 502)}
 """Subset -> its first and last sign. KArSL-100 is the one that recognition papers compare on."""
@@ -37,6 +46,8 @@ class Karsl(Dataset):
             if path.suffix.lower() not in VIDEO_SUFFIXES or path.name.startswith("."):
                 continue
             relative = path.relative_to(source_dir)
+            if relative.parts[0] in MADE_HERE:
+                continue
             found = _signer_and_sign(relative)
             if found is None or not first <= found[1] <= last:
                 continue

@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 from asl_lib.clips import make_clips
-from asl_lib.datasets.base import VIDEO_SUFFIXES, Dataset, safe_name
+from asl_lib.datasets.base import MADE_HERE, VIDEO_SUFFIXES, Dataset, safe_name
 
 
 class Recordings(Dataset):
@@ -24,8 +24,8 @@ class Recordings(Dataset):
         for path in sorted(source_dir.glob("*/*/*")):
             relative = path.relative_to(source_dir)
             signer, gloss, name = relative.parts
-            # "poses" is what extraction writes; a leading dot marks unfinished and system files.
-            if path.suffix.lower() not in VIDEO_SUFFIXES or signer == "poses" or name.startswith("."):
+            # A leading dot marks unfinished and system files.
+            if path.suffix.lower() not in VIDEO_SUFFIXES or signer in MADE_HERE or name.startswith("."):
                 continue
             clip_id = "-".join(safe_name(part) for part in (signer, gloss, path.name))
             rows.append({"clip_id": clip_id, "path": relative.as_posix(), "gloss": gloss, "signer": signer})

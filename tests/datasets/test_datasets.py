@@ -108,9 +108,8 @@ def test_the_fingerspelling_lexicon_has_eleven_signers_by_folder(shared_data, tm
     assert sorted(set(clips.signer)) == ["asq", "bzs", "eso", "gsg", "ise", "mfs", "sgg", "ssp", "svk", "swl", "tsm"]
     assert sorted(set(clips.gloss)) == list("ABCDEFGHIJKLMNOPQRSTUVWXYZ")
     assert not dataset.has_videos
-    features, left_out = build_features(
-        clips, pose_path=lambda clip: dataset.pose_path(tmp_path / "fingerspelling", clip), recipe=FeatureRecipe()
-    )
+    landmarks = dataset.load_landmarks(tmp_path / "fingerspelling", clips, FeatureRecipe().tracked_parts)
+    features, left_out = build_features(clips, landmarks=landmarks, recipe=FeatureRecipe())
     assert left_out.empty
     assert features.X.shape == (283, 30, 153)
 
@@ -124,10 +123,11 @@ def test_without_the_lexicon_the_way_to_get_it_is_said(tmp_path, monkeypatch):
 def test_features_come_back_from_their_file_and_a_bad_clip_is_listed(tmp_path):
     clips = make_clips(["ana", "ben", "cem"], ["YES", "NO", "YES"])
     for index, name in enumerate(clips.clip_id[:2]):
-        write_pose(tmp_path / f"{name}.pose", make_landmarks(seed=index))
-    (tmp_path / "cem-2.pose").write_bytes(b"damaged")
+        write_pose(tmp_path / "poses" / f"{name}.pose", make_landmarks(seed=index))
+    (tmp_path / "poses" / "cem-2.pose").write_bytes(b"damaged")
     recipe = FeatureRecipe()
-    features, left_out = build_features(clips, pose_path=lambda clip: tmp_path / f"{clip.clip_id}.pose", recipe=recipe)
+    landmarks = get_dataset("recordings").load_landmarks(tmp_path, clips, recipe.tracked_parts)
+    features, left_out = build_features(clips, landmarks=landmarks, recipe=recipe)
     assert left_out.clip_id.tolist() == ["cem-2"]
     assert features.glosses.tolist() == ["NO", "YES"]
     assert features.y.tolist() == [1, 0]
