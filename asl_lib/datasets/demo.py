@@ -23,7 +23,7 @@ class Demo(Dataset):
     licence = "MIT, as the course"
     size = "about 30 MB, rendered on this machine"
     homepage = ""
-    obtain = "`asl datasets download demo` or notebook 01 renders it into {folder}."
+    obtain = "Notebook 01 renders it into {folder}."
     notice = (
         "A teaching device, not a dictionary: the signs are approximations written as Stokoe parameters. "
         "To learn a sign language, learn from Deaf teachers."
