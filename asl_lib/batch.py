@@ -200,16 +200,21 @@ def run_each(
     each: str = "test_signers",
     choices: Sequence[str] = (),
     jobs: int = 0,
+    shard: str = "",
     say: Callable[[str], None] = print,
     force: bool = False,
 ) -> Params:
     """Prepare once, run the model notebooks once per held-out signer, and rebuild the report.
+
+    On a cluster: `shard="0/11"` only prepares; then "1/11" to "11/11", in any order and at once, do their part
+    of the model runs; a last call without a shard finds them done and builds the report.
 
     Args:
         values: parameters as in a YAML file.
         each: the parameter that changes from run to run; "test_signers" is the one there is.
         choices: which signers to hold out; empty for every signer of the data set in turn.
         jobs: model notebooks at a time; 0 for one per core.
+        shard: which part of the model runs to do, like "3/11"; empty for all, and the report.
         say: what to do with each line of news.
         force: execute every notebook, done or not.
 
@@ -225,9 +230,18 @@ def run_each(
         raise BatchError(f"--each must be test_signers, the parameter that a batch varies; got {each}.")
     params = check_parameters(values)
     notebooks = find_notebooks()
+    number, total = _parse_shard(shard)
     upstream = ""
     for notebook in (n for n in notebooks if n.stage == "prepare"):
-        upstream = _do(Run(notebook, values), upstream, notebook.name, say, force=force)
+        run = Run(notebook, values)
+        if number and not run.is_done(upstream):
+            raise BatchError(
+                f"{notebook.name} must be done before shard {shard} can start, or all shards would do it at once. "
+                f"Run the same command with --shard 0/{total} first."
+            )
+        upstream = _do(run, upstream, notebook.name, say, force=force and not number)
+    if shard and not number:
+        return params
 
     clips = read_clips(params.dataset_dir / "clips.csv")
     clips = select_clips(clips, signs=params.signs, signers=[*params.signers])
@@ -238,7 +252,8 @@ def run_each(
         if notebook.stage == "model"
         for signer in signers
     ]
-    jobs = min(jobs or cores(), len(runs))
+    runs = runs[number - 1 :: total] if shard else runs
+    jobs = max(1, min(jobs or cores(), len(runs)))
     failures = []
     with ThreadPoolExecutor(jobs) as pool:
         label = [
@@ -255,12 +270,23 @@ def run_each(
                 failures.append(str(error))
             elif error is not None:
                 raise error
-    for notebook in (n for n in notebooks if n.stage == "report"):
+    for notebook in (n for n in notebooks if n.stage == "report" and not shard):
         # What a report shows depends on all results, so it is always built anew.
         _do(Run(notebook, values), upstream, notebook.name, say, force=True)
     if failures:
         raise BatchError(f"{len(failures)} of {len(runs)} runs failed; the rest is done.\n\n" + "\n\n".join(failures))
     return params
+
+
+def _parse_shard(shard: str) -> tuple[int, int]:
+    """Return (3, 11) from "3/11", (0, 11) from "0/11" and (0, 1) from ""."""
+    from asl_lib.extract import parse_shard
+
+    if not shard:
+        return 0, 1
+    if shard.startswith("0/"):
+        return 0, parse_shard("1" + shard[1:])[1]
+    return parse_shard(shard)
 
 
 def _do(

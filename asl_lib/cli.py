@@ -7,6 +7,8 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
+SHARD_HELP = "do only this part of the work, the same part every time: for array jobs on a cluster"
+MOST_LINES = 20
 EPILOGUE = """\
 examples:
   asl run params/demo.yaml                             the whole course, from rendered clips to the comparison
@@ -51,12 +53,33 @@ def _parser() -> argparse.ArgumentParser:
     batch.add_argument("--jobs", type=int, default=0, help="notebooks at a time (default: one per core)")
     batch.set_defaults(command=_batch)
 
+    batch.add_argument("--shard", default="", metavar="3/11", help=SHARD_HELP + "; 0/11 only prepares")
+
     extract = commands.add_parser("extract", help="extract the landmarks of a data set, without a notebook")
     _add_parameters(extract, force=False)
+    extract.add_argument("--shard", default="", metavar="3/100", help=SHARD_HELP)
+    extract.add_argument("--scheduler", default="", metavar="tcp://HOST:PORT", help="use the workers of a Dask cluster")
+    extract.add_argument(
+        "--preview", default="", metavar="CLIP_ID", help="write a video of one clip with its landmarks drawn, and stop"
+    )
     extract.set_defaults(command=_extract)
 
-    datasets = commands.add_parser("datasets", help="list the data sets")
+    datasets = commands.add_parser("datasets", help="list, check and download data sets")
     datasets.set_defaults(command=_datasets)
+    actions = datasets.add_subparsers(title="actions", metavar="ACTION")
+    listing = actions.add_parser("list", help="what there is, and what of it is on this disk (the default)")
+    listing.set_defaults(command=_datasets)
+    check = actions.add_parser("check", help="say what of a data set is present, missing and broken")
+    check.add_argument("--subset", default="", help="only the clips of a published subset")
+    check.add_argument("--quick", action="store_true", help="do not open every file")
+    check.add_argument("--list", default="", metavar="FILE.csv", dest="problems", help="write every problem to a table")
+    check.set_defaults(command=_check)
+    download = actions.add_parser("download", help="download and unpack a data set, where that is allowed")
+    download.set_defaults(command=_download)
+    for action in (check, download):
+        action.add_argument("name", help="name of the data set")
+    for action in (datasets, listing, check, download):
+        action.add_argument("--data-dir", default="data", help="folder of the data sets (default: data)")
     return parser
 
 
@@ -99,8 +122,11 @@ def _batch(options: argparse.Namespace) -> None:
     from asl_lib.batch import run_each
 
     only = [name.strip() for name in options.only.split(",") if name.strip()]
-    params = run_each(_values(options), each=options.each, choices=only, jobs=options.jobs, force=options.force)
-    _conclude(params)
+    params = run_each(
+        _values(options), each=options.each, choices=only, jobs=options.jobs, shard=options.shard, force=options.force
+    )
+    if not options.shard:
+        _conclude(params)
 
 
 def _conclude(params: Any) -> None:
@@ -123,37 +149,102 @@ def _conclude(params: Any) -> None:
 def _extract(options: argparse.Namespace) -> int:
     from asl_lib.clips import read_clips, select_clips
     from asl_lib.datasets import get_dataset
-    from asl_lib.extract import extract_clips, write_failures
+    from asl_lib.extract import extract_clips
     from asl_lib.features import FeatureRecipe
     from asl_lib.params import check_parameters, relative
 
     params = check_parameters(_values(options), source=options.parameters)
     dataset, folder = get_dataset(params.dataset), params.dataset_dir
     if not dataset.has_videos:
-        print(f"{dataset.title} comes as landmarks: there is nothing to extract.")
+        print(f"{dataset.title} comes as {dataset.kind}: there is nothing to extract.")
         return 0
+    if not (folder / "clips.csv").is_file():
+        dataset.prepare(folder, params.dataset_options())
     clips = select_clips(read_clips(folder / "clips.csv"), signs=params.signs, signers=params.signers)
+    parts = FeatureRecipe(parts=tuple(params.landmarks)).tracked_parts
+    if options.preview:
+        return _preview(options.preview, clips, dataset, folder, parts)
+    failures = folder / f"failures{'.' + options.shard.replace('/', '-of-') if options.shard else ''}.csv"
     extraction = extract_clips(
         clips,
         source_dir=dataset.source_dir(folder),
         pose_path=lambda clip: dataset.pose_path(folder, clip),
-        parts=FeatureRecipe(parts=tuple(params.landmarks)).tracked_parts,
+        parts=parts,
         workers=params.workers,
+        shard=options.shard,
+        scheduler=options.scheduler or params.scheduler,
+        failures_path=failures,
     )
-    write_failures(extraction, folder / "failures.csv")
     print(extraction)
-    for clip_id, _, reason in extraction.failures.itertuples(index=False):
+    for clip_id, _, reason in extraction.failures.head(MOST_LINES).itertuples(index=False):
         print(f"  {clip_id}: {reason}")
     if len(extraction.failures):
-        print(f"The list is in {relative(folder / 'failures.csv')}.")
+        print(f"The list is in {relative(failures)}.")
+    return 0
+
+
+def _preview(clip_id: str, clips: Any, dataset: Any, folder: Any, parts: Sequence[str]) -> int:
+    from asl_lib.clips import ClipsError
+    from asl_lib.extract import write_preview
+    from asl_lib.params import relative
+    from asl_lib.quiet import quiet_native_stderr
+
+    chosen = clips[clips["clip_id"] == clip_id]
+    if chosen.empty:
+        some = ", ".join(clips["clip_id"].head(5))
+        raise ClipsError(f"There is no clip '{clip_id}' in the clips table. It has, for example: {some}.")
+    clip, path = chosen.iloc[0], folder / "preview" / f"{clip_id}.mp4"
+    pose = dataset.pose_path(folder, clip)
+    with quiet_native_stderr():
+        frames = write_preview(clip, path, source_dir=dataset.source_dir(folder), parts=parts, pose=pose)
+    print(f"{frames} frames with their landmarks: {relative(path)}")
     return 0
 
 
 def _datasets(options: argparse.Namespace) -> None:
     from asl_lib.datasets import DATASETS
+    from asl_lib.download import describe
 
-    for name, dataset in DATASETS.items():
-        print(f"{name:16s}{dataset.title} (licence: {dataset.licence})\n{'':16s}{dataset.notice}")
+    print(describe(list(DATASETS.values()), lambda dataset: _dataset_dir(options.data_dir, dataset.name)))
+
+
+def _check(options: argparse.Namespace) -> int:
+    from asl_lib.datasets import get_dataset
+    from asl_lib.datasets.check import take_inventory
+    from asl_lib.files import whole_file
+
+    dataset = get_dataset(options.name)
+    folder = _dataset_dir(options.data_dir, options.name)
+    inventory = take_inventory(dataset, folder, subset=options.subset, look_inside=not options.quick)
+    print(inventory)
+    if options.problems:
+        with whole_file(options.problems) as unfinished:
+            inventory.problems().to_csv(unfinished, index=False, lineterminator="\n")
+        print(f"Every problem is in {options.problems}.")
+    return 1 if inventory.present.empty else 0
+
+
+def _download(options: argparse.Namespace) -> int:
+    from asl_lib.datasets import get_dataset
+    from asl_lib.download import obtain
+
+    dataset = get_dataset(options.name)
+    folder = _dataset_dir(options.data_dir, options.name)
+    if options.name != "demo":  # which is made, not downloaded
+        obtain(dataset, folder)
+    clips = dataset.prepare(folder)
+    print(f"{len(clips):,} clips of {clips['gloss'].nunique():,} signs by {clips['signer'].nunique():,} signers.")
+    return 0
+
+
+def _dataset_dir(data_dir: str, name: str) -> Any:
+    """Return a data set's folder: `data/<name>`, or the given folder itself where that is the data set's."""
+    from asl_lib.params import project_folder
+
+    folder = project_folder() / data_dir
+    if folder.name == name or (data_dir != "data" and folder.is_dir() and not (folder / name).is_dir()):
+        return folder
+    return folder / name
 
 
 if __name__ == "__main__":

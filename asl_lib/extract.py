@@ -18,10 +18,19 @@ import pandas as pd
 
 from asl_lib.clips import parse_box
 from asl_lib.files import remove_abandoned, whole_file, write_json
-from asl_lib.landmarks import PARTS, HolisticDetector, LandmarkError, Landmarks, require_mediapipe, write_pose
+from asl_lib.landmarks import (
+    PARTS,
+    HolisticDetector,
+    LandmarkError,
+    Landmarks,
+    read_pose,
+    require_mediapipe,
+    write_pose,
+)
+from asl_lib.overlay import draw_landmarks
 from asl_lib.parallel import run_jobs
 from asl_lib.progress import progress_bar
-from asl_lib.video import read_frames, video_info
+from asl_lib.video import read_frames, video_info, write_video
 
 FAILURE_COLUMNS = ("clip_id", "path", "reason")
 MIN_FRAMES = 2
@@ -203,6 +212,34 @@ def detect_clip(
     info = video_info(video)
     frames = read_frames(video, start=start, end=None if end < 0 else end)
     return _detector(tuple(parts)).detect(crop(frames, box), fps=info.fps)
+
+
+def write_preview(
+    clip: pd.Series, path: str | Path, *, source_dir: str | Path, parts: Sequence[str], pose: str | Path
+) -> int:
+    """Write a video of a clip with its landmarks drawn, and return the number of frames.
+
+    Args:
+        clip: one row of the clips table.
+        path: the mp4 to write.
+        source_dir: folder of the videos.
+        parts: parts to track where the clip has no landmarks yet.
+        pose: where its landmarks are or would be; they are not written by this.
+
+    Raises:
+        VideoError: the video cannot be read.
+    """
+    video = Path(source_dir) / clip["path"]
+    job = Job(video.absolute(), Path(pose).absolute(), clip["start"], clip["end"], clip["box"])
+    if state_of(job, parts) == "done":
+        landmarks = read_pose(pose)
+    else:
+        landmarks = detect_clip(video, parts=parts, start=job.start, end=job.end, box=job.box)
+    frames = crop(read_frames(video, start=job.start, end=None if job.end < 0 else job.end), job.box)
+    drawn = draw_landmarks(frames, landmarks)
+    return write_video(
+        path, (frame[: len(frame) // 2 * 2, : frame.shape[1] // 2 * 2] for frame in drawn), fps=landmarks.fps
+    )
 
 
 def crop(frames: Iterator[np.ndarray], box: str) -> Iterator[np.ndarray]:

@@ -10,10 +10,13 @@ import difflib
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+if TYPE_CHECKING:
+    from asl_lib.datasets.base import Options
 
 DatasetName = Literal[
     "demo",
@@ -48,6 +51,7 @@ class Params(BaseModel):
     output_dir: str = Field("outputs", description="folder of the results, relative to the course's folder")
     # Which clips
     dataset: DatasetName = Field("demo", description="name of the data set")
+    download: bool = Field(False, description="download the data set if it is not here and may be downloaded")
     subset: str = Field("", description="published subset, such as 100 of wlasl and karsl; empty for all")
     clips_per_sign: int = Field(0, ge=0, description="at most so many clips of each sign, drawn at random; 0 for all")
     signs: list[str] = Field([], description="glosses to use; empty for all")
@@ -73,6 +77,7 @@ class Params(BaseModel):
     learning_rate: float = Field(1.0e-4, gt=0, description="step size of Adam")
     seed: int = Field(42, ge=0, description="where all randomness starts")
     workers: int = Field(0, ge=0, le=256, description="processes for rendering and extraction; 0 for one per core")
+    scheduler: str = Field("", description="address of a Dask scheduler whose workers extract; empty for this machine")
 
     @property
     def dataset_dir(self) -> Path:
@@ -83,6 +88,20 @@ class Params(BaseModel):
     def run_dir(self) -> Path:
         """`outputs/<run>/`: the features, models and reports of this run."""
         return project_folder() / self.output_dir / self.run
+
+    def dataset_options(self) -> Options:
+        """What to take of the data set."""
+        from asl_lib.datasets.base import Options
+
+        return Options(
+            signs=tuple(self.signs),
+            signers=tuple(self.signers),
+            repetitions=self.repetitions,
+            subset=self.subset,
+            clips_per_sign=self.clips_per_sign,
+            seed=self.seed,
+            workers=self.workers,
+        )
 
     def model_dir(self, model: str) -> Path:
         """`outputs/<run>/<model>/held_out_<signers>/`: one trained model with its recipe and results."""

@@ -188,6 +188,10 @@ def _entries(archive: Path) -> Iterator[tuple[list[Entry], int]]:
             )
     except DAMAGE as error:
         raise UnpackError(f"{archive} is damaged: {error}. Delete it and download it again.") from error
+    except OSError as error:
+        if error.errno is not None:
+            raise  # of the system; what gzip and bzip2 say of their data has no number
+        raise UnpackError(f"{archive} is damaged: {error}. Delete it and download it again.") from error
 
 
 def _safe(name: str, archive: Path) -> str:

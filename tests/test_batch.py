@@ -77,6 +77,25 @@ def test_4_a_batch_holds_each_signer_out_in_turn_and_rebuilds_the_comparison(hom
         assert f"lstm,{signer}," in results
 
 
+def test_4b_shards_do_their_part_of_a_batch_and_a_last_call_builds_the_report(home):
+    values = {**TINY, "run": "sharded"}
+    with pytest.raises(BatchError, match="01_download must be done before shard 1/2.*--shard 0/2 first"):
+        run_each(values, shard="1/2", say=lambda _: None)
+    said = []
+    run_each(values, shard="0/2", say=said.append)
+    assert [line.split()[0] for line in said] == ["01_download", "02_extract_landmarks", "03_preprocess", "04_augment"]
+    models = home / "outputs" / "sharded" / "lstm"
+    run_each(values, shard="2/2", jobs=1, say=said.append)
+    assert [path.name for path in models.iterdir()] == ["held_out_ben"]
+    run_each(values, shard="1/2", jobs=1, say=said.append)
+    assert sorted(path.name for path in models.iterdir()) == ["held_out_ana", "held_out_ben", "held_out_eli"]
+    assert not (home / "outputs" / "sharded" / "report").exists()
+    said.clear()
+    run_each(values, say=said.append)
+    assert sum("is done already" in line for line in said) == 7
+    assert (home / "outputs" / "sharded" / "report" / "results.csv").is_file()
+
+
 def test_5_plain_papermill_works_from_any_folder_with_a_shared_parameter_file(home, tmp_path):
     (tmp_path / "tiny.yaml").write_text('run: tiny\nepochs: 2\nsigns: ["YES", BOOK]\n')
     command = [

@@ -5,7 +5,9 @@ import time
 import pytest
 
 from asl_lib.cli import main
-from tests.conftest import ROOT
+from asl_lib.datasets import DATASETS, get_dataset
+from asl_lib.video import read_frames, write_video
+from tests.conftest import ROOT, make_clips, make_frames
 
 
 def test_help_comes_without_loading_the_heavy_libraries():
@@ -27,11 +29,61 @@ def test_help_names_every_command():
         assert command in output
 
 
-def test_data_sets_are_listed_with_licence_and_notice(capsys):
-    assert main(["datasets"]) == 0
+@pytest.mark.parametrize("arguments", [["datasets"], ["datasets", "list"]])
+def test_data_sets_are_listed_with_licence_size_and_what_is_here(arguments, capsys, home):
+    from asl_lib.clips import make_clips, write_clips
+
+    row = {"path": "a.mp4", "gloss": "0071", "signer": "01"}
+    write_clips(make_clips([{"clip_id": str(i), **row} for i in range(3)]), home / "data" / "karsl" / "clips.csv")
+    assert main(arguments) == 0
     output = capsys.readouterr().out
-    for words in ("demo", "fingerspelling", "recordings", "licence: MIT", "teaching device"):
+    for words in ("demo: ", "teaching device", "33 MB; licence: MIT, as the course; not here", "3 clips here"):
         assert words in output
+    for name in DATASETS:
+        assert f"{name}: " in output
+
+
+def test_a_data_set_is_checked_in_either_folder_and_the_problems_go_to_a_table(capsys, home):
+    folder = home / "elsewhere" / "recordings"
+    (folder / "ana" / "HELLO").mkdir(parents=True)
+    (folder / "ana" / "HELLO" / "1.mp4").write_text("no video")
+    write_video(folder / "ana" / "HELLO" / "2.mp4", make_frames(3), fps=25)
+    for place in ("elsewhere", "elsewhere/recordings"):
+        problems = str(home / "problems.csv")
+        assert main(["datasets", "check", "recordings", "--data-dir", place, "--list", problems]) == 0
+        output = capsys.readouterr().out
+        assert "present: 1 clips, 1 signs, 1 signers" in output
+        assert "broken:  1" in output
+        assert "ana/HELLO/1.mp4,is not a video" in (home / "problems.csv").read_text()
+    assert main(["datasets", "check", "recordings"]) == 1
+    assert "There is no recording in" in capsys.readouterr().err
+
+
+def test_a_download_by_hand_is_explained_and_the_demo_is_rendered(capsys, home, monkeypatch):
+    assert main(["datasets", "download", "karsl"]) == 1
+    assert "karsl cannot be downloaded by a program. Get the RGB videos from" in capsys.readouterr().err
+    monkeypatch.setattr(type(get_dataset("demo")), "prepare", lambda self, folder: make_clips(["ana"]))
+    assert main(["datasets", "download", "demo"]) == 0
+    assert "1 clips of 1 signs by 1 signers." in capsys.readouterr().out
+
+
+def test_extraction_on_a_cluster_and_a_preview_from_the_command_line(capsys, home):
+    for number in range(3):
+        video = home / "data" / "recordings" / "ana" / "HELLO" / f"{number}.mp4"
+        write_video(video, make_frames(3, seed=number, height=121 // 2 * 2), fps=25)
+    (home / "p.yaml").write_text("dataset: recordings\nworkers: 1\n")
+    assert main(["extract", str(home / "p.yaml"), "--shard", "2/2"]) == 0
+    assert "1 clips extracted, 0 were there already, 0 failed." in capsys.readouterr().out
+    assert (home / "data" / "recordings" / "failures.2-of-2.csv").is_file()
+    assert main(["extract", str(home / "p.yaml")]) == 0
+    assert "2 clips extracted, 1 were there already" in capsys.readouterr().out
+    assert main(["extract", str(home / "p.yaml"), "--preview", "ana-HELLO-1.mp4"]) == 0
+    assert "3 frames with their landmarks: data/recordings/preview/ana-HELLO-1.mp4.mp4" in capsys.readouterr().out
+    assert len(list(read_frames(home / "data" / "recordings" / "preview" / "ana-HELLO-1.mp4.mp4"))) == 3
+    assert main(["extract", str(home / "p.yaml"), "--preview", "nobody"]) == 1
+    assert "no clip 'nobody'" in capsys.readouterr().err
+    assert main(["extract", str(home / "p.yaml"), "--shard", "3/2"]) == 1
+    assert "shard must be like 3/100" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -41,7 +93,7 @@ def test_data_sets_are_listed_with_licence_and_notice(capsys):
         (["run", str(ROOT / "params" / "demo.yaml"), "--set", "epoch=3"], "Did you mean 'epochs'"),
         (["run", str(ROOT / "params" / "demo.yaml"), "--set", "epochs"], "KEY=VALUE"),
         (["batch", str(ROOT / "params" / "demo.yaml"), "--each", "epochs"], "must be test_signers"),
-        (["extract", str(ROOT / "params" / "demo.yaml")], "Run notebook 01 first"),
+        (["extract", str(ROOT / "params" / "recordings.yaml")], "There is no recording in"),
     ],
 )
 def test_a_mistake_gets_a_sentence_and_exit_code_1(arguments, words, capsys, home):

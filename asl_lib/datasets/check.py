@@ -10,6 +10,7 @@ import pandas as pd
 from asl_lib.clips import missing_files
 from asl_lib.datasets.base import Dataset
 from asl_lib.landmarks import LandmarkError
+from asl_lib.params import relative
 from asl_lib.progress import progress
 from asl_lib.video import VideoError, video_info
 
@@ -45,7 +46,7 @@ class Inventory:
     def __str__(self) -> str:
         what = self.dataset.published
         lines = [
-            f"{self.dataset.name} in {self.folder}",
+            f"{self.dataset.name} in {relative(self.folder)}",
             f"  present: {_count(self.present)}",
             *(
                 [f"  published: {what.clips:,} clips, {what.signs:,} signs, {what.signers} signers"]

@@ -19,9 +19,9 @@ RenderJob = tuple[Path, str, str, int, int]
 
 class Demo(Dataset):
     name = "demo"
-    title = "Clips of procedural signers, rendered on this machine"
+    title = "Clips of procedural signers, rendered on this machine: a teaching device"
     licence = "MIT, as the course"
-    size = "about 30 MB, rendered on this machine"
+    size = "33 MB"
     homepage = ""
     obtain = "Notebook 01 renders it into {folder}."
     notice = (

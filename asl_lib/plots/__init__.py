@@ -9,6 +9,8 @@ from asl_lib.plots.clips import (
     plot_frames,
     plot_points,
     plot_skeletons,
+    plot_worst_clips,
+    worst_clips,
 )
 from asl_lib.plots.results import (
     plot_accuracy_per_signer,
@@ -34,5 +36,7 @@ __all__ = [
     "plot_points",
     "plot_skeletons",
     "plot_split_scores",
+    "plot_worst_clips",
     "use_style",
+    "worst_clips",
 ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -168,6 +168,60 @@ def detection_rates(landmarks: Mapping[str, Landmarks], clips: pd.DataFrame, *, 
     table = pd.DataFrame(rows, columns=[by, "part", "seen", "frames"]).groupby([by, "part"]).sum()
     wide = (table["seen"] / table["frames"]).unstack("part")
     return wide[[part for part in PARTS if part in wide.columns]]
+
+
+def worst_clips(landmarks: Mapping[str, Landmarks], clips: pd.DataFrame, *, count: int = 4) -> pd.DataFrame:
+    """Return the clips whose hands were lost most, worst first, with the share of frames in the column `found`.
+
+    A hand counts between the first and the last frame in which it was found, if it was found in a fifth of
+    the clip at least: what rests outside the picture is not lost. `hand` says which of the two is meant.
+    """
+    rows = []
+    for clip_id, clip in landmarks.items():
+        for hand in (part for part in ("left_hand", "right_hand") if part in clip.parts):
+            seen = np.flatnonzero(clip.seen(hand))
+            if len(seen) >= 0.2 * len(clip.points):
+                rows.append((clip_id, hand, len(seen) / (seen[-1] - seen[0] + 1)))
+    table = pd.DataFrame(rows, columns=["clip_id", "hand", "found"]).sort_values(["found", "clip_id"])
+    return table.drop_duplicates("clip_id").head(count).merge(clips, on="clip_id").reset_index(drop=True)
+
+
+def plot_worst_clips(
+    worst: pd.DataFrame, landmarks: Mapping[str, Landmarks], read: Callable[[pd.Series], Iterable[np.ndarray]]
+) -> Figure:
+    """Show the longest gap of each clip, one row a clip: before the hand is lost, in the middle, when it is back.
+
+    Args:
+        worst: rows as `worst_clips` gives them.
+        landmarks: clip_id -> its landmarks.
+        read: gives the frames of a clip.
+    """
+    columns = 3
+    shapes, pictures = [], []
+    for _, clip in worst.iterrows():
+        frames, found = list(read(clip)), landmarks[clip["clip_id"]]
+        seen = np.flatnonzero(found.seen(clip["hand"]))
+        longest = int(np.argmax(np.diff(seen))) if len(seen) > 1 else 0
+        before, after = seen[longest], seen[min(longest + 1, len(seen) - 1)]
+        for moment in (before, (before + after) // 2, after):
+            pictures.append((frames[moment], found, moment, clip))
+            shapes.append(frames[moment].shape[:2])
+    figure, axes = _grid(len(pictures), columns, shapes[0])
+    for ax, (frame, found, moment, clip) in zip(axes, pictures, strict=True):
+        small = _small(frame)
+        ax.imshow(small)
+        for part in found.parts:
+            draw_part(ax, found.part(part)[moment] * (small.shape[1], small.shape[0], 1), part, dots=part != "face")
+        ax.set_xlim(0, small.shape[1])
+        ax.set_ylim(small.shape[0], 0)
+        state = "found" if found.seen(clip["hand"])[moment] else "lost"
+        ax.set_title(
+            f"{clip['gloss']}, {clip['signer']}: {PART_NAMES[clip['hand']]} {state}",
+            fontsize="small",
+            fontweight="normal",
+        )
+    _part_legend(figure, pictures[0][1].parts)
+    return figure
 
 
 def draw_part(ax: Axes, points: np.ndarray, part: str, *, colour: str | None = None, dots: bool = True) -> None:
