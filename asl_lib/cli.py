@@ -57,7 +57,7 @@ def _parser() -> argparse.ArgumentParser:
 
     extract = commands.add_parser("extract", help="extract the landmarks of a data set, without a notebook")
     _add_parameters(extract, force=False)
-    extract.add_argument("--shard", default="", metavar="3/100", help=SHARD_HELP)
+    extract.add_argument("--shard", default="", metavar="3/100", help=SHARD_HELP + "; 0/100 only makes the clips table")
     extract.add_argument("--scheduler", default="", metavar="tcp://HOST:PORT", help="use the workers of a Dask cluster")
     extract.add_argument(
         "--preview", default="", metavar="CLIP_ID", help="write a video of one clip with its landmarks drawn, and stop"
@@ -158,10 +158,14 @@ def _extract(options: argparse.Namespace) -> int:
     if not dataset.has_videos:
         print(f"{dataset.title} comes as {dataset.kind}: there is nothing to extract.")
         return 0
-    if not (folder / "clips.csv").is_file():
+    # The tasks of an array must all divide the same table, and need not make it a hundred times.
+    if options.shard.startswith("0/") or not ((options.shard or options.preview) and (folder / "clips.csv").is_file()):
         dataset.prepare(folder, params.dataset_options())
     clips = select_clips(read_clips(folder / "clips.csv"), signs=params.signs, signers=params.signers)
     parts = FeatureRecipe(parts=tuple(params.landmarks)).tracked_parts
+    if options.shard.startswith("0/"):
+        print(f"{len(clips):,} clips to extract; now start the shards.")
+        return 0
     if options.preview:
         return _preview(options.preview, clips, dataset, folder, parts)
     failures = folder / f"failures{'.' + options.shard.replace('/', '-of-') if options.shard else ''}.csv"

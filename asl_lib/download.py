@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 import requests
 
+from asl_lib.clips import read_clips
 from asl_lib.datasets.base import Dataset, Remote
 from asl_lib.files import write_json
 from asl_lib.progress import progress_bar
@@ -280,7 +281,7 @@ def describe(datasets: Sequence[Dataset], folder_of: Callable[[Dataset], Path]) 
     lines = []
     for dataset in datasets:
         table = folder_of(dataset) / "clips.csv"
-        here = f"{sum(1 for _ in table.open(encoding='utf-8')) - 1:,} clips here" if table.is_file() else "not here"
+        here = f"{len(read_clips(table)):,} clips here" if table.is_file() else "not here"
         lines.append(f"{dataset.name}: {dataset.title}")
         lines.append(f"    {dataset.kind}, {dataset.size}; licence: {dataset.licence}; {here}")
     return "\n".join(lines)

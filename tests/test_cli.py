@@ -1,3 +1,4 @@
+import os
 import subprocess
 import sys
 import time
@@ -54,7 +55,7 @@ def test_a_data_set_is_checked_in_either_folder_and_the_problems_go_to_a_table(c
         output = capsys.readouterr().out
         assert "present: 1 clips, 1 signs, 1 signers" in output
         assert "broken:  1" in output
-        assert "ana/HELLO/1.mp4,is not a video" in (home / "problems.csv").read_text()
+        assert 'ana/HELLO/1.mp4,"is not a video' in (home / "problems.csv").read_text()
     assert main(["datasets", "check", "recordings"]) == 1
     assert "There is no recording in" in capsys.readouterr().err
 
@@ -86,6 +87,39 @@ def test_extraction_on_a_cluster_and_a_preview_from_the_command_line(capsys, hom
     assert "shard must be like 3/100" in capsys.readouterr().err
 
 
+def test_a_recording_that_came_later_is_found_by_the_next_extraction(capsys, home):
+    (home / "p.yaml").write_text("dataset: recordings\nworkers: 1\n")
+    for number in range(2):
+        write_video(home / "data" / "recordings" / "ana" / "HELLO" / f"{number}.mp4", make_frames(2), fps=25)
+        assert main(["extract", str(home / "p.yaml")]) == 0
+        assert f"1 clips extracted, {number} were there already" in capsys.readouterr().out
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Slurm's scripts are for bash")
+def test_the_slurm_array_extracts_every_clip_once(capsys, home):
+    for number in range(3):
+        write_video(home / "data" / "recordings" / "ana" / "HELLO" / f"{number}.mp4", make_frames(2), fps=25)
+    (home / "p.yaml").write_text("dataset: recordings\n")
+    (home / ".venv" / "bin").mkdir(parents=True)
+    (home / ".venv" / "bin" / "asl").write_text(f'#!/bin/sh\nexec "{sys.executable}" -m asl_lib.cli "$@"\n')
+    (home / ".venv" / "bin" / "asl").chmod(0o755)
+    assert main(["extract", str(home / "p.yaml"), "--shard", "0/2"]) == 0
+    assert "3 clips to extract" in capsys.readouterr().out
+    said = [slurm_task("extract.sbatch", "p.yaml", home, task=task, tasks=2) for task in (2, 1)]
+    assert ["1 clips extracted" in said[0], "2 clips extracted" in said[1]] == [True, True], said
+    assert len(list((home / "data" / "recordings" / "poses").glob("*.pose"))) == 3
+    assert "must be done before shard 1/2" in slurm_task("batch.sbatch", "p.yaml", home, task=1, tasks=2)
+
+
+def slurm_task(script, parameters, folder, *, task, tasks):
+    """Run one task of a job array as Slurm would; return what it says."""
+    slurm = {"SLURM_ARRAY_TASK_ID": str(task), "SLURM_ARRAY_TASK_COUNT": str(tasks), "SLURM_CPUS_PER_TASK": "1"}
+    command = ["bash", str(ROOT / "scripts" / script), parameters]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), **slurm}
+    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+    return done.stdout + done.stderr
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
@@ -105,18 +139,14 @@ def test_a_mistake_gets_a_sentence_and_exit_code_1(arguments, words, capsys, hom
 
 
 def test_extract_lists_what_failed(capsys, home):
-    from asl_lib.clips import make_clips, write_clips
-
     folder = home / "data" / "recordings"
     (folder / "ana" / "HELLO").mkdir(parents=True)
     (folder / "ana" / "HELLO" / "1.mp4").write_text("no video")
-    clips = make_clips([{"clip_id": "c", "path": "ana/HELLO/1.mp4", "gloss": "HELLO", "signer": "ana"}])
-    write_clips(clips, folder / "clips.csv")
     (home / "p.yaml").write_text("dataset: recordings\nworkers: 1\n")
     assert main(["extract", str(home / "p.yaml")]) == 0
     output = capsys.readouterr().out
     assert "0 clips extracted, 0 were there already, 1 failed" in output
-    assert "c: " in output
+    assert "ana-HELLO-1.mp4: " in output
     assert "not a video" in output
     assert "data/recordings/failures.csv" in output
 

@@ -1,5 +1,7 @@
 """Every figure is drawn from data of the real form; what it shows is checked where it can be."""
 
+import sys
+
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
@@ -60,6 +62,41 @@ def test_detection_rates_count_frames_by_signer_and_by_sign():
     assert rates.loc["ben", "right_hand"] == 0.5
     assert plots.detection_rates(found, clips, by="gloss").loc["NO", "left_hand"] == 1.0
     plots.plot_detection_rates(rates)
+
+
+def test_a_word_stands_where_the_gloss_is_a_number_and_arabic_only_where_it_can_be_drawn_joined(monkeypatch):
+    labels = {"0071": "هيكل عظمي", "0072": "Skull"}
+    shown = plots.shown_names(["0071", "0072", "0073"], labels)
+    assert shown == [labels["0071"] if sys.version_info >= (3, 11) else "0071", "Skull", "0073"]
+    monkeypatch.setattr("matplotlib.__version_info__", (3, 10, 9))
+    assert plots.shown_names(["0071", "0072"], labels) == ["0071", "Skull"]
+    assert plots.shown_names([0, 1]) == ["0", "1"]
+
+
+def test_the_axes_of_the_pictures_by_gloss_carry_these_words():
+    evaluation = make_evaluation()
+    words = {gloss: f"word {gloss}" for gloss in evaluation.glosses}
+    ax = plots.plot_confusion(evaluation, labels=words).axes[0]
+    for axis in (ax.xaxis, ax.yaxis):
+        assert [label.get_text() for label in axis.get_ticklabels()] == list(words.values())
+    rates = pd.DataFrame({"pose": [1.0, 0.5]}, index=pd.Index(list(words)[:2], name="gloss"))
+    ax = plots.plot_detection_rates(rates, labels=words).axes[0]
+    assert [label.get_text() for label in ax.get_yticklabels()] == list(words.values())[:2]
+
+
+@pytest.mark.skipif(sys.version_info < (3, 11), reason="matplotlib 3.11, which shapes Arabic, needs Python 3.11")
+def test_arabic_is_drawn_joined_and_from_right_to_left():
+    def ink(text):
+        figure = plt.figure(figsize=(3, 1), dpi=100, layout="none")
+        figure.text(0.1, 0.4, text, fontsize=30)
+        figure.canvas.draw()
+        return np.asarray(figure.canvas.buffer_rgba())[..., 0] < 128
+
+    alif, ba = "\u0627", "\u0628"
+    columns = np.flatnonzero(ink(ba + alif).any(axis=0))
+    assert np.diff(columns).max() == 1, "The two letters of با join."
+    height = ink(ba + alif).sum(axis=0)
+    assert height.argmax() < columns.mean(), "Alif, the tall last letter, stands on the left."
 
 
 def test_results_are_drawn_with_their_intervals():

@@ -101,6 +101,11 @@ class Dataset(ABC):
     remotes: tuple[Remote, ...] = ()
 
     @property
+    def page(self) -> str:
+        """The page that describes it, relative to the course's folder."""
+        return f"docs/datasets/{self.name}.md"
+
+    @property
     def has_videos(self) -> bool:
         """False where there is nothing for stage 02 to extract."""
         return self.kind == "videos"
@@ -195,9 +200,7 @@ class Dataset(ABC):
 
     def absent(self, folder: Path, what: str) -> DatasetError:
         """Return the error for a folder that lacks `what` the data set always has."""
-        return DatasetError(
-            f"There is no {what} in {folder}. {self.how_to_get(folder)} See docs/datasets/{self.name}.md."
-        )
+        return DatasetError(f"There is no {what} in {folder}. {self.how_to_get(folder)} See {self.page}.")
 
 
 def shared_folder(dataset_dir: Path, *, holds: str) -> Path:

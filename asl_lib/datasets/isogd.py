@@ -37,6 +37,10 @@ class Isogd(Dataset):
         self.name = "isogd" if stream == "rgb" else "isogd_depth"
         self.title = f"ChaLearn IsoGD, {'colour' if stream == 'rgb' else 'depth'} videos (Wan et al. 2016)"
 
+    @property
+    def page(self) -> str:
+        return "docs/datasets/isogd.md"
+
     def source_dir(self, dataset_dir: Path) -> Path:
         together = dataset_dir.with_name("isogd")  # both streams lie in one folder
         for name in LISTS["train"]:

@@ -19,7 +19,7 @@ from asl_lib.plots.results import (
     plot_history,
     plot_split_scores,
 )
-from asl_lib.plots.style import PART_COLOURS, use_style
+from asl_lib.plots.style import PART_COLOURS, shown_names, use_style
 
 __all__ = [
     "PART_COLOURS",
@@ -37,6 +37,7 @@ __all__ = [
     "plot_skeletons",
     "plot_split_scores",
     "plot_worst_clips",
+    "shown_names",
     "use_style",
     "worst_clips",
 ]

@@ -10,7 +10,7 @@ import pandas as pd
 
 from asl_lib.features import RECIPE_PARTS, FeatureRecipe
 from asl_lib.landmarks import PARTS, Landmarks
-from asl_lib.plots.style import LIMBS, PART_COLOURS, PART_NAMES
+from asl_lib.plots.style import LIMBS, PART_COLOURS, PART_NAMES, shown_names
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -129,11 +129,12 @@ def plot_clip_curves(points: np.ndarray, recipe: FeatureRecipe, *, title: str, r
     return figure
 
 
-def plot_detection_rates(rates: pd.DataFrame) -> Figure:
+def plot_detection_rates(rates: pd.DataFrame, *, labels: Mapping[str, str] | None = None) -> Figure:
     """Show in how many frames each part was detected.
 
     Args:
         rates: shares of frames from 0 to 1; one row a signer (or gloss), one column a part.
+        labels: gloss -> the word to show, where glosses are numbers.
     """
     import matplotlib.pyplot as plt
     import seaborn as sns
@@ -142,6 +143,7 @@ def plot_detection_rates(rates: pd.DataFrame) -> Figure:
     names = [PART_NAMES.get(part, part) for part in rates.columns]
     sns.heatmap(
         rates * 100, vmin=0, vmax=100, cmap="crest", annot=True, fmt=".0f", ax=ax, xticklabels=names, linewidths=1,
+        yticklabels=shown_names(rates.index, labels),
         cbar_kws={"label": "frames in which it was detected (%)"},
     )  # fmt: skip
     ax.set_xlabel("")
@@ -170,9 +172,10 @@ def detection_rates(landmarks: Mapping[str, Landmarks], clips: pd.DataFrame, *, 
     return wide[[part for part in PARTS if part in wide.columns]]
 
 
-def worst_clips(landmarks: Mapping[str, Landmarks], clips: pd.DataFrame, *, count: int = 4) -> pd.DataFrame:
+def worst_clips(landmarks: Mapping[str, Landmarks], clips: pd.DataFrame, *, count: int = 3) -> pd.DataFrame:
     """Return the clips whose hands were lost most, worst first, with the share of frames in the column `found`.
 
+    Of each gloss only the worst clip is listed, so that one difficult sign does not fill the list.
     A hand counts between the first and the last frame in which it was found, if it was found in a fifth of
     the clip at least: what rests outside the picture is not lost. `hand` says which of the two is meant.
     """
@@ -183,7 +186,8 @@ def worst_clips(landmarks: Mapping[str, Landmarks], clips: pd.DataFrame, *, coun
             if len(seen) >= 0.2 * len(clip.points):
                 rows.append((clip_id, hand, len(seen) / (seen[-1] - seen[0] + 1)))
     table = pd.DataFrame(rows, columns=["clip_id", "hand", "found"]).sort_values(["found", "clip_id"])
-    return table.drop_duplicates("clip_id").head(count).merge(clips, on="clip_id").reset_index(drop=True)
+    listed = table.drop_duplicates("clip_id").merge(clips, on="clip_id").drop_duplicates("gloss")
+    return listed.head(count).reset_index(drop=True)
 
 
 def plot_worst_clips(

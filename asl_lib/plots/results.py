@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from asl_lib.evaluation import Evaluation, Rate
+from asl_lib.plots.style import shown_names
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -39,12 +40,18 @@ def plot_history(history: pd.DataFrame) -> Figure:
     return figure
 
 
-def plot_confusion(evaluation: Evaluation, *, minimal_pairs: Sequence[tuple[str, str]] = ()) -> Figure:
+def plot_confusion(
+    evaluation: Evaluation,
+    *,
+    minimal_pairs: Sequence[tuple[str, str]] = (),
+    labels: Mapping[str, str] | None = None,
+) -> Figure:
     """Show which gloss was taken for which, with the cells of minimal pairs framed.
 
     Args:
         evaluation: the predictions.
         minimal_pairs: pairs of glosses that differ in one parameter only.
+        labels: gloss -> the word to show, where glosses are numbers.
     """
     import matplotlib.pyplot as plt
     import seaborn as sns
@@ -56,6 +63,7 @@ def plot_confusion(evaluation: Evaluation, *, minimal_pairs: Sequence[tuple[str,
     sns.heatmap(
         counts, cmap="Blues", annot=len(counts) <= 30, fmt="d", square=True, linewidths=0.5, linecolor="0.9", ax=ax,
         cbar_kws={"label": "clips", "shrink": 0.7}, annot_kws={"fontsize": "small"},
+        xticklabels=shown_names(evaluation.glosses, labels), yticklabels=shown_names(evaluation.glosses, labels),
     )  # fmt: skip
     place = {gloss: index for index, gloss in enumerate(evaluation.glosses)}
     for one, other in minimal_pairs:

@@ -1,3 +1,5 @@
+import re
+
 import pandas as pd
 import pytest
 
@@ -8,7 +10,7 @@ from asl_lib.featureset import FeatureFileError, FeatureSet, build_features
 from asl_lib.landmarks import write_pose
 from asl_lib.signer import load_signers
 from asl_lib.video import read_frames, write_video
-from tests.conftest import make_clips, make_frames, make_landmarks
+from tests.conftest import ROOT, make_clips, make_frames, make_landmarks
 
 TINY = Options(signs=("YES", "BOOK"), signers=("ana", "eli"), repetitions=1, workers=1)
 
@@ -24,6 +26,31 @@ def test_every_data_set_says_its_licence_and_what_to_keep_in_mind():
         assert dataset.title
         assert dataset.licence
         assert len(dataset.notice) > 30
+
+
+SECTIONS = ["Size", "Layout", "How to get it", "Licence", "Citation", "What is unusual"]
+
+
+@pytest.mark.parametrize("dataset", DATASETS.values(), ids=list(DATASETS))
+def test_every_data_set_has_a_page_with_all_that_a_user_asks(dataset):
+    text = (ROOT / dataset.page).read_text(encoding="utf-8")
+    parts = dict(re.findall(r"^## (.+?)\n(.*?)(?=^## |\Z)", text, flags=re.MULTILINE | re.DOTALL))
+    assert list(parts) == SECTIONS
+    assert all(part.strip() for part in parts.values())
+    assert re.match(rf"# (.+, )?{dataset.name}[:,]", text)
+    assert f"data/{'isogd' if dataset.name == 'isogd_depth' else dataset.name}/" in parts["Layout"]
+    assert dataset.homepage in parts["How to get it"] or dataset.kaggle in parts["How to get it"]
+    if dataset.published.clips:
+        assert f"{dataset.published.signs:,}" in text
+        assert f"{dataset.published.clips:,}" in text or dataset.name == "asl_alphabet"
+    assert f"]({dataset.page.rpartition('/')[2]})" in (ROOT / "docs" / "datasets" / "README.md").read_text("utf-8")
+
+
+def test_every_parameter_file_a_page_names_is_there():
+    pages = [*ROOT.glob("docs/**/*.md"), ROOT / "README.md", *ROOT.glob("scripts/*.sbatch")]
+    named = {name for page in pages for name in re.findall(r"params/\w+\.yaml", page.read_text(encoding="utf-8"))}
+    assert "params/demo.yaml" in named
+    assert [name for name in sorted(named) if not (ROOT / name).is_file()] == []
 
 
 def test_the_demo_renders_what_is_missing_and_nothing_twice(tmp_path):
