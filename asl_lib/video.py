@@ -160,4 +160,6 @@ def _open(path: Path) -> Any:
     if not capture.isOpened():
         capture.release()
         raise VideoError(f"{path} is not a video that OpenCV can open. Convert it to mp4, or remove it from the clips.")
+    # Phones store the picture as the sensor lies and note how to turn it; OpenCV ignores the note unless told.
+    capture.set(cv2.CAP_PROP_ORIENTATION_AUTO, 1)
     return capture

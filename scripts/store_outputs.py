@@ -54,7 +54,8 @@ def shrink_picture(encoded: str) -> str:
     if len(encoded) < LARGE_PICTURE_KB * 1024:
         return encoded
     picture = Image.open(io.BytesIO(base64.b64decode(encoded))).convert("RGB")
-    fixed = [round(255 * value) for colour in sns.color_palette("colorblind") for value in colour]
+    colours = [(1.0, 1.0, 1.0), (0.0, 0.0, 0.0), *sns.color_palette("colorblind")]
+    fixed = [round(255 * value) for colour in colours for value in colour]
     free = picture.quantize(256 - len(fixed) // 3, Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE).getpalette()
     palette = Image.new("P", (1, 1))
     palette.putpalette(fixed + (free or [])[: 768 - len(fixed)])

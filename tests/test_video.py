@@ -1,4 +1,5 @@
 import os
+import struct
 
 import numpy as np
 import pytest
@@ -21,6 +22,21 @@ def test_the_same_frames_give_the_same_bytes(tmp_path):
     for name in ("a.mp4", "b.mp4"):
         write_video(tmp_path / name, make_frames(5), fps=25)
     assert (tmp_path / "a.mp4").read_bytes() == (tmp_path / "b.mp4").read_bytes()
+
+
+def test_a_phone_s_note_that_the_picture_is_turned_is_followed(tmp_path):
+    path = tmp_path / "a.mp4"
+    write_video(path, make_frames(3), fps=25)
+    upright = next(read_frames(path))
+    content = bytearray(path.read_bytes())
+    matrix = content.index(b"tkhd") + 44  # the picture's matrix in the header of its track
+    quarter_turn = (0, 1 << 16, 0, -1 << 16, 0, 0, 120 << 16, 0, 1 << 30)
+    content[matrix : matrix + 36] = struct.pack(">9i", *quarter_turn)
+    path.write_bytes(content)
+    turned = next(read_frames(path))
+    assert turned.shape == (160, 120, 3)
+    assert np.array_equal(turned, np.rot90(upright, -1))
+    assert (video_info(path).width, video_info(path).height) == (120, 160)
 
 
 def test_start_and_end_cut_a_clip_out(tmp_path):

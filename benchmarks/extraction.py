@@ -1,0 +1,339 @@
+"""How fast landmarks are extracted and read back, as ratios to the plain way and to pose-format's converter.
+
+    python -m benchmarks.extraction [--videos FOLDER] [--clips 24] [--repeat 2] [--rounds 3] [--workers 2]
+    python -m benchmarks.extraction --only reading
+
+All contenders get the same files: real videos (`video/` of the shared data, or any folder), each `--repeat` times, and
+`--clips` clips of the demo. Each runs in a fresh interpreter, its start and imports included; they take turns
+(`--rounds`), and the median of each counts. A ratio above 1 means that asl_lib takes less time.
+
+plain loop      the usual notebook: one process, one Holistic, landmarks drawn on every frame, one .npy a frame
+pose-format     its own `videos_to_poses` with the same number of workers
+asl_lib         `extract_clips`
+inference       nothing but the models: the same frames, decoded beforehand, in the best number of processes
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from asl_lib.clips import make_clips
+from asl_lib.datasets.base import shared_folder
+from asl_lib.extract import Job, _settings, extract_clips
+from asl_lib.files import write_json
+from asl_lib.landmark_store import load_landmarks
+from asl_lib.landmarks import PARTS, Landmarks, read_pose, require_mediapipe, write_pose
+from asl_lib.parallel import cores, run_jobs
+from asl_lib.signer import load_lexicon, load_signers, write_clip
+from asl_lib.video import read_frames
+
+WITHOUT_FACE = ("pose", "left_hand", "right_hand")
+READING_CLIPS, READING_FRAMES, FINISHED_CLIPS = 1000, 30, 21_000
+
+
+# --- the contenders; each is called in an interpreter of its own ---
+
+
+def plain_loop(videos: Path, out: Path, workers: int) -> None:
+    """What the usual notebook does, frame by frame."""
+    import cv2
+
+    solutions = require_mediapipe()
+    drawing, holistic = solutions.drawing_utils, solutions.holistic
+    links = {"pose": holistic.POSE_CONNECTIONS, "face": holistic.FACEMESH_CONTOURS}
+    links |= dict.fromkeys(("left_hand", "right_hand"), holistic.HAND_CONNECTIONS)
+    with holistic.Holistic(min_detection_confidence=0.5, min_tracking_confidence=0.5) as model:
+        for path in sorted(videos.glob("*.mp4")):
+            folder = out / path.stem
+            folder.mkdir(parents=True)
+            capture, number = cv2.VideoCapture(str(path)), 0
+            while True:
+                ok, frame = capture.read()
+                if not ok:
+                    break
+                picture = cv2.cvtColor(frame, cv2.COLOR_BGR2RGB)
+                picture.flags.writeable = False
+                result = model.process(picture)
+                picture.flags.writeable = True
+                picture = cv2.cvtColor(picture, cv2.COLOR_RGB2BGR)
+                for part, lines in links.items():
+                    drawing.draw_landmarks(picture, getattr(result, f"{part}_landmarks"), lines)
+                np.save(folder / f"{number}.npy", _keypoints(result))
+                number += 1
+            capture.release()
+
+
+def _keypoints(result: object) -> np.ndarray:
+    rows = []
+    for part, count in PARTS.items():
+        found = getattr(result, f"{part}_landmarks")
+        values = 4 if part == "pose" else 3
+        if found is None:
+            rows.append(np.zeros(count * values))
+        else:
+            points = [[p.x, p.y, p.z, p.visibility][:values] for p in found.landmark]
+            rows.append(np.array(points).flatten())
+    return np.concatenate(rows)
+
+
+def pose_format(videos: Path, out: Path, workers: int) -> None:
+    """pose-format's converter of a folder, as its command `videos_to_poses` runs it."""
+    from pose_format.bin import directory
+
+    out.mkdir()
+    for path in videos.glob("*.mp4"):
+        (out / path.name).symlink_to(path)
+    sys.argv = ["videos_to_poses", "-d", str(out), "--num-workers", str(workers)]
+    directory.main()
+    assert len(list(out.glob("*.pose"))) == len(list(videos.glob("*.mp4")))
+
+
+def asl_lib(videos: Path, out: Path, workers: int, parts: tuple[str, ...] = tuple(PARTS)) -> None:
+    names = sorted(path.name for path in videos.glob("*.mp4"))
+    clips = make_clips(
+        [{"clip_id": Path(name).stem, "path": name, "gloss": "BENCHMARK", "signer": "all"} for name in names]
+    )
+    done = extract_clips(
+        clips, source_dir=videos, pose_path=lambda clip: out / f"{clip.clip_id}.pose", parts=parts, workers=workers
+    )
+    assert done.done == len(names), done.failures.to_string()
+
+
+def asl_lib_without_face(videos: Path, out: Path, workers: int) -> None:
+    asl_lib(videos, out, workers, WITHOUT_FACE)
+
+
+CONTENDERS = {f.__name__: f for f in (plain_loop, pose_format, asl_lib, asl_lib_without_face)}
+
+
+def measure(name: str, videos: Path, workers: int) -> float:
+    """Return the seconds that a contender takes, from the start of its interpreter to its end."""
+    with tempfile.TemporaryDirectory() as folder:
+        command = [sys.executable, "-m", "benchmarks.extraction", "--contender", name, "--videos", str(videos)]
+        command += ["--out", str(Path(folder) / "out"), "--workers", str(workers)]
+        started = time.perf_counter()
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        seconds = time.perf_counter() - started
+    if done.returncode:
+        raise SystemExit(f"{name} failed:\n{done.stderr[-3000:]}")
+    return seconds
+
+
+# --- the bound ---
+
+
+def infer(job: tuple[list[Path], bool]) -> float:
+    """Return the seconds that the models alone take for decoded clips, after a first frame that loads them."""
+    from asl_lib.landmarks import _holistic_without_face
+
+    paths, face = job
+    solutions = require_mediapipe()
+    graph = solutions.holistic.Holistic() if face else _holistic_without_face(solutions)
+    graph.process(np.full((64, 64, 3), 255, np.uint8))
+    seconds = 0.0
+    for path in paths:
+        frames = np.load(path)
+        started = time.perf_counter()
+        for frame in frames:
+            graph.process(frame)
+        graph.process(np.full((64, 64, 3), 255, np.uint8))
+        seconds += time.perf_counter() - started
+    graph.close()
+    return seconds
+
+
+def inference_bound(decoded: list[Path], *, face: bool, processes: int) -> float:
+    """Return the seconds of model inference when the clips are shared out among processes, the largest first."""
+    from asl_lib.extract import quiet_worker
+
+    shares: list[list[Path]] = [[] for _ in range(processes)]
+    loads = [0] * processes
+    for path in sorted(decoded, key=lambda path: -path.stat().st_size):
+        least = loads.index(min(loads))
+        shares[least].append(path)
+        loads[least] += path.stat().st_size
+    outcomes = list(run_jobs(infer, [(share, face) for share in shares], workers=processes, setup=quiet_worker))
+    errors = [outcome.error for outcome in outcomes if outcome.error]
+    if errors:
+        raise SystemExit(f"inference failed: {errors[0]}")
+    return max(outcome.result for outcome in outcomes)
+
+
+# --- the report ---
+
+
+def compare_extraction(options: argparse.Namespace) -> None:
+    """Print times and ratios of all contenders."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        videos, decoded = folder / "videos", folder / "decoded"
+        real = gather(videos, Path(options.videos), clips=options.clips, repeat=options.repeat)
+        frames = decode(videos, decoded)
+        print(f"{frames:,} frames of {len(list(videos.glob('*.mp4')))} clips ({real} of them real videos), ", end="")
+        print(f"{options.workers} workers on {cores()} cores, median of {options.rounds} rounds\n", flush=True)
+        times: dict[str, list[float]] = {}
+        for _ in range(options.rounds):
+            for contender in CONTENDERS:
+                times.setdefault(contender, []).append(measure(contender, videos, options.workers))
+            for face in (True, False):
+                for processes in sorted({1, options.workers, options.workers + 1}):
+                    key = f"inference, {'with' if face else 'no'} face, {processes} processes"
+                    seconds = inference_bound(sorted(decoded.glob("*.npy")), face=face, processes=processes)
+                    times.setdefault(key, []).append(seconds)
+    medians = {key: statistics.median(values) for key, values in times.items()}
+    for key, seconds in medians.items():
+        spread = f"{min(times[key]):.1f} to {max(times[key]):.1f}"
+        print(f"{key:42s} {seconds:7.1f} s ({spread}) {frames / seconds:7.1f} frames/s")
+    best = {
+        face: min(seconds for key, seconds in medians.items() if key.startswith(f"inference, {face} face"))
+        for face in ("with", "no")
+    }
+    ratios = {
+        "asl_lib to the plain loop, with face": medians["plain_loop"] / medians["asl_lib"],
+        "asl_lib to the plain loop, without face": medians["plain_loop"] / medians["asl_lib_without_face"],
+        "asl_lib to pose-format, with face": medians["pose_format"] / medians["asl_lib"],
+        "asl_lib to pose-format, without face": medians["pose_format"] / medians["asl_lib_without_face"],
+        "asl_lib to inference alone, with face": best["with"] / medians["asl_lib"],
+        "asl_lib to inference alone, without face": best["no"] / medians["asl_lib_without_face"],
+    }
+    print()
+    for key, ratio in ratios.items():
+        print(f"{key:42s} {ratio:7.2f} x")
+
+
+def gather(folder: Path, real: Path, *, clips: int, repeat: int) -> int:
+    """Put the videos to work on into a folder, and return how many of them are real."""
+    folder.mkdir()
+    found = sorted(real.glob("*.mp4"))
+    for path in found:
+        for number in range(repeat):
+            shutil.copy(path, folder / f"{path.stem}-{number}.mp4")
+    signers, signs = load_signers(), load_lexicon()
+    pairs = [(signer, sign) for sign in signs for signer in signers]
+    for signer, sign in pairs[:: max(1, len(pairs) // max(1, clips))][:clips]:
+        write_clip(folder / f"demo-{signer}-{sign}.mp4", signs[sign], signers[signer], repetition=0, seed=42)
+    return len(found) * repeat
+
+
+def decode(videos: Path, folder: Path) -> int:
+    """Write the frames of each clip as one array, and return how many there are."""
+    folder.mkdir()
+    count = 0
+    for path in videos.glob("*.mp4"):
+        frames = np.stack(list(read_frames(path)))
+        np.save(folder / f"{path.stem}.npy", frames)
+        count += len(frames)
+    return count
+
+
+def compare_reading() -> None:
+    """Print how long all landmarks of 1,000 clips take to read, and a finished set of 21,000 clips to open."""
+    rng = np.random.default_rng(42)
+    count = sum(PARTS[part] for part in WITHOUT_FACE)
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        rows = [
+            {"clip_id": f"{i:04d}", "path": f"{i:04d}.mp4", "gloss": "A", "signer": "a"} for i in range(READING_CLIPS)
+        ]
+        clips = make_clips(rows)
+        for clip_id in clips.clip_id:
+            points = rng.random((READING_FRAMES, count, 3), np.float32)
+            confidence = np.ones(points.shape[:2], np.float32)
+            write_pose(folder / f"{clip_id}.pose", Landmarks(points, confidence, WITHOUT_FACE, 25.0, 640, 480))
+            (folder / clip_id).mkdir()
+            for number, frame in enumerate(points):
+                np.save(folder / clip_id / f"{number}.npy", frame.astype(float).flatten())
+
+        def path_of(clip: pd.Series) -> Path:
+            return folder / f"{clip.clip_id}.pose"
+
+        def load() -> float:
+            store = load_landmarks(
+                clips, read=lambda c: read_pose(path_of(c)), path_of=path_of, folder=folder / "all", parts=WITHOUT_FACE
+            )
+            return float(store.arrays()[0].sum())  # every value is used
+
+        def one_file_a_frame() -> float:
+            clip_arrays = [
+                np.stack([np.load(folder / clip_id / f"{number}.npy") for number in range(READING_FRAMES)])
+                for clip_id in clips.clip_id
+            ]
+            return float(np.stack(clip_arrays).sum())
+
+        def one_pose_a_clip() -> float:
+            return float(sum(read_pose(path_of(clip)).points.sum() for _, clip in clips.iterrows()))
+
+        first = timed(load)
+        frames, poses, stored = (
+            statistics.median(timed(f) for _ in range(5)) for f in (one_file_a_frame, one_pose_a_clip, load)
+        )
+    print(f"\nAll landmarks of {READING_CLIPS:,} clips of {READING_FRAMES} frames (files in the system's cache)")
+    for label, seconds in (("one .npy a frame", frames), ("one .pose a clip", poses), ("from the store", stored)):
+        print(f"{label:42s} {seconds * 1000:7.0f} ms {frames / seconds:7.1f} x")
+    print(f"{'making the store, once':42s} {first * 1000:7.0f} ms")
+    compare_opening()
+
+
+def compare_opening() -> None:
+    """Print how long it takes to find that 21,000 clips are done already."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        (folder / "video.mp4").write_bytes(b"not looked into")
+        (folder / "poses").mkdir()
+        rows = [
+            {"clip_id": f"{i:05d}", "path": "video.mp4", "gloss": "A", "signer": "a"} for i in range(FINISHED_CLIPS)
+        ]
+        clips = make_clips(rows)
+        for clip_id in clips.clip_id:
+            pose = folder / "poses" / f"{clip_id}.pose"
+            pose.write_bytes(b"landmarks")
+            job = Job(folder / "video.mp4", pose)
+            write_json(job.record, {**_settings(job), "parts": list(PARTS), "frames": 30, "pose_bytes": 9})
+        started = time.perf_counter()
+        found = extract_clips(
+            clips, source_dir=folder, pose_path=lambda clip: folder / "poses" / f"{clip.clip_id}.pose"
+        )
+        seconds = time.perf_counter() - started
+        assert found.skipped == FINISHED_CLIPS, str(found)
+    print(f"{f'a finished set of {FINISHED_CLIPS:,} clips':42s} {seconds:7.1f} s until it is found done")
+
+
+def timed(function: object) -> float:
+    started = time.perf_counter()
+    function()  # type: ignore[operator]
+    return time.perf_counter() - started
+
+
+def main() -> None:
+    shared = shared_folder(Path(__file__).resolve().parent.parent / "data" / "video", holds="thumb_up.mp4")
+    parser = argparse.ArgumentParser(description="Extraction and reading of landmarks, as ratios to the plain way.")
+    parser.add_argument("--videos", default=str(shared), help="folder of real videos (default: the shared data's)")
+    parser.add_argument("--clips", type=int, default=24, help="clips of the demo")
+    parser.add_argument("--repeat", type=int, default=2, help="how often each real video is taken")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--workers", type=int, default=cores())
+    parser.add_argument("--only", choices=("extraction", "reading"), default="")
+    parser.add_argument("--contender", choices=tuple(CONTENDERS), help=argparse.SUPPRESS)
+    parser.add_argument("--out", help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.contender:
+        CONTENDERS[options.contender](Path(options.videos), Path(options.out), options.workers)
+        return
+    if options.only != "reading":
+        compare_extraction(options)
+    if options.only != "extraction":
+        compare_reading()
+
+
+if __name__ == "__main__":
+    main()
