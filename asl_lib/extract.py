@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from asl_lib.clips import parse_box
+from asl_lib.clips import Clip, parse_box
 from asl_lib.files import remove_abandoned, whole_file, write_json
 from asl_lib.landmarks import (
     PARTS,
@@ -91,7 +91,7 @@ def extract_clips(
     clips: pd.DataFrame,
     *,
     source_dir: str | Path,
-    pose_path: Callable[[pd.Series], Path],
+    pose_path: Callable[[Clip], Path],
     parts: Sequence[str] = tuple(PARTS),
     workers: int = 0,
     shard: str = "",
@@ -122,7 +122,7 @@ def extract_clips(
     clips = take_shard(clips, shard)
     jobs, rows, skipped, renewed = [], [], 0, 0
     folders: set[Path] = set()
-    for _, clip in clips.iterrows():
+    for clip in clips.to_dict("records"):
         pose = Path(pose_path(clip)).absolute()
         video = (Path(source_dir) / clip["path"]).absolute()
         job = Job(video, pose, clip["start"], clip["end"], clip.get("box", ""))
@@ -215,7 +215,7 @@ def detect_clip(
 
 
 def write_preview(
-    clip: pd.Series, path: str | Path, *, source_dir: str | Path, parts: Sequence[str], pose: str | Path
+    clip: Clip, path: str | Path, *, source_dir: str | Path, parts: Sequence[str], pose: str | Path
 ) -> int:
     """Write a video of a clip with its landmarks drawn, and return the number of frames.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import os
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -15,6 +16,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from asl_lib.clips import Clip
 from asl_lib.files import ABANDONED_AFTER_S, write_json
 from asl_lib.landmarks import PARTS, LandmarkError, Landmarks
 
@@ -75,8 +77,8 @@ class LandmarkStore(Mapping[str, Landmarks]):
 def load_landmarks(
     clips: pd.DataFrame,
     *,
-    read: Callable[[pd.Series], Landmarks],
-    path_of: Callable[[pd.Series], Path],
+    read: Callable[[Clip], Landmarks],
+    path_of: Callable[[Clip], Path],
     folder: str | Path,
     parts: Sequence[str],
 ) -> LandmarkStore:
@@ -99,11 +101,12 @@ def load_landmarks(
     note = folder / f"index-{hashlib.sha256('+'.join(parts).encode()).hexdigest()[:8]}.json"
     index = _read_index(note, parts)
     known = {clip["clip_id"]: clip for clip in (*index["clips"], *index["failed"])}
-    ids = clips["clip_id"].astype(str).tolist()
-    stamps = {clip_id: _stamp(Path(path_of(clip))) for clip_id, (_, clip) in zip(ids, clips.iterrows(), strict=True)}
+    rows = {str(row["clip_id"]): row for row in clips.to_dict("records")}
+    ids = list(rows)
+    stamps = {clip_id: _stamp(path_of(row)) for clip_id, row in rows.items()}
     stale = {clip_id for clip_id in ids if clip_id not in known or known[clip_id]["stamp"] != stamps[clip_id]}
     if stale:
-        fresh = ((str(clip["clip_id"]), clip) for _, clip in clips.iterrows() if str(clip["clip_id"]) in stale)
+        fresh = ((clip_id, row) for clip_id, row in rows.items() if clip_id in stale)
         index = _rewrite(note, index, fresh, stale, stamps, read, parts)
     store = LandmarkStore(_open(folder, index), index, ids)
     if not len(store):
@@ -115,10 +118,10 @@ def load_landmarks(
 def _rewrite(
     note: Path,
     old: dict[str, Any],
-    fresh: Iterator[tuple[str, pd.Series]],
+    fresh: Iterator[tuple[str, Clip]],
     stale: set[str],
     stamps: dict[str, list[int]],
-    read: Callable[[pd.Series], Landmarks],
+    read: Callable[[Clip], Landmarks],
     parts: tuple[str, ...],
 ) -> dict[str, Any]:
     """Write a new file of values, clip by clip, then the index that names it: readers see the old pair or the new."""
@@ -209,10 +212,10 @@ def _with_parts(landmarks: Landmarks, parts: tuple[str, ...]) -> Landmarks:
     return Landmarks(points, confidence, parts, landmarks.fps, landmarks.width, landmarks.height)
 
 
-def _stamp(path: Path) -> list[int]:
+def _stamp(path: str | Path) -> list[int]:
     """Return size and time of a file: [0, 0] for one that is not there."""
     try:
-        about = path.stat()
+        about = os.stat(path)
     except FileNotFoundError:
         return [0, 0]
     return [about.st_size, about.st_mtime_ns]

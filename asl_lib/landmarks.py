@@ -9,9 +9,13 @@ from __future__ import annotations
 
 import os
 import struct
-from collections.abc import Iterable, Sequence
+import sys
+import threading
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
+from importlib.abc import MetaPathFinder
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -149,7 +153,7 @@ def require_mediapipe() -> Any:
     os.environ.setdefault("GLOG_minloglevel", "2")
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     try:
-        with quiet_native_stderr():
+        with quiet_native_stderr(), _tensorflow_out_of_sight():
             import mediapipe
     except ImportError as error:
         raise LandmarkError(
@@ -162,6 +166,28 @@ def require_mediapipe() -> Any:
             f"release that has. Install it with: pip install mediapipe=={SUPPORTED_MEDIAPIPE}"
         )
     return mediapipe.solutions
+
+
+@contextmanager
+def _tensorflow_out_of_sight() -> Iterator[None]:
+    """Let MediaPipe find no TensorFlow while it is imported.
+
+    It would load all of TensorFlow, for five seconds in every process, for a decorator that marks what to leave
+    out of its documentation, and does without where TensorFlow is not installed.
+    """
+    thread = threading.get_ident()
+
+    class Blind(MetaPathFinder):
+        def find_spec(self, fullname: str, path: Any = None, target: Any = None) -> None:
+            if fullname.partition(".")[0] == "tensorflow" and threading.get_ident() == thread:
+                raise ModuleNotFoundError(f"{fullname} is not needed by MediaPipe", name=fullname)
+
+    finder = Blind()
+    sys.meta_path.insert(0, finder)
+    try:
+        yield
+    finally:
+        sys.meta_path.remove(finder)
 
 
 def _holistic_without_face(solutions: Any) -> Any:
@@ -268,6 +294,7 @@ def _columns(components: Sequence[Any], path: Path) -> tuple[np.ndarray, tuple[s
 @cache
 def _component(part: str) -> Any:
     """Return pose-format's own description of a part: names, limbs and colours for its viewers."""
+    require_mediapipe()  # before pose-format imports it the slow way
     from pose_format.utils.holistic import holistic_components
 
     return next(component for component in holistic_components() if component.name == COMPONENTS[part])

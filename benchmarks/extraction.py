@@ -25,9 +25,8 @@ import time
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 
-from asl_lib.clips import make_clips
+from asl_lib.clips import Clip, make_clips
 from asl_lib.datasets.base import shared_folder
 from asl_lib.extract import Job, _settings, extract_clips
 from asl_lib.files import write_json
@@ -104,7 +103,7 @@ def asl_lib(videos: Path, out: Path, workers: int, parts: tuple[str, ...] = tupl
         [{"clip_id": Path(name).stem, "path": name, "gloss": "BENCHMARK", "signer": "all"} for name in names]
     )
     done = extract_clips(
-        clips, source_dir=videos, pose_path=lambda clip: out / f"{clip.clip_id}.pose", parts=parts, workers=workers
+        clips, source_dir=videos, pose_path=lambda clip: out / f"{clip['clip_id']}.pose", parts=parts, workers=workers
     )
     assert done.done == len(names), done.failures.to_string()
 
@@ -186,7 +185,7 @@ def compare_extraction(options: argparse.Namespace) -> None:
             for contender in CONTENDERS:
                 times.setdefault(contender, []).append(measure(contender, videos, options.workers))
             for face in (True, False):
-                for processes in sorted({1, options.workers, options.workers + 1}):
+                for processes in sorted({options.workers, options.workers + 1}):
                     key = f"inference, {'with' if face else 'no'} face, {processes} processes"
                     seconds = inference_bound(sorted(decoded.glob("*.npy")), face=face, processes=processes)
                     times.setdefault(key, []).append(seconds)
@@ -254,8 +253,8 @@ def compare_reading() -> None:
             for number, frame in enumerate(points):
                 np.save(folder / clip_id / f"{number}.npy", frame.astype(float).flatten())
 
-        def path_of(clip: pd.Series) -> Path:
-            return folder / f"{clip.clip_id}.pose"
+        def path_of(clip: Clip) -> Path:
+            return folder / f"{clip['clip_id']}.pose"
 
         def load() -> float:
             store = load_landmarks(
@@ -271,7 +270,7 @@ def compare_reading() -> None:
             return float(np.stack(clip_arrays).sum())
 
         def one_pose_a_clip() -> float:
-            return float(sum(read_pose(path_of(clip)).points.sum() for _, clip in clips.iterrows()))
+            return float(sum(read_pose(path_of(clip)).points.sum() for clip in clips.to_dict("records")))
 
         first = timed(load)
         frames, poses, stored = (
@@ -301,7 +300,7 @@ def compare_opening() -> None:
             write_json(job.record, {**_settings(job), "parts": list(PARTS), "frames": 30, "pose_bytes": 9})
         started = time.perf_counter()
         found = extract_clips(
-            clips, source_dir=folder, pose_path=lambda clip: folder / "poses" / f"{clip.clip_id}.pose"
+            clips, source_dir=folder, pose_path=lambda clip: folder / "poses" / f"{clip['clip_id']}.pose"
         )
         seconds = time.perf_counter() - started
         assert found.skipped == FINISHED_CLIPS, str(found)

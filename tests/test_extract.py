@@ -42,7 +42,7 @@ def run(folder, clips, **options):
     return extract_clips(
         clips,
         source_dir=folder,
-        pose_path=lambda clip: folder / "poses" / f"{clip.clip_id}.pose",
+        pose_path=lambda clip: folder / "poses" / f"{clip['clip_id']}.pose",
         parts=PARTS,
         **options,
     )

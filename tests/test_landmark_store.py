@@ -23,13 +23,13 @@ def poses(tmp_path):
 
 
 def place(folder, clip):
-    return folder / "poses" / f"{clip.clip_id}.pose"
+    return folder / "poses" / f"{clip['clip_id']}.pose"
 
 
 def load(clips, folder, *, parts=PARTS, reads=None):
     def read(clip):
         if reads is not None:
-            reads.append(clip.clip_id)
+            reads.append(clip["clip_id"])
         return read_pose(place(folder, clip))
 
     return load_landmarks(

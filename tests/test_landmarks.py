@@ -1,3 +1,4 @@
+import subprocess
 import sys
 import types
 
@@ -143,3 +144,12 @@ def test_landmarks_know_where_their_parts_are():
     landmarks = make_landmarks(parts=("pose", "face", "right_hand"))
     assert isinstance(landmarks, Landmarks)
     assert [landmarks.part(part).shape[1] for part in landmarks.parts] == [33, 468, 21]
+
+
+def test_tensorflow_is_not_loaded_for_mediapipe_and_can_be_afterwards():
+    program = (
+        "import sys; from asl_lib.landmarks import require_mediapipe; require_mediapipe(); "
+        "print('tensorflow' in sys.modules); import tensorflow; print(tensorflow.constant(3).numpy())"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["False", "3"]

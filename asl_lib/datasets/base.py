@@ -12,7 +12,7 @@ from typing import Literal
 
 import pandas as pd
 
-from asl_lib.clips import COLUMNS, make_clips, missing_files, sample_clips, write_clips
+from asl_lib.clips import COLUMNS, Clip, make_clips, missing_files, sample_clips, write_clips
 from asl_lib.files import whole_file
 from asl_lib.landmark_store import LandmarkStore, load_landmarks
 from asl_lib.landmarks import Landmarks, read_pose
@@ -166,13 +166,13 @@ class Dataset(ABC):
         """Return known pairs of glosses that differ in one parameter only: (gloss, gloss, parameter)."""
         return []
 
-    def pose_path(self, dataset_dir: Path, clip: pd.Series) -> Path:
+    def pose_path(self, dataset_dir: Path, clip: Clip) -> Path:
         """Return where the landmarks of a clip are, or will be."""
         if self.has_videos:
             return dataset_dir / "poses" / f"{clip['clip_id']}.pose"
         return self.source_dir(dataset_dir) / str(clip["path"])
 
-    def read_landmarks(self, dataset_dir: Path, clip: pd.Series) -> Landmarks:
+    def read_landmarks(self, dataset_dir: Path, clip: Clip) -> Landmarks:
         """Return the landmarks of one clip, from whatever form this data set has them in.
 
         Raises:

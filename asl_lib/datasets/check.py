@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from asl_lib.clips import missing_files
+from asl_lib.clips import Clip, missing_files
 from asl_lib.datasets.base import Dataset
 from asl_lib.landmarks import LandmarkError
 from asl_lib.params import relative
@@ -88,7 +88,7 @@ def take_inventory(
     missing = missing_files(listed, folder)
     here = listed[~listed["clip_id"].isin(set(missing["clip_id"]))].reset_index(drop=True)
     reasons = []
-    for _, clip in progress(here.iterrows(), total=len(here), description="Checking", unit="file"):
+    for clip in progress(here.to_dict("records"), total=len(here), description="Checking", unit="file"):
         reasons.append(_problem(dataset, Path(dataset_dir), folder, clip, look_inside=look_inside))
     bad = pd.Series([reason is not None for reason in reasons], dtype=bool)
     broken = here[bad][["clip_id", "path"]].assign(reason=[reason for reason in reasons if reason is not None])
@@ -96,7 +96,7 @@ def take_inventory(
     return Inventory(dataset, folder, present, missing, broken.reset_index(drop=True), _thin(dataset, present))
 
 
-def _problem(dataset: Dataset, dataset_dir: Path, folder: Path, clip: pd.Series, *, look_inside: bool) -> str | None:
+def _problem(dataset: Dataset, dataset_dir: Path, folder: Path, clip: Clip, *, look_inside: bool) -> str | None:
     """Return what is wrong with one file, or None."""
     path = folder / clip["path"]
     if not path.stat().st_size:

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from asl_lib.clips import Clip
 from asl_lib.datasets.base import Dataset, Published, inner_folder, read_list, table_of
 from asl_lib.landmarks import PARTS, LandmarkError, Landmarks
 
@@ -50,7 +51,7 @@ class GoogleAslSigns(Dataset):
             ]
         )
 
-    def read_landmarks(self, dataset_dir: Path, clip: pd.Series) -> Landmarks:
+    def read_landmarks(self, dataset_dir: Path, clip: Clip) -> Landmarks:
         return read_parquet(self.pose_path(dataset_dir, clip))
 
 
