@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from asl_lib.features import POSE_MIRROR, FeatureRecipe
+from asl_lib.features import FeatureRecipe, mirror_order
 
 Transform = Callable[[np.ndarray, np.random.Generator], np.ndarray]
 
@@ -89,12 +89,7 @@ def mirror(points: np.ndarray, *, recipe: FeatureRecipe) -> np.ndarray:
 
     Turning x alone gives a body whose left arm is called its right one: no such signer exists. Mirroring
     twice gives the clip back. It is meant for the "shoulders" frame, whose origin is the middle of the body.
-
-    Raises:
-        ValueError: the recipe has the face, whose mirror image needs other landmarks.
     """
-    if "face" in recipe.parts:
-        raise ValueError("mirror must be used without the face; got a recipe with it. Leave the face out of its parts.")
     mirrored = points.copy()
     other = {"left_hand": "right_hand", "right_hand": "left_hand"}
     for part in recipe.parts:
@@ -102,10 +97,7 @@ def mirror(points: np.ndarray, *, recipe: FeatureRecipe) -> np.ndarray:
         if source not in recipe.parts:
             mirrored[..., recipe.columns(part), :] = np.nan
             continue
-        taken = points[..., recipe.columns(source), :]
-        if part in ("pose", "upper_body"):
-            taken = taken[..., [i for i in POSE_MIRROR if i < taken.shape[-2]], :]
-        mirrored[..., recipe.columns(part), :] = taken
+        mirrored[..., recipe.columns(part), :] = points[..., recipe.columns(source), :][..., mirror_order(part), :]
     mirrored[..., 0] *= -1
     return mirrored
 

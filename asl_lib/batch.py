@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +51,12 @@ class Notebook:
     @property
     def name(self) -> str:
         return self.path.stem
+
+    @property
+    def models(self) -> list[str]:
+        """The models that it trains: the folders of its results."""
+        places = (Path(pattern).parts for pattern in self.results)
+        return list(dict.fromkeys(parts[1] for parts in places if parts[0] == "{run_dir}" and parts[2] == "{held_out}"))
 
 
 def find_notebooks(folder: str | Path | None = None) -> list[Notebook]:
@@ -119,8 +125,7 @@ class Run:
 
     def results(self) -> list[Path]:
         params = self.params
-        held_out = f"held_out_{'+'.join(params.test_signers)}"
-        places = {"dataset_dir": params.dataset_dir, "run_dir": params.run_dir, "held_out": held_out}
+        places = {"dataset_dir": params.dataset_dir, "run_dir": params.run_dir, "held_out": params.held_out}
         return [Path(pattern.format(**places)) for pattern in self.notebook.results]
 
     def key(self, upstream: str) -> str:
@@ -199,8 +204,10 @@ def run_each(
     *,
     each: str = "test_signers",
     choices: Sequence[str] = (),
+    models: Sequence[str] = (),
     jobs: int = 0,
     shard: str = "",
+    scheduler: str = "",
     say: Callable[[str], None] = print,
     force: bool = False,
 ) -> Params:
@@ -213,8 +220,11 @@ def run_each(
         values: parameters as in a YAML file.
         each: the parameter that changes from run to run; "test_signers" is the one there is.
         choices: which signers to hold out; empty for every signer of the data set in turn.
+        models: only the notebooks that train one of these; empty for all.
         jobs: model notebooks at a time; 0 for one per core.
         shard: which part of the model runs to do, like "3/11"; empty for all, and the report.
+        scheduler: address of a Dask scheduler whose workers, which see the same folder, execute the model
+            notebooks; empty for processes on this machine.
         say: what to do with each line of news.
         force: execute every notebook, done or not.
 
@@ -226,6 +236,7 @@ def run_each(
     from asl_lib.clips import read_clips, select_clips
     from asl_lib.parallel import cores
 
+    _training(find_notebooks(), models)  # a misspelt model is found before anything runs
     if each != "test_signers":
         raise BatchError(f"--each must be test_signers, the parameter that a batch varies; got {each}.")
     params = check_parameters(values)
@@ -248,21 +259,52 @@ def run_each(
     signers = sorted(set(select_clips(clips, signers=list(choices))["signer"]))
     runs = [
         Run(notebook, {**values, "test_signers": [signer]}, suffix=f".held_out_{signer}")
-        for notebook in notebooks
-        if notebook.stage == "model"
+        for notebook in _training(notebooks, models)
         for signer in signers
     ]
     runs = runs[number - 1 :: total] if shard else runs
-    jobs = max(1, min(jobs or cores(), len(runs)))
+    labels = [
+        f"[{i}/{len(runs)}] {run.notebook.name}, held out: {run.values['test_signers'][0]}"
+        for i, run in enumerate(runs, 1)
+    ]
+    if scheduler:
+        failures = _execute_on_dask(runs, labels, upstream, say, scheduler=scheduler, force=force)
+    else:
+        failures = _execute_here(runs, labels, upstream, say, jobs=jobs or cores(), force=force)
+    for notebook in (n for n in notebooks if n.stage == "report" and not shard):
+        # What a report shows depends on all results, so it is always built anew.
+        _do(Run(notebook, values), upstream, notebook.name, say, force=True)
+    if failures:
+        raise BatchError(f"{len(failures)} of {len(runs)} runs failed; the rest is done.\n\n" + "\n\n".join(failures))
+    return params
+
+
+def _training(notebooks: Sequence[Notebook], models: Sequence[str]) -> list[Notebook]:
+    """Return the model notebooks that train one of `models`, or all of them.
+
+    Raises:
+        BatchError: no notebook trains such a model.
+    """
+    training = [notebook for notebook in notebooks if notebook.stage == "model"]
+    known = [name for notebook in training for name in notebook.models]
+    for model in models:
+        if model not in known:
+            raise BatchError(f"No notebook trains a model '{model}'. There are: {', '.join(known)}.")
+    return [notebook for notebook in training if not models or set(notebook.models) & set(models)]
+
+
+def _execute_here(
+    runs: Sequence[Run], labels: Sequence[str], upstream: str, say: Callable[[str], None], *, jobs: int, force: bool
+) -> list[str]:
+    """Execute runs on this machine, `jobs` at a time, and return what went wrong."""
+    from asl_lib.parallel import cores
+
+    jobs = max(1, min(jobs, len(runs)))
     failures = []
     with ThreadPoolExecutor(jobs) as pool:
-        label = [
-            f"[{i}/{len(runs)}] {run.notebook.name}, held out: {run.values['test_signers'][0]}"
-            for i, run in enumerate(runs, 1)
-        ]
         started = [
             pool.submit(_do, run, upstream, text, say, force=force, threads=max(1, cores() // jobs), live=jobs == 1)
-            for run, text in zip(runs, label, strict=True)
+            for run, text in zip(runs, labels, strict=True)
         ]
         for future in started:
             error = future.exception()
@@ -270,12 +312,35 @@ def run_each(
                 failures.append(str(error))
             elif error is not None:
                 raise error
-    for notebook in (n for n in notebooks if n.stage == "report" and not shard):
-        # What a report shows depends on all results, so it is always built anew.
-        _do(Run(notebook, values), upstream, notebook.name, say, force=True)
-    if failures:
-        raise BatchError(f"{len(failures)} of {len(runs)} runs failed; the rest is done.\n\n" + "\n\n".join(failures))
-    return params
+    return failures
+
+
+def _execute_on_dask(
+    runs: Sequence[Run],
+    labels: Sequence[str],
+    upstream: str,
+    say: Callable[[str], None],
+    *,
+    scheduler: str,
+    force: bool,
+) -> list[str]:
+    """Execute runs on the workers of a Dask cluster, and return what went wrong."""
+    from asl_lib.parallel import run_jobs
+
+    waiting = [index for index, run in enumerate(runs) if force or not run.is_done(upstream)]
+    for index in sorted(set(range(len(runs))) - set(waiting)):
+        say(f"{labels[index]}  is done already")
+    failures = []
+    for outcome in run_jobs(partial(_execute, upstream), [runs[index] for index in waiting], scheduler=scheduler):
+        say(f"{labels[waiting[outcome.index]]}  {'FAILED' if outcome.error else 'done'}")
+        if outcome.error:
+            failures.append(outcome.error)
+    return failures
+
+
+def _execute(upstream: str, run: Run) -> None:
+    """Execute a run on a Dask worker."""
+    run.execute(upstream, threads=1)
 
 
 def _parse_shard(shard: str) -> tuple[int, int]:

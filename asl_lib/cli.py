@@ -50,6 +50,8 @@ def _parser() -> argparse.ArgumentParser:
         "--each", default="test_signers", metavar="PARAMETER", help="what to vary (default: test_signers)"
     )
     batch.add_argument("--only", default="", metavar="A,B", help="hold out only these signers (default: all, in turn)")
+    batch.add_argument("--models", default="", metavar="A,B", help="train only these models (default: all)")
+    batch.add_argument("--scheduler", default="", metavar="tcp://HOST:PORT", help="use the workers of a Dask cluster")
     batch.add_argument("--jobs", type=int, default=0, help="notebooks at a time (default: one per core)")
     batch.set_defaults(command=_batch)
 
@@ -121,10 +123,13 @@ def _run(options: argparse.Namespace) -> None:
 def _batch(options: argparse.Namespace) -> None:
     from asl_lib.batch import run_each
 
-    only = [name.strip() for name in options.only.split(",") if name.strip()]
-    params = run_each(
-        _values(options), each=options.each, choices=only, jobs=options.jobs, shard=options.shard, force=options.force
+    only, models = (
+        [name.strip() for name in text.split(",") if name.strip()] for text in (options.only, options.models)
     )
+    params = run_each(
+        _values(options), each=options.each, choices=only, models=models, jobs=options.jobs, shard=options.shard,
+        scheduler=options.scheduler, force=options.force,
+    )  # fmt: skip
     if not options.shard:
         _conclude(params)
 
@@ -137,8 +142,12 @@ def _conclude(params: Any) -> None:
 
     print(f"\nExecuted notebooks: {relative(params.run_dir / 'notebooks')}/")
     results = collect_results(params.run_dir)
-    print("Accuracy on signers that the model had never seen:")
-    for row in results.itertuples():
+    new_signers = results["protocol"] == "new signer"
+    for row in results[~new_signers].itertuples():
+        print(f"Accuracy, {row.protocol}: {row.model} {rate(round(row.accuracy * row.n), row.n)}")
+    if new_signers.any():
+        print("Accuracy on signers that the model had never seen:")
+    for row in results[new_signers].itertuples():
         print(f"  {row.model}, {row.held_out}: {rate(round(row.accuracy * row.n), row.n)}")
     for row in summarise(results).itertuples():
         spread = "95 % interval over signers" if row.signers > 2 else "range"

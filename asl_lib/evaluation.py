@@ -96,6 +96,20 @@ class Evaluation:
         groups = self.table.groupby("signer", sort=True)["rank"]
         return {str(signer): rate(int((ranks == 1).sum()), len(ranks)) for signer, ranks in groups}
 
+    def per_gloss(self) -> pd.DataFrame:
+        """Return precision, recall, F1 (from 0 to 1) and n of every gloss, by name."""
+        counts = self.confusion().to_numpy()
+        hits, true, said = counts.diagonal(), counts.sum(axis=1), counts.sum(axis=0)
+        shares = {"precision": hits / np.maximum(said, 1), "recall": hits / np.maximum(true, 1)}
+        shares["f1"] = 2 * hits / np.maximum(true + said, 1)
+        return pd.DataFrame({**shares, "n": true}, index=pd.Index(self.glosses, name="gloss"))
+
+    @property
+    def macro_f1(self) -> float:
+        """The mean F1 of the glosses that occur: rare ones count as much as frequent ones."""
+        table = self.per_gloss()
+        return float(table["f1"][table["n"] > 0].mean())
+
     def confusion(self) -> pd.DataFrame:
         """Return counts of clips: true gloss (rows) by predicted gloss (columns)."""
         counts = pd.crosstab(self.table["gloss"], self.table["predicted"])
@@ -130,10 +144,31 @@ class Evaluation:
             "interval": [accuracy.low, accuracy.high],
             "n": accuracy.n,
             "top5_accuracy": self.top(5).value,
+            "macro_f1": self.macro_f1,
             "classes": len(self.glosses),
             "signers": signers,
         }
         write_json(folder / "metrics.json", values)
+
+
+def mcnemar(one: Evaluation, other: Evaluation) -> tuple[int, int, float]:
+    """Return how often only `one` is right, how often only `other` is, and how likely such a difference is by chance.
+
+    The exact test of McNemar (1947) on clips that both have judged. Clips of one signer resemble each other, so
+    it is rather too sure: look at the signers one by one as well.
+
+    Raises:
+        ValueError: the two have no clip in common.
+    """
+    from scipy.stats import binomtest
+
+    both = one.table[["clip_id", "rank"]].merge(other.table[["clip_id", "rank"]], on="clip_id", suffixes=("_1", "_2"))
+    if both.empty:
+        raise ValueError("Both evaluations must have judged the same clips; they have none in common.")
+    first, second = both["rank_1"] == 1, both["rank_2"] == 1
+    only_one, only_other = int((first & ~second).sum()), int((second & ~first).sum())
+    differ = only_one + only_other
+    return only_one, only_other, float(binomtest(only_one, differ, 0.5).pvalue) if differ else 1.0
 
 
 def evaluate(

@@ -5,13 +5,15 @@ recipe is written beside every model. It works in two steps:
 
 1. `recipe.points(landmarks)`: select parts, take the body's own origin and unit, fill short gaps, resample.
    The result is still a clip, (frames, L, C) with NaN where nothing was seen; augmentation happens here.
-2. `recipe.encode(points)`: move the hands to their own origin, turn NaN into value + mask, flatten.
+2. `recipe.encode(points)`: move the hands to their own origin, add handshapes and velocities, turn NaN into
+   value + mask, flatten.
 """
 
 from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass, fields
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -20,20 +22,35 @@ import numpy as np
 from asl_lib.files import write_json
 from asl_lib.landmarks import PARTS, Landmarks
 
-RECIPE_VERSION = 1
-RECIPE_PARTS: dict[str, tuple[str, int]] = {
-    "pose": ("pose", 33),
-    "upper_body": ("pose", 25),  # down to the hips: MediaPipe guesses legs that are outside the picture
-    "face": ("face", PARTS["face"]),
-    "left_hand": ("left_hand", 21),
-    "right_hand": ("right_hand", 21),
+RECIPE_VERSION = 2
+LIPS = (61, 146, 91, 181, 84, 17, 314, 405, 321, 375, 291, 185, 40, 39, 37, 0, 267, 269, 270, 409,
+        78, 95, 88, 178, 87, 14, 317, 402, 318, 324, 308, 191, 80, 81, 82, 13, 312, 311, 310, 415)  # fmt: skip
+BROWS = (276, 283, 282, 295, 285, 300, 293, 334, 296, 336, 46, 53, 52, 65, 55, 70, 63, 105, 66, 107)
+EYES = (263, 249, 390, 373, 374, 380, 381, 382, 362, 466, 388, 387, 386, 385, 384, 398,
+        33, 7, 163, 144, 145, 153, 154, 155, 133, 246, 161, 160, 159, 158, 157, 173)  # fmt: skip
+RECIPE_PARTS: dict[str, tuple[str, tuple[int, ...]]] = {
+    "pose": ("pose", tuple(range(33))),
+    "upper_body": ("pose", tuple(range(25))),  # down to the hips: legs outside the picture are guesses
+    "face": ("face", tuple(range(PARTS["face"]))),
+    "lips": ("face", LIPS),
+    "brows": ("face", BROWS),
+    "eyes": ("face", EYES),
+    "left_hand": ("left_hand", tuple(range(21))),
+    "right_hand": ("right_hand", tuple(range(21))),
 }
-"""Part of a recipe -> tracked part it is taken from, and how many of that part's first landmarks."""
+"""Part of a recipe -> tracked part it is taken from, and which of that part's landmarks.
+
+Lips, brows and eyes are MediaPipe's contours of the face: with them a recipe sees non-manual features (a question's
+raised brows, a mouthing) at a fifth of the whole face's size.
+"""
 
 LEFT_SHOULDER, RIGHT_SHOULDER, LEFT_WRIST, RIGHT_WRIST = 11, 12, 15, 16
 POSE_MIRROR = (0, 4, 5, 6, 1, 2, 3, 8, 7, 10, 9, *(i + 1 if i % 2 else i - 1 for i in range(11, 33)))
 """Index of the landmark on the other side of the body, for each of the 33 pose landmarks."""
 WRIST, MIDDLE_KNUCKLE = 0, 9
+FINGERS = tuple((0, *range(base, base + 4)) for base in (1, 5, 9, 13, 17))
+"""The landmarks of each finger from the wrist to its tip, thumb first."""
+TIPS = tuple(finger[-1] for finger in FINGERS)
 
 
 class RecipeError(ValueError):
@@ -49,11 +66,18 @@ class FeatureRecipe:
         coordinates: "xy" or "xyz". MediaPipe's z is an estimate from one camera, and a noisy one.
         body_frame: "shoulders" puts the origin between the shoulders and makes their distance 1 (both the
             clip's median, so a missing frame or a turn of the body does not matter); "image" keeps the
-            place and size in the picture.
+            place and size in the picture; "minmax" stretches every frame's points to 0..1 on each axis, as
+            many tutorials do: a hand that moves then moves the shoulders.
         hand_frame: "wrist" gives each hand its own origin (the wrist) and unit (the clip's median distance
             from wrist to middle knuckle), so that the handshape reads the same wherever the hand is: the
-            place is still in the pose's wrists. "body" leaves the hands in the body's frame.
+            place is still in the pose's wrists. "body" leaves the hands in the body's frame, "both" gives the two
+            beside each other.
+        handshape: append what describes a hand's shape and not its place, see `describe_hand`.
+        velocities: append the change of every coordinate from the frame before.
         mirror_left_handed: mirror a clip whose left hand does more, with the hands exchanged.
+        timing: how a clip becomes `frames` long: "resample" (all of it, faster or slower), "pad" (its first
+            frames; a shorter clip ends in missing ones) or "window" (its middle frames; a shorter clip
+            stands in the middle of missing ones).
         frames: frames of the result.
         max_gap: longest run of frames in which a landmark is missing that is filled by interpolation.
         mask: append one number a part and frame: 1 where it was seen (or its gap filled), else 0.
@@ -67,7 +91,10 @@ class FeatureRecipe:
     coordinates: str = "xy"
     body_frame: str = "shoulders"
     hand_frame: str = "wrist"
+    handshape: bool = False
+    velocities: bool = False
     mirror_left_handed: bool = False
+    timing: str = "resample"
     frames: int = 30
     max_gap: int = 5
     mask: bool = True
@@ -76,16 +103,21 @@ class FeatureRecipe:
         object.__setattr__(self, "parts", tuple(self.parts))
         for name, allowed in (
             ("coordinates", ("xy", "xyz")),
-            ("body_frame", ("shoulders", "image")),
-            ("hand_frame", ("wrist", "body")),
+            ("body_frame", ("shoulders", "image", "minmax")),
+            ("hand_frame", ("wrist", "body", "both")),
+            ("timing", ("resample", "pad", "window")),
         ):
             if getattr(self, name) not in allowed:
                 raise RecipeError(f"{name} must be one of {', '.join(allowed)}; got {getattr(self, name)!r}.")
         for part in self.parts:
             if part not in RECIPE_PARTS:
                 raise RecipeError(f"parts must be among {', '.join(RECIPE_PARTS)}; got {part!r}.")
-        if not self.parts or len(set(self.parts)) < len(self.parts) or {"pose", "upper_body"} <= set(self.parts):
-            raise RecipeError(f"parts must be different ones, pose or upper_body but not both; got {self.parts}.")
+        chosen = [(RECIPE_PARTS[part][0], index) for part in self.parts for index in RECIPE_PARTS[part][1]]
+        if not self.parts or len(set(chosen)) < len(chosen):
+            raise RecipeError(
+                "parts must be at least one, and none inside another (upper_body is in pose; lips, brows and eyes are "
+                f"in face); got {self.parts}."
+            )
         if self.frames < 2 or self.max_gap < 0:
             raise RecipeError(f"frames must be at least 2 and max_gap at least 0; got {self.frames}, {self.max_gap}.")
 
@@ -105,17 +137,25 @@ class FeatureRecipe:
 
     @property
     def num_landmarks(self) -> int:
-        return sum(RECIPE_PARTS[part][1] for part in self.parts)
+        return sum(len(RECIPE_PARTS[part][1]) for part in self.parts)
+
+    @property
+    def hands(self) -> tuple[str, ...]:
+        """The parts that are hands."""
+        return tuple(part for part in self.parts if part.endswith("_hand"))
 
     @property
     def num_features(self) -> int:
         """Numbers in one frame of the result."""
-        return self.num_landmarks * self.num_coordinates + (len(self.parts) if self.mask else 0)
+        twice = 21 * len(self.hands) if self.hand_frame == "both" else 0
+        count = (self.num_landmarks + twice) * self.num_coordinates * (2 if self.velocities else 1)
+        count += HANDSHAPE_SIZE[self.num_coordinates] * len(self.hands) if self.handshape else 0
+        return count + (len(self.parts) if self.mask else 0)
 
     def columns(self, part: str) -> slice:
         """Return which of the L landmarks of `points` belong to a part."""
-        start = sum(RECIPE_PARTS[p][1] for p in self.parts[: self.parts.index(part)])
-        return slice(start, start + RECIPE_PARTS[part][1])
+        start = sum(len(RECIPE_PARTS[p][1]) for p in self.parts[: self.parts.index(part)])
+        return slice(start, start + len(RECIPE_PARTS[part][1]))
 
     def transform(self, landmarks: Landmarks) -> np.ndarray:
         """Return the features of a clip: (frames, num_features) float32 without NaN.
@@ -133,9 +173,14 @@ class FeatureRecipe:
         if self.body_frame == "shoulders":
             origin, unit = _shoulders(parts["pose"])
             parts = {name: (points - origin) / unit for name, points in parts.items()}
-        chosen = [parts[RECIPE_PARTS[part][0]][:, : RECIPE_PARTS[part][1]] for part in self.parts]
+        chosen = [parts[RECIPE_PARTS[part][0]][:, RECIPE_PARTS[part][1]] for part in self.parts]
         points = np.concatenate(chosen, axis=1)[..., : self.num_coordinates]
-        return resample(fill_gaps(points, max_gap=self.max_gap), num_frames=self.frames)
+        if self.body_frame == "minmax":
+            points = _stretched(points)
+        points = fill_gaps(points, max_gap=self.max_gap)
+        if self.timing == "resample":
+            return resample(points, num_frames=self.frames)
+        return cut_or_pad(points, num_frames=self.frames, centre=self.timing == "window")
 
     def encode(self, points: np.ndarray) -> np.ndarray:
         """Return the features of one clip or many.
@@ -144,19 +189,29 @@ class FeatureRecipe:
             points: (..., frames, L, C) as `points` gives them, augmented or not.
 
         Returns:
-            (..., frames, num_features) float32: all coordinates (0 where missing), then the mask.
+            (..., frames, num_features) float32, 0 where missing: all coordinates, their velocities, the hands'
+            shapes, the mask.
         """
-        shown = points.copy()
-        seen = []
-        for part in self.parts:
-            columns = self.columns(part)
-            seen.append(~np.isnan(points[..., columns, 0]).all(axis=-1))  # (..., frames)
-            if self.hand_frame == "wrist" and part.endswith("_hand"):
-                shown[..., columns, :] = _in_wrist_frame(points[..., columns, :])
-        flat = np.nan_to_num(shown, nan=0.0).reshape(*points.shape[:-2], -1)
+        shown, shapes = [points], []
+        if self.hand_frame == "wrist":
+            shown = [points.copy()]
+        for hand in self.hands:
+            own = _in_wrist_frame(points[..., self.columns(hand), :])
+            if self.hand_frame == "wrist":
+                shown[0][..., self.columns(hand), :] = own
+            elif self.hand_frame == "both":
+                shown.append(own)
+            if self.handshape:
+                shapes.append(describe_hand(own))
+        coordinates = np.concatenate(shown, axis=-2).reshape(*points.shape[:-2], -1)
+        blocks = [coordinates]
+        if self.velocities:
+            blocks.append(np.diff(coordinates, axis=-2, prepend=coordinates[..., :1, :]))
+        blocks = [np.nan_to_num(block, nan=0.0) for block in (*blocks, *shapes)]
         if self.mask:
-            flat = np.concatenate([flat, np.stack(seen, axis=-1)], axis=-1)
-        return flat.astype(np.float32)
+            seen = [~np.isnan(points[..., self.columns(part), 0]).all(axis=-1) for part in self.parts]
+            blocks.append(np.stack(seen, axis=-1))
+        return np.concatenate(blocks, axis=-1, dtype=np.float32)
 
     def save(self, path: str | Path) -> None:
         """Write the recipe as JSON."""
@@ -177,8 +232,9 @@ class FeatureRecipe:
 
     @classmethod
     def from_dict(cls, values: Any, *, source: str = "The recipe") -> FeatureRecipe:
-        if not isinstance(values, dict) or values.get("version") != RECIPE_VERSION:
-            version = values.get("version") if isinstance(values, dict) else None
+        version = values.get("version") if isinstance(values, dict) else None
+        # Version 1 had fewer entries; what it had means the same.
+        if version not in (1, RECIPE_VERSION):
             raise RecipeError(
                 f"{source} must be a recipe of version {RECIPE_VERSION}; got version {version!r}. "
                 "A newer asl_lib wrote it: update this one, or train the model again."
@@ -190,6 +246,37 @@ class FeatureRecipe:
                 f"{source} has an entry '{unknown[0]}' that no recipe has. Known: {', '.join(sorted(known))}."
             )
         return cls(**given)
+
+
+HANDSHAPE_SIZE = {2: 15 + 10 + 16 + 40, 3: 15 + 10 + 16 + 60}
+"""Numbers of `describe_hand`, by number of coordinates."""
+
+
+def describe_hand(hand: np.ndarray) -> np.ndarray:
+    """Return what describes a hand's shape whatever its place and size.
+
+    The cosines of the 15 finger joints (1 is straight), the 10 distances between finger tips and the 16 from the
+    thumb's tip to the other fingers' landmarks (both in palm lengths), and the directions of the 20 bones. Only the
+    last turn with the hand: palm orientation, one of Stokoe's parameters, is in them.
+
+    Args:
+        hand: (..., 21, C) landmarks of one hand in 2 or 3 coordinates; NaN where missing.
+
+    Returns:
+        (..., 81) for 2 coordinates, (..., 101) for 3; NaN where missing.
+    """
+    start = [joint for finger in FINGERS for joint in finger[:-1]]
+    end = [joint for finger in FINGERS for joint in finger[1:]]
+    bones = hand[..., end, :] - hand[..., start, :]  # (..., 20, C), four a finger
+    directions = bones / np.maximum(np.linalg.norm(bones, axis=-1, keepdims=True), 1e-6)
+    inner = [i for i in range(len(end)) if i % 4 != 3]
+    bends = (directions[..., inner, :] * directions[..., [i + 1 for i in inner], :]).sum(axis=-1)
+    palm = np.maximum(np.linalg.norm(hand[..., MIDDLE_KNUCKLE, :] - hand[..., WRIST, :], axis=-1), 1e-6)[..., None]
+    one, other = np.triu_indices(len(TIPS), k=1)
+    tips = hand[..., TIPS, :]
+    apart = np.linalg.norm(tips[..., one, :] - tips[..., other, :], axis=-1) / palm
+    thumb = np.linalg.norm(hand[..., 5:, :] - hand[..., TIPS[0], None, :], axis=-1) / palm
+    return np.concatenate([bends, apart, thumb, directions.reshape(*hand.shape[:-2], -1)], axis=-1)
 
 
 def fill_gaps(points: np.ndarray, *, max_gap: int) -> np.ndarray:
@@ -233,6 +320,22 @@ def resample(clip: np.ndarray, *, num_frames: int) -> np.ndarray:
     return sample_at(clip, np.linspace(0, len(clip) - 1, num_frames))
 
 
+def cut_or_pad(clip: np.ndarray, *, num_frames: int, centre: bool = False) -> np.ndarray:
+    """Return (num_frames, L, C) float32: the clip's first frames, or its middle ones; NaN where it has none.
+
+    Args:
+        clip: (T, L, C) points.
+        num_frames: length of the result.
+        centre: take, or stand in, the middle instead of the beginning.
+    """
+    padded = np.full((num_frames, *clip.shape[1:]), np.nan, np.float32)
+    extra = len(clip) - num_frames
+    skip, lead = (max(0, extra) // 2, max(0, -extra) // 2) if centre else (0, 0)
+    part = clip[skip : skip + num_frames]
+    padded[lead : lead + len(part)] = part
+    return padded
+
+
 def sample_at(clip: np.ndarray, times: np.ndarray) -> np.ndarray:
     """Return (len(times), L, C) float32: the clip at fractional frame numbers from 0 to T - 1."""
     before = np.clip(np.floor(times).astype(int), 0, len(clip) - 1)
@@ -269,6 +372,14 @@ def _shoulders(pose: np.ndarray) -> tuple[np.ndarray, float]:
     return origin.astype(np.float32), max(distance, 1e-6)
 
 
+def _stretched(points: np.ndarray) -> np.ndarray:
+    """Return (T, L, C) points with every frame stretched to 0..1 on each axis."""
+    unseen = np.isnan(points).all(axis=1, keepdims=True)
+    low = np.nanmin(np.where(unseen, 0, points), axis=1, keepdims=True)
+    high = np.nanmax(np.where(unseen, 0, points), axis=1, keepdims=True)
+    return (points - low) / np.maximum(high - low, 1e-6)
+
+
 def _in_wrist_frame(hand: np.ndarray) -> np.ndarray:
     """Return (..., T, 21, C) hands relative to their wrist, in units of the clip's median palm length."""
     centred = hand - hand[..., WRIST : WRIST + 1, :]
@@ -293,10 +404,25 @@ def _left_hand_leads(parts: dict[str, np.ndarray]) -> bool:
 def _mirrored(parts: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     """Return the parts seen in a mirror, each side of the body under the other's name."""
     other = {"left_hand": "right_hand", "right_hand": "left_hand"}
-    if "face" in parts:
-        raise RecipeError("mirror_left_handed cannot be used with the face yet: leave the face out of parts.")
     # x becomes 1 - x: the mirror stands at the edge of the picture, so the clip stays inside it.
     flip, shift = np.array([-1, 1, 1], np.float32), np.array([1, 0, 0], np.float32)
     mirrored = {name: parts[other.get(name, name)] * flip + shift for name in parts}
-    mirrored["pose"] = mirrored["pose"][:, list(POSE_MIRROR)]
+    for part in ("pose", "face"):
+        if part in mirrored:
+            mirrored[part] = mirrored[part][:, mirror_order(part)]
     return mirrored
+
+
+@cache
+def mirror_order(part: str) -> list[int]:
+    """Return for each landmark of a recipe's part which one of that part is on the other side of the body."""
+    tracked, indices = RECIPE_PARTS[part]
+    if tracked == "face":
+        from asl_lib.landmarks import require_mediapipe
+
+        require_mediapipe()  # before pose-format imports it the slow way
+        from pose_format.utils.holistic import FLIPPED_FACE_POINTS as other_side
+    else:
+        other_side = list(POSE_MIRROR) if tracked == "pose" else list(range(21))
+    place = {index: number for number, index in enumerate(indices)}
+    return [place[other_side[index]] for index in indices]

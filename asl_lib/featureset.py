@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,6 +25,7 @@ class FeatureSet:
         glosses: the names of the classes, sorted.
         signer: (n,) names.
         clip_id: (n,) ids.
+        split: (n,) the data set's own side of each clip: "train", "validation", "test" or "".
     """
 
     X: np.ndarray
@@ -32,13 +34,23 @@ class FeatureSet:
     glosses: np.ndarray
     signer: np.ndarray
     clip_id: np.ndarray
+    split: np.ndarray
 
     def __len__(self) -> int:
         return len(self.y)
 
     def clips(self) -> pd.DataFrame:
-        """Return clip_id, gloss and signer of every clip as a table, for splits."""
-        return pd.DataFrame({"clip_id": self.clip_id, "gloss": self.glosses[self.y], "signer": self.signer})
+        """Return clip_id, gloss, signer, split and a hash of the content of every clip as a table, for splits.
+
+        Clips with the same content are copies of one recording, whatever they are called. Clips in which nothing was
+        seen are all different.
+        """
+        content = [
+            hashlib.sha256(name.encode() if np.isnan(clip).all() else clip.tobytes()).hexdigest()[:16]
+            for clip, name in zip(self.points, self.clip_id.tolist(), strict=True)
+        ]
+        named = {"clip_id": self.clip_id, "gloss": self.glosses[self.y], "signer": self.signer, "split": self.split}
+        return pd.DataFrame({**named, "content": content})
 
     def save(self, path: str | Path) -> None:
         """Write all arrays to an `.npz` file: numbers and text, never pickled objects."""
@@ -105,5 +117,6 @@ def build_features(
         glosses=glosses,
         signer=table["signer"].to_numpy(str),
         clip_id=table["clip_id"].to_numpy(str),
+        split=table["split"].to_numpy(str),
     )
     return features, pd.DataFrame(failures, columns=["clip_id", "reason"])

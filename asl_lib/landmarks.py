@@ -29,7 +29,7 @@ PARTS: dict[str, int] = {"pose": 33, "face": 468, "left_hand": 21, "right_hand":
 """The parts MediaPipe Holistic tracks, in the order of the arrays, and how many landmarks each has."""
 COMPONENTS = {part: f"{part.upper()}_LANDMARKS" for part in PARTS}
 SUPPORTED_MEDIAPIPE = "0.10.21"
-# Files that were scaled after extraction carry z in pixels; MediaPipe's own z stays within a few widths.
+# MediaPipe's own z stays within a few widths of the hips or the wrist.
 LARGEST_Z_IN_WIDTHS = 10.0
 
 
@@ -267,10 +267,26 @@ def read_pose(path: str | Path) -> Landmarks:
     seen = confidence[:, 0, columns] > 0
     points[~seen] = np.nan
     width, height = max(1, size.width), max(1, size.height)
-    depth_in_pixels = np.nanmax(np.abs(points[..., 2]), initial=0) > LARGEST_Z_IN_WIDTHS
-    points /= np.array([width, height, width if depth_in_pixels else 1], np.float32)
+    points[..., 2] = _depth_in_widths(points[..., 2], width)
+    points[..., :2] /= np.array([width, height], np.float32)
     visible = np.array(confidence[:, 0, columns], np.float32)
     return Landmarks(points, visible, parts, float(pose.body.fps), width, height)
+
+
+def _depth_in_widths(depth: np.ndarray, width: int) -> np.ndarray:
+    """Return (T, L) z in image widths around 0, whatever a file's makers did to it.
+
+    Some files carry z in px, like x and y. Others were moved into the middle of a box after extraction, z with the
+    rest but without its scale: there only the offset has to go.
+    """
+    known = depth[~np.isnan(depth)]
+    if not len(known):
+        return depth
+    offset = float(np.median(known))
+    spread = float(np.percentile(np.abs(known - offset), 95))
+    if spread > LARGEST_Z_IN_WIDTHS:
+        return depth / width
+    return depth - offset if abs(offset) > LARGEST_Z_IN_WIDTHS else depth
 
 
 def _columns(components: Sequence[Any], path: Path) -> tuple[np.ndarray, tuple[str, ...]]:

@@ -33,7 +33,7 @@ DatasetName = Literal[
     "asl_alphabet",
     "asl_digits",
 ]
-Part = Literal["pose", "upper_body", "face", "left_hand", "right_hand"]
+Part = Literal["pose", "upper_body", "face", "lips", "brows", "eyes", "left_hand", "right_hand"]
 
 
 class ParameterError(ValueError):
@@ -60,13 +60,19 @@ class Params(BaseModel):
     # Landmarks and features
     landmarks: list[Part] = Field(["pose", "left_hand", "right_hand"], min_length=1, description="parts to use")
     coordinates: Literal["xy", "xyz"] = Field("xy", description="coordinates of each landmark")
-    body_frame: Literal["shoulders", "image"] = Field("shoulders", description="origin and unit of all landmarks")
-    hand_frame: Literal["wrist", "body"] = Field("wrist", description="origin and unit of the hands' landmarks")
+    body_frame: Literal["shoulders", "image", "minmax"] = Field("shoulders", description="origin and unit")
+    hand_frame: Literal["wrist", "body", "both"] = Field("wrist", description="origin and unit of the hands' landmarks")
+    handshape: bool = Field(False, description="append joint angles, distances and directions of the fingers")
+    velocities: bool = Field(False, description="append the change of every coordinate from frame to frame")
     mirror_left_handed: bool = Field(False, description="mirror clips signed with the left hand")
-    frames: int = Field(30, ge=2, le=1000, description="frames that every clip is resampled to")
+    timing: Literal["resample", "pad", "window"] = Field("resample", description="how a clip becomes `frames` long")
+    frames: int = Field(30, ge=2, le=1000, description="frames of every clip")
     max_gap: int = Field(5, ge=0, description="longest gap, in frames, that is filled by interpolation")
     mask: bool = Field(True, description="tell the model which parts were seen in each frame")
     # Split
+    split: Literal["signer", "official", "random"] = Field(
+        "signer", description="signer: hold test_signers out; official: the data set's own; random: all signers known"
+    )
     test_signers: list[str] = Field(["ben", "eli"], min_length=1, description="signers that are held out for the test")
     validation_signers: list[str] = Field([], description="signers for early stopping; empty to choose one")
     # Training
@@ -103,9 +109,14 @@ class Params(BaseModel):
             workers=self.workers,
         )
 
+    @property
+    def held_out(self) -> str:
+        """What a model is tested on, as the name of its folder."""
+        return f"held_out_{'+'.join(self.test_signers)}" if self.split == "signer" else f"split_{self.split}"
+
     def model_dir(self, model: str) -> Path:
         """`outputs/<run>/<model>/held_out_<signers>/`: one trained model with its recipe and results."""
-        return self.run_dir / model / f"held_out_{'+'.join(self.test_signers)}"
+        return self.run_dir / model / self.held_out
 
 
 def project_folder() -> Path:

@@ -9,7 +9,23 @@ import pandas as pd
 
 from asl_lib.evaluation import mean_over_signers, rate
 
-COLUMNS = ["model", "held_out", "accuracy", "low", "high", "n", "top5_accuracy", "parameters", "epochs", "minutes"]
+PROTOCOLS = {"signer": "new signer", "official": "official split", "random": "known signers"}
+"""The parameter `split` -> what its accuracy says."""
+FOLDERS = ("held_out_", "split_official", "split_random")
+"""How the folders of results begin, the most demanding protocol first."""
+COLUMNS = [
+    "protocol",
+    "model",
+    "held_out",
+    "accuracy",
+    "low",
+    "high",
+    "n",
+    "top5_accuracy",
+    "parameters",
+    "epochs",
+    "minutes",
+]
 
 
 class ReportError(ValueError):
@@ -23,18 +39,24 @@ def collect_results(run_dir: str | Path) -> pd.DataFrame:
     the fewest held-out signers counts, because it had the most to learn from.
 
     Returns:
-        Columns model, held_out (the signer), accuracy, low, high (95 % Wilson interval), n, top5_accuracy,
+        Columns protocol ("new signer", "official split" or "known signers"), model, held_out (the signer; "all" in the
+        other protocols), accuracy, low, high (95 % Wilson interval), n, top5_accuracy,
         and of the training: parameters, epochs, minutes. Shares are from 0 to 1.
 
     Raises:
         ReportError: there is no result, or one cannot be read.
     """
     rows = []
-    for path in sorted(Path(run_dir).glob("*/held_out_*/metrics.json")):
+    for path in _results(run_dir, "metrics.json"):
         try:
             metrics = json.loads(path.read_text(encoding="utf-8"))
             training = {key: metrics.get(key) for key in ("model", "parameters", "epochs", "minutes")}
-            for signer, counts in metrics["signers"].items():
+            training["protocol"] = PROTOCOLS[metrics.get("split", "signer")]
+            signers = metrics["signers"]
+            if training["protocol"] != "new signer":
+                keys = ("hits", "top5_hits", "n")
+                signers = {"all": {key: sum(counts[key] for counts in signers.values()) for key in keys}}
+            for signer, counts in signers.items():
                 share = rate(counts["hits"], counts["n"])
                 row = {"held_out": signer, "accuracy": share.value, "low": share.low, "high": share.high, "n": share.n}
                 row["top5_accuracy"] = counts["top5_hits"] / counts["n"]
@@ -43,8 +65,13 @@ def collect_results(run_dir: str | Path) -> pd.DataFrame:
             raise ReportError(f"{path} is not a table of results ({error!r}). Train that model again.") from error
     if not rows:
         raise ReportError(f"There are no results under {run_dir}. Train a model first: notebook 05.")
-    table = pd.DataFrame(rows).sort_values(["model", "held_out", "together"])
-    return table.drop_duplicates(["model", "held_out"])[COLUMNS].reset_index(drop=True)
+    table = pd.DataFrame(rows).sort_values(["protocol", "model", "held_out", "together"])
+    return table.drop_duplicates(["protocol", "model", "held_out"])[COLUMNS].reset_index(drop=True)
+
+
+def _results(run_dir: str | Path, name: str) -> list[Path]:
+    """Return the files of that name that the models of a run left."""
+    return sorted(path for kind in FOLDERS for path in Path(run_dir).glob(f"*/{kind}*/{name}"))
 
 
 def collect_predictions(run_dir: str | Path, model: str) -> pd.DataFrame:
@@ -53,12 +80,18 @@ def collect_predictions(run_dir: str | Path, model: str) -> pd.DataFrame:
     Raises:
         ReportError: the model left no predictions.
     """
-    paths = sorted(
-        Path(run_dir).glob(f"{model}/held_out_*/predictions.csv"), key=lambda path: path.parent.name.count("+")
-    )
+    found = [path for path in _results(run_dir, "predictions.csv") if path.parent.parent.name == model]
+    kinds = [[path for path in found if path.parent.name.startswith(kind)] for kind in FOLDERS]
+    paths = sorted(next(filter(None, kinds), []), key=lambda path: path.parent.name.count("+"))
     if not paths:
         raise ReportError(f"There are no predictions of '{model}' under {run_dir}. Train it first.")
     return pd.concat([pd.read_csv(path, keep_default_na=False) for path in paths]).drop_duplicates("clip_id")
+
+
+def headline(results: pd.DataFrame) -> pd.DataFrame:
+    """Return the results of the most demanding protocol there is: new signers, else the official split."""
+    order = [name for name in PROTOCOLS.values() if name in set(results["protocol"])]
+    return results[results["protocol"] == order[0]].reset_index(drop=True)
 
 
 def summarise(results: pd.DataFrame) -> pd.DataFrame:
@@ -67,7 +100,7 @@ def summarise(results: pd.DataFrame) -> pd.DataFrame:
     Columns: model, signers, clips, mean_accuracy, low, high, lowest, highest.
     """
     rows = []
-    for model, group in results.groupby("model", sort=False):
+    for model, group in headline(results).groupby("model", sort=False):
         mean, low, high = mean_over_signers(group["accuracy"].tolist())
         lowest, highest = group["accuracy"].min(), group["accuracy"].max()
         rows.append((model, len(group), int(group["n"].sum()), mean, low, high, lowest, highest))

@@ -30,6 +30,77 @@ class Split:
         return {"train": self.train, "validation": self.validation, "test": self.test}
 
 
+def make_split(
+    clips: pd.DataFrame,
+    *,
+    how: str = "signer",
+    test_signers: Sequence[str] = (),
+    validation_signers: Sequence[str] = (),
+    seed: int = 42,
+) -> Split:
+    """Split clips as the parameter `split` says.
+
+    Args:
+        clips: the clips table, or any with the columns clip_id, gloss, signer and, for "official", split.
+        how: "signer" holds `test_signers` out; "official" takes the data set's own sides; "random" shuffles the
+            clips, so that all signers are known: the signer-dependent number to put beside the other.
+        test_signers, validation_signers: for "signer", see `split_by_signer`.
+        seed: for "random".
+
+    Raises:
+        SplitError: the split cannot be made from these clips, or there is no such way.
+        LeakError: a clip stands on two sides.
+    """
+    if how == "signer":
+        return split_by_signer(clips, test_signers=test_signers, validation_signers=validation_signers)
+    if how == "official":
+        return split_official(clips)
+    if how == "random":
+        return split_at_random(clips, seed=seed)
+    raise SplitError(f"split must be signer, official or random; got {how!r}.")
+
+
+def split_official(clips: pd.DataFrame) -> Split:
+    """Split clips as their publishers did.
+
+    Some official splits share no signer (ASL Citizen, AUTSL), others do (WLASL): `is_signer_independent` tells, and
+    says which numbers may be compared. No clip may stand on two sides in any of them.
+
+    Raises:
+        SplitError: a side is empty: the data set has no official split, or its files are incomplete.
+    """
+    side = clips["split"].to_numpy(str)
+    split = Split(*(np.flatnonzero(side == name) for name in ("train", "validation", "test")))
+    empty = [name for name, rows in split.sides().items() if not len(rows)]
+    if empty:
+        raise SplitError(
+            f"No clip is on the official side '{empty[0]}'. Use split='signer' with test_signers, or get the files "
+            "that are missing."
+        )
+    check_split(clips, train=split.train, validation=split.validation, test=split.test, by=("clip_id", "content"))
+    return split
+
+
+def is_signer_independent(clips: pd.DataFrame, split: Split) -> bool:
+    """Say whether no test signer is among the others."""
+    signer = clips["signer"].to_numpy(str)
+    return not set(signer[split.test]) & set(signer[np.concatenate([split.train, split.validation])])
+
+
+def signer_folds(signers: Sequence[str], folds: int) -> list[list[str]]:
+    """Return groups of signers to hold out in turn: grouped k-fold, for data sets with many signers.
+
+    Every signer is in one group; groups differ in size by one at most.
+
+    Raises:
+        SplitError: there are fewer than 2 folds, or fewer signers than folds.
+    """
+    names = sorted(set(signers))
+    if not 2 <= folds <= len(names):
+        raise SplitError(f"folds must be between 2 and the {len(names)} signers; got {folds}.")
+    return [names[number::folds] for number in range(folds)]
+
+
 def split_by_signer(
     clips: pd.DataFrame, *, test_signers: Sequence[str], validation_signers: Sequence[str] = ()
 ) -> Split:
@@ -90,21 +161,22 @@ def split_at_random(clips: pd.DataFrame, *, seed: int, test_size: float = 0.2, v
 
 def check_split(
     clips: pd.DataFrame, *, train: Sequence[int] | np.ndarray, test: Sequence[int] | np.ndarray,
-    validation: Sequence[int] | np.ndarray = (), by: Sequence[str] = ("signer", "clip_id"),
+    validation: Sequence[int] | np.ndarray = (), by: Sequence[str] = ("signer", "clip_id", "content"),
 ) -> None:  # fmt: skip
     """Raise where something stands on two sides of a split.
 
     Args:
-        clips: a table with the columns named in `by`.
+        clips: a table with columns named in `by`.
         train, test, validation: row numbers.
-        by: columns whose values may stand on one side only. A copy of a clip, augmented or not, keeps
-            its clip_id, so it counts as that clip.
+        by: columns whose values may stand on one side only; those that the table lacks are not looked at. A copy
+            of a clip, augmented or not, keeps its clip_id, so it counts as that clip; `content`, which
+            `FeatureSet.clips` adds, finds the same recording under two names.
 
     Raises:
         LeakError: a value stands on two sides; the sentence names it and them.
     """
     sides = {"train": train, "validation": validation, "test": test}
-    for column in by:
+    for column in (name for name in by if name in clips.columns):
         values = clips[column].to_numpy()
         for (one, rows), (other, other_rows) in combinations(sides.items(), 2):
             both = set(values[np.asarray(rows, int)]) & set(values[np.asarray(other_rows, int)])

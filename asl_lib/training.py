@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
+import math
 import os
 import time
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,8 +16,10 @@ import numpy as np
 import pandas as pd
 
 from asl_lib.augment import Augmentation
+from asl_lib.checkpoint import Checkpoint, Progress
 from asl_lib.features import FeatureRecipe
 from asl_lib.files import whole_file
+from asl_lib.progress import progress_bar
 from asl_lib.quiet import quiet_native_stderr
 
 if TYPE_CHECKING:
@@ -49,74 +56,133 @@ def fit(
     folder: str | Path,
     epochs: int = 200,
     patience: int = 40,
+    monitor: str = "accuracy",
     batch_size: int = 32,
     learning_rate: float = 1.0e-4,
+    schedule: str = "constant",
+    weight_decay: float = 0.0,
+    label_smoothing: float = 0.0,
+    mixup: float = 0.0,
+    balance: bool = False,
+    groups: np.ndarray | None = None,
     augmentation: Augmentation | None = None,
     seed: int = 42,
+    checkpoint_s: float = 30.0,
 ) -> pd.DataFrame:
-    """Train with Adam until validation accuracy stops growing, and keep the best weights.
+    """Train with Adam until validation stops improving, and keep the best weights.
 
-    Writes `model.keras`, `recipe.json`, `history.csv` and TensorBoard logs into `folder`.
+    Writes `model.keras`, `recipe.json`, `history.csv` and TensorBoard logs into `folder`. A training that was killed
+    goes on from its last checkpoint when it is called again with the same arguments, and ends with the same
+    weights as an undisturbed one.
 
     Args:
-        model: a network from (N, frames, features) to class probabilities.
+        model: a network from (N, frames, features) to class probabilities, or to a dict of those of "group"
+            and "gloss".
         points: (n, frames, L, C) training clips as `recipe.points` gives them.
         y: (n,) class numbers.
         validation: points and classes of the validation clips; they are never varied.
         recipe: the recipe that made the points; it encodes every batch and is kept beside the model.
         folder: where the files go.
         epochs: most passes over the training clips.
-        patience: epochs without a better validation accuracy before training stops.
+        patience: epochs without a better validation result before training stops.
+        monitor: the validation result that counts, "accuracy" (of equal ones the lower loss) or "loss".
         batch_size: clips in one step.
         learning_rate: step size of Adam.
+        schedule: "constant", or "cosine": up over the first twentieth of the epochs, then down to a hundredth
+            (Loshchilov and Hutter 2017).
+        weight_decay: pull of the weights towards zero, apart from the loss (AdamW; same paper's authors, 2019).
+        label_smoothing: share of the target that is spread over all classes (Szegedy et al. 2016).
+        mixup: alpha of the Beta distribution by which two clips and their labels are mixed (Zhang et al. 2018); 0
+            for none.
+        balance: weigh clips so that every class counts the same, however rare.
+        groups: (classes,) the group of each class, for a network that also names groups.
         augmentation: how to vary the training clips, anew in each epoch; None leaves them as they are.
         seed: where all randomness starts.
+        checkpoint_s: seconds between two checkpoints; 0 for one an epoch.
 
     Returns:
-        One row an epoch: epoch, loss, accuracy, val_loss, val_accuracy, seconds.
+        One row an epoch: epoch, loss, accuracy, val_loss, val_accuracy, learning_rate, seconds.
 
     Raises:
-        TrainingError: there is no training or validation clip, or the shapes do not fit the recipe.
+        TrainingError: there is no training or validation clip, the shapes do not fit the recipe, or the loss is no
+            longer a number.
     """
     import keras
 
     folder = Path(folder)
-    for side, (clips, classes) in {"training": (points, y), "validation": validation}.items():
-        if len(clips) == 0 or len(clips) != len(classes):
+    for side, (clips, labels) in {"training": (points, y), "validation": validation}.items():
+        if len(clips) == 0 or len(clips) != len(labels):
             raise TrainingError(
                 f"The {side} part must have a class for each of at least one clip; got {len(clips)} clips and "
-                f"{len(classes)} classes. Check the held-out signers."
+                f"{len(labels)} classes. Check the held-out signers."
             )
-    folder.mkdir(parents=True, exist_ok=True)
-    batches = _batches(points, y, recipe, augmentation, batch_size=batch_size, seed=seed)
-    clock = _EpochClock()
-    callbacks: list[Any] = [
-        clock.callback(),
-        keras.callbacks.EarlyStopping("val_accuracy", mode="max", patience=patience, restore_best_weights=True),
-        keras.callbacks.TensorBoard(str(folder / "tensorboard"), write_graph=False),
-        keras.callbacks.TerminateOnNaN(),
-    ]
-    model.compile(keras.optimizers.Adam(learning_rate), "sparse_categorical_crossentropy", metrics=["accuracy"])
-    result = model.fit(
-        batches,
-        validation_data=(recipe.encode(validation[0]), validation[1]),
-        validation_batch_size=256,
-        epochs=epochs,
-        callbacks=callbacks,
-        verbose=0,
-    )
-    if not np.isfinite(result.history["loss"][-1]):
+    if monitor not in ("accuracy", "loss") or schedule not in ("constant", "cosine"):
         raise TrainingError(
-            f"The loss must stay finite; it became {result.history['loss'][-1]} in epoch {len(result.epoch)}. "
+            f"monitor must be accuracy or loss, and schedule constant or cosine; got {monitor!r} and {schedule!r}."
+        )
+    folder.mkdir(parents=True, exist_ok=True)
+    shape = model.compute_output_shape((None, recipe.frames, recipe.num_features))
+    classes = (shape["gloss"] if isinstance(shape, dict) else shape)[-1]
+    encode = partial(_targets, classes=classes, groups=groups)
+    key = _training_key(
+        points, y, validation, model, augmentation, recipe, groups,
+        settings=[epochs, patience, monitor, batch_size, learning_rate, schedule, weight_decay, label_smoothing, mixup,
+                  balance, seed],
+    )  # fmt: skip
+    losses = keras.losses.CategoricalCrossentropy(label_smoothing=label_smoothing)
+    named: dict[str, Any] = {"loss": losses, "metrics": ["accuracy"]}
+    if groups is not None:
+        from asl_lib.models.hierarchical import GLOSS_LOSS, GROUP_LOSS
+
+        weights = {"group": GROUP_LOSS, "gloss": GLOSS_LOSS}
+        named = {"loss": dict.fromkeys(weights, losses), "loss_weights": weights}
+        named["metrics"] = {name: ["accuracy"] for name in weights}
+    model.compile(keras.optimizers.AdamW(learning_rate, weight_decay=weight_decay), **named)
+    checkpoint = Checkpoint(folder / "training.npz", key=key, every_s=checkpoint_s)
+    progress = checkpoint.restore(model)
+    batches = _batches(
+        points, y, recipe, augmentation, encode, batch_size=batch_size, seed=seed, mixup=mixup, balance=balance,
+        epoch=progress.epoch,
+    )  # fmt: skip
+    with progress_bar(total=epochs, description="Training", unit="epoch", initial=progress.epoch) as bar:
+        follow = _follow(model, progress, checkpoint, bar, monitor=monitor, patience=patience,
+                         rate=partial(_rate, epochs=epochs, peak=learning_rate, schedule=schedule))  # fmt: skip
+        if progress.epoch < epochs and progress.epoch - progress.best_epoch < patience:
+            model.fit(
+                batches,
+                validation_data=(recipe.encode(validation[0]), encode(_one_hot(validation[1], classes))),
+                validation_batch_size=256,
+                epochs=epochs,
+                initial_epoch=progress.epoch,
+                callbacks=[follow, keras.callbacks.TensorBoard(str(folder / "tensorboard"), write_graph=False)],
+                verbose=0,
+            )
+    history = pd.DataFrame(progress.rows)
+    if not np.isfinite(history["loss"].iloc[-1]):
+        checkpoint.remove()
+        raise TrainingError(
+            f"The loss must stay finite; it became {history['loss'].iloc[-1]} in epoch {len(history)}. "
             f"Lower the learning rate (now {learning_rate:g}) and look for extreme values in the features."
         )
-    history = pd.DataFrame({"epoch": np.arange(1, len(result.epoch) + 1), **result.history, "seconds": clock.seconds})
+    model.set_weights(progress.best_weights)
     with whole_file(folder / "history.csv") as unfinished:
         history.to_csv(unfinished, index=False, lineterminator="\n")
     with whole_file(folder / "model.keras") as unfinished:
         model.save(unfinished)
     recipe.save(folder / "recipe.json")
+    checkpoint.remove()
     return history
+
+
+def predict(model: keras.Model, X: np.ndarray) -> np.ndarray:
+    """Return (n, classes) probabilities of the glosses, whatever else a network says.
+
+    Args:
+        model: a trained network.
+        X: (n, frames, features) as its recipe encodes clips.
+    """
+    outputs = model.predict(X, batch_size=256, verbose=0)
+    return np.asarray(outputs["gloss"] if isinstance(outputs, dict) else outputs)
 
 
 def load_model(folder: str | Path) -> tuple[keras.Model, FeatureRecipe]:
@@ -128,6 +194,9 @@ def load_model(folder: str | Path) -> tuple[keras.Model, FeatureRecipe]:
         TrainingError: the folder has no model, or one that does not fit its recipe.
     """
     import keras
+    import tcn  # noqa: F401  (registers its layer)
+
+    import asl_lib.models.layers  # noqa: F401  (registers the course's)
 
     folder = Path(folder)
     path = folder / "model.keras"
@@ -151,27 +220,44 @@ def _batches(
     y: np.ndarray,
     recipe: FeatureRecipe,
     augmentation: Augmentation | None,
+    encode: Callable[[np.ndarray], Any],
     *,
     batch_size: int,
     seed: int,
+    mixup: float,
+    balance: bool,
+    epoch: int,
 ) -> Any:
     """Return a Keras data set that shuffles, varies and encodes the clips anew in each epoch."""
     import keras
 
+    classes = encode.keywords["classes"]  # type: ignore[attr-defined]
+    labels = _one_hot(y, classes)
+    counts = np.maximum(labels.sum(axis=0), 1)
+    weight = (len(y) / (np.count_nonzero(labels.sum(axis=0)) * counts))[y].astype(np.float32)
+
     class Batches(keras.utils.PyDataset):
-        epoch = 0
-        order = np.random.default_rng((seed, 0)).permutation(len(y))
+        def __init__(self) -> None:
+            super().__init__()
+            self.epoch = epoch
+            self.order = np.random.default_rng((seed, epoch)).permutation(len(y))
 
         def __len__(self) -> int:
             return -(-len(y) // batch_size)
 
-        def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
+        def __getitem__(self, index: int) -> tuple[Any, ...]:
             rows = self.order[index * batch_size : (index + 1) * batch_size]
-            clips = points[rows]
-            if augmentation is not None:
-                # Keyed by epoch and batch: the order in which batches are asked for does not matter.
-                clips = augmentation(clips, np.random.default_rng((seed, self.epoch, index)))
-            return recipe.encode(clips), y[rows]
+            # Keyed by epoch and batch: the order in which batches are asked for does not matter.
+            rng = np.random.default_rng((seed, self.epoch, index))
+            clips = points[rows] if augmentation is None else augmentation(points[rows], rng)
+            X, targets = recipe.encode(clips), labels[rows]
+            if mixup:
+                share = rng.beta(mixup, mixup, len(rows)).astype(np.float32)
+                other = rng.permutation(len(rows))
+                X = X * share[:, None, None] + X[other] * (1 - share[:, None, None])
+                targets = targets * share[:, None] + targets[other] * (1 - share[:, None])
+            weighted = (weight[rows],) if balance else ()
+            return (X, encode(targets), *weighted)
 
         def on_epoch_end(self) -> None:
             self.epoch += 1
@@ -180,21 +266,73 @@ def _batches(
     return Batches()
 
 
-class _EpochClock:
-    """Measures how long each epoch takes."""
+def _follow(
+    model: keras.Model,
+    progress: Progress,
+    checkpoint: Checkpoint,
+    bar: Any,
+    *,
+    monitor: str,
+    patience: int,
+    rate: Callable[[int], float],
+) -> Any:
+    """Return the callback that sets the learning rate, notes each epoch, keeps the best weights and ends it."""
+    import keras
 
-    def __init__(self) -> None:
-        self.seconds: list[float] = []
+    class Follow(keras.callbacks.Callback):
+        started = 0.0
 
-    def callback(self) -> Any:
-        import keras
+        def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+            self.started = time.perf_counter()
+            model.optimizer.learning_rate = rate(epoch)
 
-        started = [0.0]
+        def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+            values = {name.replace("gloss_accuracy", "accuracy"): float(value) for name, value in (logs or {}).items()}
+            seconds = round(time.perf_counter() - self.started, 4)
+            row = {"epoch": epoch + 1, **values, "learning_rate": rate(epoch), "seconds": seconds}
+            if progress.is_better(row, monitor):
+                progress.best_epoch, progress.best_weights = epoch + 1, model.get_weights()
+            progress.rows.append(row)
+            progress.epoch = epoch + 1
+            if not np.isfinite(row["loss"]) or progress.epoch - progress.best_epoch >= patience:
+                model.stop_training = True
+            checkpoint.keep(model, progress)
+            bar.set_postfix_str(f"validation {row['val_accuracy']:.0%}", refresh=False)
+            bar.update()
 
-        def begin(epoch: int, logs: Any = None) -> None:
-            started[0] = time.perf_counter()
+    return Follow()
 
-        def end(epoch: int, logs: Any = None) -> None:
-            self.seconds.append(round(time.perf_counter() - started[0], 4))
 
-        return keras.callbacks.LambdaCallback(on_epoch_begin=begin, on_epoch_end=end)
+def _rate(epoch: int, *, epochs: int, peak: float, schedule: str) -> float:
+    """Return the learning rate of an epoch, counted from 0."""
+    if schedule == "constant":
+        return peak
+    warm = max(1, epochs // 20)
+    if epoch < warm:
+        return peak * (epoch + 1) / warm
+    share = (epoch - warm) / max(1, epochs - warm)
+    return peak * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * share)))
+
+
+def _one_hot(y: np.ndarray, classes: int) -> np.ndarray:
+    return np.eye(classes, dtype=np.float32)[y]
+
+
+def _targets(labels: np.ndarray, *, classes: int, groups: np.ndarray | None) -> Any:
+    """Return the (n, classes) targets as the network wants them: with those of the groups, if it names groups."""
+    if groups is None:
+        return labels
+    member = np.eye(int(groups.max()) + 1, dtype=np.float32)[groups]  # (classes, groups)
+    return {"group": labels @ member, "gloss": labels}
+
+
+def _training_key(
+    points: np.ndarray, y: np.ndarray, validation: tuple[np.ndarray, np.ndarray], model: keras.Model,
+    augmentation: Augmentation | None, recipe: FeatureRecipe, groups: np.ndarray | None, *, settings: list[Any],
+) -> str:  # fmt: skip
+    """Return a hash of all that the result of a training depends on."""
+    digest = hashlib.sha256()
+    for array in (points, y, *validation, *([] if groups is None else [groups]), *model.get_weights()):
+        digest.update(np.ascontiguousarray(array).data)
+    digest.update(json.dumps([settings, repr(augmentation), repr(recipe), model.count_params()]).encode())
+    return digest.hexdigest()

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from asl_lib import augment
 from asl_lib.augment import Augmentation
-from asl_lib.features import FeatureRecipe
+from asl_lib.features import LIPS, FeatureRecipe
 from tests.conftest import make_landmarks
 
 RECIPE = FeatureRecipe(frames=16)
@@ -100,8 +100,11 @@ def test_mirroring_exchanges_the_hands_and_twice_gives_the_clip_back():
     assert np.isnan(after[:, :, RECIPE.columns("right_hand")]).all()
     np.testing.assert_allclose(after[:, :, 11, 0], -before[:, :, 12, 0])
     np.testing.assert_array_equal(augment.mirror(after, recipe=RECIPE), before)
-    with pytest.raises(ValueError, match="without the face"):
-        augment.mirror(before, recipe=FeatureRecipe(parts=("pose", "face")))
+    face = FeatureRecipe(parts=("pose", "lips"), frames=16)
+    before = np.stack([face.points(make_landmarks(parts=("pose", "face")))])
+    after = augment.mirror(before, recipe=face)
+    corners = [face.columns("lips").start + LIPS.index(corner) for corner in (61, 291)]
+    np.testing.assert_allclose(after[..., corners[0], 0], -before[..., corners[1], 0])
 
 
 def test_the_same_seed_gives_the_same_clips_and_another_others():

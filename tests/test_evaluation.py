@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from asl_lib.evaluation import evaluate, mean_over_signers, rate
-from asl_lib.report import ReportError, collect_predictions, collect_results, summarise
+from asl_lib.report import ReportError, collect_predictions, collect_results, headline, summarise
 
 
 def make_evaluation():
@@ -89,6 +89,25 @@ def test_a_signer_who_was_held_out_alone_counts_from_that_training(tmp_path):
     assert results.accuracy.to_dict() == {"ana": 1.0, "ben": 0.5}
     ranks = collect_predictions(tmp_path, "lstm").set_index("clip_id")["rank"]
     assert ranks.to_dict() == {"w": 1, "x": 1, "y": 1, "z": 2}
+
+
+def test_known_signers_stand_apart_from_new_ones_in_the_report(tmp_path):
+    make_evaluation().save(tmp_path / "lstm" / "held_out_ana+ben", model="lstm", split="signer")
+    make_evaluation().save(tmp_path / "lstm" / "split_random", model="lstm", split="random")
+    results = collect_results(tmp_path)
+    assert results[["protocol", "held_out", "n"]].values.tolist() == [
+        ["known signers", "all", 4],
+        ["new signer", "ana", 2],
+        ["new signer", "ben", 2],
+    ]
+    assert headline(results).held_out.tolist() == ["ana", "ben"]
+    assert summarise(results).clips.tolist() == [4]
+
+
+def test_a_run_with_only_the_official_split_is_reported_as_such(tmp_path):
+    make_evaluation().save(tmp_path / "lstm" / "split_official", model="lstm", split="official")
+    assert headline(collect_results(tmp_path)).protocol.tolist() == ["official split"]
+    assert len(collect_predictions(tmp_path, "lstm")) == 4
 
 
 def test_a_run_without_or_with_damaged_results_is_named(tmp_path):

@@ -6,7 +6,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from asl_lib.features import POSE_MIRROR, FeatureRecipe, RecipeError, fill_gaps, resample
+from asl_lib.features import (
+    HANDSHAPE_SIZE,
+    POSE_MIRROR,
+    RECIPE_PARTS,
+    FeatureRecipe,
+    RecipeError,
+    describe_hand,
+    fill_gaps,
+    mirror_order,
+    resample,
+)
 from tests.conftest import make_landmarks
 
 BODY = FeatureRecipe(hand_frame="body", mask=False)
@@ -14,11 +24,21 @@ BODY = FeatureRecipe(hand_frame="body", mask=False)
 recipes = st.builds(
     FeatureRecipe,
     parts=st.sampled_from(
-        [("pose", "left_hand", "right_hand"), ("upper_body", "right_hand"), ("right_hand",), ("pose", "face")]
+        [
+            ("pose", "left_hand", "right_hand"),
+            ("upper_body", "right_hand"),
+            ("right_hand",),
+            ("pose", "face"),
+            ("lips", "brows", "eyes", "left_hand"),
+        ]
     ),
     coordinates=st.sampled_from(["xy", "xyz"]),
-    body_frame=st.sampled_from(["shoulders", "image"]),
-    hand_frame=st.sampled_from(["wrist", "body"]),
+    body_frame=st.sampled_from(["shoulders", "image", "minmax"]),
+    hand_frame=st.sampled_from(["wrist", "body", "both"]),
+    handshape=st.booleans(),
+    velocities=st.booleans(),
+    mirror_left_handed=st.booleans(),
+    timing=st.sampled_from(["resample", "pad", "window"]),
     frames=st.integers(2, 40),
     max_gap=st.integers(0, 8),
     mask=st.booleans(),
@@ -154,6 +174,98 @@ def test_the_mirror_is_its_own_inverse():
     assert [POSE_MIRROR[i] for i in POSE_MIRROR] == list(range(33))
 
 
+def test_the_mirror_of_the_face_is_the_one_of_the_published_face_model():
+    for part in ("face", "lips", "brows", "eyes"):
+        order = mirror_order(part)
+        assert [order[i] for i in order] == list(range(len(order)))
+    lips = RECIPE_PARTS["lips"][1]
+    assert lips[mirror_order("lips")[lips.index(61)]] == 291, "the corners of the mouth"
+
+
+def test_the_contours_of_the_face_are_mediapipe_s():
+    from mediapipe.python.solutions import face_mesh_connections as mesh
+
+    contours = {
+        "lips": [mesh.FACEMESH_LIPS],
+        "brows": [mesh.FACEMESH_LEFT_EYEBROW, mesh.FACEMESH_RIGHT_EYEBROW],
+        "eyes": [mesh.FACEMESH_LEFT_EYE, mesh.FACEMESH_RIGHT_EYE],
+    }
+    for part, connections in contours.items():
+        assert set(RECIPE_PARTS[part][1]) == {index for lines in connections for pair in lines for index in pair}
+
+
+def turned(points, degrees):
+    angle = np.radians(degrees)
+    matrix = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]], np.float32)
+    return points @ matrix.T
+
+
+@given(degrees=st.floats(-180, 180), scale=st.floats(0.2, 5), seed=st.integers(0, 9))
+@settings(max_examples=30, deadline=None)
+def test_a_handshape_does_not_depend_on_place_size_and_but_for_directions_on_turning(degrees, scale, seed):
+    hand = np.random.default_rng(seed).normal(size=(4, 21, 2)).astype(np.float32)
+    before = describe_hand(hand)
+    assert before.shape == (4, HANDSHAPE_SIZE[2])
+    np.testing.assert_allclose(describe_hand(hand * scale + 3), before, atol=2e-3)
+    np.testing.assert_allclose(describe_hand(turned(hand, degrees))[:, :41], before[:, :41], atol=2e-3)
+
+
+def test_a_straight_finger_has_joints_of_cosine_one():
+    hand = np.zeros((21, 3), np.float32)
+    for number, base in enumerate((1, 5, 9, 13, 17)):
+        direction = np.array([np.cos(number), np.sin(number), 0.3])
+        hand[base : base + 4] = np.arange(1, 5)[:, None] * direction
+    np.testing.assert_allclose(describe_hand(hand)[:15], 1, atol=1e-5)
+
+
+def test_velocities_are_the_differences_of_the_coordinates():
+    recipe = FeatureRecipe(velocities=True, mask=False, max_gap=0)
+    features = recipe.transform(make_landmarks())
+    assert features.shape[1] == 300
+    np.testing.assert_allclose(features[1:, 150:], np.diff(features[:, :150], axis=0), atol=1e-5)
+    assert (features[0, 150:] == 0).all()
+
+
+def test_a_velocity_next_to_a_missing_frame_is_missing_too():
+    recipe = FeatureRecipe(parts=("right_hand",), body_frame="image", frames=20, max_gap=0, velocities=True, mask=False)
+    features = recipe.transform(make_landmarks(missing=[("right_hand", 8, 9)]))
+    assert (features[8:10, 42:] == 0).all(), "0 stands for missing; a jump to the corner would be a lie"
+
+
+def test_both_gives_the_hands_in_the_body_s_frame_and_in_their_own():
+    landmarks = make_landmarks()
+    both, wrist, body = (
+        FeatureRecipe(hand_frame=frame, mask=False).transform(landmarks) for frame in ("both", "wrist", "body")
+    )
+    np.testing.assert_allclose(both[:, :150], body, atol=1e-6)
+    np.testing.assert_allclose(both[:, 150:], wrist[:, 66:], atol=1e-6)
+
+
+def test_minmax_stretches_every_frame_to_the_unit_square():
+    points = FeatureRecipe(body_frame="minmax", frames=20).points(make_landmarks())
+    np.testing.assert_allclose(np.nanmin(points, axis=1), 0, atol=1e-6)
+    np.testing.assert_allclose(np.nanmax(points, axis=1), 1, atol=1e-6)
+
+
+@pytest.mark.parametrize(("timing", "kept"), [("pad", range(8)), ("window", range(6, 14))])
+def test_a_longer_clip_is_cut_to_its_beginning_or_its_middle(timing, kept):
+    landmarks = make_landmarks(frames=20)
+    cut = FeatureRecipe(frames=8, timing=timing).points(landmarks)
+    np.testing.assert_array_equal(cut, FeatureRecipe(frames=20).points(landmarks)[list(kept)])
+
+
+@pytest.mark.parametrize(("timing", "at"), [("pad", 0), ("window", 5)])
+def test_a_shorter_clip_is_padded_with_what_is_missing(timing, at):
+    padded = FeatureRecipe(frames=30, timing=timing).points(make_landmarks(frames=20))
+    seen = np.flatnonzero(~np.isnan(padded).all(axis=(1, 2)))
+    assert seen.tolist() == list(range(at, at + 20))
+
+
+def test_a_recipe_of_version_1_is_read_and_means_the_same(tmp_path):
+    (tmp_path / "recipe.json").write_text(json.dumps({"version": 1, "frames": 12, "mask": False}))
+    assert FeatureRecipe.load(tmp_path / "recipe.json") == FeatureRecipe(frames=12, mask=False)
+
+
 def test_inputs_are_not_changed():
     landmarks = make_landmarks(missing=[("right_hand", 3, 5)])
     before = landmarks.points.copy()
@@ -175,7 +287,7 @@ def test_encoding_a_batch_is_encoding_each_clip():
         ({"hand_frame": "palm"}, "wrist, body"),
         ({"parts": ("pose", "foot")}, "foot"),
         ({"parts": ()}, "parts must be"),
-        ({"parts": ("pose", "upper_body")}, "not both"),
+        ({"parts": ("pose", "upper_body")}, "none inside another"),
         ({"frames": 1}, "frames must be at least 2"),
     ],
 )
@@ -196,7 +308,7 @@ def test_landmarks_without_a_needed_part_or_without_shoulders_are_refused():
     [
         ("{", "cannot be read"),
         ("[1]", "version None"),
-        (json.dumps({"version": 99}), "version 1; got version 99.*newer"),
+        (json.dumps({"version": 99}), "version 2; got version 99.*newer"),
         (json.dumps({"version": 1, "smell": 3}), "'smell'"),
     ],
 )

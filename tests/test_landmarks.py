@@ -1,6 +1,7 @@
 import subprocess
 import sys
 import types
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -153,3 +154,24 @@ def test_tensorflow_is_not_loaded_for_mediapipe_and_can_be_afterwards():
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["False", "3"]
+
+
+@pytest.mark.parametrize(
+    ("scale", "offset"), [(1, 0), (640, 0), (1, 250)], ids=["in widths", "in px", "moved into a box of 500"]
+)
+def test_depth_comes_back_in_image_widths_whatever_a_file_s_makers_did_to_it(tmp_path, scale, offset):
+    before = make_landmarks()
+    changed = before.points.copy()
+    changed[..., 2] = changed[..., 2] * scale + offset
+    write_pose(tmp_path / "a.pose", replace(before, points=changed))
+    after = read_pose(tmp_path / "a.pose").points[..., 2]
+    within = after - after[:, :1], before.points[..., 2] - before.points[:, :1, 2]
+    np.testing.assert_allclose(*within, atol=1e-3)
+
+
+def test_hands_of_real_files_have_depth(shared_data):
+    """In the lexicon z has an offset of 250: taken for px, it would flatten every hand."""
+    for signer in ("asq", "swl"):
+        hand = read_pose(sorted((shared_data / "fingerspelling" / signer).glob("*.pose"))[0]).part("right_hand")
+        wide, deep = (np.nanstd(hand[..., axis] - hand[:, :1, axis]) for axis in (0, 2))
+        assert 0.2 < deep / wide < 3

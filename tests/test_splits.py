@@ -3,8 +3,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asl_lib.splits import LeakError, SplitError, check_split, split_at_random, split_by_signer
-from tests.conftest import make_clips
+from asl_lib.features import FeatureRecipe
+from asl_lib.featureset import FeatureSet
+from asl_lib.splits import (
+    LeakError,
+    SplitError,
+    check_split,
+    is_signer_independent,
+    make_split,
+    signer_folds,
+    split_at_random,
+    split_by_signer,
+)
+from tests.conftest import make_clips, make_landmarks
+
+RECIPE = FeatureRecipe(frames=12)
 
 
 def test_the_leak_check_names_the_signer_on_both_sides():
@@ -82,3 +95,59 @@ def test_a_random_split_is_seeded_keeps_the_share_of_each_gloss_and_leaks_signer
 def test_too_few_clips_for_a_random_split_are_refused():
     with pytest.raises(SplitError, match="3 clips"):
         split_at_random(make_clips(["a", "b", "c"], ["X", "Y", "Z"]), seed=1)
+
+
+def official(splits, signers=None):
+    signers = signers or [f"s{number}" for number in range(len(splits))]
+    return make_clips(signers, ["X"] * len(splits)).assign(split=splits)
+
+
+def test_the_official_split_is_the_publishers_and_says_whether_signers_are_known():
+    clips = official(["train", "", "test", "validation", "train"])
+    split = make_split(clips, how="official")
+    assert [rows.tolist() for rows in split.sides().values()] == [[0, 4], [3], [2]]
+    assert is_signer_independent(clips, split)
+    known = official(["train", "validation", "test"], ["ana", "ben", "ana"])
+    assert not is_signer_independent(known, make_split(known, how="official"))
+
+
+def test_a_data_set_without_an_official_side_is_told_what_to_do():
+    with pytest.raises(SplitError, match=r"official side 'validation'.*split='signer'"):
+        make_split(official(["train", "test"]), how="official")
+
+
+def test_the_way_to_split_is_chosen_by_name():
+    clips = make_clips(["a", "b", "c"] * 10, ["X", "Y"] * 15)
+    by_signer = make_split(clips, how="signer", test_signers=["a"])
+    assert set(clips.signer[by_signer.test]) == {"a"}
+    at_random = make_split(clips, how="random", seed=3)
+    assert not is_signer_independent(clips, at_random)
+    with pytest.raises(SplitError, match="must be signer, official or random; got 'fair'"):
+        make_split(clips, how="fair")
+
+
+@given(count=st.integers(2, 60), folds=st.integers(2, 12))
+def test_every_signer_is_held_out_in_exactly_one_fold(count, folds):
+    signers = [f"s{number:02d}" for number in range(count)]
+    if folds > count:
+        with pytest.raises(SplitError, match="folds must be between"):
+            signer_folds(signers, folds)
+        return
+    groups = signer_folds(signers * 2, folds)
+    assert sorted(name for group in groups for name in group) == signers
+    assert max(map(len, groups)) - min(map(len, groups)) <= 1
+
+
+def test_the_same_recording_under_another_name_and_signer_is_a_leak():
+    points = [RECIPE.points(make_landmarks(seed=seed)) for seed in (0, 1, 2, 0)]
+    table = feature_set(np.stack(points)).clips()
+    with pytest.raises(LeakError, match="No content may be in both train and test"):
+        check_split(table, train=[0, 1, 2], test=[3])
+    check_split(table, train=[0, 1], test=[2])
+
+
+def feature_set(points):
+    names = np.array([f"clip{number}" for number in range(len(points))])
+    y = np.zeros(len(points), int)
+    none = np.array([""] * len(points))
+    return FeatureSet(RECIPE.encode(points), points, y, np.array(["X"]), names, names, none)

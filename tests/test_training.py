@@ -1,3 +1,6 @@
+import subprocess
+import sys
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -6,10 +9,10 @@ from asl_lib.augment import Augmentation
 from asl_lib.datasets import get_dataset
 from asl_lib.features import FeatureRecipe
 from asl_lib.featureset import build_features
-from asl_lib.models import build_lstm
+from asl_lib.models import build_lstm, build_transformer
 from asl_lib.splits import split_by_signer
-from asl_lib.training import TrainingError, fit, load_model, set_seeds
-from tests.conftest import make_landmarks
+from asl_lib.training import TrainingError, fit, load_model, predict, set_seeds
+from tests.conftest import ROOT, make_landmarks
 
 RECIPE = FeatureRecipe(frames=8, parts=("right_hand",), body_frame="image")
 
@@ -22,10 +25,14 @@ def make_points(count=24):
     return points, y
 
 
-def train(folder, **options):
+def train(folder, *, network="lstm", **options):
     points, y = make_points()
     set_seeds(1)
-    model = build_lstm(frames=8, features=RECIPE.num_features, classes=2)
+    sizes = {"frames": 8, "features": RECIPE.num_features, "classes": 2}
+    if network == "lstm":
+        model = build_lstm(**sizes)
+    else:
+        model = build_transformer(**sizes, blocks=1, heads=2, head_size=8, feed_forward=16)
     history = fit(
         model, points=points[:16], y=y[:16], validation=(points[16:], y[16:]), recipe=RECIPE, folder=folder,
         **{"epochs": 12, "learning_rate": 3e-3, "seed": 1, **options},
@@ -72,6 +79,96 @@ def test_training_stops_when_validation_stops_improving_and_keeps_the_best(tmp_p
     points, y = make_points()
     accuracy = (model.predict(RECIPE.encode(points[16:]), verbose=0).argmax(axis=1) == y[16:]).mean()
     assert accuracy == pytest.approx(history.val_accuracy.max())
+
+
+KILLED_TRAINING = """
+import sys, os
+from pathlib import Path
+from tests.test_training import train
+from asl_lib.augment import Augmentation
+from tests.test_training import RECIPE
+import asl_lib.checkpoint as checkpoint
+
+keep = checkpoint.Checkpoint.keep
+def keep_and_die(self, model, progress):
+    keep(self, model, progress)
+    if progress.epoch == int(sys.argv[2]):
+        os._exit(9)
+checkpoint.Checkpoint.keep = keep_and_die
+train(Path(sys.argv[1]), **eval(sys.argv[3]))
+"""
+
+
+@pytest.mark.parametrize("network", ["lstm", "transformer"])
+def test_a_killed_training_goes_on_and_ends_like_an_undisturbed_one(network, tmp_path):
+    """The transformer has dropout, whose random states must come back too."""
+    options = {"epochs": 8, "checkpoint_s": 0, "schedule": "cosine", "mixup": 0.2, "network": network}
+    whole, expected = train(tmp_path / "whole", augmentation=Augmentation(RECIPE), **options)
+    program = KILLED_TRAINING.replace("**eval", "augmentation=Augmentation(RECIPE), **eval")
+    for epoch in ("3", "5"):
+        command = [sys.executable, "-c", program, str(tmp_path / "killed"), epoch, repr(options)]
+        assert subprocess.run(command, cwd=ROOT, capture_output=True, check=False).returncode == 9
+    assert (tmp_path / "killed" / "training.npz").is_file()
+    resumed, history = train(tmp_path / "killed", augmentation=Augmentation(RECIPE), **options)
+    pd.testing.assert_frame_equal(history.drop(columns="seconds"), expected.drop(columns="seconds"))
+    for one, other in zip(resumed.get_weights(), whole.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, other)
+    assert not (tmp_path / "killed" / "training.npz").exists(), "a finished training leaves no state"
+
+
+def test_the_state_of_another_training_and_a_damaged_one_are_ignored(tmp_path):
+    from asl_lib.checkpoint import Checkpoint, Progress
+
+    model = build_lstm(frames=8, features=RECIPE.num_features, classes=2)
+    model.compile("adam", "categorical_crossentropy")
+    model.optimizer.build(model.trainable_variables)
+    row = {"epoch": 1, "val_accuracy": 0.5, "val_loss": 1.0}
+    Checkpoint(tmp_path / "s.npz", key="one", every_s=0).keep(model, Progress(1, [row], 1, model.get_weights()))
+    assert Checkpoint(tmp_path / "s.npz", key="one", every_s=0).restore(model).epoch == 1
+    assert Checkpoint(tmp_path / "s.npz", key="other", every_s=0).restore(model).epoch == 0
+    (tmp_path / "s.npz").write_bytes(b"damaged")
+    assert Checkpoint(tmp_path / "s.npz", key="one", every_s=0).restore(model).epoch == 0
+
+
+def test_of_equal_accuracies_the_lower_loss_is_better_and_the_loss_can_decide_alone():
+    from asl_lib.checkpoint import Progress
+
+    progress = Progress(1, [{"val_accuracy": 0.5, "val_loss": 1.0}], 1)
+    assert progress.is_better({"val_accuracy": 0.5, "val_loss": 0.9}, "accuracy")
+    assert not progress.is_better({"val_accuracy": 0.4, "val_loss": 0.1}, "accuracy")
+    assert progress.is_better({"val_accuracy": 0.4, "val_loss": 0.1}, "loss")
+    assert Progress().is_better({"val_accuracy": 0.0, "val_loss": 9.0}, "loss")
+
+
+def test_the_cosine_schedule_rises_falls_and_ends_near_zero(tmp_path):
+    rates = train(tmp_path, epochs=40, schedule="cosine", patience=99)[1].learning_rate
+    assert rates.idxmax() in (1, 2)
+    assert rates.max() == pytest.approx(3e-3, rel=0.01)
+    assert (np.diff(rates[2:]) < 0).all()
+    assert rates.iloc[-1] < 0.05 * 3e-3
+
+
+def test_rare_classes_can_count_as_much_as_frequent_ones(tmp_path):
+    """With one clip of class 1 among fifteen of class 0, a balanced training does not forget it."""
+    points, y = make_points(32)
+    rows = [*np.flatnonzero(y == 0)[:15], np.flatnonzero(y == 1)[0]]
+    recalls = []
+    for balance in (False, True):
+        set_seeds(1)
+        model = build_lstm(frames=8, features=RECIPE.num_features, classes=2)
+        folder = tmp_path / str(balance)
+        fit(
+            model, points=points[rows], y=y[rows], validation=(points, y), recipe=RECIPE, folder=folder, epochs=6,
+            learning_rate=3e-3, patience=99, monitor="loss", balance=balance, seed=1,
+        )  # fmt: skip
+        recalls.append(predict(model, RECIPE.encode(points))[y == 1][:, 1].mean())
+    assert recalls[1] > recalls[0] + 0.1
+
+
+@pytest.mark.parametrize("wrong", [{"monitor": "f1"}, {"schedule": "steps"}])
+def test_an_unknown_monitor_or_schedule_is_refused(wrong, tmp_path):
+    with pytest.raises(TrainingError, match="monitor must be accuracy or loss, and schedule constant or cosine"):
+        train(tmp_path, **wrong)
 
 
 def test_nothing_to_train_on_is_refused(tmp_path):

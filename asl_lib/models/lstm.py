@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from asl_lib.models.checks import check_sizes
+
 if TYPE_CHECKING:
     import keras
 
@@ -29,11 +31,7 @@ def build_lstm(*, frames: int, features: int, classes: int) -> keras.Model:
     import keras
     from keras import layers
 
-    if frames < 1 or features < 1 or classes < 2:
-        raise ValueError(
-            f"A model needs at least 1 frame, 1 feature and 2 classes; got {frames}, {features} and {classes}. "
-            "Choose at least two signs."
-        )
+    check_sizes(frames, features, classes)
     return keras.Sequential(
         [
             layers.Input((frames, features)),  # (N, T, F)

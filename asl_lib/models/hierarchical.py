@@ -1,0 +1,96 @@
+"""A network that names the group of a sign first and the sign itself second."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from asl_lib.models.checks import check_sizes
+
+if TYPE_CHECKING:
+    import keras
+
+GROUP_LOSS, GLOSS_LOSS = 0.3, 0.7
+"""Weights of the two losses."""
+
+
+def build_hierarchical(*, frames: int, features: int, classes: int, groups: int) -> keras.Model:
+    """Return the reference hierarchical Conv1D network, uncompiled.
+
+    Convolutions of 64, 128 and 256 filters (kernels 3, 5, 3) with batch normalisation and dropout, the maximum
+    over time, Dense 512 and 256 that both tasks share; Dense 128 and a softmax over groups ("super-classes");
+    and, from the shared layer beside the groups' probabilities, Dense 512 and 256 and a softmax over glosses.
+
+    Args:
+        frames: length of a clip, T.
+        features: numbers in a frame, F.
+        classes: number of glosses.
+        groups: number of groups of glosses, from 2 to `classes`.
+
+    Returns:
+        A model from (N, T, F) to {"group": (N, groups), "gloss": (N, classes)} probabilities.
+
+    Raises:
+        ValueError: a size is below 1, or there are fewer than 2 classes or groups, or more groups than classes.
+    """
+    import keras
+    from keras import layers
+
+    check_sizes(frames, features, classes)
+    if not 2 <= groups <= classes:
+        raise ValueError(f"groups must be between 2 and the {classes} classes; got {groups}.")
+    inputs = layers.Input((frames, features))  # (N, T, F)
+    x: Any = inputs
+    for filters, kernel in ((64, 3), (128, 5), (256, 3)):
+        x = layers.Conv1D(filters, kernel, padding="same", activation="relu")(x)
+        x = layers.BatchNormalization()(x)
+        x = layers.Dropout(0.3)(x)
+    x = layers.GlobalMaxPooling1D()(x)  # (N, 256)
+    x = layers.Dense(512, activation="relu")(x)
+    x = layers.Dropout(0.4)(x)
+    shared = layers.Dense(256, activation="relu")(x)
+    group = layers.Dense(groups, activation="softmax", name="group")(layers.Dense(128, activation="relu")(shared))
+    x = layers.Concatenate()([shared, group])
+    x = layers.Dense(512, activation="relu")(x)
+    x = layers.Dropout(0.4)(x)
+    x = layers.Dense(256, activation="relu")(x)
+    gloss = layers.Dense(classes, activation="softmax", name="gloss")(x)
+    return keras.Model(inputs, {"group": group, "gloss": gloss}, name="hierarchical")
+
+
+def groups_by_order(classes: int, groups: int) -> np.ndarray:
+    """Return (classes,) group numbers that cut the list of labels into equal runs.
+
+    The usual choice, and a baseline only: neighbours in the alphabet, or in a dictionary's numbering, need have
+    nothing in common.
+    """
+    return np.arange(classes) * groups // classes
+
+
+def groups_by_centroid(X: np.ndarray, y: np.ndarray, groups: int, *, seed: int = 42) -> np.ndarray:
+    """Return (classes,) group numbers that put glosses together whose mean clips are alike (k-means).
+
+    Args:
+        X: (n, T, F) features of *training* clips only: the test clips must not shape the groups.
+        y: (n,) their classes; every class from 0 to the largest occurs.
+        groups: how many groups.
+        seed: where k-means starts.
+
+    Raises:
+        ValueError: there are fewer classes than groups, or a class has no clip.
+    """
+    from sklearn.cluster import KMeans
+
+    classes = int(y.max()) + 1
+    counts = np.bincount(y, minlength=classes)
+    if groups > classes or (counts == 0).any():
+        raise ValueError(
+            f"Every one of the {classes} classes must have a training clip, and there can be no more groups than "
+            f"classes; got {groups} groups and {int((counts == 0).sum())} empty classes."
+        )
+    flat = X.reshape(len(X), -1)
+    centroids = np.stack([flat[y == number].mean(axis=0) for number in range(classes)])
+    spread = flat.std(axis=0)
+    centroids = centroids / np.where(spread > 0, spread, 1)
+    return KMeans(groups, n_init=10, random_state=seed).fit_predict(centroids).astype(int)

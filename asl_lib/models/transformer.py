@@ -1,0 +1,68 @@
+"""The Transformer encoder of the KArSL-100 baselines."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from asl_lib.models.checks import check_sizes
+
+if TYPE_CHECKING:
+    import keras
+
+
+def build_transformer(
+    *,
+    frames: int,
+    features: int,
+    classes: int,
+    blocks: int = 4,
+    heads: int = 9,
+    head_size: int = 256,
+    feed_forward: int = 2048,
+    units: int = 128,
+) -> keras.Model:
+    """Return the reference Transformer encoder (Vaswani et al. 2017), uncompiled.
+
+    Learned positions, 4 blocks of attention with 9 heads of 256 and a feed-forward part of 2,048, the mean
+    over *time*, Dense 128 and a softmax; dropout 0.25 in the blocks and 0.4 before the end. The positions
+    have 2,520 parameters for 30 frames of 84 features.
+
+    Args:
+        frames: length of a clip, T.
+        features: numbers in a frame, F; attention works on them as they are.
+        classes: number of glosses.
+        blocks, heads, head_size, feed_forward, units: sizes of the network, as published by default.
+
+    Returns:
+        A model from (N, T, F) to (N, classes) probabilities.
+
+    Raises:
+        ValueError: a size is below 1, or there are fewer than 2 classes.
+    """
+    import keras
+    from keras import layers
+
+    from asl_lib.models.layers import LearnedPositions
+
+    check_sizes(frames, features, classes)
+    inputs = layers.Input((frames, features))  # (N, T, F)
+    x = LearnedPositions(name="positions")(inputs)
+    for _ in range(blocks):
+        x = _block(x, heads=heads, head_size=head_size, feed_forward=feed_forward, dropout=0.25)  # (N, T, F)
+    x = layers.GlobalAveragePooling1D()(x)  # (N, F): the mean over time
+    x = layers.Dense(units, activation="relu")(x)
+    x = layers.Dropout(0.4)(x)
+    outputs = layers.Dense(classes, activation="softmax")(x)  # (N, classes)
+    return keras.Model(inputs, outputs, name="transformer")
+
+
+def _block(x: Any, *, heads: int, head_size: int, feed_forward: int, dropout: float) -> Any:
+    from keras import layers
+
+    attended = layers.MultiHeadAttention(num_heads=heads, key_dim=head_size, dropout=dropout)(x, x)
+    attended = layers.Dropout(dropout)(attended)
+    attended = layers.LayerNormalization(epsilon=1e-6)(attended) + x
+    thought = layers.Dense(feed_forward, activation="relu")(attended)
+    thought = layers.Dropout(dropout)(thought)
+    thought = layers.Dense(x.shape[-1])(thought)
+    return layers.LayerNormalization(epsilon=1e-6)(thought) + attended
