@@ -96,6 +96,26 @@ def test_4b_shards_do_their_part_of_a_batch_and_a_last_call_builds_the_report(ho
     assert (home / "outputs" / "sharded" / "report" / "results.csv").is_file()
 
 
+def test_4c_the_workers_of_a_dask_cluster_execute_model_notebooks(home):
+    from distributed import LocalCluster
+
+    said = []
+    values = {**TINY, "run": "sharded", "epochs": 1}
+    with LocalCluster(n_workers=1, threads_per_worker=1, host="127.0.0.1", dashboard_address=None) as cluster:
+        address = cluster.scheduler_address
+        run_each(values, choices=["ana"], models=["lstm"], scheduler=address, shard="1/1", say=said.append)
+        assert said[-1] == "[1/1] 05_lstm, held out: ana  done"
+        run_each(values, choices=["ana"], scheduler=address, shard="1/1", say=said.append)
+        assert said[-1].endswith("is done already")
+    metrics = json.loads((home / "outputs" / "sharded" / "lstm" / "held_out_ana" / "metrics.json").read_text())
+    assert metrics["epochs"] == 1
+
+
+def test_4d_a_model_that_no_notebook_trains_is_refused_before_anything_runs(home):
+    with pytest.raises(BatchError, match=r"No notebook trains a model 'gpt'\. There are: lstm"):
+        run_each(TINY, models=["lstm", "gpt"], say=lambda _: pytest.fail("something ran"))
+
+
 def test_5_plain_papermill_works_from_any_folder_with_a_shared_parameter_file(home, tmp_path):
     (tmp_path / "tiny.yaml").write_text('run: tiny\nepochs: 2\nsigns: ["YES", BOOK]\n')
     command = [
