@@ -234,14 +234,15 @@ def run_each(
             the report was built from them first.
     """
     from asl_lib.clips import read_clips, select_clips
+    from asl_lib.extract import parse_shard
     from asl_lib.parallel import cores
 
-    _training(find_notebooks(), models)  # a misspelt model is found before anything runs
+    notebooks = find_notebooks()
+    training = _training(notebooks, models)
     if each != "test_signers":
         raise BatchError(f"--each must be test_signers, the parameter that a batch varies; got {each}.")
     params = check_parameters(values)
-    notebooks = find_notebooks()
-    number, total = _parse_shard(shard)
+    number, total = parse_shard(shard, least=0) if shard else (0, 1)
     upstream = ""
     for notebook in (n for n in notebooks if n.stage == "prepare"):
         run = Run(notebook, values)
@@ -259,7 +260,7 @@ def run_each(
     signers = sorted(set(select_clips(clips, signers=list(choices))["signer"]))
     runs = [
         Run(notebook, {**values, "test_signers": [signer]}, suffix=f".held_out_{signer}")
-        for notebook in _training(notebooks, models)
+        for notebook in training
         for signer in signers
     ]
     runs = runs[number - 1 :: total] if shard else runs
@@ -327,12 +328,15 @@ def _execute_on_dask(
     """Execute runs on the workers of a Dask cluster, and return what went wrong."""
     from asl_lib.parallel import run_jobs
 
-    waiting = [index for index, run in enumerate(runs) if force or not run.is_done(upstream)]
-    for index in sorted(set(range(len(runs))) - set(waiting)):
-        say(f"{labels[index]}  is done already")
-    failures = []
-    for outcome in run_jobs(partial(_execute, upstream), [runs[index] for index in waiting], scheduler=scheduler):
-        say(f"{labels[waiting[outcome.index]]}  {'FAILED' if outcome.error else 'done'}")
+    waiting: dict[str, Run] = {}
+    for run, label in zip(runs, labels, strict=True):
+        if not force and run.is_done(upstream):
+            say(f"{label}  is done already")
+        else:
+            waiting[label] = run
+    failures, started = [], list(waiting)
+    for outcome in run_jobs(partial(_execute, upstream), list(waiting.values()), scheduler=scheduler):
+        say(f"{started[outcome.index]}  {'FAILED' if outcome.error else 'done'}")
         if outcome.error:
             failures.append(outcome.error)
     return failures
@@ -341,17 +345,6 @@ def _execute_on_dask(
 def _execute(upstream: str, run: Run) -> None:
     """Execute a run on a Dask worker."""
     run.execute(upstream, threads=1)
-
-
-def _parse_shard(shard: str) -> tuple[int, int]:
-    """Return (3, 11) from "3/11", (0, 11) from "0/11" and (0, 1) from ""."""
-    from asl_lib.extract import parse_shard
-
-    if not shard:
-        return 0, 1
-    if shard.startswith("0/"):
-        return 0, parse_shard("1" + shard[1:])[1]
-    return parse_shard(shard)
 
 
 def _do(

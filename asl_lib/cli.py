@@ -158,7 +158,7 @@ def _conclude(params: Any) -> None:
 def _extract(options: argparse.Namespace) -> int:
     from asl_lib.clips import read_clips, select_clips
     from asl_lib.datasets import get_dataset
-    from asl_lib.extract import extract_clips
+    from asl_lib.extract import extract_clips, parse_shard
     from asl_lib.features import FeatureRecipe
     from asl_lib.params import check_parameters, relative
 
@@ -168,11 +168,12 @@ def _extract(options: argparse.Namespace) -> int:
         print(f"{dataset.title} comes as {dataset.kind}: there is nothing to extract.")
         return 0
     # The tasks of an array must all divide the same table, and need not make it a hundred times.
-    if options.shard.startswith("0/") or not ((options.shard or options.preview) and (folder / "clips.csv").is_file()):
+    preparing = bool(options.shard) and parse_shard(options.shard, least=0)[0] == 0
+    if preparing or not ((options.shard or options.preview) and (folder / "clips.csv").is_file()):
         dataset.prepare(folder, params.dataset_options())
     clips = select_clips(read_clips(folder / "clips.csv"), signs=params.signs, signers=params.signers)
     parts = FeatureRecipe(parts=tuple(params.landmarks)).tracked_parts
-    if options.shard.startswith("0/"):
+    if preparing:
         print(f"{len(clips):,} clips to extract; now start the shards.")
         return 0
     if options.preview:

@@ -172,10 +172,10 @@ def take_shard(clips: pd.DataFrame, shard: str) -> pd.DataFrame:
     return clips.sort_values("clip_id", ignore_index=True).iloc[number - 1 :: total].reset_index(drop=True)
 
 
-def parse_shard(shard: str) -> tuple[int, int]:
-    """Return (3, 100) from "3/100"."""
+def parse_shard(shard: str, *, least: int = 1) -> tuple[int, int]:
+    """Return (3, 100) from "3/100"; `least` 0 also takes "0/100", which commands use to prepare."""
     number, slash, total = shard.partition("/")
-    if not (slash and number.isdigit() and total.isdigit() and 1 <= int(number) <= int(total)):
+    if not (slash and number.isdigit() and total.isdigit() and least <= int(number) <= int(total)):
         raise ShardError(f"shard must be like 3/100, from 1/100 to 100/100; got '{shard}'.")
     return int(number), int(total)
 

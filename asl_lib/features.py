@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from asl_lib.files import write_json
-from asl_lib.landmarks import PARTS, Landmarks
+from asl_lib.landmarks import PARTS, Landmarks, pose_format_holistic
 
 RECIPE_VERSION = 2
 LIPS = (61, 146, 91, 181, 84, 17, 314, 405, 321, 375, 291, 185, 40, 39, 37, 0, 267, 269, 270, 409,
@@ -195,7 +195,8 @@ class FeatureRecipe:
         shown, shapes = [points], []
         if self.hand_frame == "wrist":
             shown = [points.copy()]
-        for hand in self.hands:
+        # In the body's frame alone nothing is made of a hand: encoding runs on every batch.
+        for hand in self.hands if self.hand_frame != "body" or self.handshape else ():
             own = _in_wrist_frame(points[..., self.columns(hand), :])
             if self.hand_frame == "wrist":
                 shown[0][..., self.columns(hand), :] = own
@@ -418,10 +419,7 @@ def mirror_order(part: str) -> list[int]:
     """Return for each landmark of a recipe's part which one of that part is on the other side of the body."""
     tracked, indices = RECIPE_PARTS[part]
     if tracked == "face":
-        from asl_lib.landmarks import require_mediapipe
-
-        require_mediapipe()  # before pose-format imports it the slow way
-        from pose_format.utils.holistic import FLIPPED_FACE_POINTS as other_side
+        other_side = list(pose_format_holistic().FLIPPED_FACE_POINTS)
     else:
         other_side = list(POSE_MIRROR) if tracked == "pose" else list(range(21))
     place = {index: number for number, index in enumerate(indices)}

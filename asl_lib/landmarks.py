@@ -168,6 +168,14 @@ def require_mediapipe() -> Any:
     return mediapipe.solutions
 
 
+def pose_format_holistic() -> Any:
+    """Return pose-format's module about MediaPipe Holistic, without the five seconds its own import would take."""
+    require_mediapipe()
+    from pose_format.utils import holistic
+
+    return holistic
+
+
 @contextmanager
 def _tensorflow_out_of_sight() -> Iterator[None]:
     """Let MediaPipe find no TensorFlow while it is imported.
@@ -310,7 +318,5 @@ def _columns(components: Sequence[Any], path: Path) -> tuple[np.ndarray, tuple[s
 @cache
 def _component(part: str) -> Any:
     """Return pose-format's own description of a part: names, limbs and colours for its viewers."""
-    require_mediapipe()  # before pose-format imports it the slow way
-    from pose_format.utils.holistic import holistic_components
-
-    return next(component for component in holistic_components() if component.name == COMPONENTS[part])
+    components = pose_format_holistic().holistic_components()
+    return next(component for component in components if component.name == COMPONENTS[part])

@@ -47,7 +47,7 @@ def collect_results(run_dir: str | Path) -> pd.DataFrame:
         ReportError: there is no result, or one cannot be read.
     """
     rows = []
-    for path in _results(run_dir, "metrics.json"):
+    for path in sorted(path for kind in FOLDERS for path in Path(run_dir).glob(f"*/{kind}*/metrics.json")):
         try:
             metrics = json.loads(path.read_text(encoding="utf-8"))
             training = {key: metrics.get(key) for key in ("model", "parameters", "epochs", "minutes")}
@@ -69,20 +69,14 @@ def collect_results(run_dir: str | Path) -> pd.DataFrame:
     return table.drop_duplicates(["protocol", "model", "held_out"])[COLUMNS].reset_index(drop=True)
 
 
-def _results(run_dir: str | Path, name: str) -> list[Path]:
-    """Return the files of that name that the models of a run left."""
-    return sorted(path for kind in FOLDERS for path in Path(run_dir).glob(f"*/{kind}*/{name}"))
-
-
 def collect_predictions(run_dir: str | Path, model: str) -> pd.DataFrame:
     """Return the predictions behind `collect_results` for one model: each test clip once.
 
     Raises:
         ReportError: the model left no predictions.
     """
-    found = [path for path in _results(run_dir, "predictions.csv") if path.parent.parent.name == model]
-    kinds = [[path for path in found if path.parent.name.startswith(kind)] for kind in FOLDERS]
-    paths = sorted(next(filter(None, kinds), []), key=lambda path: path.parent.name.count("+"))
+    by_protocol = (sorted(Path(run_dir).glob(f"{model}/{kind}*/predictions.csv")) for kind in FOLDERS)
+    paths = sorted(next(filter(None, by_protocol), []), key=lambda path: path.parent.name.count("+"))
     if not paths:
         raise ReportError(f"There are no predictions of '{model}' under {run_dir}. Train it first.")
     return pd.concat([pd.read_csv(path, keep_default_na=False) for path in paths]).drop_duplicates("clip_id")

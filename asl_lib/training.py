@@ -123,7 +123,7 @@ def fit(
     folder.mkdir(parents=True, exist_ok=True)
     shape = model.compute_output_shape((None, recipe.frames, recipe.num_features))
     classes = (shape["gloss"] if isinstance(shape, dict) else shape)[-1]
-    encode = partial(_targets, classes=classes, groups=groups)
+    encode = partial(_targets, groups=groups)
     key = _training_key(
         points, y, validation, model, augmentation, recipe, groups,
         settings=[epochs, patience, monitor, batch_size, learning_rate, schedule, weight_decay, label_smoothing, mixup,
@@ -141,8 +141,8 @@ def fit(
     checkpoint = Checkpoint(folder / "training.npz", key=key, every_s=checkpoint_s)
     progress = checkpoint.restore(model)
     batches = _batches(
-        points, y, recipe, augmentation, encode, batch_size=batch_size, seed=seed, mixup=mixup, balance=balance,
-        epoch=progress.epoch,
+        points, _one_hot(y, classes), recipe, augmentation, encode, batch_size=batch_size, seed=seed, mixup=mixup,
+        balance=balance, epoch=progress.epoch,
     )  # fmt: skip
     with progress_bar(total=epochs, description="Training", unit="epoch", initial=progress.epoch) as bar:
         follow = _follow(model, progress, checkpoint, bar, monitor=monitor, patience=patience,
@@ -217,7 +217,7 @@ def load_model(folder: str | Path) -> tuple[keras.Model, FeatureRecipe]:
 
 def _batches(
     points: np.ndarray,
-    y: np.ndarray,
+    labels: np.ndarray,
     recipe: FeatureRecipe,
     augmentation: Augmentation | None,
     encode: Callable[[np.ndarray], Any],
@@ -231,19 +231,19 @@ def _batches(
     """Return a Keras data set that shuffles, varies and encodes the clips anew in each epoch."""
     import keras
 
-    classes = encode.keywords["classes"]  # type: ignore[attr-defined]
-    labels = _one_hot(y, classes)
-    counts = np.maximum(labels.sum(axis=0), 1)
-    weight = (len(y) / (np.count_nonzero(labels.sum(axis=0)) * counts))[y].astype(np.float32)
+    counts = labels.sum(axis=0)
+    weight = (len(labels) / (np.count_nonzero(counts) * np.maximum(counts, 1)))[labels.argmax(axis=1)].astype(
+        np.float32
+    )
 
     class Batches(keras.utils.PyDataset):
         def __init__(self) -> None:
             super().__init__()
             self.epoch = epoch
-            self.order = np.random.default_rng((seed, epoch)).permutation(len(y))
+            self.order = np.random.default_rng((seed, epoch)).permutation(len(labels))
 
         def __len__(self) -> int:
-            return -(-len(y) // batch_size)
+            return -(-len(labels) // batch_size)
 
         def __getitem__(self, index: int) -> tuple[Any, ...]:
             rows = self.order[index * batch_size : (index + 1) * batch_size]
@@ -261,7 +261,7 @@ def _batches(
 
         def on_epoch_end(self) -> None:
             self.epoch += 1
-            self.order = np.random.default_rng((seed, self.epoch)).permutation(len(y))
+            self.order = np.random.default_rng((seed, self.epoch)).permutation(len(labels))
 
     return Batches()
 
@@ -318,7 +318,7 @@ def _one_hot(y: np.ndarray, classes: int) -> np.ndarray:
     return np.eye(classes, dtype=np.float32)[y]
 
 
-def _targets(labels: np.ndarray, *, classes: int, groups: np.ndarray | None) -> Any:
+def _targets(labels: np.ndarray, *, groups: np.ndarray | None) -> Any:
     """Return the (n, classes) targets as the network wants them: with those of the groups, if it names groups."""
     if groups is None:
         return labels

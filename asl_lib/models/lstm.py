@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from asl_lib.models.checks import check_sizes
+from asl_lib.models.checks import baseline, check_sizes
 
 if TYPE_CHECKING:
     import keras
@@ -28,19 +28,12 @@ def build_lstm(*, frames: int, features: int, classes: int) -> keras.Model:
     Raises:
         ValueError: a size is below 1, or there are fewer than 2 classes.
     """
-    import keras
     from keras import layers
 
     check_sizes(frames, features, classes)
-    return keras.Sequential(
-        [
-            layers.Input((frames, features)),  # (N, T, F)
-            layers.LSTM(64, activation="relu", return_sequences=True),  # (N, T, 64)
-            layers.LSTM(128, activation="relu", return_sequences=True),  # (N, T, 128)
-            layers.LSTM(64, activation="relu"),  # (N, 64)
-            layers.Dense(64, activation="relu"),
-            layers.Dense(32, activation="relu"),
-            layers.Dense(classes, activation="softmax"),  # (N, classes)
-        ],
-        name="lstm",
-    )
+    body = [
+        layers.LSTM(64, activation="relu", return_sequences=True),  # (N, T, 64)
+        layers.LSTM(128, activation="relu", return_sequences=True),  # (N, T, 128)
+        layers.LSTM(64, activation="relu"),  # (N, 64)
+    ]
+    return baseline(body, name="lstm", frames=frames, features=features, classes=classes)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from asl_lib.models.checks import check_sizes
+from asl_lib.models.checks import baseline, check_sizes
 
 if TYPE_CHECKING:
     import keras
@@ -27,20 +27,12 @@ def build_tcn(*, frames: int, features: int, classes: int) -> keras.Model:
     Raises:
         ValueError: a size is below 1, or there are fewer than 2 classes.
     """
-    import keras
-    from keras import layers
     from tcn import TCN
 
     check_sizes(frames, features, classes)
-    return keras.Sequential(
-        [
-            layers.Input((frames, features)),  # (N, T, F)
-            TCN(64, return_sequences=True),  # (N, T, 64)
-            TCN(128, return_sequences=True),  # (N, T, 128)
-            TCN(64),  # (N, 64): the last frame, which has seen all others
-            layers.Dense(64, activation="relu"),
-            layers.Dense(32, activation="relu"),
-            layers.Dense(classes, activation="softmax"),  # (N, classes)
-        ],
-        name="tcn",
-    )
+    body = [
+        TCN(64, return_sequences=True),  # (N, T, 64)
+        TCN(128, return_sequences=True),  # (N, T, 128)
+        TCN(64),  # (N, 64): the last frame, which has seen all others
+    ]
+    return baseline(body, name="tcn", frames=frames, features=features, classes=classes)

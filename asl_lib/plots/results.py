@@ -57,13 +57,13 @@ def plot_confusion(
     import seaborn as sns
     from matplotlib.patches import Rectangle
 
-    counts = evaluation.confusion()
+    counts, names = evaluation.confusion(), shown_names(evaluation.glosses, labels)
     size = min(12.0, 2.8 + 0.42 * len(counts))
     figure, ax = plt.subplots(figsize=(size + 1, size))
     sns.heatmap(
         counts, cmap="Blues", annot=len(counts) <= 30, fmt="d", square=True, linewidths=0.5, linecolor="0.9", ax=ax,
         cbar_kws={"label": "clips", "shrink": 0.7}, annot_kws={"fontsize": "small"},
-        xticklabels=shown_names(evaluation.glosses, labels), yticklabels=shown_names(evaluation.glosses, labels),
+        xticklabels=names, yticklabels=names,
     )  # fmt: skip
     place = {gloss: index for index, gloss in enumerate(evaluation.glosses)}
     for one, other in minimal_pairs:
