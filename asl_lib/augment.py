@@ -17,12 +17,17 @@ Transform = Callable[[np.ndarray, np.random.Generator], np.ndarray]
 
 
 def rotate(points: np.ndarray, rng: np.random.Generator, *, degrees: float = 12.0) -> np.ndarray:
-    """Turn every clip in the picture plane by up to +-`degrees`, as a tilted camera does."""
-    angle = np.radians(_uniform(points, rng, degrees)).astype(np.float32)
-    cos, sin = np.cos(angle), np.sin(angle)
-    turned = points.copy()
-    turned[..., 0] = points[..., 0] * cos - points[..., 1] * sin
-    turned[..., 1] = points[..., 0] * sin + points[..., 1] * cos
+    """Turn every clip by up to +-`degrees`, as another place of the camera does.
+
+    In the picture plane; points with a depth (C = 3) turn about the other two axes as well.
+    """
+    turned = points
+    for one, other in ((0, 1), (0, 2), (1, 2))[: 1 if points.shape[-1] == 2 else 3]:
+        angle = np.radians(_uniform(points, rng, degrees)).astype(np.float32)
+        cos, sin = np.cos(angle), np.sin(angle)
+        before, turned = turned, turned.copy()
+        turned[..., one] = before[..., one] * cos - before[..., other] * sin
+        turned[..., other] = before[..., one] * sin + before[..., other] * cos
     return turned
 
 
@@ -48,6 +53,16 @@ def shear(points: np.ndarray, rng: np.random.Generator, *, amount: float = 0.1) 
 def jitter(points: np.ndarray, rng: np.random.Generator, *, spread: float = 0.01) -> np.ndarray:
     """Add independent noise of standard deviation `spread` (shoulder widths) to every landmark."""
     return (points + rng.normal(0, spread, points.shape)).astype(np.float32)
+
+
+def vary_body(points: np.ndarray, rng: np.random.Generator, *, spread: float = 0.02) -> np.ndarray:
+    """Give every clip a slightly different body: move each landmark by an offset that stays the same all clip long.
+
+    Fingers are longer or shorter, knuckles wider, shoulders lower: `spread` is the standard deviation in shoulder
+    widths.
+    """
+    offsets = rng.normal(0, spread, (len(points), 1, *points.shape[2:]))
+    return (points + offsets).astype(np.float32)
 
 
 def warp_time(points: np.ndarray, rng: np.random.Generator, *, amount: float = 0.2) -> np.ndarray:
@@ -84,6 +99,41 @@ def drop_hands(
     return dropped
 
 
+def drop_frames(points: np.ndarray, rng: np.random.Generator, *, share: float = 0.1) -> np.ndarray:
+    """Lose `share` of the frames altogether, as a camera that stutters does."""
+    dropped = points.copy()
+    dropped[rng.random(points.shape[:2]) < share] = np.nan
+    return dropped
+
+
+def mirror_some(
+    points: np.ndarray, rng: np.random.Generator, *, recipe: FeatureRecipe, share: float = 0.5
+) -> np.ndarray:
+    """Mirror `share` of the clips (see `mirror`): half the training signers become left-handed."""
+    chosen = rng.random(len(points)) < share
+    return np.where(chosen[:, None, None, None], mirror(points, recipe=recipe), points)
+
+
+def mixup_pairs(
+    X: np.ndarray, targets: np.ndarray, rng: np.random.Generator, *, alpha: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Mix every clip of a batch, and its target, with another one (mixup; Zhang et al. 2018).
+
+    Args:
+        X: (n, T, F) encoded clips: without NaN, which cannot be mixed.
+        targets: (n, classes) shares of the classes.
+        rng: where the partners and shares come from.
+        alpha: of the Beta distribution of the shares; small values mix little.
+
+    Returns:
+        (n, T, F) and (n, classes), convex combinations of the rows given.
+    """
+    share = rng.beta(alpha, alpha, len(X)).astype(np.float32)
+    other = rng.permutation(len(X))
+    mixed = X * share[:, None, None] + X[other] * (1 - share[:, None, None])
+    return mixed, targets * share[:, None] + targets[other] * (1 - share[:, None])
+
+
 def mirror(points: np.ndarray, *, recipe: FeatureRecipe) -> np.ndarray:
     """Return all clips seen in a mirror: x turned round *and* left and right exchanged.
 
@@ -104,7 +154,7 @@ def mirror(points: np.ndarray, *, recipe: FeatureRecipe) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Augmentation:
-    """The course's chain of variations. The strengths are those of each function's keyword.
+    """The course's chain of variations. The strengths are those of each function's keyword; 0 leaves one out.
 
     >>> augmentation = Augmentation(recipe)
     >>> varied = augmentation(points, np.random.default_rng(42))
@@ -119,18 +169,30 @@ class Augmentation:
     warp: float = 0.2
     crop: float = 0.15
     drop: float = 0.1
+    body: float = 0.0
+    frames: float = 0.0
+    mirrored: float = 0.0
 
     def steps(self) -> dict[str, Transform]:
         """Return the single variations by name, in the order they are applied."""
+        strengths = {"rotation": self.degrees, "shift": self.shift, "hand dropout": self.drop, "time warp": self.warp}
+        strengths |= {"crop in time": self.crop, "scale": self.scale, "shear": self.shear, "jitter": self.jitter}
+        strengths |= {"another body": self.body, "frame dropout": self.frames, "mirroring": self.mirrored}
+        return {name: step for name, step in self._steps().items() if strengths[name]}
+
+    def _steps(self) -> dict[str, Transform]:
         return {
+            "mirroring": lambda points, rng: mirror_some(points, rng, recipe=self.recipe, share=self.mirrored),
             "time warp": lambda points, rng: warp_time(points, rng, amount=self.warp),
             "crop in time": lambda points, rng: crop_time(points, rng, amount=self.crop),
             "rotation": lambda points, rng: rotate(points, rng, degrees=self.degrees),
             "scale": lambda points, rng: scale(points, rng, amount=self.scale),
             "shear": lambda points, rng: shear(points, rng, amount=self.shear),
             "shift": lambda points, rng: shift(points, rng, distance=self.shift),
+            "another body": lambda points, rng: vary_body(points, rng, spread=self.body),
             "jitter": lambda points, rng: jitter(points, rng, spread=self.jitter),
             "hand dropout": lambda points, rng: drop_hands(points, rng, recipe=self.recipe, share=self.drop),
+            "frame dropout": lambda points, rng: drop_frames(points, rng, share=self.frames),
         }
 
     def __call__(self, points: np.ndarray, rng: np.random.Generator) -> np.ndarray:

@@ -100,11 +100,19 @@ def _read_notebook(path: Path) -> Notebook:
 
 @dataclass(frozen=True)
 class Run:
-    """One notebook with the parameters it is to be executed with."""
+    """One notebook with the parameters it is to be executed with.
+
+    Attributes:
+        notebook: which.
+        values: parameters, of which the notebook gets those that it has.
+        suffix: what to add to the name of the executed copy.
+        exercises: whether to execute the exercises and their solutions, too.
+    """
 
     notebook: Notebook
     values: Mapping[str, Any]
     suffix: str = ""
+    exercises: bool = True
 
     @property
     def params(self) -> Params:
@@ -130,12 +138,17 @@ class Run:
 
     def key(self, upstream: str) -> str:
         """Return a hash of all that the result depends on: code, cells, parameters, earlier notebooks."""
-        cells = [
-            cell.source for cell in nbformat.read(self.notebook.path, as_version=4).cells if cell.cell_type == "code"
-        ]
+        cells = [cell.source for cell in self._content().cells if cell.cell_type == "code"]
         effective = {name: getattr(self.params, name, None) for name in self.notebook.parameters}
         text = json.dumps([cells, effective, upstream, _library_hash()], sort_keys=True, default=str)
         return hashlib.sha256(text.encode()).hexdigest()
+
+    def _content(self) -> nbformat.NotebookNode:
+        """Return the notebook to execute: where exercises are not wanted, without their cells."""
+        notebook = nbformat.read(self.notebook.path, as_version=4)
+        if not self.exercises:
+            notebook.cells = [cell for cell in notebook.cells if not _is_exercise(cell)]
+        return notebook
 
     def is_done(self, upstream: str) -> bool:
         """Say whether an earlier execution left this very result."""
@@ -157,11 +170,13 @@ class Run:
         with tempfile.TemporaryDirectory() as folder:
             parameters = Path(folder) / "parameters.yaml"
             parameters.write_text(yaml.safe_dump(self.own_values, allow_unicode=True), encoding="utf-8")
+            source = Path(folder) / self.notebook.path.name
+            nbformat.write(self._content(), source)
             command = [
                 sys.executable,
                 "-m",
                 "papermill",
-                str(self.notebook.path),
+                str(source),
                 str(self.output),
                 "-f",
                 str(parameters),
@@ -176,13 +191,28 @@ class Run:
         write_json(self.marker, {"key": self.key(upstream), "parameters": self.own_values})
 
 
-def run_course(values: Mapping[str, Any], *, say: Callable[[str], None] = print, force: bool = False) -> Params:
+def _is_exercise(cell: nbformat.NotebookNode) -> bool:
+    return (
+        "solution" in cell.metadata.get("tags", [])
+        or cell.source.startswith("## Exercise")
+        or (cell.cell_type == "code" and cell.source.startswith("# Your code here"))
+    )
+
+
+def run_course(
+    values: Mapping[str, Any],
+    *,
+    models: Sequence[str] = (),
+    say: Callable[[str], None] = print,
+    force: bool = False,
+) -> Params:
     """Execute all notebooks in order with one set of parameters.
 
     A notebook whose results are there already, from the same code and parameters, is skipped.
 
     Args:
         values: parameters as in a YAML file; unknown ones are refused.
+        models: of the model notebooks, only those that train one of these; empty for all.
         say: what to do with each line of news.
         force: execute every notebook, done or not.
 
@@ -191,7 +221,9 @@ def run_course(values: Mapping[str, Any], *, say: Callable[[str], None] = print,
         BatchError: a notebook failed; the later ones were not started.
     """
     params = check_parameters(values)
-    runs = [Run(notebook, values) for notebook in find_notebooks()]
+    notebooks = find_notebooks()
+    training = _training(notebooks, models)
+    runs = [Run(notebook, values) for notebook in notebooks if notebook.stage != "model" or notebook in training]
     upstream = ""
     for number, run in enumerate(runs, start=1):
         label = f"[{number}/{len(runs)}] {run.notebook.name}"
@@ -208,10 +240,14 @@ def run_each(
     jobs: int = 0,
     shard: str = "",
     scheduler: str = "",
+    known_signers: bool = True,
     say: Callable[[str], None] = print,
     force: bool = False,
 ) -> Params:
     """Prepare once, run the model notebooks once per held-out signer, and rebuild the report.
+
+    Each model is also trained once with all signers known (split="random"), so that the report can show the gap
+    between that and a new signer. The exercises of the notebooks are left out.
 
     On a cluster: `shard="0/11"` only prepares; then "1/11" to "11/11", in any order and at once, do their part
     of the model runs; a last call without a shard finds them done and builds the report.
@@ -225,6 +261,7 @@ def run_each(
         shard: which part of the model runs to do, like "3/11"; empty for all, and the report.
         scheduler: address of a Dask scheduler whose workers, which see the same folder, execute the model
             notebooks; empty for processes on this machine.
+        known_signers: whether to train each model with all signers known, too.
         say: what to do with each line of news.
         force: execute every notebook, done or not.
 
@@ -258,25 +295,34 @@ def run_each(
     clips = read_clips(params.dataset_dir / "clips.csv")
     clips = select_clips(clips, signs=params.signs, signers=[*params.signers])
     signers = sorted(set(select_clips(clips, signers=list(choices))["signer"]))
-    runs = [
-        Run(notebook, {**values, "test_signers": [signer]}, suffix=f".held_out_{signer}")
+    cases: list[tuple[dict[str, Any], str, str]]
+    cases = [({"test_signers": [signer]}, f".held_out_{signer}", f"held out: {signer}") for signer in signers]
+    if known_signers and params.split == "signer":
+        cases.append(({"split": "random"}, ".split_random", "all signers known"))
+    planned = [
+        (Run(notebook, {**values, **changed}, suffix=suffix, exercises=False), f"{notebook.name}, {about}")
         for notebook in training
-        for signer in signers
+        for changed, suffix, about in cases
     ]
-    runs = runs[number - 1 :: total] if shard else runs
-    labels = [
-        f"[{i}/{len(runs)}] {run.notebook.name}, held out: {run.values['test_signers'][0]}"
-        for i, run in enumerate(runs, 1)
-    ]
+    planned = planned[number - 1 :: total] if shard else planned
+    runs = [run for run, _ in planned]
+    labels = [f"[{i}/{len(runs)}] {about}" for i, (_, about) in enumerate(planned, 1)]
     if scheduler:
         failures = _execute_on_dask(runs, labels, upstream, say, scheduler=scheduler, force=force)
     else:
         failures = _execute_here(runs, labels, upstream, say, jobs=jobs or cores(), force=force)
+    reports: list[str] = []
     for notebook in (n for n in notebooks if n.stage == "report" and not shard):
         # What a report shows depends on all results, so it is always built anew.
-        _do(Run(notebook, values), upstream, notebook.name, say, force=True)
+        try:
+            _do(Run(notebook, values), upstream, notebook.name, say, force=True)
+        except BatchError as error:
+            reports.append(str(error))
     if failures:
-        raise BatchError(f"{len(failures)} of {len(runs)} runs failed; the rest is done.\n\n" + "\n\n".join(failures))
+        head = f"{len(failures)} of {len(runs)} runs failed; the rest is done."
+        raise BatchError("\n\n".join([head, *failures, *reports]))
+    if reports:
+        raise BatchError("\n\n".join(reports))
     return params
 
 

@@ -34,8 +34,9 @@ class Progress:
     best_weights: list[np.ndarray] = field(default_factory=list)
 
     def is_better(self, row: dict[str, float], monitor: str) -> bool:
-        """Say whether an epoch is better than the best so far; of equal accuracies the lower loss is."""
-        if not self.best_epoch:
+        """Say whether an epoch is better than the best so far; of equal accuracies the lower loss is, and without a
+        monitor the last one."""
+        if not self.best_epoch or monitor == "none":
             return True
         best = self.rows[self.best_epoch - 1]
         if monitor == "accuracy":

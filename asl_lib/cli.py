@@ -42,6 +42,7 @@ def _parser() -> argparse.ArgumentParser:
 
     run = commands.add_parser("run", help="execute all notebooks in order with one parameter file")
     _add_parameters(run)
+    run.add_argument("--models", default="", metavar="A,B", help="train only these models (default: all)")
     run.set_defaults(command=_run)
 
     batch = commands.add_parser("batch", help="execute the model notebooks once per held-out signer")
@@ -52,6 +53,11 @@ def _parser() -> argparse.ArgumentParser:
     batch.add_argument("--only", default="", metavar="A,B", help="hold out only these signers (default: all, in turn)")
     batch.add_argument("--models", default="", metavar="A,B", help="train only these models (default: all)")
     batch.add_argument("--scheduler", default="", metavar="tcp://HOST:PORT", help="use the workers of a Dask cluster")
+    batch.add_argument(
+        "--no-known-signers",
+        action="store_true",
+        help="leave out the run in which all signers are known, which the report compares with",
+    )
     batch.add_argument("--jobs", type=int, default=0, help="notebooks at a time (default: one per core)")
     batch.set_defaults(command=_batch)
 
@@ -65,6 +71,10 @@ def _parser() -> argparse.ArgumentParser:
         "--preview", default="", metavar="CLIP_ID", help="write a video of one clip with its landmarks drawn, and stop"
     )
     extract.set_defaults(command=_extract)
+
+    export = commands.add_parser("export", help="write a trained model as model.tflite, for phones and browsers")
+    export.add_argument("folder", help="folder of the model, for example outputs/demo/attention_tcn/held_out_ben+eli")
+    export.set_defaults(command=_export)
 
     datasets = commands.add_parser("datasets", help="list, check and download data sets")
     datasets.set_defaults(command=_datasets)
@@ -117,21 +127,30 @@ def _values(options: argparse.Namespace) -> dict[str, Any]:
 def _run(options: argparse.Namespace) -> None:
     from asl_lib.batch import run_course
 
-    _conclude(run_course(_values(options), force=options.force))
+    _conclude(run_course(_values(options), models=_names(options.models), force=options.force))
 
 
 def _batch(options: argparse.Namespace) -> None:
     from asl_lib.batch import run_each
 
-    only, models = (
-        [name.strip() for name in text.split(",") if name.strip()] for text in (options.only, options.models)
-    )
     params = run_each(
-        _values(options), each=options.each, choices=only, models=models, jobs=options.jobs, shard=options.shard,
-        scheduler=options.scheduler, force=options.force,
-    )  # fmt: skip
+        _values(options),
+        each=options.each,
+        choices=_names(options.only),
+        models=_names(options.models),
+        jobs=options.jobs,
+        shard=options.shard,
+        scheduler=options.scheduler,
+        known_signers=not options.no_known_signers,
+        force=options.force,
+    )
     if not options.shard:
         _conclude(params)
+
+
+def _names(text: str) -> list[str]:
+    """Return the names in a list like "a,b"."""
+    return [name.strip() for name in text.split(",") if name.strip()]
 
 
 def _conclude(params: Any) -> None:
@@ -153,6 +172,20 @@ def _conclude(params: Any) -> None:
         spread = "95 % interval over signers" if row.signers > 2 else "range"
         spread += f" {row.low:.0%} to {row.high:.0%}"
         print(f"  {row.model}, mean over {row.signers} signers: {row.mean_accuracy:.1%} ({spread})")
+
+
+def _export(options: argparse.Namespace) -> None:
+    from pathlib import Path
+
+    from asl_lib.export import export_tflite
+    from asl_lib.params import relative
+    from asl_lib.training import load_model
+
+    folder = Path(options.folder)
+    model, _ = load_model(folder)
+    path = export_tflite(model, folder / "model.tflite")
+    size = path.stat().st_size / 1e6
+    print(f"{relative(path)}: {size:.1f} MB, for one clip at a time; recipe.json says how to encode it.")
 
 
 def _extract(options: argparse.Namespace) -> int:

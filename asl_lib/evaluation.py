@@ -78,10 +78,12 @@ class Evaluation:
         table: one row a clip: clip_id, signer, gloss, predicted, probability (of the prediction), rank (of
             the true gloss, 1 is best).
         glosses: names of the classes.
+        probabilities: (n, classes) of each clip in the table, where they were kept.
     """
 
     table: pd.DataFrame
     glosses: tuple[str, ...]
+    probabilities: np.ndarray | None = None
 
     @property
     def accuracy(self) -> Rate:
@@ -129,10 +131,18 @@ class Evaluation:
         return pd.DataFrame(rows[:most], columns=["one", "other", "clips", "of"])
 
     def save(self, folder: str | Path, **about: Any) -> None:
-        """Write `metrics.json` (with what `about` adds: the model, the split) and `predictions.csv`."""
+        """Write `metrics.json` (with what `about` adds), `predictions.csv` and `probabilities.npz`."""
         folder = Path(folder)
         with whole_file(folder / "predictions.csv") as unfinished:
             self.table.to_csv(unfinished, index=False, float_format="%.5f", lineterminator="\n")
+        if self.probabilities is not None:
+            with whole_file(folder / "probabilities.npz") as unfinished:
+                np.savez_compressed(
+                    unfinished,
+                    probabilities=self.probabilities.astype(np.float32),
+                    clip_id=self.table["clip_id"].to_numpy(str),
+                    glosses=np.array(self.glosses),
+                )
         top5_hits = (self.table["rank"] <= 5).groupby(self.table["signer"]).sum()
         signers = {
             name: {"hits": r.hits, "top5_hits": int(top5_hits[name]), "n": r.n} for name, r in self.per_signer().items()
@@ -212,4 +222,35 @@ def evaluate(
             "rank": rank,
         }
     )
-    return Evaluation(table, tuple(map(str, glosses)))
+    return Evaluation(table, tuple(map(str, glosses)), np.asarray(probabilities))
+
+
+def average(evaluations: Sequence[Evaluation]) -> Evaluation:
+    """Return the evaluation of an ensemble: the mean of its members' probabilities, clip by clip.
+
+    Args:
+        evaluations: of different models on the same signs; clips that not all have judged are left out.
+
+    Raises:
+        ValueError: there is no member, one has no probabilities, they know different glosses, or have no clip in
+            common.
+    """
+    if not evaluations or any(member.probabilities is None for member in evaluations):
+        raise ValueError("Every member of an ensemble must have its probabilities. Run its notebook again.")
+    first = evaluations[0]
+    if any(member.glosses != first.glosses for member in evaluations):
+        raise ValueError("The members of an ensemble must know the same glosses; these were trained on different ones.")
+    rows = [pd.Series(range(len(member.table)), index=member.table["clip_id"]) for member in evaluations]
+    shared = [clip for clip in first.table["clip_id"] if all(clip in row.index for row in rows)]
+    if not shared:
+        raise ValueError("The members of an ensemble must have judged the same clips; they have none in common.")
+    stacked = np.stack([m.probabilities[row[shared]] for m, row in zip(evaluations, rows, strict=True)])  # type: ignore[index]
+    table = first.table.set_index("clip_id").loc[shared]
+    number = {gloss: index for index, gloss in enumerate(first.glosses)}
+    return evaluate(
+        stacked.mean(axis=0),
+        table["gloss"].map(number).to_numpy(),
+        glosses=first.glosses,
+        signers=table["signer"].to_numpy(str),
+        clip_ids=shared,
+    )

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from asl_lib.evaluation import Evaluation, evaluate
 from asl_lib.features import FeatureRecipe, RecipeError
 from asl_lib.files import whole_file
 from asl_lib.landmark_store import LandmarkStore
@@ -51,6 +52,16 @@ class FeatureSet:
         ]
         named = {"clip_id": self.clip_id, "gloss": self.glosses[self.y], "signer": self.signer, "split": self.split}
         return pd.DataFrame({**named, "content": content})
+
+    def evaluate(self, probabilities: np.ndarray, rows: np.ndarray) -> Evaluation:
+        """Compare a model's (len(rows), classes) probabilities with the truth of the clips in `rows`."""
+        return evaluate(
+            probabilities,
+            self.y[rows],
+            glosses=self.glosses.tolist(),
+            signers=self.signer[rows],
+            clip_ids=self.clip_id[rows],
+        )
 
     def save(self, path: str | Path) -> None:
         """Write all arrays to an `.npz` file: numbers and text, never pickled objects."""

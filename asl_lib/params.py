@@ -78,7 +78,9 @@ class Params(BaseModel):
     # Training
     augment: bool = Field(True, description="vary the training clips anew in every epoch")
     epochs: int = Field(200, ge=1, description="most passes over the training clips")
+    own_epochs: int = Field(60, ge=1, description="passes over the training clips for the course's own networks")
     patience: int = Field(40, ge=1, description="epochs without improvement before training stops")
+    groups: int = Field(4, ge=2, description="groups of glosses of the hierarchical network")
     batch_size: int = Field(32, ge=1, description="clips in one training step")
     learning_rate: float = Field(1.0e-4, gt=0, description="step size of Adam")
     seed: int = Field(42, ge=0, description="where all randomness starts")

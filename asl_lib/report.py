@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
-from asl_lib.evaluation import mean_over_signers, rate
+from asl_lib.evaluation import Evaluation, mean_over_signers, rate
+from asl_lib.files import whole_file
 
 PROTOCOLS = {"signer": "new signer", "official": "official split", "random": "known signers"}
 """The parameter `split` -> what its accuracy says."""
@@ -75,11 +77,46 @@ def collect_predictions(run_dir: str | Path, model: str) -> pd.DataFrame:
     Raises:
         ReportError: the model left no predictions.
     """
+    return collect_evaluation(run_dir, model).table
+
+
+def collect_evaluation(run_dir: str | Path, model: str) -> Evaluation:
+    """Return all test clips behind `collect_results` for one model, each once, with their probabilities.
+
+    Raises:
+        ReportError: the model left no predictions, or a file of them is damaged.
+    """
     by_protocol = (sorted(Path(run_dir).glob(f"{model}/{kind}*/predictions.csv")) for kind in FOLDERS)
     paths = sorted(next(filter(None, by_protocol), []), key=lambda path: path.parent.name.count("+"))
     if not paths:
         raise ReportError(f"There are no predictions of '{model}' under {run_dir}. Train it first.")
-    return pd.concat([pd.read_csv(path, keep_default_na=False) for path in paths]).drop_duplicates("clip_id")
+    tables, probabilities, glosses = [], [], []
+    for path in paths:
+        try:
+            tables.append(pd.read_csv(path, keep_default_na=False, dtype={"clip_id": str, "signer": str, "gloss": str}))
+            with np.load(path.with_name("probabilities.npz"), allow_pickle=False) as kept:
+                probabilities.append(kept["probabilities"])
+                glosses.append(tuple(kept["glosses"].tolist()))
+        except (OSError, ValueError, KeyError) as error:
+            raise ReportError(
+                f"The results in {path.parent} cannot be read ({error}). Train that model again."
+            ) from error
+    if len(set(glosses)) > 1:
+        raise ReportError(f"The trainings of '{model}' under {run_dir} are about different signs. Train them again.")
+    table = pd.concat(tables, ignore_index=True)
+    first = ~table.duplicated("clip_id").to_numpy()
+    return Evaluation(table[first].reset_index(drop=True), glosses[0], np.concatenate(probabilities)[first])
+
+
+def ensemble_results(evaluation: Evaluation, *, name: str) -> pd.DataFrame:
+    """Return the rows of an ensemble (see `evaluation.average`) as `collect_results` gives those of a model."""
+    top5 = evaluation.table.assign(hit=evaluation.table["rank"] <= 5).groupby("signer")["hit"].mean()
+    rows = [
+        {"protocol": PROTOCOLS["signer"], "model": name, "held_out": signer, "accuracy": share.value, "low": share.low,
+         "high": share.high, "n": share.n, "top5_accuracy": top5[signer]}
+        for signer, share in evaluation.per_signer().items()
+    ]  # fmt: skip
+    return pd.DataFrame(rows, columns=COLUMNS)
 
 
 def headline(results: pd.DataFrame) -> pd.DataFrame:
@@ -91,13 +128,49 @@ def headline(results: pd.DataFrame) -> pd.DataFrame:
 def summarise(results: pd.DataFrame) -> pd.DataFrame:
     """Return each model's mean over held-out signers, with the 95 % bootstrap interval over signers.
 
-    Columns: model, signers, clips, mean_accuracy, low, high, lowest, highest.
+    Columns: model, signers, clips, mean_accuracy, low, high, lowest, highest, known_signers (its accuracy where the
+    signers are known, from a run with split="random"; NaN where there is none), parameters, minutes (of one training).
     """
     rows = []
+    known = results[results["protocol"] == PROTOCOLS["random"]].set_index("model")["accuracy"]
     for model, group in headline(results).groupby("model", sort=False):
         mean, low, high = mean_over_signers(group["accuracy"].tolist())
         lowest, highest = group["accuracy"].min(), group["accuracy"].max()
-        rows.append((model, len(group), int(group["n"].sum()), mean, low, high, lowest, highest))
+        training = known.get(model, np.nan), group["parameters"].iloc[0], group["minutes"].mean()
+        rows.append((model, len(group), int(group["n"].sum()), mean, low, high, lowest, highest, *training))
     return pd.DataFrame(
-        rows, columns=["model", "signers", "clips", "mean_accuracy", "low", "high", "lowest", "highest"]
-    )
+        rows,
+        columns=["model", "signers", "clips", "mean_accuracy", "low", "high", "lowest", "highest", "known_signers",
+                 "parameters", "minutes"],
+    )  # fmt: skip
+
+
+def save_tables(folder: str | Path, **tables: pd.DataFrame) -> list[Path]:
+    """Write each table as `<name>.csv` and `<name>.tex`, and return the files.
+
+    The LaTeX needs the package booktabs; shares stay shares from 0 to 1.
+    """
+    folder, written = Path(folder), []
+    for name, table in tables.items():
+        with whole_file(folder / f"{name}.csv") as unfinished:
+            table.to_csv(unfinished, index=False, float_format="%.4f", lineterminator="\n")
+        shown = table.dropna(axis=1, how="all").rename(columns=lambda column: str(column).replace("_", " "))
+        with whole_file(folder / f"{name}.tex") as unfinished:
+            Path(unfinished).write_text(_latex(shown), encoding="utf-8")
+        written += [folder / f"{name}.csv", folder / f"{name}.tex"]
+    return written
+
+
+def _latex(table: pd.DataFrame) -> str:
+    """Return a booktabs table: text to the left, numbers to the right."""
+    numeric = [pd.api.types.is_numeric_dtype(table[column]) for column in table]
+
+    def cell(value: object) -> str:
+        if isinstance(value, float):
+            return "--" if np.isnan(value) else f"{value:.3f}"
+        return "".join("\\" + mark if mark in "_%&#$" else mark for mark in str(value))
+
+    lines = [" & ".join(map(cell, row)) + r" \\" for row in [table.columns, *table.itertuples(index=False)]]
+    columns = "".join("r" if is_number else "l" for is_number in numeric)
+    body = "\n".join([lines[0], r"\midrule", *lines[1:]])
+    return f"\\begin{{tabular}}{{{columns}}}\n\\toprule\n{body}\n\\bottomrule\n\\end{{tabular}}\n"

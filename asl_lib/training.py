@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from asl_lib.augment import Augmentation
+from asl_lib.augment import Augmentation, mirror, mixup_pairs
 from asl_lib.checkpoint import Checkpoint, Progress
 from asl_lib.features import FeatureRecipe
 from asl_lib.files import whole_file
@@ -42,6 +42,7 @@ def set_seeds(seed: int) -> None:
         import keras
         import tensorflow as tf
 
+    tf.get_logger().setLevel("ERROR")  # the advice it gives on small networks' speed is no news either
     keras.utils.set_random_seed(seed)
     tf.config.experimental.enable_op_determinism()
 
@@ -51,7 +52,7 @@ def fit(
     *,
     points: np.ndarray,
     y: np.ndarray,
-    validation: tuple[np.ndarray, np.ndarray],
+    validation: tuple[np.ndarray, np.ndarray] | None,
     recipe: FeatureRecipe,
     folder: str | Path,
     epochs: int = 200,
@@ -69,7 +70,7 @@ def fit(
     seed: int = 42,
     checkpoint_s: float = 30.0,
 ) -> pd.DataFrame:
-    """Train with Adam until validation stops improving, and keep the best weights.
+    """Train with Adam until validation stops improving, and keep the best weights; or for a given number of epochs.
 
     Writes `model.keras`, `recipe.json`, `history.csv` and TensorBoard logs into `folder`. A training that was killed
     goes on from its last checkpoint when it is called again with the same arguments, and ends with the same
@@ -80,12 +81,13 @@ def fit(
             and "gloss".
         points: (n, frames, L, C) training clips as `recipe.points` gives them.
         y: (n,) class numbers.
-        validation: points and classes of the validation clips; they are never varied.
+        validation: points and classes of the validation clips, which are never varied; None where `monitor` is "none".
         recipe: the recipe that made the points; it encodes every batch and is kept beside the model.
         folder: where the files go.
         epochs: most passes over the training clips.
         patience: epochs without a better validation result before training stops.
-        monitor: the validation result that counts, "accuracy" (of equal ones the lower loss) or "loss".
+        monitor: the validation result that counts, "accuracy" (of equal ones the lower loss) or "loss"; "none" trains
+            all epochs and keeps the last weights, which a cosine schedule has brought to rest.
         batch_size: clips in one step.
         learning_rate: step size of Adam.
         schedule: "constant", or "cosine": up over the first twentieth of the epochs, then down to a hundredth
@@ -101,7 +103,8 @@ def fit(
         checkpoint_s: seconds between two checkpoints; 0 for one an epoch.
 
     Returns:
-        One row an epoch: epoch, loss, accuracy, val_loss, val_accuracy, learning_rate, seconds.
+        One row an epoch: epoch, loss, accuracy, val_loss, val_accuracy (where there is validation), learning_rate,
+        seconds.
 
     Raises:
         TrainingError: there is no training or validation clip, the shapes do not fit the recipe, or the loss is no
@@ -110,22 +113,26 @@ def fit(
     import keras
 
     folder = Path(folder)
-    for side, (clips, labels) in {"training": (points, y), "validation": validation}.items():
+    sides = {"training": (points, y)} | ({} if validation is None else {"validation": validation})
+    for side, (clips, labels) in sides.items():
         if len(clips) == 0 or len(clips) != len(labels):
             raise TrainingError(
                 f"The {side} part must have a class for each of at least one clip; got {len(clips)} clips and "
                 f"{len(labels)} classes. Check the held-out signers."
             )
-    if monitor not in ("accuracy", "loss") or schedule not in ("constant", "cosine"):
+    if monitor not in ("accuracy", "loss", "none") or schedule not in ("constant", "cosine"):
         raise TrainingError(
-            f"monitor must be accuracy or loss, and schedule constant or cosine; got {monitor!r} and {schedule!r}."
+            f"monitor must be accuracy, loss or none, and schedule constant or cosine; got {monitor!r} and "
+            f"{schedule!r}."
         )
+    if validation is None and monitor != "none":
+        raise TrainingError(f"Without validation clips monitor must be none; got {monitor!r}. Give validation clips.")
     folder.mkdir(parents=True, exist_ok=True)
     shape = model.compute_output_shape((None, recipe.frames, recipe.num_features))
     classes = (shape["gloss"] if isinstance(shape, dict) else shape)[-1]
     encode = partial(_targets, groups=groups)
     key = _training_key(
-        points, y, validation, model, augmentation, recipe, groups,
+        points, y, validation or (), model, augmentation, recipe, groups,
         settings=[epochs, patience, monitor, batch_size, learning_rate, schedule, weight_decay, label_smoothing, mixup,
                   balance, seed],
     )  # fmt: skip
@@ -150,7 +157,9 @@ def fit(
         if progress.epoch < epochs and progress.epoch - progress.best_epoch < patience:
             model.fit(
                 batches,
-                validation_data=(recipe.encode(validation[0]), encode(_one_hot(validation[1], classes))),
+                validation_data=None
+                if validation is None
+                else (recipe.encode(validation[0]), encode(_one_hot(validation[1], classes))),
                 validation_batch_size=256,
                 epochs=epochs,
                 initial_epoch=progress.epoch,
@@ -183,6 +192,46 @@ def predict(model: keras.Model, X: np.ndarray) -> np.ndarray:
     """
     outputs = model.predict(X, batch_size=256, verbose=0)
     return np.asarray(outputs["gloss"] if isinstance(outputs, dict) else outputs)
+
+
+def compile_predictor(model: keras.Model) -> Callable[[np.ndarray], np.ndarray]:
+    """Return a function from one encoded clip (frames, features) to its (classes,) probabilities, as fast as can be.
+
+    `model.predict` starts a loop over batches for every call; this is one compiled program (XLA) for one clip. The
+    first call, which compiles, is made here.
+    """
+    import tensorflow as tf
+
+    def glosses(clip: Any) -> Any:
+        outputs = model(clip, training=False)
+        return outputs["gloss"] if isinstance(outputs, dict) else outputs
+
+    program = tf.function(glosses, jit_compile=True)
+
+    def probabilities(clip: np.ndarray) -> np.ndarray:
+        return np.asarray(program(tf.constant(clip[None], tf.float32))[0])
+
+    with quiet_native_stderr():
+        probabilities(np.zeros(model.input_shape[1:], np.float32))
+    return probabilities
+
+
+def predict_mirrored(model: keras.Model, points: np.ndarray, recipe: FeatureRecipe) -> np.ndarray:
+    """Return (n, classes) probabilities, the mean over every clip and its mirror image.
+
+    A sign signed with the other hand is the same sign, so a network that was trained on mirrored clips too has two
+    looks at each. Where the recipe has turned all clips to the right hand already (`mirror_left_handed`), one look is
+    enough, and this is `predict`.
+
+    Args:
+        model: a network trained with `Augmentation(mirrored=...)`.
+        points: (n, frames, L, C) as `recipe.points` gives them.
+        recipe: the model's recipe.
+    """
+    seen = predict(model, recipe.encode(points))
+    if recipe.mirror_left_handed:
+        return seen
+    return (seen + predict(model, recipe.encode(mirror(points, recipe=recipe)))) / 2
 
 
 def load_model(folder: str | Path) -> tuple[keras.Model, FeatureRecipe]:
@@ -252,10 +301,7 @@ def _batches(
             clips = points[rows] if augmentation is None else augmentation(points[rows], rng)
             X, targets = recipe.encode(clips), labels[rows]
             if mixup:
-                share = rng.beta(mixup, mixup, len(rows)).astype(np.float32)
-                other = rng.permutation(len(rows))
-                X = X * share[:, None, None] + X[other] * (1 - share[:, None, None])
-                targets = targets * share[:, None] + targets[other] * (1 - share[:, None])
+                X, targets = mixup_pairs(X, targets, rng, alpha=mixup)
             weighted = (weight[rows],) if balance else ()
             return (X, encode(targets), *weighted)
 
@@ -297,7 +343,10 @@ def _follow(
             if not np.isfinite(row["loss"]) or progress.epoch - progress.best_epoch >= patience:
                 model.stop_training = True
             checkpoint.keep(model, progress)
-            bar.set_postfix_str(f"validation {row['val_accuracy']:.0%}", refresh=False)
+            side = "val_accuracy" if "val_accuracy" in row else "accuracy"
+            bar.set_postfix_str(
+                f"{'validation' if side.startswith('val') else 'training'} {row[side]:.0%}", refresh=False
+            )
             bar.update()
 
     return Follow()
@@ -327,7 +376,7 @@ def _targets(labels: np.ndarray, *, groups: np.ndarray | None) -> Any:
 
 
 def _training_key(
-    points: np.ndarray, y: np.ndarray, validation: tuple[np.ndarray, np.ndarray], model: keras.Model,
+    points: np.ndarray, y: np.ndarray, validation: tuple[np.ndarray, ...], model: keras.Model,
     augmentation: Augmentation | None, recipe: FeatureRecipe, groups: np.ndarray | None, *, settings: list[Any],
 ) -> str:  # fmt: skip
     """Return a hash of all that the result of a training depends on."""

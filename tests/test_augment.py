@@ -9,7 +9,8 @@ from asl_lib.features import LIPS, FeatureRecipe
 from tests.conftest import make_landmarks
 
 RECIPE = FeatureRecipe(frames=16)
-SPACE = {"rotation", "scale", "shear", "shift", "jitter"}
+SPACE = {"rotation", "scale", "shear", "shift", "another body", "jitter"}
+ALL = Augmentation(RECIPE, body=0.02, frames=0.2, mirrored=0.5)
 seeds = st.integers(0, 2**31)
 
 
@@ -22,17 +23,18 @@ def distances(points):
     return np.linalg.norm(points[..., 1:, :] - points[..., :-1, :], axis=-1)
 
 
-@pytest.mark.parametrize("name", list(Augmentation(RECIPE).steps()))
+@pytest.mark.parametrize("name", list(ALL.steps()))
 @given(seed=seeds)
 @settings(max_examples=10, deadline=None)
 def test_every_variation_keeps_the_shape_and_invents_nothing(name, seed):
     before = clips()
     copy = before.copy()
-    after = Augmentation(RECIPE).steps()[name](before, np.random.default_rng(seed))
+    after = ALL.steps()[name](before, np.random.default_rng(seed))
     assert after.shape == before.shape
     assert after.dtype == np.float32
     np.testing.assert_array_equal(before, copy)
-    assert np.isnan(after[:, :, RECIPE.columns("left_hand")]).all(), "A hand that was never seen appeared."
+    if name != "mirroring":
+        assert np.isnan(after[:, :, RECIPE.columns("left_hand")]).all(), "A hand that was never seen appeared."
     if name in SPACE:
         np.testing.assert_array_equal(np.isnan(after), np.isnan(before))
 
@@ -92,6 +94,63 @@ def test_hands_are_lost_in_about_the_chosen_share_of_frames_and_the_body_never()
     lost = np.isnan(after[:, :, RECIPE.columns("right_hand")]).all(axis=(2, 3)).mean()
     assert 0.27 < lost < 0.33
     assert np.isfinite(after[:, :, RECIPE.columns("pose")]).all()
+
+
+def test_a_strength_of_zero_leaves_a_variation_out():
+    assert len(ALL.steps()) == 11
+    assert set(ALL.steps()) - set(Augmentation(RECIPE).steps()) == {"another body", "frame dropout", "mirroring"}
+    still = Augmentation(RECIPE, degrees=0, scale=0, shift=0, shear=0, jitter=0, warp=0, crop=0, drop=0)
+    before = clips()
+    np.testing.assert_array_equal(still(before, np.random.default_rng(0)), before)
+
+
+@given(seed=seeds)
+@settings(max_examples=20, deadline=None)
+def test_rotation_in_depth_keeps_all_distances_too(seed):
+    deep = FeatureRecipe(frames=16, coordinates="xyz")
+    before = np.stack([deep.points(make_landmarks(seed=1))])
+    after = augment.rotate(before, np.random.default_rng(seed), degrees=30)
+    np.testing.assert_allclose(distances(after), distances(before), atol=1e-4)
+    assert not np.allclose(after[..., 2], before[..., 2])
+
+
+@given(seed=seeds)
+@settings(max_examples=20, deadline=None)
+def test_another_body_moves_a_landmark_by_the_same_offset_all_clip_long(seed):
+    before = clips()
+    moved = augment.vary_body(before, np.random.default_rng(seed), spread=0.1) - before
+    body = moved[:, :, RECIPE.columns("pose")]  # seen in every frame
+    np.testing.assert_allclose(body, np.broadcast_to(body[:, :1], body.shape), atol=1e-5)
+    assert 0.05 < body[:, 0].std() < 0.2
+
+
+def test_dropped_frames_are_lost_altogether_and_in_about_the_chosen_share():
+    before = np.ones((200, 16, RECIPE.num_landmarks, 2), np.float32)
+    lost = np.isnan(augment.drop_frames(before, np.random.default_rng(1), share=0.3))
+    assert (lost.all(axis=(2, 3)) == lost.any(axis=(2, 3))).all()
+    assert 0.27 < lost.mean() < 0.33
+
+
+@given(seed=seeds, share=st.floats(0, 1))
+@settings(max_examples=20, deadline=None)
+def test_every_clip_is_mirrored_or_left_as_it_was(seed, share):
+    before = clips(6)
+    after = augment.mirror_some(before, np.random.default_rng(seed), recipe=RECIPE, share=share)
+    mirrored = augment.mirror(before, recipe=RECIPE)
+    for clip, as_it_was, other in zip(after, before, mirrored, strict=True):
+        assert np.array_equal(clip, as_it_was, equal_nan=True) or np.array_equal(clip, other, equal_nan=True)
+
+
+@given(seed=seeds, alpha=st.floats(0.05, 2))
+@settings(max_examples=20, deadline=None)
+def test_mixup_stays_between_the_clips_and_its_targets_add_up_to_one(seed, alpha):
+    rng = np.random.default_rng(seed)
+    X, targets = rng.normal(size=(8, 4, 3)).astype(np.float32), np.eye(5, dtype=np.float32)[rng.integers(0, 5, 8)]
+    mixed, shares = augment.mixup_pairs(X, targets, np.random.default_rng(seed), alpha=alpha)
+    np.testing.assert_allclose(shares.sum(axis=1), 1, atol=1e-5)
+    assert (shares >= 0).all()
+    assert (mixed <= X.max(axis=0) + 1e-5).all()
+    assert (mixed >= X.min(axis=0) - 1e-5).all()
 
 
 def test_mirroring_exchanges_the_hands_and_twice_gives_the_clip_back():

@@ -19,6 +19,8 @@ TINY = {
     "test_signers": ["ben"],
     "epochs": 2,
     "patience": 2,
+    "own_epochs": 2,
+    "groups": 2,
 }
 
 
@@ -45,8 +47,8 @@ def test_1_a_failing_notebook_is_named_with_its_traceback_and_the_rest_is_not_st
 
 def test_2_the_course_runs_from_rendered_clips_to_a_trained_model_and_keeps_what_was_done(home):
     said = []
-    run_course(TINY, say=said.append)
-    assert [("is done already" in line) for line in said] == [True, True, False, False, False, False]
+    run_course(TINY, models=["lstm"], say=said.append)
+    assert [("is done already" in line) for line in said] == [True, True, *[False] * 4]
     folder = home / "outputs" / "tiny" / "lstm" / "held_out_ben"
     metrics = json.loads((folder / "metrics.json").read_text())
     assert metrics["n"] == 4
@@ -61,37 +63,43 @@ def test_2_the_course_runs_from_rendered_clips_to_a_trained_model_and_keeps_what
 
 def test_3_a_second_run_does_nothing_and_a_changed_parameter_only_what_depends_on_it(home):
     said = []
-    run_course(TINY, say=said.append)
+    run_course(TINY, models=["lstm"], say=said.append)
     assert all("is done already" in line for line in said)
     said.clear()
-    run_course({**TINY, "epochs": 1}, say=said.append)
+    run_course({**TINY, "epochs": 1}, models=["lstm"], say=said.append)
     assert [("is done already" in line) for line in said] == [True, True, True, True, False, False]
 
 
 def test_4_a_batch_holds_each_signer_out_in_turn_and_rebuilds_the_comparison(home):
     said = []
-    run_each(TINY, choices=["ana", "eli"], jobs=2, say=said.append)
-    assert sum("05_lstm" in line and "done in" in line for line in said) == 2
+    run_each(TINY, choices=["ana", "eli"], models=["lstm"], jobs=2, say=said.append)
+    assert sum("05_lstm" in line and "done in" in line for line in said) == 3
+    assert "[3/3] 05_lstm, all signers known" in " ".join(said)
     results = (home / "outputs" / "tiny" / "report" / "results.csv").read_text()
     for signer in ("ana", "ben", "eli"):
-        assert f"lstm,{signer}," in results
+        assert f"new signer,lstm,{signer}," in results
+    assert "known signers,lstm,all," in results
+    for name, count in (("05_lstm.ipynb", 1), ("05_lstm.held_out_ana.ipynb", 0)):
+        executed = nbformat.read(home / "outputs" / "tiny" / "notebooks" / name, as_version=4)
+        assert sum(cell.source.startswith("## Exercise 1") for cell in executed.cells) == count
 
 
 def test_4b_shards_do_their_part_of_a_batch_and_a_last_call_builds_the_report(home):
-    values = {**TINY, "run": "sharded"}
+    values = {**TINY, "run": "sharded", "epochs": 1}
+    options = {"models": ["lstm"], "known_signers": False}
     with pytest.raises(BatchError, match="01_download must be done before shard 1/2.*--shard 0/2 first"):
-        run_each(values, shard="1/2", say=lambda _: None)
+        run_each(values, shard="1/2", say=lambda _: None, **options)
     said = []
-    run_each(values, shard="0/2", say=said.append)
+    run_each(values, shard="0/2", say=said.append, **options)
     assert [line.split()[0] for line in said] == ["01_download", "02_extract_landmarks", "03_preprocess", "04_augment"]
     models = home / "outputs" / "sharded" / "lstm"
-    run_each(values, shard="2/2", jobs=1, say=said.append)
+    run_each(values, shard="2/2", jobs=1, say=said.append, **options)
     assert [path.name for path in models.iterdir()] == ["held_out_ben"]
-    run_each(values, shard="1/2", jobs=1, say=said.append)
+    run_each(values, shard="1/2", jobs=1, say=said.append, **options)
     assert sorted(path.name for path in models.iterdir()) == ["held_out_ana", "held_out_ben", "held_out_eli"]
     assert not (home / "outputs" / "sharded" / "report").exists()
     said.clear()
-    run_each(values, say=said.append)
+    run_each(values, say=said.append, **options)
     assert sum("is done already" in line for line in said) == 7
     assert (home / "outputs" / "sharded" / "report" / "results.csv").is_file()
 
@@ -100,15 +108,16 @@ def test_4c_the_workers_of_a_dask_cluster_execute_model_notebooks(home):
     from distributed import LocalCluster
 
     said = []
-    values = {**TINY, "run": "sharded", "epochs": 1}
+    values = {**TINY, "run": "sharded", "epochs": 2}
+    options = {"choices": ["ana"], "models": ["lstm"], "known_signers": False, "shard": "1/1"}
     with LocalCluster(n_workers=1, threads_per_worker=1, host="127.0.0.1", dashboard_address=None) as cluster:
         address = cluster.scheduler_address
-        run_each(values, choices=["ana"], models=["lstm"], scheduler=address, shard="1/1", say=said.append)
+        run_each(values, scheduler=address, say=said.append, **options)
         assert said[-1] == "[1/1] 05_lstm, held out: ana  done"
-        run_each(values, choices=["ana"], scheduler=address, shard="1/1", say=said.append)
+        run_each(values, scheduler=address, say=said.append, **options)
         assert said[-1].endswith("is done already")
     metrics = json.loads((home / "outputs" / "sharded" / "lstm" / "held_out_ana" / "metrics.json").read_text())
-    assert metrics["epochs"] == 1
+    assert metrics["epochs"] == 2
 
 
 def test_4d_a_model_that_no_notebook_trains_is_refused_before_anything_runs(home):
@@ -138,9 +147,10 @@ def test_6_a_batch_with_a_failing_run_finishes_the_others_and_says_so(home):
     content = path.read_bytes()
     path.write_bytes(b"damaged")
     said = []
+    options = {"choices": ["ana", "eli"], "models": ["lstm"], "known_signers": False}
     try:
         with pytest.raises(BatchError, match=r"(?s)2 of 2 runs failed.*features\.npz is not a file of features"):
-            run_each({**TINY, "epochs": 3}, choices=["ana", "eli"], jobs=2, say=said.append)
+            run_each({**TINY, "epochs": 3}, jobs=2, say=said.append, **options)
     finally:
         path.write_bytes(content)
     assert "11_compare" in said[-1]

@@ -3,6 +3,7 @@ import subprocess
 import sys
 import time
 
+import numpy as np
 import pytest
 
 from asl_lib.cli import main
@@ -26,7 +27,7 @@ def test_help_names_every_command():
         [sys.executable, "-m", "asl_lib.cli", "--help"], capture_output=True, text=True, check=True
     ).stdout
     assert time.monotonic() - started < 10  # a second on an idle machine; here other tests run beside it
-    for command in ("run", "batch", "extract", "datasets"):
+    for command in ("run", "batch", "extract", "export", "datasets"):
         assert command in output
 
 
@@ -155,3 +156,18 @@ def test_landmark_data_sets_have_nothing_to_extract(capsys, home):
     (home / "p.yaml").write_text("dataset: fingerspelling\n")
     assert main(["extract", str(home / "p.yaml")]) == 0
     assert "nothing to extract" in capsys.readouterr().out
+
+
+def test_a_trained_model_is_exported_beside_its_recipe(capsys, tmp_path):
+    from asl_lib.export import predict_tflite
+    from asl_lib.training import load_model, predict
+    from tests.test_training import make_points, train
+
+    train(tmp_path)
+    assert main(["export", str(tmp_path)]) == 0
+    assert "model.tflite: 0." in capsys.readouterr().out
+    model, recipe = load_model(tmp_path)
+    clips = recipe.encode(make_points(4)[0])
+    np.testing.assert_allclose(predict_tflite(tmp_path / "model.tflite", clips), predict(model, clips), atol=1e-4)
+    assert main(["export", str(tmp_path / "nowhere")]) == 1
+    assert "There is no" in capsys.readouterr().err

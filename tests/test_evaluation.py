@@ -5,8 +5,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asl_lib.evaluation import evaluate, mean_over_signers, rate
-from asl_lib.report import ReportError, collect_predictions, collect_results, headline, summarise
+from asl_lib.evaluation import average, evaluate, mean_over_signers, rate
+from asl_lib.report import (
+    ReportError,
+    collect_evaluation,
+    collect_predictions,
+    collect_results,
+    ensemble_results,
+    headline,
+    save_tables,
+    summarise,
+)
 
 
 def make_evaluation():
@@ -120,3 +129,52 @@ def test_a_run_without_or_with_damaged_results_is_named(tmp_path):
     (folder / "metrics.json").write_text(json.dumps({"accuracy": 1}))
     with pytest.raises(ReportError, match=r"metrics\.json"):
         collect_results(tmp_path)
+
+
+def test_an_ensemble_averages_probabilities_of_the_clips_that_all_have_judged():
+    one = make_evaluation()
+    sure = np.array([[0.9, 0.05, 0.05], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]])
+    other = evaluate(
+        sure, np.array([2, 1, 0]), glosses=["A", "B", "C"], signers=["ben", "ana", "ana"], clip_ids=["z", "x", "w"]
+    )
+    both = average([one, other])
+    assert both.table["clip_id"].tolist() == ["w", "x", "z"]
+    assert both.table["predicted"].tolist() == ["C", "B", "A"]
+    np.testing.assert_allclose(both.probabilities[0], [0.35, 0.1, 0.55])
+    with pytest.raises(ValueError, match="same glosses"):
+        average([one, evaluate(sure, np.arange(3), glosses=list("ABD"), signers=["a"] * 3, clip_ids=list("wxy"))])
+    with pytest.raises(ValueError, match="none in common"):
+        average([one, evaluate(sure, np.arange(3), glosses=list("ABC"), signers=["a"] * 3, clip_ids=list("pqr"))])
+    with pytest.raises(ValueError, match="must have its probabilities"):
+        average([])
+
+
+def test_probabilities_come_back_beside_the_predictions_and_old_results_are_named(tmp_path):
+    evaluation = make_evaluation()
+    folder = tmp_path / "lstm" / "held_out_ana"
+    evaluation.save(folder, model="lstm", parameters=1, epochs=1, minutes=0.5)
+    back = collect_evaluation(tmp_path, "lstm")
+    np.testing.assert_allclose(back.probabilities, evaluation.probabilities, atol=1e-6)
+    assert back.glosses == evaluation.glosses
+    (folder / "probabilities.npz").unlink()
+    with pytest.raises(ReportError, match=r"held_out_ana cannot be read .*Train that model again"):
+        collect_evaluation(tmp_path, "lstm")
+
+
+def test_the_summary_shows_known_signers_beside_new_ones(tmp_path):
+    make_evaluation().save(tmp_path / "lstm" / "held_out_ana+ben", model="lstm", parameters=7, epochs=1, minutes=0.5)
+    known = make_evaluation()
+    known.save(tmp_path / "lstm" / "split_random", model="lstm", split="random", parameters=7, epochs=1, minutes=0.5)
+    row = summarise(collect_results(tmp_path)).iloc[0]
+    assert (row["known_signers"], row["parameters"], row["minutes"]) == (0.5, 7, 0.5)
+
+
+def test_tables_are_written_for_a_spreadsheet_and_for_a_paper(tmp_path):
+    rows = ensemble_results(make_evaluation(), name="all_four")
+    assert rows["held_out"].tolist() == ["ana", "ben"]
+    files = save_tables(tmp_path, ensemble=rows)
+    assert [path.name for path in files] == ["ensemble.csv", "ensemble.tex"]
+    latex = files[1].read_text()
+    assert r"all\_four & ana & 0.500" in latex
+    assert "epochs" not in latex, "columns without a value do not belong in a paper"
+    assert latex.count(r"\\") == 3

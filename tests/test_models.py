@@ -7,6 +7,11 @@ import pytest
 
 from asl_lib.features import FeatureRecipe
 from asl_lib.models import (
+    attention_weights,
+    build_attention_hierarchical,
+    build_attention_lstm,
+    build_attention_tcn,
+    build_attention_transformer,
     build_hierarchical,
     build_lstm,
     build_tcn,
@@ -14,7 +19,7 @@ from asl_lib.models import (
     groups_by_centroid,
     groups_by_order,
 )
-from asl_lib.training import fit, load_model, predict, set_seeds
+from asl_lib.training import compile_predictor, fit, load_model, predict, set_seeds
 from tests.test_training import RECIPE, make_points
 
 PUBLISHED = {"frames": 30, "features": 150, "classes": 100}
@@ -24,6 +29,10 @@ BUILDERS = {
     "tcn": build_tcn,
     "transformer": small_transformer,
     "hierarchical": partial(build_hierarchical, groups=2),
+    "attention_lstm": partial(build_attention_lstm, units=32),
+    "attention_tcn": partial(build_attention_tcn, units=32),
+    "attention_transformer": partial(build_attention_transformer, units=32),
+    "attention_hierarchical": partial(build_attention_hierarchical, groups=2, units=32),
 }
 
 
@@ -70,19 +79,29 @@ def test_a_network_without_two_classes_is_refused(name):
 
 @pytest.mark.parametrize("name", BUILDERS)
 def test_every_network_learns_and_comes_back_from_its_file_in_safe_mode(name, tmp_path):
-    points, y = make_points()
+    points, y = make_points(40)
+    points[y == 1, :, 5:] += 0.8
     set_seeds(1)
     model = BUILDERS[name](frames=8, features=RECIPE.num_features, classes=2)
-    groups = np.array([0, 1]) if name == "hierarchical" else None
+    groups = np.array([0, 1]) if "hierarchical" in name else None
     history = fit(
-        model, points=points[:16], y=y[:16], validation=(points[16:], y[16:]), recipe=RECIPE, folder=tmp_path,
-        epochs=25, learning_rate=2e-3, groups=groups, seed=1,
+        model, points=points[:24], y=y[:24], validation=(points[24:], y[24:]), recipe=RECIPE, folder=tmp_path,
+        epochs=25, learning_rate=2e-3, batch_size=8, groups=groups, seed=1,
     )  # fmt: skip
     assert history.val_accuracy.max() > 0.85
     loaded, recipe = load_model(tmp_path)
     X = recipe.encode(points)
     np.testing.assert_allclose(predict(loaded, X), predict(model, X), atol=1e-5)
     np.testing.assert_allclose(predict(model, X).sum(axis=1), 1, atol=1e-4)
+
+
+@pytest.mark.parametrize("name", BUILDERS)
+def test_a_compiled_network_says_the_same_of_a_single_clip(name):
+    set_seeds(1)
+    model = BUILDERS[name](frames=8, features=10, classes=3)
+    clips = np.random.default_rng(0).normal(size=(3, 8, 10)).astype(np.float32)
+    compiled = compile_predictor(model)
+    np.testing.assert_allclose([compiled(clip) for clip in clips], predict(model, clips), atol=1e-5)
 
 
 def test_attention_pooling_gives_a_weighted_mean_and_refuses_heads_that_do_not_divide():
@@ -96,6 +115,20 @@ def test_attention_pooling_gives_a_weighted_mean_and_refuses_heads_that_do_not_d
     assert (pooled >= clips.min(axis=1) - 1e-6).all()
     with pytest.raises(ValueError, match="divide the 8 channels; got 3"):
         AttentionPooling(3)(clips)
+
+
+@pytest.mark.parametrize("name", [name for name in BUILDERS if name.startswith("attention_")])
+def test_the_weights_of_each_attention_head_add_up_to_one(name):
+    model = BUILDERS[name](frames=6, features=10, classes=3)
+    weights = attention_weights(model, np.random.default_rng(0).normal(size=(2, 6, 10)).astype(np.float32))
+    assert weights.shape == (2, 6, 4)
+    np.testing.assert_allclose(weights.sum(axis=1), 1, atol=1e-5)
+
+
+def test_a_network_without_attention_has_no_weights_to_show():
+    model = build_lstm(frames=6, features=10, classes=3)
+    with pytest.raises(ValueError, match="'lstm' has no attention pooling"):
+        attention_weights(model, np.zeros((1, 6, 10), np.float32))
 
 
 def test_groups_by_order_are_equal_runs():

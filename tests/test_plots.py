@@ -45,8 +45,11 @@ def test_points_curves_and_augmentations_are_drawn_in_the_body_s_frame():
     assert figure.axes[0].get_ylabel() == "wrist (shoulder widths)"
     after = {name: step(clip[None], np.random.default_rng(0))[0] for name, step in Augmentation(RECIPE).steps().items()}
     assert len(plots.plot_augmentations(clip, after, RECIPE).axes) >= len(after)
-    with pytest.raises(ValueError, match="needs pose or upper_body"):
-        plots.plot_clip_curves(clip, FeatureRecipe(parts=("right_hand",)), title="")
+    alone = FeatureRecipe(parts=("right_hand",), frames=12)
+    hand = alone.points(make_landmarks())
+    left, right = plots.plot_clip_curves(hand, alone, title="a recipe without a body").axes
+    assert np.isnan(left.lines[0].get_ydata()).all()
+    np.testing.assert_allclose(right.lines[0].get_ydata(), hand[:, 0, 0])
 
 
 def test_detection_rates_count_frames_by_signer_and_by_sign():
@@ -122,3 +125,22 @@ def test_results_are_drawn_with_their_intervals():
     )
     figure = plots.plot_history(history)
     assert figure.axes[0].lines[2].get_xdata()[0] == 2, "The line marks the epoch whose weights were kept."
+
+
+def test_reliability_gap_attention_and_mistakes_are_drawn():
+    figure = plots.plot_reliability({"lstm": make_evaluation()})
+    assert "lstm (error" in figure.axes[0].get_legend().get_texts()[0].get_text()
+    summary = pd.DataFrame({"model": ["lstm", "tcn"], "mean_accuracy": [0.5, 0.6], "known_signers": [0.9, np.nan]})
+    figure = plots.plot_gap(summary, chance=0.1)
+    assert [text.get_text() for text in figure.axes[0].get_yticklabels()] == ["lstm"]
+    figure = plots.plot_attention({"A": np.full((12, 4), 1 / 12), "B": np.eye(12)[:, :4]})
+    assert [ax.get_title() for ax in figure.axes] == ["A", "B", ""]
+    points = RECIPE.points(make_landmarks(frames=12))
+    figure = plots.plot_mistakes([("A, ana", points, "B, ben", points)], RECIPE, at=[2, 6])
+    assert len(figure.axes) == 4
+
+
+def test_a_history_without_validation_shows_the_training_alone():
+    history = pd.DataFrame({"epoch": [1, 2], "loss": [2.0, 1.0], "accuracy": [0.1, 0.5]})
+    figure = plots.plot_history(history)
+    assert len(figure.axes[0].get_legend().get_texts()) == 1

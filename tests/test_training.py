@@ -1,17 +1,18 @@
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from asl_lib.augment import Augmentation
+from asl_lib.augment import Augmentation, mirror
 from asl_lib.datasets import get_dataset
 from asl_lib.features import FeatureRecipe
 from asl_lib.featureset import build_features
 from asl_lib.models import build_lstm, build_transformer
 from asl_lib.splits import split_by_signer
-from asl_lib.training import TrainingError, fit, load_model, predict, set_seeds
+from asl_lib.training import TrainingError, fit, load_model, predict, predict_mirrored, set_seeds
 from tests.conftest import ROOT, make_landmarks
 
 RECIPE = FeatureRecipe(frames=8, parts=("right_hand",), body_frame="image")
@@ -34,8 +35,8 @@ def train(folder, *, network="lstm", **options):
     else:
         model = build_transformer(**sizes, blocks=1, heads=2, head_size=8, feed_forward=16)
     history = fit(
-        model, points=points[:16], y=y[:16], validation=(points[16:], y[16:]), recipe=RECIPE, folder=folder,
-        **{"epochs": 12, "learning_rate": 3e-3, "seed": 1, **options},
+        model, points=points[:16], y=y[:16], recipe=RECIPE, folder=folder,
+        **{"validation": (points[16:], y[16:]), "epochs": 12, "learning_rate": 3e-3, "seed": 1, **options},
     )  # fmt: skip
     return model, history
 
@@ -167,8 +168,30 @@ def test_rare_classes_can_count_as_much_as_frequent_ones(tmp_path):
 
 @pytest.mark.parametrize("wrong", [{"monitor": "f1"}, {"schedule": "steps"}])
 def test_an_unknown_monitor_or_schedule_is_refused(wrong, tmp_path):
-    with pytest.raises(TrainingError, match="monitor must be accuracy or loss, and schedule constant or cosine"):
+    with pytest.raises(TrainingError, match="monitor must be accuracy, loss or none, and schedule constant or cosine"):
         train(tmp_path, **wrong)
+
+
+def test_without_validation_all_epochs_are_trained_and_the_last_weights_kept(tmp_path):
+    model, history = train(tmp_path, validation=None, monitor="none", patience=1, schedule="cosine")
+    assert len(history) == 12
+    assert "val_loss" not in history
+    np.testing.assert_array_equal(load_model(tmp_path)[0].get_weights()[0], model.get_weights()[0])
+    with pytest.raises(TrainingError, match="Without validation clips monitor must be none; got 'loss'"):
+        train(tmp_path, validation=None, monitor="loss")
+
+
+def test_a_look_in_the_mirror_is_averaged_with_the_plain_one(tmp_path):
+    both = FeatureRecipe(frames=8, parts=("left_hand", "right_hand"), body_frame="image")
+    points = np.stack([both.points(make_landmarks(seed=seed)) for seed in range(4)])
+    set_seeds(1)
+    model = build_lstm(frames=8, features=both.num_features, classes=2)
+    seen, mirrored = (predict(model, both.encode(look)) for look in (points, mirror(points, recipe=both)))
+    np.testing.assert_allclose(predict_mirrored(model, points, both), (seen + mirrored) / 2, atol=1e-5)
+    one_hand = replace(both, mirror_left_handed=True)
+    np.testing.assert_array_equal(predict_mirrored(model, points, one_hand), seen)
+    in_mirror = predict_mirrored(model, mirror(points, recipe=both), both)
+    np.testing.assert_allclose(in_mirror, predict_mirrored(model, points, both), atol=1e-5)
 
 
 def test_nothing_to_train_on_is_refused(tmp_path):

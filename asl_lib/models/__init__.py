@@ -1,11 +1,22 @@
-"""The course's networks: one builder a file. They know shapes and classes, nothing of data sets."""
+"""The course's networks: one family a file. They know shapes and classes, nothing of data sets."""
 
-from asl_lib.models.hierarchical import build_hierarchical, groups_by_centroid, groups_by_order
-from asl_lib.models.lstm import build_lstm
-from asl_lib.models.tcn import build_tcn
-from asl_lib.models.transformer import build_transformer
+from asl_lib.models.hierarchical import (
+    build_attention_hierarchical,
+    build_hierarchical,
+    groups_by_centroid,
+    groups_by_order,
+)
+from asl_lib.models.lstm import build_attention_lstm, build_lstm
+from asl_lib.models.parts import attention_weights
+from asl_lib.models.tcn import build_attention_tcn, build_tcn
+from asl_lib.models.transformer import build_attention_transformer, build_transformer
 
 __all__ = [
+    "attention_weights",
+    "build_attention_hierarchical",
+    "build_attention_lstm",
+    "build_attention_tcn",
+    "build_attention_transformer",
     "build_hierarchical",
     "build_lstm",
     "build_tcn",

@@ -1,4 +1,4 @@
-"""A network that names the group of a sign first and the sign itself second."""
+"""Networks that name the group of a sign first and the sign itself second."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from asl_lib.models.checks import check_sizes
+from asl_lib.models.parts import check_sizes, dense_block, stem
 
 if TYPE_CHECKING:
     import keras
@@ -38,8 +38,7 @@ def build_hierarchical(*, frames: int, features: int, classes: int, groups: int)
     from keras import layers
 
     check_sizes(frames, features, classes)
-    if not 2 <= groups <= classes:
-        raise ValueError(f"groups must be between 2 and the {classes} classes; got {groups}.")
+    check_groups(groups, classes)
     inputs = layers.Input((frames, features))  # (N, T, F)
     x: Any = inputs
     for filters, kernel in ((64, 3), (128, 5), (256, 3)):
@@ -57,6 +56,55 @@ def build_hierarchical(*, frames: int, features: int, classes: int, groups: int)
     x = layers.Dense(256, activation="relu")(x)
     gloss = layers.Dense(classes, activation="softmax", name="gloss")(x)
     return keras.Model(inputs, {"group": group, "gloss": gloss}, name="hierarchical")
+
+
+def build_attention_hierarchical(
+    *, frames: int, features: int, classes: int, groups: int, units: int = 128, dropout: float = 0.5
+) -> keras.Model:
+    """Return the course's own network of two tasks, uncompiled.
+
+    A first layer on every frame (`stem`), one block over five neighbouring frames, attention pooling; then the group,
+    and the gloss from the same numbers beside the group's probabilities.
+
+    Args:
+        frames: length of a clip, T.
+        features: numbers in a frame, F.
+        classes: number of glosses.
+        groups: number of groups of glosses, from 2 to `classes`.
+        units: width of the network, a multiple of 4.
+        dropout: share of numbers that are dropped in training.
+
+    Returns:
+        A model from (N, T, F) to {"group": (N, groups), "gloss": (N, classes)} probabilities.
+
+    Raises:
+        ValueError: a size is below 1, or there are fewer than 2 classes or groups, or more groups than classes.
+    """
+    import keras
+    from keras import layers
+
+    from asl_lib.models.layers import AttentionPooling
+
+    check_sizes(frames, features, classes)
+    check_groups(groups, classes)
+    inputs = layers.Input((frames, features))  # (N, T, F)
+    x = stem(inputs, units=units, dropout=dropout)  # (N, T, units)
+    x = x + dense_block(layers.DepthwiseConv1D(5, padding="same")(x), units=units, dropout=dropout)
+    x = AttentionPooling(4, name="pooling")(x)  # (N, units)
+    x = layers.Dropout(dropout)(x)
+    group = layers.Dense(groups, activation="softmax", name="group")(x)
+    gloss = layers.Dense(classes, activation="softmax", name="gloss")(layers.Concatenate()([x, group]))
+    return keras.Model(inputs, {"group": group, "gloss": gloss}, name="attention_hierarchical")
+
+
+def check_groups(groups: int, classes: int) -> None:
+    """Raise where glosses cannot be grouped so.
+
+    Raises:
+        ValueError: there are fewer than 2 groups, or more than classes.
+    """
+    if not 2 <= groups <= classes:
+        raise ValueError(f"groups must be between 2 and the {classes} classes; got {groups}.")
 
 
 def groups_by_order(classes: int, groups: int) -> np.ndarray:

@@ -46,11 +46,15 @@ class AttentionPooling(keras.layers.Layer):
         self.score.build(input_shape)
 
     def call(self, inputs: Any) -> Any:
-        weights = ops.softmax(self.score(inputs), axis=1)  # (N, T, heads)
+        weights = self.weights_over_time(inputs)  # (N, T, heads)
         shape = ops.shape(inputs)
         split = ops.reshape(inputs, (shape[0], shape[1], self.heads, inputs.shape[-1] // self.heads))
         pooled = ops.sum(split * ops.expand_dims(weights, -1), axis=1)  # (N, heads, F / heads)
         return ops.reshape(pooled, (shape[0], inputs.shape[-1]))
+
+    def weights_over_time(self, inputs: Any) -> Any:
+        """Return (N, T, heads) weights that add up to 1 over time."""
+        return ops.softmax(self.score(inputs), axis=1)
 
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
         return (input_shape[0], input_shape[-1])

@@ -1,10 +1,10 @@
-"""The LSTM the course starts from."""
+"""Recurrent networks: the LSTM the course starts from, and the course's own."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from asl_lib.models.checks import baseline, check_sizes
+from asl_lib.models.parts import attention_model, baseline, check_sizes, stem
 
 if TYPE_CHECKING:
     import keras
@@ -37,3 +37,34 @@ def build_lstm(*, frames: int, features: int, classes: int) -> keras.Model:
         layers.LSTM(64, activation="relu"),  # (N, 64)
     ]
     return baseline(body, name="lstm", frames=frames, features=features, classes=classes)
+
+
+def build_attention_lstm(
+    *, frames: int, features: int, classes: int, units: int = 128, dropout: float = 0.5
+) -> keras.Model:
+    """Return the course's own recurrent network, uncompiled.
+
+    A first layer on every frame (`stem`), one LSTM that reads the clip forwards and one that reads it backwards, the
+    frames' own numbers added back, and attention that chooses which frames count.
+
+    Args:
+        frames: length of a clip, T.
+        features: numbers in a frame, F.
+        classes: number of glosses.
+        units: width of the network, a multiple of 4.
+        dropout: share of numbers that are dropped in training.
+
+    Returns:
+        A model from (N, T, F) to (N, classes) probabilities.
+
+    Raises:
+        ValueError: a size is below 1, or there are fewer than 2 classes.
+    """
+    from keras import layers
+
+    check_sizes(frames, features, classes)
+    inputs = layers.Input((frames, features))  # (N, T, F)
+    x = stem(inputs, units=units, dropout=dropout)  # (N, T, units)
+    read = layers.Bidirectional(layers.LSTM(units // 2, return_sequences=True))(x)  # (N, T, units)
+    x = x + layers.Dropout(dropout)(layers.LayerNormalization()(read))
+    return attention_model(inputs, x, classes=classes, name="attention_lstm", dropout=dropout)

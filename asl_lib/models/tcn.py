@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from asl_lib.models.checks import baseline, check_sizes
+from asl_lib.models.parts import attention_model, baseline, check_sizes, dense_block, stem
 
 if TYPE_CHECKING:
     import keras
@@ -36,3 +36,35 @@ def build_tcn(*, frames: int, features: int, classes: int) -> keras.Model:
         TCN(64),  # (N, 64): the last frame, which has seen all others
     ]
     return baseline(body, name="tcn", frames=frames, features=features, classes=classes)
+
+
+def build_attention_tcn(
+    *, frames: int, features: int, classes: int, units: int = 128, dropout: float = 0.5
+) -> keras.Model:
+    """Return the course's own temporal convolutional network, uncompiled.
+
+    A first layer on every frame (`stem`), two blocks that look at five neighbouring frames, each channel by itself
+    (depthwise separable; Chollet 2017), and attention that chooses which frames count.
+
+    Args:
+        frames: length of a clip, T.
+        features: numbers in a frame, F.
+        classes: number of glosses.
+        units: width of the network, a multiple of 4.
+        dropout: share of numbers that are dropped in training.
+
+    Returns:
+        A model from (N, T, F) to (N, classes) probabilities.
+
+    Raises:
+        ValueError: a size is below 1, or there are fewer than 2 classes.
+    """
+    from keras import layers
+
+    check_sizes(frames, features, classes)
+    inputs = layers.Input((frames, features))  # (N, T, F)
+    x = stem(inputs, units=units, dropout=dropout)  # (N, T, units)
+    for _ in range(2):
+        seen = layers.DepthwiseConv1D(5, padding="same")(x)
+        x = x + dense_block(seen, units=units, dropout=dropout)
+    return attention_model(inputs, x, classes=classes, name="attention_tcn", dropout=dropout)

@@ -1,10 +1,10 @@
-"""The Transformer encoder of the KArSL-100 baselines."""
+"""Transformer encoders: the one of the KArSL-100 baselines, and the course's own."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from asl_lib.models.checks import check_sizes
+from asl_lib.models.parts import attention_model, check_sizes, stem
 
 if TYPE_CHECKING:
     import keras
@@ -66,3 +66,42 @@ def _block(x: Any, *, heads: int, head_size: int, feed_forward: int, dropout: fl
     thought = layers.Dropout(dropout)(thought)
     thought = layers.Dense(x.shape[-1])(thought)
     return layers.LayerNormalization(epsilon=1e-6)(thought) + attended
+
+
+def build_attention_transformer(
+    *, frames: int, features: int, classes: int, units: int = 128, dropout: float = 0.5
+) -> keras.Model:
+    """Return the course's own small Transformer, uncompiled.
+
+    A first layer on every frame (`stem`), learned positions, two blocks that normalise *before* attention (Xiong et
+    al. 2020: it trains without tricks), and attention that chooses which frames count.
+
+    Args:
+        frames: length of a clip, T.
+        features: numbers in a frame, F.
+        classes: number of glosses.
+        units: width of the network, a multiple of 4.
+        dropout: share of numbers that are dropped in training.
+
+    Returns:
+        A model from (N, T, F) to (N, classes) probabilities.
+
+    Raises:
+        ValueError: a size is below 1, or there are fewer than 2 classes.
+    """
+    from keras import layers
+
+    from asl_lib.models.layers import LearnedPositions
+
+    check_sizes(frames, features, classes)
+    inputs = layers.Input((frames, features))  # (N, T, F)
+    x = LearnedPositions(name="positions")(stem(inputs, units=units, dropout=dropout))  # (N, T, units)
+    for _ in range(2):
+        y = layers.LayerNormalization()(x)
+        y = layers.MultiHeadAttention(num_heads=4, key_dim=units // 4, dropout=0.1)(y, y)
+        x = x + layers.Dropout(dropout)(y)
+        y = layers.Dense(2 * units, activation="gelu")(layers.LayerNormalization()(x))
+        x = x + layers.Dropout(dropout)(layers.Dense(units)(y))
+    return attention_model(
+        inputs, layers.LayerNormalization()(x), classes=classes, name="attention_transformer", dropout=dropout
+    )

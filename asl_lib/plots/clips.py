@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from asl_lib.features import RECIPE_PARTS, FeatureRecipe
+from asl_lib.features import LEFT_WRIST, RECIPE_PARTS, RIGHT_WRIST, WRIST, FeatureRecipe
 from asl_lib.landmarks import PARTS, Landmarks
 from asl_lib.plots.style import LIMBS, PART_COLOURS, PART_NAMES, shown_names
 
@@ -75,6 +75,34 @@ def plot_points(clips: Mapping[str, np.ndarray], recipe: FeatureRecipe, *, at: i
     return figure
 
 
+def plot_mistakes(
+    mistakes: Sequence[tuple[str, np.ndarray, str, np.ndarray]], recipe: FeatureRecipe, *, at: Sequence[int]
+) -> Figure:
+    """Show clips that were taken for another sign, each beside an example of that sign.
+
+    Args:
+        mistakes: (what was signed, by whom and so on; its points; what the model said; points of an example of it),
+            all points (frames, L, C).
+        recipe: the recipe that made the points.
+        at: which frames to show.
+    """
+    import matplotlib.pyplot as plt
+
+    figure, axes = plt.subplots(
+        len(mistakes), 2 * len(at), figsize=(1.55 * 2 * len(at), 1.9 * len(mistakes)), squeeze=False
+    )
+    for row, (signed, points, said, example) in zip(axes, mistakes, strict=True):
+        for column, (ax, index) in enumerate(zip(row, [*at, *at], strict=True)):
+            _draw_points(ax, (points if column < len(at) else example)[index], recipe)
+            ax.set_xticks([])
+            ax.set_yticks([])
+            ax.spines[:].set_visible(True)
+            ax.spines[:].set_color("#cc6677" if column < len(at) else "#999999")
+        row[0].set_title(signed, fontsize="small", loc="left")
+        row[len(at)].set_title(said, fontsize="small", loc="left")
+    return figure
+
+
 def plot_augmentations(before: np.ndarray, after: Mapping[str, np.ndarray], recipe: FeatureRecipe) -> Figure:
     """Show what each variation does: the wrists' paths of a clip, before in grey and after in colour.
 
@@ -88,8 +116,8 @@ def plot_augmentations(before: np.ndarray, after: Mapping[str, np.ndarray], reci
     for ax, (title, points) in zip(axes, after.items(), strict=True):
         _draw_points(ax, before[middle], recipe, colour="#bbbbbb")
         _draw_points(ax, points[middle], recipe)
-        for wrist, part in ((15, "left_hand"), (16, "right_hand")):
-            path = points[:, recipe.columns(_body_part(recipe))][:, wrist]
+        for part in ("left_hand", "right_hand"):
+            path = _wrist_path(points, recipe, part)
             ax.plot(path[:, 0], path[:, 1], ".", ms=3, color=PART_COLOURS[part])
         ax.set_title(title, fontsize="small", fontweight="normal")
     figure.suptitle("Frame in the middle of one clip: before (grey) and after (colour); dots: the wrists over time")
@@ -107,11 +135,10 @@ def plot_clip_curves(points: np.ndarray, recipe: FeatureRecipe, *, title: str, r
     """
     import matplotlib.pyplot as plt
 
-    body = recipe.columns(_body_part(recipe))
     parts = [part for part in recipe.parts if part.endswith("_hand")]
     figure, axes = plt.subplots(1, 2, figsize=(10, 3.4), sharey=True)
-    for ax, hand, wrist in zip(axes, ("left_hand", "right_hand"), (15, 16), strict=True):
-        path = points[:, body][:, wrist]
+    for ax, hand in zip(axes, ("left_hand", "right_hand"), strict=True):
+        path = _wrist_path(points, recipe, hand)
         frames = np.arange(len(points))
         ax.plot(frames, path[:, 0], color=PART_COLOURS[hand], label="x, to the right of the picture")
         ax.plot(frames, path[:, 1], color=PART_COLOURS[hand], ls="--", label="y, downwards")
@@ -120,7 +147,8 @@ def plot_clip_curves(points: np.ndarray, recipe: FeatureRecipe, *, title: str, r
             for frame in np.flatnonzero(unseen):
                 ax.axvspan(frame - 0.5, frame + 0.5, color="#dddddd", lw=0)
         if raw is not None:
-            ax.plot(np.linspace(0, len(points) - 1, len(raw)), raw[:, body][:, wrist], "k.", ms=2)
+            dots = _wrist_path(raw, recipe, hand)
+            ax.plot(np.linspace(0, len(points) - 1, len(raw)), dots, "k.", ms=2)
         ax.set_title(f"{PART_NAMES[hand]} (grey: hand not detected)")
         ax.set_xlabel("frame after resampling")
         ax.legend(fontsize="x-small", loc="best")
@@ -249,12 +277,14 @@ def _draw_points(ax: Axes, points: np.ndarray, recipe: FeatureRecipe, *, colour:
     ax.set_aspect("equal")
 
 
-def _body_part(recipe: FeatureRecipe) -> str:
-    """Return the part of a recipe that has the wrists of both arms."""
+def _wrist_path(points: np.ndarray, recipe: FeatureRecipe, hand: str) -> np.ndarray:
+    """Return (T, C): where a wrist is over time, by the body if the recipe has it, else by the hand, else NaN."""
     for part in ("pose", "upper_body"):
         if part in recipe.parts:
-            return part
-    raise ValueError(f"This picture needs pose or upper_body in the recipe; got {', '.join(recipe.parts)}.")
+            return points[:, recipe.columns(part)][:, LEFT_WRIST if hand == "left_hand" else RIGHT_WRIST]
+    if hand in recipe.parts:
+        return points[:, recipe.columns(hand)][:, WRIST]
+    return np.full((len(points), points.shape[-1]), np.nan)
 
 
 def _small(frame: np.ndarray, *, most: int = 260) -> np.ndarray:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from asl_lib.calibration import calibration_error, reliability
 from asl_lib.evaluation import Evaluation, Rate
 from asl_lib.plots.style import shown_names
 
@@ -21,21 +22,23 @@ def plot_history(history: pd.DataFrame) -> Figure:
     import matplotlib.pyplot as plt
 
     figure, axes = plt.subplots(1, 2, figsize=(10, 3.6))
-    best = history["epoch"][history["val_accuracy"].idxmax()]
+    validated = "val_accuracy" in history
+    best = history["epoch"][history["val_accuracy"].idxmax()] if validated else history["epoch"].iloc[-1]
     for ax, name, label in zip(axes, ("loss", "accuracy"), ("loss (cross-entropy)", "accuracy (%)"), strict=True):
         factor = 100 if name == "accuracy" else 1
         ax.plot(history["epoch"], history[name] * factor, label="training signers")
-        ax.plot(history["epoch"], history[f"val_{name}"] * factor, label="validation signer", ls="--")
+        if validated:
+            ax.plot(history["epoch"], history[f"val_{name}"] * factor, label="validation signer", ls="--")
         ax.axvline(best, color="0.5", lw=1, ls=":")
         ax.set_xlabel("epoch")
         ax.set_ylabel(label)
     # A few wild validation losses must not squeeze the rest of the curve to a line.
-    top = np.nanpercentile(history[["loss", "val_loss"]].to_numpy(), 95)
+    top = np.nanpercentile(history.filter(regex="loss$").to_numpy(), 95)
     axes[0].set_ylim(0, 1.2 * top)
     axes[1].set_ylim(0, 102)
-    axes[0].annotate(
-        "weights kept", (best, 1.17 * top), xytext=(4, -4), textcoords="offset points", fontsize="x-small", va="top"
-    )
+    if validated:
+        place = {"textcoords": "offset points", "fontsize": "x-small", "va": "top"}
+        axes[0].annotate("weights kept", (best, 1.17 * top), xytext=(4, -4), **place)
     axes[0].legend(fontsize="small")
     return figure
 
@@ -113,7 +116,7 @@ def plot_comparison(table: pd.DataFrame, *, chance: float) -> Figure:
 
     models = list(dict.fromkeys(table["model"]))
     signers = sorted(set(table["held_out"]))
-    figure, ax = plt.subplots(figsize=(7, 1.6 + (0.25 + 0.22 * len(models)) * (len(signers) + 1)))
+    figure, ax = plt.subplots(figsize=(9.5, 1.4 + (0.25 + 0.17 * len(models)) * len(signers)))
     palette = sns.color_palette("colorblind", len(models))
     for k, model in enumerate(models):
         rows = table[table["model"] == model].set_index("held_out")
@@ -128,6 +131,80 @@ def plot_comparison(table: pd.DataFrame, *, chance: float) -> Figure:
     _finish(ax, chance)
     ax.set_ylabel("held-out signer")
     figure.legend(fontsize="small", title="model (dashed: mean)", loc="outside right upper")
+    return figure
+
+
+def plot_reliability(evaluations: Mapping[str, Evaluation], *, bins: int = 5) -> Figure:
+    """Show how often predictions of a given probability are right: on the diagonal, a model is as sure as it is right.
+
+    Args:
+        evaluations: model -> its predictions.
+        bins: intervals of probability.
+    """
+    import matplotlib.pyplot as plt
+    import seaborn as sns
+
+    figure, ax = plt.subplots(figsize=(6.5, 5))
+    ax.plot([0, 100], [0, 100], color="0.6", lw=1, ls=":")
+    palette = sns.color_palette("colorblind", len(evaluations))
+    for colour, (model, evaluation) in zip(palette, evaluations.items(), strict=True):
+        table = 100 * reliability(evaluation, bins=bins)[["probability", "accuracy", "low", "high"]]
+        error = [table["accuracy"] - table["low"], table["high"] - table["accuracy"]]
+        label = f"{model} (error {calibration_error(evaluation, bins=bins):.2f})"
+        ax.errorbar(table["probability"], table["accuracy"], yerr=error, fmt="o-", capsize=3, color=colour, label=label)
+    ax.set_xlabel("probability of the answer (%)")
+    ax.set_ylabel("right answers (%), with 95 % interval")
+    ax.set_xlim(0, 102)
+    ax.set_ylim(0, 102)
+    ax.annotate("too sure below this line", (72, 64), fontsize="x-small", color="0.35")
+    ax.legend(fontsize="small")
+    return figure
+
+
+def plot_attention(weights: Mapping[str, np.ndarray]) -> Figure:
+    """Show which frames count: for each clip one strip a head, dark where the weight is.
+
+    Args:
+        weights: title -> (frames, heads) as `attention_weights` gives them for one clip.
+    """
+    import matplotlib.pyplot as plt
+
+    rows = -(-len(weights) // 3)
+    figure, axes = plt.subplots(rows, 3, figsize=(10, 1.0 + 1.15 * rows), sharex=True, squeeze=False)
+    for ax in axes.flat[len(weights) :]:
+        ax.axis("off")
+    for ax, (title, own) in zip(axes.flat, weights.items(), strict=False):
+        ax.imshow(own.T, aspect="auto", cmap="Blues", vmin=0, vmax=max(3 / len(own), float(own.max())))
+        ax.set_yticks(range(own.shape[1]), [str(head + 1) for head in range(own.shape[1])])
+        ax.set_title(title, fontsize="small", fontweight="normal")
+        ax.grid(visible=False)
+    for ax in axes[:, 0]:
+        ax.set_ylabel("head")
+    for ax in axes[-1]:
+        ax.set_xlabel("frame")
+    return figure
+
+
+def plot_gap(summary: pd.DataFrame, *, chance: float) -> Figure:
+    """Show what is lost when a signer is new: each model's accuracy on known signers and on new ones.
+
+    Args:
+        summary: as `report.summarise` gives it; models without a result on known signers are left out.
+        chance: accuracy of guessing, from 0 to 1.
+    """
+    import matplotlib.pyplot as plt
+
+    table = summary[summary["known_signers"].notna()].reset_index(drop=True)
+    figure, ax = plt.subplots(figsize=(7, 1.4 + 0.45 * len(table)))
+    for row in table.itertuples():
+        ax.plot([row.mean_accuracy * 100, row.known_signers * 100], [row.Index] * 2, color="0.7", lw=3, zorder=1)
+    ax.plot(table["known_signers"] * 100, table.index, "o", color="#029e73", label="signers known", zorder=2)
+    ax.plot(table["mean_accuracy"] * 100, table.index, "o", color="#0173b2", label="signer new (mean)", zorder=2)
+    ax.set_yticks(range(len(table)), table["model"])
+    ax.set_ylim(len(table) - 0.5, -0.6)
+    _finish(ax, chance)
+    ax.set_xlabel("accuracy (%)")
+    figure.legend(fontsize="small", loc="outside upper center", ncols=2)
     return figure
 
 
