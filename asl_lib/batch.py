@@ -32,6 +32,12 @@ class BatchError(RuntimeError):
     """A notebook that failed; the message holds its traceback and where the executed copy lies."""
 
 
+def say_line(line: str) -> None:
+    """Print one line at once: `print` writes its end apart, and lines of runs side by side would mix."""
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
+
+
 @dataclass(frozen=True)
 class Notebook:
     """One notebook of the course, with what its metadata and its `parameters` cell say.
@@ -203,7 +209,7 @@ def run_course(
     values: Mapping[str, Any],
     *,
     models: Sequence[str] = (),
-    say: Callable[[str], None] = print,
+    say: Callable[[str], None] = say_line,
     force: bool = False,
 ) -> Params:
     """Execute all notebooks in order with one set of parameters.
@@ -241,7 +247,7 @@ def run_each(
     shard: str = "",
     scheduler: str = "",
     known_signers: bool = True,
-    say: Callable[[str], None] = print,
+    say: Callable[[str], None] = say_line,
     force: bool = False,
 ) -> Params:
     """Prepare once, run the model notebooks once per held-out signer, and rebuild the report.
