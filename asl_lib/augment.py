@@ -175,25 +175,20 @@ class Augmentation:
 
     def steps(self) -> dict[str, Transform]:
         """Return the single variations by name, in the order they are applied."""
-        strengths = {"rotation": self.degrees, "shift": self.shift, "hand dropout": self.drop, "time warp": self.warp}
-        strengths |= {"crop in time": self.crop, "scale": self.scale, "shear": self.shear, "jitter": self.jitter}
-        strengths |= {"another body": self.body, "frame dropout": self.frames, "mirroring": self.mirrored}
-        return {name: step for name, step in self._steps().items() if strengths[name]}
-
-    def _steps(self) -> dict[str, Transform]:
-        return {
-            "mirroring": lambda points, rng: mirror_some(points, rng, recipe=self.recipe, share=self.mirrored),
-            "time warp": lambda points, rng: warp_time(points, rng, amount=self.warp),
-            "crop in time": lambda points, rng: crop_time(points, rng, amount=self.crop),
-            "rotation": lambda points, rng: rotate(points, rng, degrees=self.degrees),
-            "scale": lambda points, rng: scale(points, rng, amount=self.scale),
-            "shear": lambda points, rng: shear(points, rng, amount=self.shear),
-            "shift": lambda points, rng: shift(points, rng, distance=self.shift),
-            "another body": lambda points, rng: vary_body(points, rng, spread=self.body),
-            "jitter": lambda points, rng: jitter(points, rng, spread=self.jitter),
-            "hand dropout": lambda points, rng: drop_hands(points, rng, recipe=self.recipe, share=self.drop),
-            "frame dropout": lambda points, rng: drop_frames(points, rng, share=self.frames),
+        chain: dict[str, tuple[float, Transform]] = {
+            "mirroring": (self.mirrored, lambda p, rng: mirror_some(p, rng, recipe=self.recipe, share=self.mirrored)),
+            "time warp": (self.warp, lambda p, rng: warp_time(p, rng, amount=self.warp)),
+            "crop in time": (self.crop, lambda p, rng: crop_time(p, rng, amount=self.crop)),
+            "rotation": (self.degrees, lambda p, rng: rotate(p, rng, degrees=self.degrees)),
+            "scale": (self.scale, lambda p, rng: scale(p, rng, amount=self.scale)),
+            "shear": (self.shear, lambda p, rng: shear(p, rng, amount=self.shear)),
+            "shift": (self.shift, lambda p, rng: shift(p, rng, distance=self.shift)),
+            "another body": (self.body, lambda p, rng: vary_body(p, rng, spread=self.body)),
+            "jitter": (self.jitter, lambda p, rng: jitter(p, rng, spread=self.jitter)),
+            "hand dropout": (self.drop, lambda p, rng: drop_hands(p, rng, recipe=self.recipe, share=self.drop)),
+            "frame dropout": (self.frames, lambda p, rng: drop_frames(p, rng, share=self.frames)),
         }
+        return {name: step for name, (strength, step) in chain.items() if strength}
 
     def __call__(self, points: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         """Return a varied copy of (N, T, L, C) clips."""

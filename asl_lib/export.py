@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import warnings
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from asl_lib.files import whole_file
 from asl_lib.quiet import quiet_native_stderr
+from asl_lib.training import glosses_of
 
 if TYPE_CHECKING:
     import keras
@@ -36,17 +37,14 @@ def export_tflite(model: keras.Model, path: str | Path) -> Path:
     import tensorflow as tf
     from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
-    def glosses(clip: Any) -> Any:
-        outputs = model(clip, training=False)
-        return outputs["gloss"] if isinstance(outputs, dict) else outputs
-
     # One clip at a time: with a batch of unknown size an LSTM's loop has no counterpart in LiteRT.
     clip = tf.TensorSpec((1, *model.input_shape[1:]), tf.float32)
+    glosses = tf.function(lambda clip: glosses_of(model(clip, training=False)))
     path = Path(path)
     try:
         with quiet_native_stderr():
             # The weights become constants: variables would have to be initialised on the phone.
-            function = convert_variables_to_constants_v2(tf.function(glosses).get_concrete_function(clip))
+            function = convert_variables_to_constants_v2(glosses.get_concrete_function(clip))
             content = tf.lite.TFLiteConverter.from_concrete_functions([function], model).convert()
     except Exception as error:
         # The converter raises its own, undocumented classes.

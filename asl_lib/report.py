@@ -71,15 +71,6 @@ def collect_results(run_dir: str | Path) -> pd.DataFrame:
     return table.drop_duplicates(["protocol", "model", "held_out"])[COLUMNS].reset_index(drop=True)
 
 
-def collect_predictions(run_dir: str | Path, model: str) -> pd.DataFrame:
-    """Return the predictions behind `collect_results` for one model: each test clip once.
-
-    Raises:
-        ReportError: the model left no predictions.
-    """
-    return collect_evaluation(run_dir, model).table
-
-
 def collect_evaluation(run_dir: str | Path, model: str) -> Evaluation:
     """Return all test clips behind `collect_results` for one model, each once, with their probabilities.
 

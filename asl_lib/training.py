@@ -183,6 +183,11 @@ def fit(
     return history
 
 
+def glosses_of(outputs: Any) -> Any:
+    """Return what a network says of the glosses, whatever else it says."""
+    return outputs["gloss"] if isinstance(outputs, dict) else outputs
+
+
 def predict(model: keras.Model, X: np.ndarray) -> np.ndarray:
     """Return (n, classes) probabilities of the glosses, whatever else a network says.
 
@@ -190,8 +195,7 @@ def predict(model: keras.Model, X: np.ndarray) -> np.ndarray:
         model: a trained network.
         X: (n, frames, features) as its recipe encodes clips.
     """
-    outputs = model.predict(X, batch_size=256, verbose=0)
-    return np.asarray(outputs["gloss"] if isinstance(outputs, dict) else outputs)
+    return np.asarray(glosses_of(model.predict(X, batch_size=256, verbose=0)))
 
 
 def compile_predictor(model: keras.Model) -> Callable[[np.ndarray], np.ndarray]:
@@ -202,11 +206,7 @@ def compile_predictor(model: keras.Model) -> Callable[[np.ndarray], np.ndarray]:
     """
     import tensorflow as tf
 
-    def glosses(clip: Any) -> Any:
-        outputs = model(clip, training=False)
-        return outputs["gloss"] if isinstance(outputs, dict) else outputs
-
-    program = tf.function(glosses, jit_compile=True)
+    program = tf.function(lambda clip: glosses_of(model(clip, training=False)), jit_compile=True)
 
     def probabilities(clip: np.ndarray) -> np.ndarray:
         return np.asarray(program(tf.constant(clip[None], tf.float32))[0])

@@ -9,7 +9,6 @@ from asl_lib.evaluation import average, evaluate, mean_over_signers, rate
 from asl_lib.report import (
     ReportError,
     collect_evaluation,
-    collect_predictions,
     collect_results,
     ensemble_results,
     headline,
@@ -87,7 +86,7 @@ def test_results_of_a_run_are_collected_and_summed_up(tmp_path):
     assert results.parameters.tolist() == [7, 7]
     columns = ["signers", "clips", "mean_accuracy", "low", "high"]
     assert summarise(results).iloc[0][columns].tolist() == [2, 4, 0.5, 0.5, 0.5]
-    assert collect_predictions(tmp_path, "lstm")["rank"].tolist() == [1, 2, 1, 2]
+    assert collect_evaluation(tmp_path, "lstm").table["rank"].tolist() == [1, 2, 1, 2]
 
 
 def test_a_signer_who_was_held_out_alone_counts_from_that_training(tmp_path):
@@ -96,7 +95,7 @@ def test_a_signer_who_was_held_out_alone_counts_from_that_training(tmp_path):
     alone.save(tmp_path / "lstm" / "held_out_ana", model="lstm")
     results = collect_results(tmp_path).set_index("held_out")
     assert results.accuracy.to_dict() == {"ana": 1.0, "ben": 0.5}
-    ranks = collect_predictions(tmp_path, "lstm").set_index("clip_id")["rank"]
+    ranks = collect_evaluation(tmp_path, "lstm").table.set_index("clip_id")["rank"]
     assert ranks.to_dict() == {"w": 1, "x": 1, "y": 1, "z": 2}
 
 
@@ -116,14 +115,14 @@ def test_known_signers_stand_apart_from_new_ones_in_the_report(tmp_path):
 def test_a_run_with_only_the_official_split_is_reported_as_such(tmp_path):
     make_evaluation().save(tmp_path / "lstm" / "split_official", model="lstm", split="official")
     assert headline(collect_results(tmp_path)).protocol.tolist() == ["official split"]
-    assert len(collect_predictions(tmp_path, "lstm")) == 4
+    assert len(collect_evaluation(tmp_path, "lstm").table) == 4
 
 
 def test_a_run_without_or_with_damaged_results_is_named(tmp_path):
     with pytest.raises(ReportError, match="no results"):
         collect_results(tmp_path)
     with pytest.raises(ReportError, match="no predictions of 'tcn'"):
-        collect_predictions(tmp_path, "tcn")
+        collect_evaluation(tmp_path, "tcn")
     folder = tmp_path / "lstm" / "held_out_ana"
     folder.mkdir(parents=True)
     (folder / "metrics.json").write_text(json.dumps({"accuracy": 1}))

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from asl_lib.models.parts import check_sizes, dense_block, stem
+from asl_lib.models.parts import check_sizes, neighbours_block, pooled_features
 
 if TYPE_CHECKING:
     import keras
@@ -83,15 +84,10 @@ def build_attention_hierarchical(
     import keras
     from keras import layers
 
-    from asl_lib.models.layers import AttentionPooling
-
-    check_sizes(frames, features, classes)
+    sizes = {"frames": frames, "features": features, "classes": classes}
+    block = partial(neighbours_block, units=units, dropout=dropout)
+    inputs, x = pooled_features(block, units=units, dropout=dropout, **sizes)
     check_groups(groups, classes)
-    inputs = layers.Input((frames, features))  # (N, T, F)
-    x = stem(inputs, units=units, dropout=dropout)  # (N, T, units)
-    x = x + dense_block(layers.DepthwiseConv1D(5, padding="same")(x), units=units, dropout=dropout)
-    x = AttentionPooling(4, name="pooling")(x)  # (N, units)
-    x = layers.Dropout(dropout)(x)
     group = layers.Dense(groups, activation="softmax", name="group")(x)
     gloss = layers.Dense(classes, activation="softmax", name="gloss")(layers.Concatenate()([x, group]))
     return keras.Model(inputs, {"group": group, "gloss": gloss}, name="attention_hierarchical")

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from asl_lib.models.parts import attention_model, baseline, check_sizes, stem
+from asl_lib.models.parts import attention_model, baseline, check_sizes
 
 if TYPE_CHECKING:
     import keras
@@ -62,9 +62,9 @@ def build_attention_lstm(
     """
     from keras import layers
 
-    check_sizes(frames, features, classes)
-    inputs = layers.Input((frames, features))  # (N, T, F)
-    x = stem(inputs, units=units, dropout=dropout)  # (N, T, units)
-    read = layers.Bidirectional(layers.LSTM(units // 2, return_sequences=True))(x)  # (N, T, units)
-    x = x + layers.Dropout(dropout)(layers.LayerNormalization()(read))
-    return attention_model(inputs, x, classes=classes, name="attention_lstm", dropout=dropout)
+    def both_ways(x: Any) -> Any:
+        read = layers.Bidirectional(layers.LSTM(units // 2, return_sequences=True))(x)
+        return x + layers.Dropout(dropout)(layers.LayerNormalization()(read))
+
+    sizes = {"frames": frames, "features": features, "classes": classes}
+    return attention_model(both_ways, name="attention_lstm", units=units, dropout=dropout, **sizes)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -71,15 +71,43 @@ def dense_block(x: Any, *, units: int, dropout: float) -> Any:
     return layers.Dropout(dropout)(x)
 
 
-def attention_model(inputs: Any, x: Any, *, classes: int, name: str, dropout: float, heads: int = 4) -> keras.Model:
-    """Return the model from `inputs` through (N, T, units) to glosses: attention pooling, dropout, softmax."""
-    import keras
+def neighbours_block(x: Any, *, units: int, dropout: float) -> Any:
+    """Return (N, T, units): five neighbouring frames, each channel by itself, then `dense_block`, added to `x`."""
+    from keras import layers
+
+    return x + dense_block(layers.DepthwiseConv1D(5, padding="same")(x), units=units, dropout=dropout)
+
+
+def pooled_features(
+    body: Callable[[Any], Any], *, frames: int, features: int, classes: int, units: int, dropout: float
+) -> tuple[Any, Any]:
+    """Return an input (N, T, F), and what comes of it through the stem, `body` and attention pooling: (N, units).
+
+    Args:
+        body: what a network does between the two, from (N, T, units) to (N, T, units).
+        frames, features, classes: sizes, checked here.
+        units, dropout: width of the network, and share of numbers that are dropped in training.
+
+    Raises:
+        ValueError: a size is below 1, or there are fewer than 2 classes.
+    """
     from keras import layers
 
     from asl_lib.models.layers import AttentionPooling
 
-    x = AttentionPooling(heads, name="pooling")(x)  # (N, units)
-    x = layers.Dropout(dropout)(x)
+    check_sizes(frames, features, classes)
+    inputs = layers.Input((frames, features))  # (N, T, F)
+    x = body(stem(inputs, units=units, dropout=dropout))  # (N, T, units)
+    x = AttentionPooling(4, name="pooling")(x)  # (N, units)
+    return inputs, layers.Dropout(dropout)(x)
+
+
+def attention_model(body: Callable[[Any], Any], *, name: str, classes: int, **sizes: Any) -> keras.Model:
+    """Return the model of `pooled_features`, whose arguments it takes, and a softmax over glosses."""
+    import keras
+    from keras import layers
+
+    inputs, x = pooled_features(body, classes=classes, **sizes)
     return keras.Model(inputs, layers.Dense(classes, activation="softmax")(x), name=name)  # (N, classes)
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from asl_lib.models.parts import attention_model, baseline, check_sizes, dense_block, stem
+from asl_lib.models.parts import attention_model, baseline, check_sizes, neighbours_block
 
 if TYPE_CHECKING:
     import keras
@@ -59,12 +59,11 @@ def build_attention_tcn(
     Raises:
         ValueError: a size is below 1, or there are fewer than 2 classes.
     """
-    from keras import layers
 
-    check_sizes(frames, features, classes)
-    inputs = layers.Input((frames, features))  # (N, T, F)
-    x = stem(inputs, units=units, dropout=dropout)  # (N, T, units)
-    for _ in range(2):
-        seen = layers.DepthwiseConv1D(5, padding="same")(x)
-        x = x + dense_block(seen, units=units, dropout=dropout)
-    return attention_model(inputs, x, classes=classes, name="attention_tcn", dropout=dropout)
+    def two_blocks(x: Any) -> Any:
+        for _ in range(2):
+            x = neighbours_block(x, units=units, dropout=dropout)
+        return x
+
+    sizes = {"frames": frames, "features": features, "classes": classes}
+    return attention_model(two_blocks, name="attention_tcn", units=units, dropout=dropout, **sizes)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from asl_lib.models.parts import attention_model, check_sizes, stem
+from asl_lib.models.parts import attention_model, check_sizes
 
 if TYPE_CHECKING:
     import keras
@@ -93,15 +93,15 @@ def build_attention_transformer(
 
     from asl_lib.models.layers import LearnedPositions
 
-    check_sizes(frames, features, classes)
-    inputs = layers.Input((frames, features))  # (N, T, F)
-    x = LearnedPositions(name="positions")(stem(inputs, units=units, dropout=dropout))  # (N, T, units)
-    for _ in range(2):
-        y = layers.LayerNormalization()(x)
-        y = layers.MultiHeadAttention(num_heads=4, key_dim=units // 4, dropout=0.1)(y, y)
-        x = x + layers.Dropout(dropout)(y)
-        y = layers.Dense(2 * units, activation="gelu")(layers.LayerNormalization()(x))
-        x = x + layers.Dropout(dropout)(layers.Dense(units)(y))
-    return attention_model(
-        inputs, layers.LayerNormalization()(x), classes=classes, name="attention_transformer", dropout=dropout
-    )
+    def two_blocks(x: Any) -> Any:
+        x = LearnedPositions(name="positions")(x)
+        for _ in range(2):
+            y = layers.LayerNormalization()(x)
+            y = layers.MultiHeadAttention(num_heads=4, key_dim=units // 4, dropout=0.1)(y, y)
+            x = x + layers.Dropout(dropout)(y)
+            y = layers.Dense(2 * units, activation="gelu")(layers.LayerNormalization()(x))
+            x = x + layers.Dropout(dropout)(layers.Dense(units)(y))
+        return layers.LayerNormalization()(x)
+
+    sizes = {"frames": frames, "features": features, "classes": classes}
+    return attention_model(two_blocks, name="attention_transformer", units=units, dropout=dropout, **sizes)
