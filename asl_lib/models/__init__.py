@@ -1,4 +1,4 @@
-"""The course's networks: one family a file. They know shapes and classes, nothing of data sets."""
+"""The course's models: one family a file. They know shapes and classes, nothing of data sets."""
 
 from asl_lib.models.hierarchical import (
     build_attention_hierarchical,
@@ -10,8 +10,10 @@ from asl_lib.models.lstm import build_attention_lstm, build_lstm
 from asl_lib.models.parts import attention_weights
 from asl_lib.models.tcn import build_attention_tcn, build_tcn
 from asl_lib.models.transformer import build_attention_transformer, build_transformer
+from asl_lib.models.trees import HandTrees, describe_clips
 
 __all__ = [
+    "HandTrees",
     "attention_weights",
     "build_attention_hierarchical",
     "build_attention_lstm",
@@ -21,6 +23,7 @@ __all__ = [
     "build_lstm",
     "build_tcn",
     "build_transformer",
+    "describe_clips",
     "groups_by_centroid",
     "groups_by_order",
 ]

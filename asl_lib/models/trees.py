@@ -1,0 +1,118 @@
+"""No network at all: trees that are told what is known of hands. Whoever trains a network has to pass them."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from asl_lib.augment import mirror
+from asl_lib.features import MIDDLE_KNUCKLE, TIPS, WRIST, FeatureRecipe, describe_hand
+
+SEEN_ENOUGH = 0.3
+"""In which share of the frames the other hand must be seen to count as taking part."""
+
+
+class HandTrees:
+    """Extremely randomised trees (Geurts, Ernst and Wehenkel 2006) on a description of each clip, see `describe_clips`.
+
+    Where the recipe does not turn all clips to the right hand (`mirror_left_handed`), every clip is learned as it is
+    and in a mirror, and a new one is looked at in both ways.
+
+    Args:
+        recipe: the recipe of the points, with both hands among its parts.
+        trees: how many; more do no harm, they only take time.
+        seed: where the trees' randomness starts.
+    """
+
+    def __init__(self, recipe: FeatureRecipe, *, trees: int = 800, seed: int = 42) -> None:
+        from sklearn.ensemble import ExtraTreesClassifier
+
+        self.recipe = recipe
+        self._forest = ExtraTreesClassifier(trees, random_state=seed)
+
+    def fit(self, points: np.ndarray, y: np.ndarray) -> HandTrees:
+        """Learn from (n, frames, L, C) points, as `recipe.points` gives them, and their (n,) class numbers."""
+        looks = self._looks(points)
+        self._forest.fit(np.concatenate(looks), np.tile(y, len(looks)))
+        return self
+
+    def predict(self, points: np.ndarray, *, classes: int) -> np.ndarray:
+        """Return (n, classes) probabilities of (n, frames, L, C) points; 0 for a class that training lacked."""
+        probabilities = np.zeros((len(points), classes))
+        looks = self._looks(points)
+        probabilities[:, self._forest.classes_] = sum(self._forest.predict_proba(look) for look in looks) / len(looks)
+        return probabilities
+
+    @property
+    def nodes(self) -> int:
+        """Nodes of all trees together: what is the number of parameters of a network."""
+        return int(sum(tree.tree_.node_count for tree in self._forest.estimators_))
+
+    def _looks(self, points: np.ndarray) -> list[np.ndarray]:
+        turned = [points] if self.recipe.mirror_left_handed else [points, mirror(points, recipe=self.recipe)]
+        return [describe_clips(clips, self.recipe) for clips in turned]
+
+
+def describe_clips(points: np.ndarray, recipe: FeatureRecipe) -> np.ndarray:
+    """Return a row of numbers about each clip that somebody who knows signs would ask for first.
+
+    Of the right hand: its shape (`describe_hand`) and place, averaged over the middle half of the clip, where a frame
+    counts the more the stiller the hand is; the spread, way and path of its finger tips, in palm lengths. Of the left
+    hand: how often it is seen and, where it takes part, how it lies to the right one.
+
+    A recipe whose `timing` is "window" has cut out the middle already, so all its frames count.
+
+    Args:
+        points: (N, frames, L, C) as `recipe.points` gives them; NaN where missing.
+        recipe: their recipe, with both hands among its parts.
+
+    Returns:
+        (N, numbers) without NaN; 0 where a hand was never seen.
+
+    Raises:
+        ValueError: the recipe lacks a hand.
+    """
+    if {"left_hand", "right_hand"} - set(recipe.parts):
+        raise ValueError(f"The recipe must have both hands among its parts; got {', '.join(recipe.parts)}.")
+    count, frames = points.shape[:2]
+    time = np.linspace(0, 1, frames)
+    inner, outer = (0.0, 0.0) if recipe.timing == "window" else (0.25, 0.2)
+    right, _ = _held(points[:, :, recipe.columns("right_hand")])
+    left, left_seen = _held(points[:, :, recipe.columns("left_hand")])
+
+    palm = np.median(np.linalg.norm(right[:, :, MIDDLE_KNUCKLE] - right[:, :, WRIST], axis=-1), axis=1)
+    in_palms = right / np.maximum(palm, 1e-6)[:, None, None, None]
+    speed = _smooth(np.linalg.norm(np.gradient(in_palms, axis=1), axis=-1).mean(axis=-1))  # (N, T)
+    still = np.exp(-speed / np.maximum(np.median(speed, axis=1, keepdims=True), 1e-6))
+    weight = still * ((time >= inner) & (time <= 1 - inner))
+    weight /= weight.sum(axis=1, keepdims=True)
+
+    def mean(values: np.ndarray) -> np.ndarray:
+        return np.asarray((values.reshape(count, frames, -1) * weight[:, :, None]).sum(axis=1))
+
+    own = right - right[:, :, WRIST : WRIST + 1]
+    shapes = [describe_hand(own[..., :2])] + ([describe_hand(own)] if recipe.num_coordinates == 3 else [])
+    numbers = [mean(shape) for shape in shapes]
+    for margin in (outer, inner):
+        tips = in_palms[:, (time >= margin) & (time <= 1 - margin)][:, :, list(TIPS), :2]
+        way, path = tips[:, -1] - tips[:, 0], np.abs(np.diff(tips, axis=1)).sum(axis=1)
+        numbers += [part.reshape(count, -1) for part in (tips.std(axis=1), way, path)]
+    ends = [WRIST, MIDDLE_KNUCKLE]
+    beside = mean((left - right)[:, :, ends, :2]) * (left_seen > SEEN_ENOUGH)[:, None]
+    return np.concatenate([*numbers, mean(right[:, :, ends, :2]), beside, left_seen[:, None]], axis=1)
+
+
+def _held(hand: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return (N, T, 21, C) with each missing frame as in the nearest seen one, and (N,) the share of seen frames."""
+    seen = ~np.isnan(hand[:, :, 0, 0])  # (N, T)
+    frames = np.arange(hand.shape[1])
+    distance = np.abs(frames[:, None] - frames[None])  # (T, T)
+    nearest = np.where(seen[:, None], distance, 2 * len(frames)).argmin(axis=-1)  # (N, T)
+    held = np.take_along_axis(hand, nearest[:, :, None, None], axis=1)
+    return np.nan_to_num(held).astype(np.float64), seen.mean(axis=1)
+
+
+def _smooth(speed: np.ndarray) -> np.ndarray:
+    """Return (N, T) averaged over a tenth of the clip."""
+    from scipy.ndimage import uniform_filter1d
+
+    return np.asarray(uniform_filter1d(speed, max(1, round(speed.shape[1] / 10)), axis=1, mode="nearest"))
