@@ -242,6 +242,7 @@ def run_each(
     *,
     each: str = "test_signers",
     choices: Sequence[str] = (),
+    folds: int = 0,
     models: Sequence[str] = (),
     jobs: int = 0,
     shard: str = "",
@@ -262,6 +263,8 @@ def run_each(
         values: parameters as in a YAML file.
         each: the parameter that changes from run to run; "test_signers" is the one there is.
         choices: which signers to hold out; empty for every signer of the data set in turn.
+        folds: hold out so many groups of signers instead of one signer at a time (grouped k-fold, see
+            `splits.signer_folds`): for data sets with dozens of signers; 0 for each alone.
         models: only the notebooks that train one of these; empty for all.
         jobs: model notebooks at a time; 0 for one per core.
         shard: which part of the model runs to do, like "3/11"; empty for all, and the report.
@@ -273,12 +276,14 @@ def run_each(
 
     Raises:
         ParameterError: a parameter does not exist or has a wrong value.
+        SplitError: there are fewer signers than folds.
         BatchError: a preparing notebook failed, or some model run did: then the others were finished and
             the report was built from them first.
     """
     from asl_lib.clips import read_clips, select_clips
     from asl_lib.extract import parse_shard
     from asl_lib.parallel import cores
+    from asl_lib.splits import signer_folds
 
     notebooks = find_notebooks()
     training = _training(notebooks, models)
@@ -302,7 +307,14 @@ def run_each(
     clips = select_clips(clips, signs=params.signs, signers=[*params.signers])
     signers = sorted(set(select_clips(clips, signers=list(choices))["signer"]))
     cases: list[tuple[dict[str, Any], str, str]]
-    cases = [({"test_signers": [signer]}, f".held_out_{signer}", f"held out: {signer}") for signer in signers]
+    if folds:
+        groups = signer_folds(signers, folds)
+        cases = [
+            ({"test_signers": group}, f".fold_{fold}_of_{folds}", f"fold {fold} of {folds} ({len(group)} signers)")
+            for fold, group in enumerate(groups, 1)
+        ]
+    else:
+        cases = [({"test_signers": [signer]}, f".held_out_{signer}", f"held out: {signer}") for signer in signers]
     if known_signers and params.split == "signer":
         cases.append(({"split": "random"}, ".split_random", "all signers known"))
     planned = [

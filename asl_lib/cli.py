@@ -51,6 +51,9 @@ def _parser() -> argparse.ArgumentParser:
         "--each", default="test_signers", metavar="PARAMETER", help="what to vary (default: test_signers)"
     )
     batch.add_argument("--only", default="", metavar="A,B", help="hold out only these signers (default: all, in turn)")
+    batch.add_argument(
+        "--folds", type=int, default=0, metavar="K", help="hold out K groups of signers instead of one at a time"
+    )
     batch.add_argument("--models", default="", metavar="A,B", help="train only these models (default: all)")
     batch.add_argument("--scheduler", default="", metavar="tcp://HOST:PORT", help="use the workers of a Dask cluster")
     batch.add_argument(
@@ -137,6 +140,7 @@ def _batch(options: argparse.Namespace) -> None:
         _values(options),
         each=options.each,
         choices=_names(options.only),
+        folds=options.folds,
         models=_names(options.models),
         jobs=options.jobs,
         shard=options.shard,

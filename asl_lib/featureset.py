@@ -1,8 +1,9 @@
-"""The features of many clips as arrays, built from `.pose` files and kept in one `.npz`."""
+"""The clips of a data set as a recipe prepares them, and the one `.npz` they are kept in."""
 
 from __future__ import annotations
 
 import hashlib
+import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,17 +12,21 @@ import pandas as pd
 
 from asl_lib.evaluation import Evaluation, evaluate
 from asl_lib.features import FeatureRecipe, RecipeError
-from asl_lib.files import whole_file
+from asl_lib.files import whole_file, write_npy_header
 from asl_lib.landmark_store import LandmarkStore
+
+CLIPS_AT_A_TIME = 256
 
 
 @dataclass(frozen=True)
 class FeatureSet:
-    """The features of n clips, in the order of the clips table.
+    """n clips, prepared and in the order of the clips table.
+
+    What a model sees of them is `recipe.encode(features.points[rows])`: made for the rows at hand, for all clips of a
+    large data set it would take as much memory again.
 
     Attributes:
-        X: (n, frames, features) float32, what a model sees.
-        points: (n, frames, L, C) float32 with NaN, what augmentation varies; X is its encoding.
+        points: (n, frames, L, C) float32 with NaN, what augmentation varies.
         y: (n,) int, index of each clip's gloss in `glosses`.
         glosses: the names of the classes, sorted.
         signer: (n,) names.
@@ -29,7 +34,6 @@ class FeatureSet:
         split: (n,) the data set's own side of each clip: "train", "validation", "test" or "".
     """
 
-    X: np.ndarray
     points: np.ndarray
     y: np.ndarray
     glosses: np.ndarray
@@ -63,11 +67,21 @@ class FeatureSet:
             clip_ids=self.clip_id[rows],
         )
 
-    def save(self, path: str | Path) -> None:
-        """Write all arrays to an `.npz` file: numbers and text, never pickled objects."""
+    def save(self, path: str | Path, *, recipe: FeatureRecipe) -> None:
+        """Write all arrays to an `.npz` file: numbers and text, never pickled objects.
+
+        For readers without this library the file also holds X, (n, frames, features) float32: the clips as `recipe`
+        encodes them.
+        """
         with whole_file(path) as unfinished:
-            arrays = {name: getattr(self, name) for name in self.__dataclass_fields__}
-            np.savez_compressed(unfinished, **arrays)
+            np.savez_compressed(unfinished, **{name: getattr(self, name) for name in self.__dataclass_fields__})
+            with (
+                zipfile.ZipFile(unfinished, "a", zipfile.ZIP_DEFLATED) as file,
+                file.open("X.npy", "w", force_zip64=True) as member,
+            ):
+                write_npy_header(member, (len(self), recipe.frames, recipe.num_features))
+                for start in range(0, len(self), CLIPS_AT_A_TIME):
+                    member.write(recipe.encode(self.points[start : start + CLIPS_AT_A_TIME]).astype("<f4").tobytes())
 
     @classmethod
     def load(cls, path: str | Path) -> FeatureSet:
@@ -101,29 +115,31 @@ def build_features(
         recipe: how a clip becomes features.
 
     Returns:
-        The features of all clips that could be read, and a table (clip_id, reason) of those that could not.
+        All clips that could be read, and a table (clip_id, reason) of those that could not.
 
     Raises:
         RecipeError: not one clip could be read; the sentence gives the first reason.
     """
-    points, kept = [], []
+    # One array from the start: a list of clips, stacked in the end, would be everything twice.
+    points = np.empty((len(clips), recipe.frames, recipe.num_landmarks, recipe.num_coordinates), np.float32)
+    kept: list[int] = []
     failures: list[tuple[str, str]] = list(landmarks.failures.itertuples(index=False, name=None))
     for row, clip_id in clips["clip_id"].items():
         if clip_id not in landmarks:
             continue
         try:
-            points.append(recipe.points(landmarks[clip_id]))
+            points[len(kept)] = recipe.points(landmarks[clip_id])
             kept.append(row)
         except RecipeError as error:
             failures.append((clip_id, str(error)))
-    if not points:
+        if len(kept) % CLIPS_AT_A_TIME == 0:
+            landmarks.forget()
+    if not kept:
         raise RecipeError(f"None of the {len(clips)} clips could be read; the first: {failures[0][1]}")
     table = clips.loc[kept]
-    stacked = np.stack(points)
     glosses, y = np.unique(table["gloss"].to_numpy(str), return_inverse=True)
     features = FeatureSet(
-        X=recipe.encode(stacked),
-        points=stacked,
+        points=points[: len(kept)],
         y=y.astype(np.int64),
         glosses=glosses,
         signer=table["signer"].to_numpy(str),

@@ -11,6 +11,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 ABANDONED_AFTER_S = 24 * 3600
 
 
@@ -50,3 +52,12 @@ def write_json(path: str | Path, value: Any) -> None:
     """Write `value` as indented JSON, whole or not at all."""
     with whole_file(path) as unfinished:
         unfinished.write_text(json.dumps(value, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def write_npy_header(file: Any, shape: tuple[int, ...]) -> None:
+    """Write the header of a `.npy` file of float32, for values that are written piece by piece.
+
+    NumPy leaves room in it for the first axis to grow, so that it can be written again.
+    """
+    write_header: Any = np.lib.format.write_array_header_1_0
+    write_header(file, {"descr": "<f4", "fortran_order": False, "shape": shape})

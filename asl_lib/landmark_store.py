@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import mmap
 import os
 import time
 import uuid
@@ -17,7 +18,7 @@ import numpy as np
 import pandas as pd
 
 from asl_lib.clips import Clip
-from asl_lib.files import ABANDONED_AFTER_S, write_json
+from asl_lib.files import ABANDONED_AFTER_S, write_json, write_npy_header
 from asl_lib.landmarks import PARTS, LandmarkError, Landmarks
 
 STORE_VERSION = 1
@@ -58,6 +59,13 @@ class LandmarkStore(Mapping[str, Landmarks]):
 
     def __len__(self) -> int:
         return len(self._ids)
+
+    def forget(self) -> None:
+        """Give the memory back that reading has taken; values are mapped again when they are asked for."""
+        mapped = getattr(self._values, "_mmap", None)
+        # Windows has no such advice, and takes the memory back by itself when it needs it.
+        if mapped is not None and hasattr(mmap, "MADV_DONTNEED"):
+            mapped.madvise(mmap.MADV_DONTNEED)
 
     def arrays(self) -> tuple[np.ndarray, np.ndarray]:
         """Return the frames of all clips one after the other, and where each clip begins.
@@ -134,7 +142,7 @@ def _rewrite(
     count = 0
     try:
         with path.open("wb") as file:
-            _write_header(file, (0, *shape))
+            write_npy_header(file, (0, *shape))
             for clip_id in kept:
                 count += _append(file, kept[clip_id])
             for clip_id, clip in fresh:
@@ -148,7 +156,7 @@ def _rewrite(
                 size = {"fps": landmarks.fps, "width": landmarks.width, "height": landmarks.height}
                 entries.append({**about, "frames": len(landmarks.points), **size})
             file.seek(0)
-            _write_header(file, (count, *shape))
+            write_npy_header(file, (count, *shape))
     except BaseException:
         path.unlink(missing_ok=True)
         raise
@@ -162,12 +170,6 @@ def _append(file: Any, landmarks: Landmarks) -> int:
     values = np.concatenate([landmarks.points, landmarks.confidence[..., None]], axis=-1)
     file.write(np.ascontiguousarray(values, "<f4").tobytes())
     return len(values)
-
-
-def _write_header(file: Any, shape: tuple[int, ...]) -> None:
-    """Write a .npy header; NumPy leaves room in it for the first axis to grow, so that it can be written again."""
-    write_header: Any = np.lib.format.write_array_header_1_0
-    write_header(file, {"descr": "<f4", "fortran_order": False, "shape": shape})
 
 
 def _open(folder: Path, index: dict[str, Any]) -> np.ndarray:

@@ -7,6 +7,7 @@ are checked against the one list below, so a misspelt key or a wrong type is fou
 from __future__ import annotations
 
 import difflib
+import hashlib
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -34,6 +35,9 @@ DatasetName = Literal[
     "asl_digits",
 ]
 Part = Literal["pose", "upper_body", "face", "lips", "brows", "eyes", "left_hand", "right_hand"]
+
+
+LONGEST_NAME = 100
 
 
 class ParameterError(ValueError):
@@ -114,7 +118,12 @@ class Params(BaseModel):
     @property
     def held_out(self) -> str:
         """What a model is tested on, as the name of its folder."""
-        return f"held_out_{'+'.join(self.test_signers)}" if self.split == "signer" else f"split_{self.split}"
+        if self.split != "signer":
+            return f"split_{self.split}"
+        names = "+".join(self.test_signers)
+        if len(names) > LONGEST_NAME:  # file systems take 255 characters
+            names = f"{len(self.test_signers)}+signers+{hashlib.sha256(names.encode()).hexdigest()[:8]}"
+        return f"held_out_{names}"
 
     def model_dir(self, model: str) -> Path:
         """`outputs/<run>/<model>/held_out_<signers>/`: one trained model with its recipe and results."""

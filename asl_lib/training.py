@@ -52,6 +52,7 @@ def fit(
     *,
     points: np.ndarray,
     y: np.ndarray,
+    rows: np.ndarray | None = None,
     validation: tuple[np.ndarray, np.ndarray] | None,
     recipe: FeatureRecipe,
     folder: str | Path,
@@ -79,8 +80,10 @@ def fit(
     Args:
         model: a network from (N, frames, features) to class probabilities, or to a dict of those of "group"
             and "gloss".
-        points: (n, frames, L, C) training clips as `recipe.points` gives them.
+        points: (n, frames, L, C) clips as `recipe.points` gives them.
         y: (n,) class numbers.
+        rows: (m,) int, which of the n clips to train on; None for all. Naming them here instead of cutting them out
+            leaves a large data set in memory once.
         validation: points and classes of the validation clips, which are never varied; None where `monitor` is "none".
         recipe: the recipe that made the points; it encodes every batch and is kept beside the model.
         folder: where the files go.
@@ -113,12 +116,15 @@ def fit(
     import keras
 
     folder = Path(folder)
-    sides = {"training": (points, y)} | ({} if validation is None else {"validation": validation})
-    for side, (clips, labels) in sides.items():
-        if len(clips) == 0 or len(clips) != len(labels):
+    rows = np.arange(len(points)) if rows is None else np.asarray(rows, int)
+    sides = {"training": (len(points), y)} | (
+        {} if validation is None else {"validation": (len(validation[0]), validation[1])}
+    )
+    for side, (count, labels) in sides.items():
+        if count == 0 or count != len(labels) or len(rows) == 0:
             raise TrainingError(
-                f"The {side} part must have a class for each of at least one clip; got {len(clips)} clips and "
-                f"{len(labels)} classes. Check the held-out signers."
+                f"The {side} part must have a class for each of at least one clip; got {min(count, len(rows))} clips "
+                f"and {len(labels)} classes. Check the held-out signers."
             )
     if monitor not in ("accuracy", "loss", "none") or schedule not in ("constant", "cosine"):
         raise TrainingError(
@@ -132,7 +138,7 @@ def fit(
     classes = (shape["gloss"] if isinstance(shape, dict) else shape)[-1]
     encode = partial(_targets, groups=groups)
     key = _training_key(
-        points, y, validation or (), model, augmentation, recipe, groups,
+        points, y, rows, validation or (), model, augmentation, recipe, groups,
         settings=[epochs, patience, monitor, batch_size, learning_rate, schedule, weight_decay, label_smoothing, mixup,
                   balance, seed],
     )  # fmt: skip
@@ -148,7 +154,7 @@ def fit(
     checkpoint = Checkpoint(folder / "training.npz", key=key, every_s=checkpoint_s)
     progress = checkpoint.restore(model)
     batches = _batches(
-        points, _one_hot(y, classes), recipe, augmentation, encode, batch_size=batch_size, seed=seed, mixup=mixup,
+        points, _one_hot(y, classes), rows, recipe, augmentation, encode, batch_size=batch_size, seed=seed, mixup=mixup,
         balance=balance, epoch=progress.epoch,
     )  # fmt: skip
     with progress_bar(total=epochs, description="Training", unit="epoch", initial=progress.epoch) as bar:
@@ -267,6 +273,7 @@ def load_model(folder: str | Path) -> tuple[keras.Model, FeatureRecipe]:
 def _batches(
     points: np.ndarray,
     labels: np.ndarray,
+    chosen: np.ndarray,
     recipe: FeatureRecipe,
     augmentation: Augmentation | None,
     encode: Callable[[np.ndarray], Any],
@@ -277,22 +284,21 @@ def _batches(
     balance: bool,
     epoch: int,
 ) -> Any:
-    """Return a Keras data set that shuffles, varies and encodes the clips anew in each epoch."""
+    """Return a Keras data set that shuffles, varies and encodes the chosen clips anew in each epoch."""
     import keras
 
-    counts = labels.sum(axis=0)
-    weight = (len(labels) / (np.count_nonzero(counts) * np.maximum(counts, 1)))[labels.argmax(axis=1)].astype(
-        np.float32
-    )
+    counts = labels[chosen].sum(axis=0)
+    by_class = len(chosen) / (np.count_nonzero(counts) * np.maximum(counts, 1))
+    weight = by_class[labels.argmax(axis=1)].astype(np.float32)
 
     class Batches(keras.utils.PyDataset):
         def __init__(self) -> None:
             super().__init__()
             self.epoch = epoch
-            self.order = np.random.default_rng((seed, epoch)).permutation(len(labels))
+            self.order = np.random.default_rng((seed, epoch)).permutation(chosen)
 
         def __len__(self) -> int:
-            return -(-len(labels) // batch_size)
+            return -(-len(chosen) // batch_size)
 
         def __getitem__(self, index: int) -> tuple[Any, ...]:
             rows = self.order[index * batch_size : (index + 1) * batch_size]
@@ -307,7 +313,7 @@ def _batches(
 
         def on_epoch_end(self) -> None:
             self.epoch += 1
-            self.order = np.random.default_rng((seed, self.epoch)).permutation(len(labels))
+            self.order = np.random.default_rng((seed, self.epoch)).permutation(chosen)
 
     return Batches()
 
@@ -376,12 +382,12 @@ def _targets(labels: np.ndarray, *, groups: np.ndarray | None) -> Any:
 
 
 def _training_key(
-    points: np.ndarray, y: np.ndarray, validation: tuple[np.ndarray, ...], model: keras.Model,
+    points: np.ndarray, y: np.ndarray, rows: np.ndarray, validation: tuple[np.ndarray, ...], model: keras.Model,
     augmentation: Augmentation | None, recipe: FeatureRecipe, groups: np.ndarray | None, *, settings: list[Any],
 ) -> str:  # fmt: skip
     """Return a hash of all that the result of a training depends on."""
     digest = hashlib.sha256()
-    for array in (points, y, *validation, *([] if groups is None else [groups]), *model.get_weights()):
+    for array in (points, y, rows, *validation, *([] if groups is None else [groups]), *model.get_weights()):
         digest.update(np.ascontiguousarray(array).data)
     digest.update(json.dumps([settings, repr(augmentation), repr(recipe), model.count_params()]).encode())
     return digest.hexdigest()

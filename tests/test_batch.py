@@ -9,6 +9,7 @@ import pytest
 
 from asl_lib.batch import BatchError, find_notebooks, run_course, run_each
 from asl_lib.params import ParameterError, load_parameters
+from asl_lib.splits import SplitError
 from tests.conftest import ROOT
 
 TINY = {
@@ -123,6 +124,17 @@ def test_4c_the_workers_of_a_dask_cluster_execute_model_notebooks(home):
 def test_4d_a_model_that_no_notebook_trains_is_refused_before_anything_runs(home):
     with pytest.raises(BatchError, match=r"No notebook trains a model 'gpt'\. There are: lstm"):
         run_each(TINY, models=["lstm", "gpt"], say=lambda _: pytest.fail("something ran"))
+
+
+def test_4e_folds_hold_groups_of_signers_out_so_that_each_is_tested_once(home):
+    said = []
+    options = {"models": ["lstm"], "known_signers": False, "folds": 2}
+    run_each({**TINY, "run": "sharded", "epochs": 1}, say=said.append, jobs=2, **options)
+    assert sum("05_lstm, fold" in line and "done in" in line for line in said) == 2
+    folders = [path.name for path in (home / "outputs" / "sharded" / "trees").glob("held_out_*+*")]
+    assert folders == ["held_out_ana+eli"]
+    with pytest.raises(SplitError, match="between 2 and the 3 signers"):
+        run_each({**TINY, "run": "sharded"}, **{**options, "folds": 4})
 
 
 def test_5_plain_papermill_works_from_any_folder_with_a_shared_parameter_file(home, tmp_path):

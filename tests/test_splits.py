@@ -150,4 +150,4 @@ def feature_set(points):
     names = np.array([f"clip{number}" for number in range(len(points))])
     y = np.zeros(len(points), int)
     none = np.array([""] * len(points))
-    return FeatureSet(RECIPE.encode(points), points, y, np.array(["X"]), names, names, none)
+    return FeatureSet(points, y, np.array(["X"]), names, names, none)
