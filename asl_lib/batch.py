@@ -21,6 +21,7 @@ from typing import Any
 import nbformat
 import yaml
 
+from asl_lib.datasets import Dataset, get_dataset
 from asl_lib.files import write_json
 from asl_lib.params import Params, check_parameters, project_folder, relative
 
@@ -46,6 +47,7 @@ class Notebook:
         path: the notebook.
         stage: "prepare" (once per data set), "model" (once per held-out signer) or "report" (last).
         parameters: names in its `parameters` cell.
+        subject: what it is about: "clips", "photographs" or "any" data set.
         results: files that it leaves, with {dataset_dir}, {run_dir} and {held_out} to fill in.
     """
 
@@ -53,6 +55,7 @@ class Notebook:
     stage: str
     parameters: tuple[str, ...]
     results: tuple[str, ...]
+    subject: str = "clips"
 
     @property
     def name(self) -> str:
@@ -62,7 +65,13 @@ class Notebook:
     def models(self) -> list[str]:
         """The models that it trains: the folders of its results."""
         places = (Path(pattern).parts for pattern in self.results)
-        return list(dict.fromkeys(parts[1] for parts in places if parts[0] == "{run_dir}" and parts[2] == "{held_out}"))
+        return list(dict.fromkeys(parts[parts.index("{held_out}") - 1] for parts in places if "{held_out}" in parts))
+
+    def suits(self, dataset: Dataset) -> bool:
+        """Say whether there is anything in the data set for this notebook to work on."""
+        if self.subject == "photographs":
+            return dataset.photographs() is not None
+        return self.subject == "any" or dataset.kind != "photographs"
 
 
 def find_notebooks(folder: str | Path | None = None) -> list[Notebook]:
@@ -101,7 +110,8 @@ def _read_notebook(path: Path) -> Notebook:
         for target in (statement.targets if isinstance(statement, ast.Assign) else [statement.target])
         if isinstance(target, ast.Name)
     ]
-    return Notebook(path, about["stage"], tuple(names), tuple(about.get("results", ())))
+    results, subject = tuple(about.get("results", ())), about.get("subject", "clips")
+    return Notebook(path, about["stage"], tuple(names), results, subject)
 
 
 @dataclass(frozen=True)
@@ -227,7 +237,7 @@ def run_course(
         BatchError: a notebook failed; the later ones were not started.
     """
     params = check_parameters(values)
-    notebooks = find_notebooks()
+    notebooks = [notebook for notebook in find_notebooks() if notebook.suits(get_dataset(params.dataset))]
     training = _training(notebooks, models)
     runs = [Run(notebook, values) for notebook in notebooks if notebook.stage != "model" or notebook in training]
     upstream = ""
@@ -285,11 +295,11 @@ def run_each(
     from asl_lib.parallel import cores
     from asl_lib.splits import signer_folds
 
-    notebooks = find_notebooks()
+    params = check_parameters(values)
+    notebooks = [notebook for notebook in find_notebooks() if notebook.suits(get_dataset(params.dataset))]
     training = _training(notebooks, models)
     if each != "test_signers":
         raise BatchError(f"--each must be test_signers, the parameter that a batch varies; got {each}.")
-    params = check_parameters(values)
     number, total = parse_shard(shard, least=0) if shard else (0, 1)
     upstream = ""
     for notebook in (n for n in notebooks if n.stage == "prepare"):

@@ -9,6 +9,8 @@ from typing import Any
 
 SHARD_HELP = "do only this part of the work, the same part every time: for array jobs on a cluster"
 MOST_LINES = 20
+MOST_SIGNERS = 50
+"""With more, only the mean over them is printed."""
 EPILOGUE = """\
 examples:
   asl run params/demo.yaml                             the whole course, from rendered clips to the comparison
@@ -78,6 +80,16 @@ def _parser() -> argparse.ArgumentParser:
     export = commands.add_parser("export", help="write a trained model as model.tflite, for phones and browsers")
     export.add_argument("folder", help="folder of the model, for example outputs/demo/attention_tcn/held_out_ben+eli")
     export.set_defaults(command=_export)
+
+    predict = commands.add_parser("predict", help="name the handshape in a photograph")
+    predict.add_argument("photograph", nargs="+", help="picture files")
+    predict.add_argument(
+        "--model", default="", metavar="FOLDER", help="folder of the network (default: the newest letter_cnn)"
+    )
+    predict.add_argument(
+        "--picture", default="", metavar="FILE.png", help="where to draw the (last) photograph with its answers"
+    )
+    predict.set_defaults(command=_predict)
 
     datasets = commands.add_parser("datasets", help="list, check and download data sets")
     datasets.set_defaults(command=_datasets)
@@ -159,23 +171,68 @@ def _names(text: str) -> list[str]:
 
 def _conclude(params: Any) -> None:
     """Say where the results are and how good the models are on people they have never seen."""
-    from asl_lib.evaluation import rate
     from asl_lib.params import relative
-    from asl_lib.report import collect_results, summarise
+    from asl_lib.report import collect_results, has_results
 
     print(f"\nExecuted notebooks: {relative(params.run_dir / 'notebooks')}/")
-    results = collect_results(params.run_dir)
+    for folder, subject in ((params.run_dir, "Signs"), (params.run_dir / "letters", "Letters and digits")):
+        if has_results(folder):
+            print(f"\n{subject}")
+            _print_results(collect_results(folder))
+
+
+def _print_results(results: Any) -> None:
+    from asl_lib.evaluation import rate
+    from asl_lib.report import summarise
+
     new_signers = results["protocol"] == "new signer"
     for row in results[~new_signers].itertuples():
         print(f"Accuracy, {row.protocol}: {row.model} {rate(round(row.accuracy * row.n), row.n)}")
+    several = new_signers & (results["held_out"].nunique() <= MOST_SIGNERS)
     if new_signers.any():
         print("Accuracy on signers that the model had never seen:")
-    for row in results[new_signers].itertuples():
+    for row in results[several].itertuples():
         print(f"  {row.model}, {row.held_out}: {rate(round(row.accuracy * row.n), row.n)}")
     for row in summarise(results).itertuples():
         spread = "95 % interval over signers" if row.signers > 2 else "range"
         spread += f" {row.low:.0%} to {row.high:.0%}"
         print(f"  {row.model}, mean over {row.signers} signers: {row.mean_accuracy:.1%} ({spread})")
+
+
+def _predict(options: argparse.Namespace) -> int:
+    import numpy as np
+
+    from asl_lib.image_training import TrainingError, load_image_model, predict_images
+    from asl_lib.params import project_folder, relative
+    from asl_lib.photographs import PhotographError
+
+    trained = sorted(
+        project_folder().glob("outputs/*/letters/letter_cnn/*/model.keras"), key=lambda path: path.stat().st_mtime
+    )
+    if not options.model and not trained:
+        raise TrainingError(
+            "There is no trained letter_cnn under outputs/. Run notebook 08, or name a folder with --model."
+        )
+    folder = options.model or trained[-1].parent
+    model, recipe = load_image_model(folder)
+    print(f"network: {relative(folder)}")
+    bad = 0
+    for path in options.photograph:
+        try:
+            image = recipe.transform(path)
+        except PhotographError as error:
+            print(f"asl: {error}", file=sys.stderr)
+            bad += 1
+            continue
+        probabilities = predict_images(model, image[None])[0]
+        best = np.argsort(-probabilities)[:3]
+        print(f"{path}: " + ", ".join(f"{recipe.glosses[i]} {probabilities[i]:.0%}" for i in best))
+        if options.picture:
+            from asl_lib import plots
+
+            plots.use_style()
+            plots.plot_answer(image, [recipe.glosses[i] for i in best], probabilities[best]).savefig(options.picture)
+    return 1 if bad else 0
 
 
 def _export(options: argparse.Namespace) -> None:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 DatasetName = Literal[
     "demo",
+    "demo_letters",
     "recordings",
     "fingerspelling",
     "wlasl",
@@ -85,6 +86,11 @@ class Params(BaseModel):
     own_epochs: int = Field(60, ge=1, description="passes over the training clips for the course's own networks")
     patience: int = Field(40, ge=1, description="epochs without improvement before training stops")
     groups: int = Field(4, ge=2, description="groups of glosses of the hierarchical network")
+    image_size: int = Field(64, ge=32, le=1024, description="side of the photographs, in px")
+    published_size: int = Field(64, ge=32, le=1024, description="side of the photographs for the published CNN, in px")
+    image_epochs: int = Field(30, ge=1, description="passes over the training photographs for the course's own CNNs")
+    transfer_weights: str = Field("", description="weights to transfer: a .weights.h5 file or imagenet")
+    rendered: int = Field(0, ge=0, description="rendered pictures of each class to train on besides; 0 for none")
     batch_size: int = Field(32, ge=1, description="clips in one training step")
     learning_rate: float = Field(1.0e-4, gt=0, description="step size of Adam")
     seed: int = Field(42, ge=0, description="where all randomness starts")
@@ -124,6 +130,10 @@ class Params(BaseModel):
         if len(names) > LONGEST_NAME:  # file systems take 255 characters
             names = f"{len(self.test_signers)}+signers+{hashlib.sha256(names.encode()).hexdigest()[:8]}"
         return f"held_out_{names}"
+
+    def letters_dir(self, model: str) -> Path:
+        """`outputs/<run>/letters/<model>/held_out_<signers>/`: one network for photographs of handshapes."""
+        return self.run_dir / "letters" / model / self.held_out
 
     def model_dir(self, model: str) -> Path:
         """`outputs/<run>/<model>/held_out_<signers>/`: one trained model with its recipe and results."""

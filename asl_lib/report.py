@@ -34,6 +34,15 @@ class ReportError(ValueError):
     """A run without results, or with results that cannot be read."""
 
 
+def has_results(run_dir: str | Path) -> bool:
+    """Say whether any model has left results in a run's folder."""
+    return bool(_metrics(run_dir))
+
+
+def _metrics(run_dir: str | Path) -> list[Path]:
+    return sorted(path for kind in FOLDERS for path in Path(run_dir).glob(f"*/{kind}*/metrics.json"))
+
+
 def collect_results(run_dir: str | Path) -> pd.DataFrame:
     """Return one row per model and test signer, from every `metrics.json` of a run.
 
@@ -49,7 +58,7 @@ def collect_results(run_dir: str | Path) -> pd.DataFrame:
         ReportError: there is no result, or one cannot be read.
     """
     rows = []
-    for path in sorted(path for kind in FOLDERS for path in Path(run_dir).glob(f"*/{kind}*/metrics.json")):
+    for path in _metrics(run_dir):
         try:
             metrics = json.loads(path.read_text(encoding="utf-8"))
             training = {key: metrics.get(key) for key in ("model", "parameters", "epochs", "minutes")}

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
 import os
-import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -16,18 +14,12 @@ import numpy as np
 import pandas as pd
 
 from asl_lib.augment import Augmentation, mirror, mixup_pairs
-from asl_lib.checkpoint import Checkpoint, Progress
 from asl_lib.features import FeatureRecipe
-from asl_lib.files import whole_file
-from asl_lib.progress import progress_bar
 from asl_lib.quiet import quiet_native_stderr
+from asl_lib.training_loop import TrainingError, run
 
 if TYPE_CHECKING:
     import keras
-
-
-class TrainingError(ValueError):
-    """Data that nothing can be trained on, or a saved model that cannot be used."""
 
 
 def set_seeds(seed: int) -> None:
@@ -113,9 +105,6 @@ def fit(
         TrainingError: there is no training or validation clip, the shapes do not fit the recipe, or the loss is no
             longer a number.
     """
-    import keras
-
-    folder = Path(folder)
     rows = np.arange(len(points)) if rows is None else np.asarray(rows, int)
     sides = {"training": (len(points), y)} | (
         {} if validation is None else {"validation": (len(validation[0]), validation[1])}
@@ -126,14 +115,6 @@ def fit(
                 f"The {side} part must have a class for each of at least one clip; got {min(count, len(rows))} clips "
                 f"and {len(labels)} classes. Check the held-out signers."
             )
-    if monitor not in ("accuracy", "loss", "none") or schedule not in ("constant", "cosine"):
-        raise TrainingError(
-            f"monitor must be accuracy, loss or none, and schedule constant or cosine; got {monitor!r} and "
-            f"{schedule!r}."
-        )
-    if validation is None and monitor != "none":
-        raise TrainingError(f"Without validation clips monitor must be none; got {monitor!r}. Give validation clips.")
-    folder.mkdir(parents=True, exist_ok=True)
     shape = model.compute_output_shape((None, recipe.frames, recipe.num_features))
     classes = (shape["gloss"] if isinstance(shape, dict) else shape)[-1]
     encode = partial(_targets, groups=groups)
@@ -142,51 +123,27 @@ def fit(
         settings=[epochs, patience, monitor, batch_size, learning_rate, schedule, weight_decay, label_smoothing, mixup,
                   balance, seed],
     )  # fmt: skip
-    losses = keras.losses.CategoricalCrossentropy(label_smoothing=label_smoothing)
-    named: dict[str, Any] = {"loss": losses, "metrics": ["accuracy"]}
-    if groups is not None:
-        from asl_lib.models.hierarchical import GLOSS_LOSS, GROUP_LOSS
-
-        weights = {"group": GROUP_LOSS, "gloss": GLOSS_LOSS}
-        named = {"loss": dict.fromkeys(weights, losses), "loss_weights": weights}
-        named["metrics"] = {name: ["accuracy"] for name in weights}
-    model.compile(keras.optimizers.AdamW(learning_rate, weight_decay=weight_decay), **named)
-    checkpoint = Checkpoint(folder / "training.npz", key=key, every_s=checkpoint_s)
-    progress = checkpoint.restore(model)
-    batches = _batches(
-        points, _one_hot(y, classes), rows, recipe, augmentation, encode, batch_size=batch_size, seed=seed, mixup=mixup,
-        balance=balance, epoch=progress.epoch,
+    one_hot = np.eye(classes, dtype=np.float32)
+    return run(
+        model,
+        batches=lambda epoch: _batches(
+            points, one_hot[y], rows, recipe, augmentation, encode, batch_size=batch_size, seed=seed, mixup=mixup,
+            balance=balance, epoch=epoch,
+        ),
+        validation=None if validation is None else (recipe.encode(validation[0]), encode(one_hot[validation[1]])),
+        recipe=recipe,
+        folder=folder,
+        key=key,
+        epochs=epochs,
+        patience=patience,
+        monitor=monitor,
+        learning_rate=learning_rate,
+        schedule=schedule,
+        weight_decay=weight_decay,
+        label_smoothing=label_smoothing,
+        grouped=groups is not None,
+        checkpoint_s=checkpoint_s,
     )  # fmt: skip
-    with progress_bar(total=epochs, description="Training", unit="epoch", initial=progress.epoch) as bar:
-        follow = _follow(model, progress, checkpoint, bar, monitor=monitor, patience=patience,
-                         rate=partial(_rate, epochs=epochs, peak=learning_rate, schedule=schedule))  # fmt: skip
-        if progress.epoch < epochs and progress.epoch - progress.best_epoch < patience:
-            model.fit(
-                batches,
-                validation_data=None
-                if validation is None
-                else (recipe.encode(validation[0]), encode(_one_hot(validation[1], classes))),
-                validation_batch_size=256,
-                epochs=epochs,
-                initial_epoch=progress.epoch,
-                callbacks=[follow, keras.callbacks.TensorBoard(str(folder / "tensorboard"), write_graph=False)],
-                verbose=0,
-            )
-    history = pd.DataFrame(progress.rows)
-    if not np.isfinite(history["loss"].iloc[-1]):
-        checkpoint.remove()
-        raise TrainingError(
-            f"The loss must stay finite; it became {history['loss'].iloc[-1]} in epoch {len(history)}. "
-            f"Lower the learning rate (now {learning_rate:g}) and look for extreme values in the features."
-        )
-    model.set_weights(progress.best_weights)
-    with whole_file(folder / "history.csv") as unfinished:
-        history.to_csv(unfinished, index=False, lineterminator="\n")
-    with whole_file(folder / "model.keras") as unfinished:
-        model.save(unfinished)
-    recipe.save(folder / "recipe.json")
-    checkpoint.remove()
-    return history
 
 
 def glosses_of(outputs: Any) -> Any:
@@ -316,61 +273,6 @@ def _batches(
             self.order = np.random.default_rng((seed, self.epoch)).permutation(chosen)
 
     return Batches()
-
-
-def _follow(
-    model: keras.Model,
-    progress: Progress,
-    checkpoint: Checkpoint,
-    bar: Any,
-    *,
-    monitor: str,
-    patience: int,
-    rate: Callable[[int], float],
-) -> Any:
-    """Return the callback that sets the learning rate, notes each epoch, keeps the best weights and ends it."""
-    import keras
-
-    class Follow(keras.callbacks.Callback):
-        started = 0.0
-
-        def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
-            self.started = time.perf_counter()
-            model.optimizer.learning_rate = rate(epoch)
-
-        def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-            values = {name.replace("gloss_accuracy", "accuracy"): float(value) for name, value in (logs or {}).items()}
-            seconds = round(time.perf_counter() - self.started, 4)
-            row = {"epoch": epoch + 1, **values, "learning_rate": rate(epoch), "seconds": seconds}
-            if progress.is_better(row, monitor):
-                progress.best_epoch, progress.best_weights = epoch + 1, model.get_weights()
-            progress.rows.append(row)
-            progress.epoch = epoch + 1
-            if not np.isfinite(row["loss"]) or progress.epoch - progress.best_epoch >= patience:
-                model.stop_training = True
-            checkpoint.keep(model, progress)
-            side = "val_accuracy" if "val_accuracy" in row else "accuracy"
-            bar.set_postfix_str(
-                f"{'validation' if side.startswith('val') else 'training'} {row[side]:.0%}", refresh=False
-            )
-            bar.update()
-
-    return Follow()
-
-
-def _rate(epoch: int, *, epochs: int, peak: float, schedule: str) -> float:
-    """Return the learning rate of an epoch, counted from 0."""
-    if schedule == "constant":
-        return peak
-    warm = max(1, epochs // 20)
-    if epoch < warm:
-        return peak * (epoch + 1) / warm
-    share = (epoch - warm) / max(1, epochs - warm)
-    return peak * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * share)))
-
-
-def _one_hot(y: np.ndarray, classes: int) -> np.ndarray:
-    return np.eye(classes, dtype=np.float32)[y]
 
 
 def _targets(labels: np.ndarray, *, groups: np.ndarray | None) -> Any:

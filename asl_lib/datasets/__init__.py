@@ -7,6 +7,7 @@ from asl_lib.datasets.asl_citizen import AslCitizen
 from asl_lib.datasets.autsl import Autsl
 from asl_lib.datasets.base import Dataset, DatasetError, Options
 from asl_lib.datasets.demo import Demo
+from asl_lib.datasets.demo_letters import DemoLetters
 from asl_lib.datasets.fingerspelling import Fingerspelling
 from asl_lib.datasets.google_asl_signs import GoogleAslSigns
 from asl_lib.datasets.isogd import Isogd
@@ -19,6 +20,7 @@ DATASETS: dict[str, Dataset] = {
     dataset.name: dataset
     for dataset in (
         Demo(),
+        DemoLetters(),
         Recordings(),
         Fingerspelling(),
         Wlasl(),

@@ -110,6 +110,10 @@ class Dataset(ABC):
         """False where there is nothing for stage 02 to extract."""
         return self.kind == "videos"
 
+    def photographs(self) -> Dataset | None:
+        """Return the data set of photographs of handshapes that goes with this one: itself, another, or None."""
+        return self if self.kind == "photographs" else None
+
     def source_dir(self, dataset_dir: Path) -> Path:
         """Return the folder that the clips' paths are relative to."""
         return dataset_dir

@@ -1,5 +1,6 @@
 """The course's models: one family a file. They know shapes and classes, nothing of data sets."""
 
+from asl_lib.models.alphabet_cnn import build_alphabet_cnn, build_letter_cnn, build_transfer_cnn
 from asl_lib.models.hierarchical import (
     build_attention_hierarchical,
     build_hierarchical,
@@ -15,13 +16,16 @@ from asl_lib.models.trees import HandTrees, describe_clips
 __all__ = [
     "HandTrees",
     "attention_weights",
+    "build_alphabet_cnn",
     "build_attention_hierarchical",
     "build_attention_lstm",
     "build_attention_tcn",
     "build_attention_transformer",
     "build_hierarchical",
+    "build_letter_cnn",
     "build_lstm",
     "build_tcn",
+    "build_transfer_cnn",
     "build_transformer",
     "describe_clips",
     "groups_by_centroid",

@@ -13,6 +13,7 @@ from asl_lib.plots.clips import (
     plot_worst_clips,
     worst_clips,
 )
+from asl_lib.plots.photographs import plot_answer, plot_photographs
 from asl_lib.plots.results import (
     plot_accuracy_per_signer,
     plot_attention,
@@ -30,6 +31,7 @@ __all__ = [
     "detection_rates",
     "draw_part",
     "plot_accuracy_per_signer",
+    "plot_answer",
     "plot_attention",
     "plot_augmentations",
     "plot_clip_curves",
@@ -40,6 +42,7 @@ __all__ = [
     "plot_gap",
     "plot_history",
     "plot_mistakes",
+    "plot_photographs",
     "plot_points",
     "plot_reliability",
     "plot_skeletons",

@@ -9,7 +9,7 @@ from asl_lib.signer.hand import DIGITS, HANDSHAPES, LETTERS
 from asl_lib.signer.lexicon import Sign, Signer, load_lexicon, load_signers, minimal_pairs
 from asl_lib.signer.motion import Performance, perform
 from asl_lib.signer.render import render_frames
-from asl_lib.signer.stills import handshape_image
+from asl_lib.signer.stills import handshape_image, random_signer
 
 __all__ = [
     "DIGITS",
@@ -23,6 +23,7 @@ __all__ = [
     "load_signers",
     "minimal_pairs",
     "perform",
+    "random_signer",
     "render_frames",
     "write_clip",
 ]

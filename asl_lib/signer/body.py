@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from asl_lib.signer.hand import unit
+
 SHOULDER = np.array([-0.5, 0.0, 0.0])
 UPPER_ARM, FOREARM, PALM = 0.78, 0.68, 0.235
 # The elbow hangs down, a little outwards and forwards.
@@ -48,20 +50,16 @@ def hand_axes(fingers: np.ndarray, palm: np.ndarray, forearm: np.ndarray) -> np.
         forearm: direction from elbow to wrist. A wrist bends only so far, so the fingers are brought
             within `MAX_WRIST_BEND` of it.
     """
-    along, wish = _unit(forearm), _unit(fingers)
+    along, wish = unit(forearm), unit(fingers)
     angle = float(np.arccos(np.clip(along @ wish, -1, 1)))
     if angle > MAX_WRIST_BEND:
         share = MAX_WRIST_BEND / angle
-        wish = _unit(np.sin((1 - share) * angle) * along + np.sin(share * angle) * wish)
-    normal = _unit(palm - wish * float(palm @ wish))
+        wish = unit(np.sin((1 - share) * angle) * along + np.sin(share * angle) * wish)
+    normal = unit(palm - wish * float(palm @ wish))
     return np.stack([np.cross(normal, wish), wish, normal])
 
 
 def rotated(vector: np.ndarray, axis: np.ndarray, degrees: float) -> np.ndarray:
     """Return `vector` turned about `axis` (Rodrigues)."""
-    k, angle = _unit(axis), np.radians(degrees)
+    k, angle = unit(axis), np.radians(degrees)
     return vector * np.cos(angle) + np.cross(k, vector) * np.sin(angle) + k * float(k @ vector) * (1 - np.cos(angle))
-
-
-def _unit(vector: np.ndarray) -> np.ndarray:
-    return vector / max(float(np.linalg.norm(vector)), 1e-9)

@@ -169,12 +169,12 @@ def _thumb(tip: np.ndarray) -> np.ndarray:
     for _ in range(12):
         chain[3] = np.array(tip, float)
         for k in (2, 1, 0):
-            chain[k] = chain[k + 1] + _unit(chain[k] - chain[k + 1]) * THUMB_SEGMENTS[k]
+            chain[k] = chain[k + 1] + unit(chain[k] - chain[k + 1]) * THUMB_SEGMENTS[k]
         chain[0] = root
         for k in (1, 2, 3):
-            chain[k] = chain[k - 1] + _unit(chain[k] - chain[k - 1]) * THUMB_SEGMENTS[k - 1]
+            chain[k] = chain[k - 1] + unit(chain[k] - chain[k - 1]) * THUMB_SEGMENTS[k - 1]
     return np.array(chain)
 
 
-def _unit(vector: np.ndarray) -> np.ndarray:
+def unit(vector: np.ndarray) -> np.ndarray:
     return vector / max(float(np.linalg.norm(vector)), 1e-9)

@@ -1,0 +1,110 @@
+"""`demo_letters`: pictures of letters by the demo's procedural signers, rendered on your machine."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from asl_lib.clips import make_clips, read_clips, write_clips
+from asl_lib.datasets.base import Dataset, DatasetError, Options
+from asl_lib.files import whole_file
+from asl_lib.parallel import run_jobs
+from asl_lib.progress import progress
+from asl_lib.signer import DIGITS, LETTERS, Signer, handshape_image, load_signers, random_signer
+
+SIZE_PX = 128
+StillJob = tuple[Path, str, Signer, int, float]
+
+
+class DemoLetters(Dataset):
+    name = "demo_letters"
+    title = "Letters by procedural signers, rendered on this machine: a teaching device"
+    licence = "MIT, as the course"
+    size = "20 MB"
+    homepage = ""
+    obtain = "Notebook 08 renders it into {folder}."
+    notice = "A teaching device: J and Z are movements, and a picture shows no more than their handshape."
+    kind = "photographs"
+
+    def find_clips(self, source_dir: Path, subset: str = "") -> pd.DataFrame:
+        if not (source_dir / "clips.csv").is_file():
+            raise self.absent(source_dir, "clips.csv")
+        return read_clips(source_dir / "clips.csv")
+
+    def prepare(self, dataset_dir: Path, options: Options | None = None) -> pd.DataFrame:
+        """Render the pictures that are not there yet, in parallel, and write the clips table."""
+        options = options or Options()
+        people = load_signers()
+        if unknown := [name for name in options.signers if name not in people]:
+            raise DatasetError(f"There is no demo signer '{unknown[0]}'. There are: {', '.join(people)}.")
+        chosen = [people[name] for name in options.signers or people]
+        return render_handshapes(
+            dataset_dir, options.signs or LETTERS, chosen, each=2 * options.repetitions, seed=options.seed,
+            workers=options.workers,
+        )  # fmt: skip
+
+
+def random_people(count: int, *, seed: int) -> list[Signer]:
+    """Return people that nobody wrote down, for domain randomisation."""
+    like = list(load_signers().values())
+    return [random_signer(like[number % len(like)], seed=seed, number=number) for number in range(count)]
+
+
+def render_handshapes(
+    folder: str | Path,
+    names: Sequence[str],
+    people: Sequence[Signer],
+    *,
+    each: int,
+    seed: int,
+    variety: float = 1.0,
+    workers: int = 0,
+) -> pd.DataFrame:
+    """Render each letter or digit `each` times by each person as `folder/<person>/<name>-01.png`, and list them.
+
+    Args:
+        folder: where the pictures and their `clips.csv` go; pictures that are there are kept.
+        names: letters and digits.
+        people: who shows them.
+        each: pictures of one letter by one person.
+        seed: where randomness starts.
+        variety: how much angle, light and fingers vary, relative to the usual.
+        workers: processes; 0 for one per core.
+
+    Raises:
+        DatasetError: a name is no letter and no digit, or a picture could not be rendered.
+    """
+    folder = Path(folder)
+    if unknown := [name for name in names if name not in (*LETTERS, *DIGITS)]:
+        raise DatasetError(f"There is no letter or digit '{unknown[0]}'. There are: {', '.join((*LETTERS, *DIGITS))}.")
+    rows: list[dict[str, object]] = []
+    jobs: list[StillJob] = []
+    for person in people:
+        for name in names:
+            for number in range(1, each + 1):
+                path = f"{person.name}/{name}-{number:02d}.png"
+                clip_id = f"{person.name}-{name}-{number:02d}"
+                rows.append({"clip_id": clip_id, "path": path, "gloss": name, "signer": person.name})
+                if not (folder / path).is_file():
+                    jobs.append((folder / path, name, person, seed * 1000 + number, variety))
+    outcomes = run_jobs(_render, jobs, workers=workers)
+    failed = [o for o in progress(outcomes, total=len(jobs), description="Rendering", unit="picture") if o.error]
+    if failed:
+        raise DatasetError(
+            f"{len(failed)} of {len(jobs)} pictures could not be rendered; first {jobs[failed[0].index][0]}: "
+            f"{failed[0].error} The others are kept: run it again when that is mended."
+        )
+    clips = make_clips(rows)
+    write_clips(clips, folder / "clips.csv")
+    return clips
+
+
+def _render(job: StillJob) -> None:
+    from PIL import Image
+
+    path, name, person, seed, variety = job
+    picture = Image.fromarray(handshape_image(name, person, seed=seed, size=SIZE_PX, variety=variety))
+    with whole_file(path) as unfinished:
+        picture.save(unfinished, "PNG")

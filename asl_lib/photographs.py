@@ -1,0 +1,208 @@
+"""Photographs of handshapes: read them whatever they are, and keep them on disk as one array."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from asl_lib.evaluation import Evaluation, evaluate
+from asl_lib.files import whole_file, write_json
+from asl_lib.parallel import cores
+
+SMALLEST_PX = 16
+"""A picture with a shorter side shows no fingers."""
+
+
+class PhotographError(ValueError):
+    """A photograph that cannot be read, or a folder without any that can."""
+
+
+def read_photograph(path: str | Path, *, size: int) -> np.ndarray:
+    """Return a photograph as a square (size, size, 3) uint8 RGB array.
+
+    Turned upright as its EXIF entry says; gray, 16-bit, CMYK and transparent pictures (on white) become RGB. The longer
+    side becomes `size`, and the border is continued to a square: nothing is cut off and nothing is squeezed.
+
+    Raises:
+        PhotographError: it cannot be read, or its shorter side has less than 16 px.
+    """
+    from PIL import Image, ImageOps
+
+    try:
+        with Image.open(path) as file:
+            image = _as_rgb(ImageOps.exif_transpose(file))
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        raise PhotographError(f"{path} cannot be read as a picture: {error}. Save it anew as JPEG or PNG.") from error
+    if min(image.size) < SMALLEST_PX:
+        raise PhotographError(
+            f"{path} must have at least {SMALLEST_PX} x {SMALLEST_PX} px; got {image.width} x {image.height}."
+        )
+    return fit_square(np.asarray(image), size=size)
+
+
+def fit_square(image: np.ndarray, *, size: int) -> np.ndarray:
+    """Return a (H, W, 3) uint8 picture as (size, size, 3): scaled to fit, its border continued to a square."""
+    import cv2
+
+    height, width = image.shape[:2]
+    scale = size / max(height, width)
+    target = max(1, round(width * scale)), max(1, round(height * scale))
+    method = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
+    small = cv2.resize(image, target, interpolation=method)
+    above, left = (size - target[1]) // 2, (size - target[0]) // 2
+    below, right = size - target[1] - above, size - target[0] - left
+    return np.asarray(cv2.copyMakeBorder(small, above, below, left, right, cv2.BORDER_REPLICATE))
+
+
+def _as_rgb(image: Any) -> Any:
+    """Return a PIL image of any mode as RGB."""
+    from PIL import Image
+
+    if image.mode.startswith(("I", "F")):  # 16 bits and more: PIL's own conversion clips at 255
+        values = np.asarray(image, np.float64)
+        top = 65535.0 if values.max() > 255 else 255.0
+        return Image.fromarray(np.uint8(np.clip(values / top, 0, 1) * 255)).convert("RGB")
+    if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
+        image = image.convert("RGBA")
+        white = Image.new("RGBA", image.size, "white")
+        return Image.alpha_composite(white, image).convert("RGB")
+    return image.convert("RGB")
+
+
+@dataclass(frozen=True)
+class PhotographSet:
+    """n photographs, in the order of the clips table.
+
+    Attributes:
+        images: (n, size, size, 3) uint8 RGB, mapped from a file: only those in use take memory.
+        y: (n,) int, index of each photograph's class in `glosses`.
+        glosses: the names of the classes, sorted.
+        signer, clip_id, split: (n,) text.
+        left_out: clip_id and reason of those that could not be read.
+    """
+
+    images: np.ndarray
+    y: np.ndarray
+    glosses: np.ndarray
+    signer: np.ndarray
+    clip_id: np.ndarray
+    split: np.ndarray
+    left_out: pd.DataFrame
+
+    def __len__(self) -> int:
+        return len(self.y)
+
+    @property
+    def size(self) -> int:
+        """Side of a photograph in px."""
+        return int(self.images.shape[1])
+
+    def clips(self) -> pd.DataFrame:
+        """Return clip_id, gloss, signer, split and a hash of the content of every photograph, for splits."""
+        content = [hashlib.sha256(image.tobytes()).hexdigest()[:16] for image in self.images]
+        named = {"clip_id": self.clip_id, "gloss": self.glosses[self.y], "signer": self.signer, "split": self.split}
+        return pd.DataFrame({**named, "content": content})
+
+    def evaluate(self, probabilities: np.ndarray, rows: np.ndarray) -> Evaluation:
+        """Compare a model's (len(rows), classes) probabilities with the truth of the photographs in `rows`."""
+        return evaluate(
+            probabilities,
+            self.y[rows],
+            glosses=self.glosses.tolist(),
+            signers=self.signer[rows],
+            clip_ids=self.clip_id[rows],
+        )
+
+
+def load_photographs(clips: pd.DataFrame, *, source_dir: str | Path, folder: str | Path, size: int) -> PhotographSet:
+    """Return all photographs of a clips table, from one file that is made where it is not up to date.
+
+    They are decoded and resized once, on all cores; training then reads them from `folder`, and memory holds a batch.
+
+    Args:
+        clips: the clips table.
+        source_dir: the folder its paths are relative to.
+        folder: where the file is kept.
+        size: side in px.
+
+    Raises:
+        PhotographError: not one could be read; the sentence gives the first reason.
+    """
+    folder, source_dir = Path(folder), Path(source_dir)
+    paths = [source_dir / path for path in clips["path"]]
+    stamps = [(name, *_stamp(source_dir / name)) for name in clips["path"]]
+    key = hashlib.sha256(json.dumps([size, stamps]).encode())
+    note = folder / f"photographs-{size}.json"
+    about = _read_note(note)
+    if about.get("key") != key.hexdigest():
+        about = _decode_all(paths, clips["clip_id"].tolist(), note.with_suffix(".npy"), size=size)
+        write_json(note, {**about, "key": key.hexdigest()})
+    reasons = dict(about["left_out"])
+    table = clips[~clips["clip_id"].isin(reasons)]
+    if table.empty:
+        reason = next(iter(reasons.values()), "the clips table is empty")
+        raise PhotographError(f"None of the {len(clips)} photographs could be read; the first: {reason}")
+    glosses, y = np.unique(table["gloss"].to_numpy(str), return_inverse=True)
+    return PhotographSet(
+        images=np.load(note.with_suffix(".npy"), mmap_mode="r", allow_pickle=False),
+        y=y.astype(np.int64),
+        glosses=glosses,
+        signer=table["signer"].to_numpy(str),
+        clip_id=table["clip_id"].to_numpy(str),
+        split=table["split"].to_numpy(str),
+        left_out=pd.DataFrame(about["left_out"], columns=["clip_id", "reason"]),
+    )
+
+
+def _decode_all(paths: list[Path], clip_ids: list[str], target: Path, *, size: int) -> dict[str, Any]:
+    """Write all photographs that can be read into one array, and return the others with their reasons."""
+    from asl_lib.progress import progress
+
+    def attempt(path: Path) -> np.ndarray | str:
+        try:
+            return read_photograph(path, size=size)
+        except PhotographError as error:
+            return str(error)
+
+    target.parent.mkdir(parents=True, exist_ok=True)
+    left_out, count = [], 0
+    with whole_file(target) as unfinished:
+        create: Callable[..., np.ndarray] = np.lib.format.open_memmap
+        images = create(unfinished, "w+", np.uint8, (len(paths), size, size, 3))
+        with ThreadPoolExecutor(cores()) as pool:
+            found = progress(pool.map(attempt, paths), total=len(paths), description="Reading", unit="photograph")
+            for clip_id, image in zip(clip_ids, found, strict=True):
+                if isinstance(image, str):
+                    left_out.append([clip_id, image])
+                else:
+                    images[count] = image
+                    count += 1
+        del images
+        with open(unfinished, "r+b") as file:
+            header: Callable[..., None] = np.lib.format.write_array_header_1_0
+            header(file, {"descr": "|u1", "fortran_order": False, "shape": (count, size, size, 3)})
+    return {"left_out": left_out}
+
+
+def _read_note(path: Path) -> dict[str, Any]:
+    try:
+        about = json.loads(path.read_bytes())
+    except (OSError, ValueError):
+        return {}
+    return about if isinstance(about, dict) and path.with_suffix(".npy").is_file() else {}
+
+
+def _stamp(path: Path) -> tuple[int, int]:
+    try:
+        about = path.stat()
+    except OSError:
+        return (0, 0)
+    return about.st_size, about.st_mtime_ns

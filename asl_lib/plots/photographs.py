@@ -1,0 +1,75 @@
+"""Pictures of photographs: what a hand tracker finds in them, where a network looks, what it answers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from asl_lib.plots.clips import _grid
+from asl_lib.plots.style import HAND_LIMBS, PART_COLOURS
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+def plot_photographs(
+    images: Sequence[np.ndarray],
+    titles: Sequence[str],
+    *,
+    hands: np.ndarray | None = None,
+    heat: Sequence[np.ndarray] | None = None,
+    columns: int = 8,
+) -> Figure:
+    """Show photographs with their titles in a grid.
+
+    Args:
+        images: (size, size, 3) RGB, from 0 to 255.
+        titles: one each.
+        hands: (n, 21, 3) landmarks in widths of the photograph, to draw where there are any.
+        heat: (size, size) each, as `image_training.occlusion_map` gives them: the more orange, the more it mattered.
+        columns: photographs in a row.
+    """
+    figure, axes = _grid(len(images), min(columns, len(images)), np.shape(images[0])[:2])
+    for number, (ax, image, title) in enumerate(zip(axes, images, titles, strict=True)):
+        size = len(image)
+        ax.imshow(np.asarray(image).astype(np.uint8))
+        ax.set_title(title, fontsize="small", fontweight="normal")
+        if heat is not None:
+            _overlay(ax, heat[number])
+        if hands is not None and not np.isnan(hands[number, 0, 0]):
+            points = hands[number] * size
+            for start, end in HAND_LIMBS:
+                ax.plot(*points[[start, end], :2].T, color=PART_COLOURS["right_hand"], linewidth=1.2)
+        ax.set(xlim=(0, size - 1), ylim=(size - 1, 0))
+    return figure
+
+
+def plot_answer(image: np.ndarray, names: Sequence[str], probabilities: np.ndarray) -> Figure:
+    """Show one photograph beside a network's most probable answers, as bars with their numbers.
+
+    Args:
+        image: (size, size, 3) RGB, from 0 to 255.
+        names: the answers, the most probable first.
+        probabilities: of each, from 0 to 1.
+    """
+    import matplotlib.pyplot as plt
+
+    figure, (left, right) = plt.subplots(1, 2, figsize=(6.4, 2.6), width_ratios=(1, 1.4))
+    left.imshow(np.asarray(image).astype(np.uint8))
+    left.axis("off")
+    bars = right.barh(range(len(names)), np.asarray(probabilities) * 100)
+    right.bar_label(bars, fmt="%.0f %%", padding=3)
+    right.set(yticks=range(len(names)), yticklabels=names, xlim=(0, 115), xlabel="probability (%)")
+    right.invert_yaxis()
+    right.grid(False, axis="y")
+    return figure
+
+
+def _overlay(ax: object, heat: np.ndarray) -> None:
+    """Lay orange over what mattered."""
+    from matplotlib.colors import LinearSegmentedColormap
+
+    colours = LinearSegmentedColormap.from_list("importance", [(1, 0.55, 0, 0.0), (1, 0.45, 0, 0.75)])
+    ax.imshow(np.clip(heat, 0, None), cmap=colours, vmin=0, vmax=max(float(heat.max()), 1e-6))  # type: ignore[attr-defined]

@@ -1,0 +1,169 @@
+"""One training, whatever it learns from: epochs, the best weights, checkpoints, the files it leaves."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+import pandas as pd
+
+from asl_lib.checkpoint import Checkpoint, Progress
+from asl_lib.files import whole_file
+from asl_lib.progress import progress_bar
+
+if TYPE_CHECKING:
+    import keras
+
+
+class TrainingError(ValueError):
+    """Data that nothing can be trained on, or a saved model that cannot be used."""
+
+
+class Recipe(Protocol):
+    """What is kept beside a model: how its input is made."""
+
+    def save(self, path: str | Path) -> None: ...
+
+
+def run(
+    model: keras.Model,
+    *,
+    batches: Callable[[int], Any],
+    validation: tuple[Any, Any] | None,
+    recipe: Recipe,
+    folder: str | Path,
+    key: str,
+    epochs: int,
+    patience: int,
+    monitor: str,
+    learning_rate: float,
+    schedule: str,
+    weight_decay: float,
+    label_smoothing: float,
+    grouped: bool = False,
+    steps: int | None = None,
+    checkpoint_s: float = 30.0,
+) -> pd.DataFrame:
+    """Train a network; `training.fit` and `image_training.fit_images` say what the arguments mean.
+
+    Args:
+        model: the network.
+        batches: from the number of the first epoch to train to a Keras data set of batches.
+        validation: input and targets, or a data set of them and None.
+        recipe: what to keep beside the model.
+        key: hash of all that the result depends on; a checkpoint of another key is not gone on from.
+        grouped: whether the network names groups, too.
+        steps: batches in an epoch, where `batches` gives one endless data set.
+        folder, epochs, patience, monitor, learning_rate, schedule, weight_decay, label_smoothing, checkpoint_s: see
+            there.
+
+    Raises:
+        TrainingError: an option has a value it cannot have, or the loss is no longer a number.
+    """
+    import keras
+
+    folder = Path(folder)
+    if monitor not in ("accuracy", "loss", "none") or schedule not in ("constant", "cosine"):
+        raise TrainingError(
+            f"monitor must be accuracy, loss or none, and schedule constant or cosine; got {monitor!r} and "
+            f"{schedule!r}."
+        )
+    if validation is None and monitor != "none":
+        raise TrainingError(f"Without validation clips monitor must be none; got {monitor!r}. Give validation clips.")
+    folder.mkdir(parents=True, exist_ok=True)
+    losses = keras.losses.CategoricalCrossentropy(label_smoothing=label_smoothing)
+    named: dict[str, Any] = {"loss": losses, "metrics": ["accuracy"]}
+    if grouped:
+        from asl_lib.models.hierarchical import GLOSS_LOSS, GROUP_LOSS
+
+        weights = {"group": GROUP_LOSS, "gloss": GLOSS_LOSS}
+        named = {"loss": dict.fromkeys(weights, losses), "loss_weights": weights}
+        named["metrics"] = {name: ["accuracy"] for name in weights}
+    model.compile(keras.optimizers.AdamW(learning_rate, weight_decay=weight_decay), **named)
+    checkpoint = Checkpoint(folder / "training.npz", key=key, every_s=checkpoint_s)
+    progress = checkpoint.restore(model)
+    with progress_bar(total=epochs, description="Training", unit="epoch", initial=progress.epoch) as bar:
+        follow = _follow(model, progress, checkpoint, bar, monitor=monitor, patience=patience,
+                         rate=partial(_rate, epochs=epochs, peak=learning_rate, schedule=schedule))  # fmt: skip
+        if progress.epoch < epochs and progress.epoch - progress.best_epoch < patience:
+            model.fit(
+                batches(progress.epoch),
+                validation_data=validation[0] if validation and validation[1] is None else validation,
+                validation_batch_size=256,
+                epochs=epochs,
+                initial_epoch=progress.epoch,
+                steps_per_epoch=steps,
+                callbacks=[follow, keras.callbacks.TensorBoard(str(folder / "tensorboard"), write_graph=False)],
+                verbose=0,
+            )
+    history = pd.DataFrame(progress.rows)
+    if not np.isfinite(history["loss"].iloc[-1]):
+        checkpoint.remove()
+        raise TrainingError(
+            f"The loss must stay finite; it became {history['loss'].iloc[-1]} in epoch {len(history)}. "
+            f"Lower the learning rate (now {learning_rate:g}) and look for extreme values in the input."
+        )
+    model.set_weights(progress.best_weights)
+    with whole_file(folder / "history.csv") as unfinished:
+        history.to_csv(unfinished, index=False, lineterminator="\n")
+    with whole_file(folder / "model.keras") as unfinished:
+        model.save(unfinished)
+    recipe.save(folder / "recipe.json")
+    checkpoint.remove()
+    return history
+
+
+def _follow(
+    model: keras.Model,
+    progress: Progress,
+    checkpoint: Checkpoint,
+    bar: Any,
+    *,
+    monitor: str,
+    patience: int,
+    rate: Callable[[int], float],
+) -> Any:
+    """Return the callback that sets the learning rate, notes each epoch, keeps the best weights and ends it."""
+    import keras
+
+    class Follow(keras.callbacks.Callback):
+        started = 0.0
+
+        def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+            self.started = time.perf_counter()
+            model.optimizer.learning_rate = rate(epoch)
+
+        def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+            values = {name.replace("gloss_accuracy", "accuracy"): float(value) for name, value in (logs or {}).items()}
+            seconds = round(time.perf_counter() - self.started, 4)
+            row = {"epoch": epoch + 1, **values, "learning_rate": rate(epoch), "seconds": seconds}
+            if progress.is_better(row, monitor):
+                progress.best_epoch, progress.best_weights = epoch + 1, model.get_weights()
+            progress.rows.append(row)
+            progress.epoch = epoch + 1
+            if not np.isfinite(row["loss"]) or progress.epoch - progress.best_epoch >= patience:
+                model.stop_training = True
+            checkpoint.keep(model, progress)
+            side = "val_accuracy" if "val_accuracy" in row else "accuracy"
+            bar.set_postfix_str(
+                f"{'validation' if side.startswith('val') else 'training'} {row[side]:.0%}", refresh=False
+            )
+            bar.update()
+
+    return Follow()
+
+
+def _rate(epoch: int, *, epochs: int, peak: float, schedule: str) -> float:
+    """Return the learning rate of an epoch, counted from 0."""
+    if schedule == "constant":
+        return peak
+    warm = max(1, epochs // 20)
+    if epoch < warm:
+        return peak * (epoch + 1) / warm
+    share = (epoch - warm) / max(1, epochs - warm)
+    return peak * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * share)))
