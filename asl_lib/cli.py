@@ -202,17 +202,16 @@ def _print_results(results: Any) -> None:
 def _predict(options: argparse.Namespace) -> int:
     import numpy as np
 
-    from asl_lib.image_training import TrainingError, load_image_model, predict_images
+    from asl_lib.image_training import load_image_model, predict_images
     from asl_lib.params import project_folder, relative
     from asl_lib.photographs import PhotographError
+    from asl_lib.training_loop import TrainingError
 
     trained = sorted(
         project_folder().glob("outputs/*/letters/letter_cnn/*/model.keras"), key=lambda path: path.stat().st_mtime
     )
     if not options.model and not trained:
-        raise TrainingError(
-            "There is no trained letter_cnn under outputs/. Run notebook 08, or name a folder with --model."
-        )
+        raise TrainingError("There is no letter_cnn under outputs/. Run notebook 08, or name a folder with --model.")
     folder = options.model or trained[-1].parent
     model, recipe = load_image_model(folder)
     print(f"network: {relative(folder)}")

@@ -92,11 +92,17 @@ def fit_images(
         variation: how to vary the photographs, anew in each epoch; None leaves them as they are.
 
     Raises:
-        TrainingError: there is no photograph to train on, the network takes another size or names other classes, or
-            the loss is no longer a number.
+        TrainingError: there is no photograph to train on, or none of some class; the network takes another size or
+            names other classes; the loss is no longer a number.
     """
     if not len(rows) or (validation is not None and not len(validation)):
         raise TrainingError("Training and validation need at least one photograph each. Check the held-out signers.")
+    if unseen := sorted(set(range(len(photographs.glosses))) - set(photographs.y[rows].tolist())):
+        names = ", ".join(photographs.glosses[unseen])
+        raise TrainingError(
+            f"Every class must be in the training part; got no photograph of {names}. "
+            "Hold other signers out, or leave these classes out."
+        )
     wanted = (photographs.size, photographs.size, 3, len(photographs.glosses))
     takes = (*model.input_shape[1:], model.output_shape[-1])
     if takes != wanted:

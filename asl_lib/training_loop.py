@@ -98,6 +98,7 @@ def run(
                 epochs=epochs,
                 initial_epoch=progress.epoch,
                 steps_per_epoch=steps,
+                shuffle=steps is None,  # an endless data set has its own order
                 callbacks=[follow, keras.callbacks.TensorBoard(str(folder / "tensorboard"), write_graph=False)],
                 verbose=0,
             )

@@ -8,6 +8,7 @@ import nbformat
 import pytest
 
 from asl_lib.batch import BatchError, find_notebooks, run_course, run_each
+from asl_lib.datasets import get_dataset
 from asl_lib.params import ParameterError, load_parameters
 from asl_lib.splits import SplitError
 from tests.conftest import ROOT
@@ -119,6 +120,17 @@ def test_4c_the_workers_of_a_dask_cluster_execute_model_notebooks(home):
         assert said[-1].endswith("is done already")
     metrics = json.loads((home / "outputs" / "sharded" / "lstm" / "held_out_ana" / "metrics.json").read_text())
     assert metrics["epochs"] == 2
+
+
+def test_4f_a_data_set_gets_the_notebooks_that_suit_it():
+    names = {
+        dataset: [notebook.name for notebook in find_notebooks() if notebook.suits(get_dataset(dataset))]
+        for dataset in ("demo", "fingerspelling", "asl_digits")
+    }
+    assert names["asl_digits"] == ["01_download", "08_alphabet_cnn"]
+    assert "08_alphabet_cnn" in names["demo"]
+    assert "08_alphabet_cnn" not in names["fingerspelling"]
+    assert len(names["demo"]) == len(find_notebooks())
 
 
 def test_4d_a_model_that_no_notebook_trains_is_refused_before_anything_runs(home):

@@ -171,3 +171,22 @@ def test_a_trained_model_is_exported_beside_its_recipe(capsys, tmp_path):
     np.testing.assert_allclose(predict_tflite(tmp_path / "model.tflite", clips), predict(model, clips), atol=1e-4)
     assert main(["export", str(tmp_path / "nowhere")]) == 1
     assert "There is no" in capsys.readouterr().err
+
+
+def test_a_photograph_is_named_and_a_bad_one_does_not_stop_the_others(capsys, home):
+    from PIL import Image
+
+    from tests.test_image_training import SIZE, train
+
+    assert main(["predict", "a.png"]) == 1
+    assert "no letter_cnn under outputs/. Run notebook 08" in capsys.readouterr().err
+    folder = home / "outputs" / "demo" / "letters" / "letter_cnn" / "held_out_ben"
+    _, photographs, _ = train(folder, epochs=12)
+    Image.fromarray(photographs.images[0]).save(home / "left.png")
+    (home / "bad.png").write_bytes(b"no picture")
+    picture = home / "answer.png"
+    assert main(["predict", str(home / "bad.png"), str(home / "left.png"), "--picture", str(picture)]) == 1
+    told = capsys.readouterr()
+    assert "bad.png cannot be read" in told.err
+    assert "left.png: LEFT" in told.out
+    assert Image.open(picture).size[0] > SIZE

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from asl_lib.datasets.base import IMAGE_SUFFIXES, Dataset, Published, natural, shared_folder, table_of
+from asl_lib.datasets.base import IMAGE_SUFFIXES, Dataset, DatasetError, Published, natural, shared_folder, table_of
 
 TRAIN_SHARE, VALIDATION_SHARE, GAP_SHARE = 0.7, 0.15, 0.01
 """How a class's recording is cut into blocks, and how much is left out on either side of a cut."""
@@ -104,8 +104,17 @@ def persons_by_order(labels: list[int]) -> list[int]:
 
 
 def _class_folders(source_dir: Path) -> list[Path]:
-    """Return the innermost folders that hold pictures: the archive doubles its top folder."""
-    folders = (path for path in source_dir.rglob("*") if path.is_dir() and not path.name.startswith("."))
+    """Return the innermost folders that hold pictures: the archive doubles its top folder.
+
+    Raises:
+        DatasetError: a folder is empty: a class without pictures is a download that ended early.
+    """
+    folders = [path for path in source_dir.rglob("*") if path.is_dir() and not path.name.startswith(".")]
+    for folder in folders:
+        if not any(folder.iterdir()):
+            raise DatasetError(
+                f"{folder} is empty. Get its pictures again, or delete the folder if there is no such class."
+            )
     return sorted(folder for folder in folders if "test" not in folder.name and _images(folder))
 
 

@@ -55,7 +55,7 @@ class Demo(Dataset):
                     rows.append({"clip_id": f"{signer}-{name}", "path": path, "gloss": gloss, "signer": signer})
                     if not (dataset_dir / path).is_file():
                         jobs.append((dataset_dir / path, gloss, signer, repetition, options.seed))
-        self._check_origin(dataset_dir, options.seed)
+        check_origin(dataset_dir / "demo.json", seed=options.seed, look=signer_version())
         outcomes = run_jobs(_render, jobs, workers=options.workers)
         failed = [o for o in progress(outcomes, total=len(jobs), description="Rendering", unit="clip") if o.error]
         if failed:
@@ -77,23 +77,33 @@ class Demo(Dataset):
 
         return minimal_pairs()
 
-    def _check_origin(self, dataset_dir: Path, seed: int) -> None:
-        """Refuse to mix clips of two seeds or two versions of the signer: a clip's name does not tell them apart."""
-        note, origin = dataset_dir / "demo.json", {"seed": seed, "signer": _signer_version()}
-        if note.is_file() and (before := json.loads(note.read_text(encoding="utf-8"))) != origin:
-            what = "seed" if before.get("seed") != seed else "signer"
-            raise DatasetError(
-                f"{dataset_dir} holds clips of {what} {before.get(what)}; got {what} {origin[what]}. "
-                "Delete the folder to render them anew, or choose another data_dir."
-            )
-        write_json(note, origin)
+
+def check_origin(note: Path, *, seed: int, look: str) -> None:
+    """Refuse to mix pictures of two seeds or two versions of the signer: a file's name does not tell them apart.
+
+    Args:
+        note: file beside the pictures that says where they come from; written where there is none.
+        seed: where the randomness of the new ones starts.
+        look: all else that decides how they look.
+
+    Raises:
+        DatasetError: those that are there come from elsewhere.
+    """
+    origin = {"seed": seed, "signer": look}
+    if note.is_file() and (before := json.loads(note.read_text(encoding="utf-8"))) != origin:
+        what = "seed" if before.get("seed") != seed else "signer"
+        raise DatasetError(
+            f"{note.parent} holds clips of {what} {before.get(what)}; got {what} {origin[what]}. "
+            "Delete the folder to render them anew, or choose another data_dir."
+        )
+    write_json(note, origin)
 
 
-def _signer_version() -> str:
-    """Return a short hash of all that decides how a clip looks."""
+def signer_version(*, stills: bool = False) -> str:
+    """Return a short hash of all that decides how a clip, or a still picture, looks."""
     digest = hashlib.sha256()
     for path in sorted((Path(__file__).parent.parent / "signer").iterdir()):
-        if path.suffix in (".py", ".yaml") and path.name != "stills.py":
+        if path.suffix in (".py", ".yaml") and (stills or path.name != "stills.py"):
             digest.update(path.read_bytes())
     return digest.hexdigest()[:12]
 

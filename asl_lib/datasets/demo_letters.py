@@ -9,6 +9,7 @@ import pandas as pd
 
 from asl_lib.clips import make_clips, read_clips, write_clips
 from asl_lib.datasets.base import Dataset, DatasetError, Options
+from asl_lib.datasets.demo import check_origin, signer_version
 from asl_lib.files import whole_file
 from asl_lib.parallel import run_jobs
 from asl_lib.progress import progress
@@ -74,11 +75,14 @@ def render_handshapes(
         workers: processes; 0 for one per core.
 
     Raises:
-        DatasetError: a name is no letter and no digit, or a picture could not be rendered.
+        DatasetError: a name is no letter and no digit, the folder holds pictures of another origin, or one could not be
+            rendered.
     """
     folder = Path(folder)
     if unknown := [name for name in names if name not in (*LETTERS, *DIGITS)]:
         raise DatasetError(f"There is no letter or digit '{unknown[0]}'. There are: {', '.join((*LETTERS, *DIGITS))}.")
+    look = f"{signer_version(stills=True)}, variety {variety}"
+    check_origin(folder / "handshapes.json", seed=seed, look=look)
     rows: list[dict[str, object]] = []
     jobs: list[StillJob] = []
     for person in people:

@@ -6,6 +6,7 @@ do it otherwise than in training.
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -122,8 +123,11 @@ def load_weights(model: keras.Model, path: str | Path) -> None:
             f"There is no file of weights {path}. Name a .weights.h5 file, or start from random weights."
         )
     try:
-        model.load_weights(path)
-    except (ValueError, OSError, KeyError, TypeError) as error:
+        with warnings.catch_warnings():
+            # Keras only warns where the file lacks a layer, and goes on with random weights.
+            warnings.simplefilter("error", UserWarning)
+            model.load_weights(path)
+    except (ValueError, OSError, KeyError, TypeError, UserWarning) as error:
         reason = " ".join(str(error).split())
         raise WeightsError(f"{path} does not fit the network {model.name}: {reason}") from error
 

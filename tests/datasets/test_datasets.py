@@ -17,7 +17,7 @@ TINY = Options(signs=("YES", "BOOK"), signers=("ana", "eli"), repetitions=1, wor
 
 
 def test_an_unknown_data_set_is_answered_with_those_there_are():
-    with pytest.raises(DatasetError, match="'deom'.*demo, fingerspelling,.*recordings"):
+    with pytest.raises(DatasetError, match="'deom'.*demo, demo_letters, fingerspelling,.*recordings"):
         get_dataset("deom")
 
 
