@@ -189,4 +189,5 @@ def test_a_photograph_is_named_and_a_bad_one_does_not_stop_the_others(capsys, ho
     told = capsys.readouterr()
     assert "bad.png cannot be read" in told.err
     assert "left.png: LEFT" in told.out
-    assert Image.open(picture).size[0] > SIZE
+    with Image.open(picture) as drawn:
+        assert drawn.size[0] > SIZE
