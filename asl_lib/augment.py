@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from asl_lib.features import FeatureRecipe, mirror_order
+from asl_lib.features import OTHER_SIDE, FeatureRecipe, mirror_order
 
 Transform = Callable[[np.ndarray, np.random.Generator], np.ndarray]
 
@@ -147,9 +147,8 @@ def mirror(points: np.ndarray, *, recipe: FeatureRecipe) -> np.ndarray:
     twice gives the clip back. It is meant for the "shoulders" frame, whose origin is the middle of the body.
     """
     mirrored = points.copy()
-    other = {"left_hand": "right_hand", "right_hand": "left_hand"}
     for part in recipe.parts:
-        source = other.get(part, part)
+        source = OTHER_SIDE.get(part, part)
         if source not in recipe.parts:
             mirrored[..., recipe.columns(part), :] = np.nan
             continue

@@ -263,8 +263,9 @@ def run_each(
 ) -> Params:
     """Prepare once, run the model notebooks once per held-out signer, and rebuild the report.
 
-    Each model is also trained once with all signers known (split="random"), so that the report can show the gap
-    between that and a new signer. The exercises of the notebooks are left out.
+    Signers are held out whatever the parameter `split` says. Each model is also trained once with all signers known
+    (split="random"), so that the report can show the gap between that and a new signer. The exercises of the notebooks
+    are left out.
 
     On a cluster: `shard="0/11"` only prepares; then "1/11" to "11/11", in any order and at once, do their part
     of the model runs; a last call without a shard finds them done and builds the report.
@@ -318,14 +319,18 @@ def run_each(
     signers = sorted(set(select_clips(clips, signers=list(choices))["signer"]))
     cases: list[tuple[dict[str, Any], str, str]]
     if folds:
-        groups = signer_folds(signers, folds)
-        cases = [
-            ({"test_signers": group}, f".fold_{fold}_of_{folds}", f"fold {fold} of {folds} ({len(group)} signers)")
-            for fold, group in enumerate(groups, 1)
-        ]
+        held_out = [(f"fold_{n}_of_{folds}", group) for n, group in enumerate(signer_folds(signers, folds), 1)]
     else:
-        cases = [({"test_signers": [signer]}, f".held_out_{signer}", f"held out: {signer}") for signer in signers]
-    if known_signers and params.split == "signer":
+        held_out = [(f"held_out_{signer}", [signer]) for signer in signers]
+    cases = [
+        (
+            {"split": "signer", "test_signers": group},
+            f".{name}",
+            name.replace("_", " ") if folds else f"held out: {group[0]}",
+        )
+        for name, group in held_out
+    ]
+    if known_signers:
         cases.append(({"split": "random"}, ".split_random", "all signers known"))
     planned = [
         (Run(notebook, {**values, **changed}, suffix=suffix, exercises=False), f"{notebook.name}, {about}")

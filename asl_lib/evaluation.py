@@ -95,8 +95,15 @@ class Evaluation:
 
     def per_signer(self) -> dict[str, Rate]:
         """Return each signer's accuracy, by name."""
+        return {signer: rate(counts["hits"], counts["n"]) for signer, counts in self.counts().items()}
+
+    def counts(self) -> dict[str, dict[str, int]]:
+        """Return each signer's hits, top5_hits and n, by name."""
         groups = self.table.groupby("signer", sort=True)["rank"]
-        return {str(signer): rate(int((ranks == 1).sum()), len(ranks)) for signer, ranks in groups}
+        return {
+            str(signer): {"hits": int((ranks == 1).sum()), "top5_hits": int((ranks <= 5).sum()), "n": len(ranks)}
+            for signer, ranks in groups
+        }
 
     def per_gloss(self) -> pd.DataFrame:
         """Return precision, recall, F1 (from 0 to 1) and n of every gloss, by name."""
@@ -143,10 +150,6 @@ class Evaluation:
                     clip_id=self.table["clip_id"].to_numpy(str),
                     glosses=np.array(self.glosses),
                 )
-        top5_hits = (self.table["rank"] <= 5).groupby(self.table["signer"]).sum()
-        signers = {
-            name: {"hits": r.hits, "top5_hits": int(top5_hits[name]), "n": r.n} for name, r in self.per_signer().items()
-        }
         accuracy = self.accuracy
         values = {
             **about,
@@ -156,7 +159,7 @@ class Evaluation:
             "top5_accuracy": self.top(5).value,
             "macro_f1": self.macro_f1,
             "classes": len(self.glosses),
-            "signers": signers,
+            "signers": self.counts(),
         }
         write_json(folder / "metrics.json", values)
 

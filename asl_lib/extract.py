@@ -201,7 +201,7 @@ def extract_clip(job: Job, *, parts: Sequence[str] = tuple(PARTS)) -> int:
     job.record.unlink(missing_ok=True)
     write_pose(job.pose, landmarks)
     made = {"parts": list(landmarks.parts), "frames": len(landmarks.points), "pose_bytes": job.pose.stat().st_size}
-    write_json(job.record, {**_settings(job), **made})
+    write_json(job.record, {**settings_of(job), **made})
     return len(landmarks.points)
 
 
@@ -265,7 +265,7 @@ def state_of(job: Job, parts: Sequence[str]) -> str:
     made = _read_record(job)
     if not made or made.get("pose_bytes") != pose_bytes:
         return "new"  # damaged, or killed between the landmarks and their note
-    wanted = _settings(job)
+    wanted = settings_of(job)
     if wanted["video_bytes"] is None:  # the video was removed after extraction, to save space
         wanted["video_bytes"] = made.get("video_bytes")
     same = all(made.get(key) == value for key, value in wanted.items())
@@ -286,7 +286,7 @@ def _read_record(job: Job) -> dict[str, Any]:
     return made if isinstance(made, dict) else {}
 
 
-def _settings(job: Job) -> dict[str, Any]:
+def settings_of(job: Job) -> dict[str, Any]:
     """Return all that a clip's landmarks depend on, besides the parts."""
     try:
         video_bytes = job.video.stat().st_size

@@ -47,6 +47,8 @@ raised brows, a mouthing) at a fifth of the whole face's size.
 LEFT_SHOULDER, RIGHT_SHOULDER, LEFT_WRIST, RIGHT_WRIST = 11, 12, 15, 16
 POSE_MIRROR = (0, 4, 5, 6, 1, 2, 3, 8, 7, 10, 9, *(i + 1 if i % 2 else i - 1 for i in range(11, 33)))
 """Index of the landmark on the other side of the body, for each of the 33 pose landmarks."""
+OTHER_SIDE = {"left_hand": "right_hand", "right_hand": "left_hand"}
+"""The part that a part is in a mirror, where that is another one."""
 WRIST, MIDDLE_KNUCKLE = 0, 9
 FINGERS = tuple((0, *range(base, base + 4)) for base in (1, 5, 9, 13, 17))
 """The landmarks of each finger from the wrist to its tip, thumb first."""
@@ -404,10 +406,9 @@ def _left_hand_leads(parts: dict[str, np.ndarray]) -> bool:
 
 def _mirrored(parts: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     """Return the parts seen in a mirror, each side of the body under the other's name."""
-    other = {"left_hand": "right_hand", "right_hand": "left_hand"}
     # x becomes 1 - x: the mirror stands at the edge of the picture, so the clip stays inside it.
     flip, shift = np.array([-1, 1, 1], np.float32), np.array([1, 0, 0], np.float32)
-    mirrored = {name: parts[other.get(name, name)] * flip + shift for name in parts}
+    mirrored = {name: parts[OTHER_SIDE.get(name, name)] * flip + shift for name in parts}
     for part in ("pose", "face"):
         if part in mirrored:
             mirrored[part] = mirrored[part][:, mirror_order(part)]

@@ -91,7 +91,7 @@ class HolisticDetector:
         if unknown := set(parts) - set(PARTS):
             raise LandmarkError(f"There is no part '{sorted(unknown)[0]}'. Known: {', '.join(PARTS)}.")
         solutions = require_mediapipe()
-        self._graph = solutions.holistic.Holistic() if "face" in self.parts else _holistic_without_face(solutions)
+        self._graph = solutions.holistic.Holistic() if "face" in self.parts else holistic_without_face(solutions)
 
     def __enter__(self) -> HolisticDetector:
         return self
@@ -198,7 +198,7 @@ def _tensorflow_out_of_sight() -> Iterator[None]:
         sys.meta_path.remove(finder)
 
 
-def _holistic_without_face(solutions: Any) -> Any:
+def holistic_without_face(solutions: Any) -> Any:
     """Return Holistic's own graph with its face branch cut off."""
     import mediapipe
     from mediapipe.framework import calculator_pb2

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -67,11 +69,7 @@ def collect_results(run_dir: str | Path) -> pd.DataFrame:
             if training["protocol"] != "new signer":
                 keys = ("hits", "top5_hits", "n")
                 signers = {"all": {key: sum(counts[key] for counts in signers.values()) for key in keys}}
-            for signer, counts in signers.items():
-                share = rate(counts["hits"], counts["n"])
-                row = {"held_out": signer, "accuracy": share.value, "low": share.low, "high": share.high, "n": share.n}
-                row["top5_accuracy"] = counts["top5_hits"] / counts["n"]
-                rows.append({**training, **row, "together": len(metrics["signers"])})
+            rows += [{**training, **row, "together": len(metrics["signers"])} for row in _rows(signers)]
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise ReportError(f"{path} is not a table of results ({error!r}). Train that model again.") from error
     if not rows:
@@ -110,13 +108,18 @@ def collect_evaluation(run_dir: str | Path, model: str) -> Evaluation:
 
 def ensemble_results(evaluation: Evaluation, *, name: str) -> pd.DataFrame:
     """Return the rows of an ensemble (see `evaluation.average`) as `collect_results` gives those of a model."""
-    top5 = evaluation.table.assign(hit=evaluation.table["rank"] <= 5).groupby("signer")["hit"].mean()
-    rows = [
-        {"protocol": PROTOCOLS["signer"], "model": name, "held_out": signer, "accuracy": share.value, "low": share.low,
-         "high": share.high, "n": share.n, "top5_accuracy": top5[signer]}
-        for signer, share in evaluation.per_signer().items()
-    ]  # fmt: skip
-    return pd.DataFrame(rows, columns=COLUMNS)
+    about = {"protocol": PROTOCOLS["signer"], "model": name}
+    return pd.DataFrame([{**about, **row} for row in _rows(evaluation.counts())], columns=COLUMNS)
+
+
+def _rows(signers: Mapping[str, Mapping[str, int]]) -> list[dict[str, Any]]:
+    """Return what `Evaluation.counts` says of each signer as a row of results."""
+    rows = []
+    for signer, counts in signers.items():
+        share = rate(counts["hits"], counts["n"])
+        row = {"held_out": signer, "accuracy": share.value, "low": share.low, "high": share.high, "n": share.n}
+        rows.append({**row, "top5_accuracy": counts["top5_hits"] / counts["n"]})
+    return rows
 
 
 def headline(results: pd.DataFrame) -> pd.DataFrame:

@@ -28,7 +28,7 @@ import numpy as np
 
 from asl_lib.clips import Clip, make_clips
 from asl_lib.datasets.base import shared_folder
-from asl_lib.extract import Job, _settings, extract_clips
+from asl_lib.extract import Job, extract_clips, settings_of
 from asl_lib.files import write_json
 from asl_lib.landmark_store import load_landmarks
 from asl_lib.landmarks import PARTS, Landmarks, read_pose, require_mediapipe, write_pose
@@ -133,11 +133,11 @@ def measure(name: str, videos: Path, workers: int) -> float:
 
 def infer(job: tuple[list[Path], bool]) -> float:
     """Return the seconds that the models alone take for decoded clips, after a first frame that loads them."""
-    from asl_lib.landmarks import _holistic_without_face
+    from asl_lib.landmarks import holistic_without_face
 
     paths, face = job
     solutions = require_mediapipe()
-    graph = solutions.holistic.Holistic() if face else _holistic_without_face(solutions)
+    graph = solutions.holistic.Holistic() if face else holistic_without_face(solutions)
     graph.process(np.full((64, 64, 3), 255, np.uint8))
     seconds = 0.0
     for path in paths:
@@ -297,7 +297,7 @@ def compare_opening() -> None:
             pose = folder / "poses" / f"{clip_id}.pose"
             pose.write_bytes(b"landmarks")
             job = Job(folder / "video.mp4", pose)
-            write_json(job.record, {**_settings(job), "parts": list(PARTS), "frames": 30, "pose_bytes": 9})
+            write_json(job.record, {**settings_of(job), "parts": list(PARTS), "frames": 30, "pose_bytes": 9})
         started = time.perf_counter()
         found = extract_clips(
             clips, source_dir=folder, pose_path=lambda clip: folder / "poses" / f"{clip['clip_id']}.pose"
