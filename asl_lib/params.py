@@ -88,7 +88,7 @@ class Params(BaseModel):
     groups: int = Field(4, ge=2, description="groups of glosses of the hierarchical network")
     image_size: int = Field(64, ge=32, le=1024, description="side of the photographs, in px")
     published_size: int = Field(64, ge=32, le=1024, description="side of the photographs for the published CNN, in px")
-    image_epochs: int = Field(30, ge=1, description="passes over the training photographs for the course's own CNNs")
+    image_epochs: int = Field(20, ge=1, description="passes over the training photographs for the course's own CNNs")
     transfer_weights: str = Field("", description="weights to transfer: a .weights.h5 file or imagenet")
     rendered: int = Field(0, ge=0, description="rendered pictures of each class to train on besides; 0 for none")
     batch_size: int = Field(32, ge=1, description="clips in one training step")
