@@ -75,6 +75,7 @@ def collect_results(run_dir: str | Path) -> pd.DataFrame:
     if not rows:
         raise ReportError(f"There are no results under {run_dir}. Train a model first: notebook 05.")
     table = pd.DataFrame(rows).sort_values(["protocol", "model", "held_out", "together"])
+    table = table.astype({"parameters": "Int64", "epochs": "Int64"})  # whole numbers, though trees have no epochs
     return table.drop_duplicates(["protocol", "model", "held_out"])[COLUMNS].reset_index(drop=True)
 
 
@@ -168,9 +169,11 @@ def _latex(table: pd.DataFrame) -> str:
     """Return a booktabs table: text to the left, numbers to the right."""
     numeric = [pd.api.types.is_numeric_dtype(table[column]) for column in table]
 
-    def cell(value: object) -> str:
+    def cell(value: Any) -> str:
+        if pd.isna(value):
+            return "--"
         if isinstance(value, float):
-            return "--" if np.isnan(value) else f"{value:.3f}"
+            return f"{value:.3f}"
         return "".join("\\" + mark if mark in "_%&#$" else mark for mark in str(value))
 
     lines = [" & ".join(map(cell, row)) + r" \\" for row in [table.columns, *table.itertuples(index=False)]]
