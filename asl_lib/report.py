@@ -17,6 +17,8 @@ PROTOCOLS = {"signer": "new signer", "official": "official split", "random": "kn
 """The parameter `split` -> what its accuracy says."""
 FOLDERS = ("held_out_", "split_official", "split_random")
 """How the folders of results begin, the most demanding protocol first."""
+TEXT = dict.fromkeys(("clip_id", "signer", "gloss", "predicted"), str)
+"""Columns of predictions that stay text, though glosses and signers may look like numbers."""
 COLUMNS = [
     "protocol",
     "model",
@@ -92,7 +94,7 @@ def collect_evaluation(run_dir: str | Path, model: str) -> Evaluation:
     tables, probabilities, glosses = [], [], []
     for path in paths:
         try:
-            tables.append(pd.read_csv(path, keep_default_na=False, dtype={"clip_id": str, "signer": str, "gloss": str}))
+            tables.append(pd.read_csv(path, keep_default_na=False, dtype=TEXT))
             with np.load(path.with_name("probabilities.npz"), allow_pickle=False) as kept:
                 probabilities.append(kept["probabilities"])
                 glosses.append(tuple(kept["glosses"].tolist()))

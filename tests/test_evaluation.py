@@ -25,6 +25,16 @@ def make_evaluation():
     )  # fmt: skip
 
 
+def test_glosses_and_signers_that_look_like_numbers_come_back_as_text(tmp_path):
+    digits = evaluate(
+        np.array([[0.7, 0.3], [0.6, 0.4]]), np.array([0, 1]), glosses=["01", "7"], signers=["003", "003"], clip_ids="xy"
+    )
+    digits.save(tmp_path / "lstm" / "held_out_003", model="lstm")
+    back = collect_evaluation(tmp_path, "lstm")
+    assert back.most_confused().values.tolist() == [["01", "7", 1, 2]]
+    assert list(back.per_signer()) == ["003"]
+
+
 def test_accuracy_is_the_share_of_clips_whose_best_guess_is_right():
     evaluation = make_evaluation()
     assert (evaluation.accuracy.hits, evaluation.accuracy.n) == (2, 4)
