@@ -27,7 +27,11 @@ def make_evaluation():
 
 def test_glosses_and_signers_that_look_like_numbers_come_back_as_text(tmp_path):
     digits = evaluate(
-        np.array([[0.7, 0.3], [0.6, 0.4]]), np.array([0, 1]), glosses=["01", "7"], signers=["003", "003"], clip_ids="xy"
+        np.array([[0.7, 0.3], [0.6, 0.4]]),
+        np.array([0, 1]),
+        glosses=["01", "7"],
+        signers=["003"] * 2,
+        clip_ids=list("xy"),
     )
     digits.save(tmp_path / "lstm" / "held_out_003", model="lstm")
     back = collect_evaluation(tmp_path, "lstm")
