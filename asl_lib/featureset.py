@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-import hashlib
 import zipfile
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from asl_lib.evaluation import Evaluation, evaluate
 from asl_lib.features import FeatureRecipe, RecipeError
 from asl_lib.files import whole_file, write_npy_header
+from asl_lib.labelled import LabelledSet, labels_of
 from asl_lib.landmark_store import LandmarkStore
 
 CLIPS_AT_A_TIME = 256
 
 
 @dataclass(frozen=True)
-class FeatureSet:
+class FeatureSet(LabelledSet):
     """n clips, prepared and in the order of the clips table.
 
     What a model sees of them is `recipe.encode(features.points[rows])`: made for the rows at hand, for all clips of a
@@ -41,31 +41,10 @@ class FeatureSet:
     clip_id: np.ndarray
     split: np.ndarray
 
-    def __len__(self) -> int:
-        return len(self.y)
-
-    def clips(self) -> pd.DataFrame:
-        """Return clip_id, gloss, signer, split and a hash of the content of every clip as a table, for splits.
-
-        Clips with the same content are copies of one recording, whatever they are called. Clips in which nothing was
-        seen are all different.
-        """
-        content = [
-            hashlib.sha256(name.encode() if np.isnan(clip).all() else clip.tobytes()).hexdigest()[:16]
-            for clip, name in zip(self.points, self.clip_id.tolist(), strict=True)
-        ]
-        named = {"clip_id": self.clip_id, "gloss": self.glosses[self.y], "signer": self.signer, "split": self.split}
-        return pd.DataFrame({**named, "content": content})
-
-    def evaluate(self, probabilities: np.ndarray, rows: np.ndarray) -> Evaluation:
-        """Compare a model's (len(rows), classes) probabilities with the truth of the clips in `rows`."""
-        return evaluate(
-            probabilities,
-            self.y[rows],
-            glosses=self.glosses.tolist(),
-            signers=self.signer[rows],
-            clip_ids=self.clip_id[rows],
-        )
+    def contents(self) -> Iterator[bytes]:
+        """Yield the points of every clip; clips in which nothing was seen are all different."""
+        for clip, name in zip(self.points, self.clip_id.tolist(), strict=True):
+            yield name.encode() if np.isnan(clip).all() else clip.tobytes()
 
     def save(self, path: str | Path, *, recipe: FeatureRecipe) -> None:
         """Write all arrays to an `.npz` file: numbers and text, never pickled objects.
@@ -137,13 +116,5 @@ def build_features(
     if not kept:
         raise RecipeError(f"None of the {len(clips)} clips could be read; the first: {failures[0][1]}")
     table = clips.loc[kept]
-    glosses, y = np.unique(table["gloss"].to_numpy(str), return_inverse=True)
-    features = FeatureSet(
-        points=points[: len(kept)],
-        y=y.astype(np.int64),
-        glosses=glosses,
-        signer=table["signer"].to_numpy(str),
-        clip_id=table["clip_id"].to_numpy(str),
-        split=table["split"].to_numpy(str),
-    )
+    features = FeatureSet(points=points[: len(kept)], **labels_of(table))
     return features, pd.DataFrame(failures, columns=["clip_id", "reason"])

@@ -54,10 +54,19 @@ def write_json(path: str | Path, value: Any) -> None:
         unfinished.write_text(json.dumps(value, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
-def write_npy_header(file: Any, shape: tuple[int, ...]) -> None:
-    """Write the header of a `.npy` file of float32, for values that are written piece by piece.
+def file_stamp(path: str | Path) -> list[int]:
+    """Return size and time of a file, by which a later version of it is known: [0, 0] for one that is not there."""
+    try:
+        about = os.stat(path)
+    except OSError:
+        return [0, 0]
+    return [about.st_size, about.st_mtime_ns]
+
+
+def write_npy_header(file: Any, shape: tuple[int, ...], *, dtype: str = "<f4") -> None:
+    """Write the header of a `.npy` file, of float32 unless told otherwise, for values that are written piece by piece.
 
     NumPy leaves room in it for the first axis to grow, so that it can be written again.
     """
     write_header: Any = np.lib.format.write_array_header_1_0
-    write_header(file, {"descr": "<f4", "fortran_order": False, "shape": shape})
+    write_header(file, {"descr": dtype, "fortran_order": False, "shape": shape})

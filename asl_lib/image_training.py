@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from dataclasses import asdict, dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +14,7 @@ import pandas as pd
 from asl_lib.files import write_json
 from asl_lib.image_variations import ImageVariation
 from asl_lib.photographs import PhotographSet, read_photograph
-from asl_lib.training_loop import TrainingError, run
+from asl_lib.training_loop import TrainingError, fingerprint, load_network, run
 
 if TYPE_CHECKING:
     import keras
@@ -111,22 +111,18 @@ def fit_images(
             "Build it for the size of the photographs and the number of their classes."
         )
     rows, steps = np.asarray(rows, int), -(-len(rows) // batch_size)
-    digest = hashlib.sha256(rows.tobytes())
-    for array in (photographs.y, [] if validation is None else validation, *model.get_weights()):
-        digest.update(np.ascontiguousarray(array).tobytes())
-    settings = [epochs, patience, monitor, batch_size, learning_rate, schedule, weight_decay, label_smoothing, seed]
-    about = [settings, repr(variation), photographs.size, model.count_params(), photographs.clip_id.tolist()]
-    digest.update(json.dumps(about).encode())
+    about = [batch_size, seed, repr(variation), photographs.size, photographs.clip_id.tolist()]
+    key = fingerprint(rows, photographs.y, *([] if validation is None else [validation]), about=about)
     return run(
         model,
         batches=lambda epoch: _batches(
             photographs, rows, variation, batch_size=batch_size, seed=seed, first=epoch * steps, steps=steps
         ),
         steps=steps,
-        validation=None if validation is None else (_in_order(photographs, validation), None),
+        validation=None if validation is None else _in_order(photographs, validation),
         recipe=PhotographRecipe(photographs.size, tuple(photographs.glosses.tolist())),
         folder=folder,
-        key=digest.hexdigest(),
+        key=key,
         epochs=epochs,
         patience=patience,
         monitor=monitor,
@@ -153,21 +149,12 @@ def load_image_model(folder: str | Path) -> tuple[keras.Model, PhotographRecipe]
     Raises:
         TrainingError: the folder has no such network, or one that does not fit its recipe.
     """
-    import keras
-
-    folder = Path(folder)
-    path = folder / "model.keras"
-    if not path.is_file():
-        raise TrainingError(f"There is no {path}. Train a network with notebook 08 first, or name another folder.")
-    recipe = PhotographRecipe.load(folder / "recipe.json")
-    try:
-        model = keras.saving.load_model(path, safe_mode=True)
-    except (ValueError, OSError, TypeError, KeyError) as error:
-        raise TrainingError(f"{path} cannot be loaded as a Keras model: {error}") from error
+    remedy = "Train a network with notebook 08 first, or name another folder."
+    model, recipe = load_network(folder, PhotographRecipe.load, remedy=remedy)
     takes = (*model.input_shape[1:], model.output_shape[-1])
     if takes != (recipe.size, recipe.size, 3, len(recipe.glosses)):
         raise TrainingError(
-            f"{path} takes {takes}, but its recipe is for {recipe.size} px and {len(recipe.glosses)} classes. "
+            f"{Path(folder) / 'model.keras'} takes {takes}, but its recipe is for {recipe.size} px and {len(recipe.glosses)} classes. "
             "Both must come from the same training."
         )
     return model, recipe
@@ -219,14 +206,17 @@ def _batches(
 
     classes = np.eye(len(photographs.glosses), dtype=np.float32)
 
+    @lru_cache(maxsize=2)  # batches are prepared ahead, so two epochs meet
+    def order(epoch: int) -> np.ndarray:
+        return np.random.default_rng((seed, epoch)).permutation(rows)
+
     def load(number: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         epoch, index = divmod(int(number), steps)
-        order = np.random.default_rng((seed, epoch)).permutation(rows)
-        chosen = order[index * batch_size : (index + 1) * batch_size]
-        images = photographs.images[np.sort(chosen)]
+        chosen = np.sort(order(epoch)[index * batch_size : (index + 1) * batch_size])
+        images = photographs.images[chosen]
         if variation is not None:
             images = variation(images, np.random.default_rng((seed, epoch, index)))
-        return np.asarray(images, np.float32), classes[photographs.y[np.sort(chosen)]]
+        return np.asarray(images, np.float32), classes[photographs.y[chosen]]
 
     return _as_data(tf.data.Dataset.range(first, 2**62), load, photographs)
 

@@ -6,7 +6,6 @@ import contextlib
 import hashlib
 import json
 import mmap
-import os
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -18,7 +17,7 @@ import numpy as np
 import pandas as pd
 
 from asl_lib.clips import Clip
-from asl_lib.files import ABANDONED_AFTER_S, write_json, write_npy_header
+from asl_lib.files import ABANDONED_AFTER_S, file_stamp, write_json, write_npy_header
 from asl_lib.landmarks import PARTS, LandmarkError, Landmarks
 
 STORE_VERSION = 1
@@ -111,7 +110,7 @@ def load_landmarks(
     known = {clip["clip_id"]: clip for clip in (*index["clips"], *index["failed"])}
     rows = {str(row["clip_id"]): row for row in clips.to_dict("records")}
     ids = list(rows)
-    stamps = {clip_id: _stamp(path_of(row)) for clip_id, row in rows.items()}
+    stamps = {clip_id: file_stamp(path_of(row)) for clip_id, row in rows.items()}
     stale = {clip_id for clip_id in ids if clip_id not in known or known[clip_id]["stamp"] != stamps[clip_id]}
     if stale:
         fresh = ((clip_id, row) for clip_id, row in rows.items() if clip_id in stale)
@@ -212,12 +211,3 @@ def _with_parts(landmarks: Landmarks, parts: tuple[str, ...]) -> Landmarks:
     columns = [np.arange(PARTS[part]) + starts[landmarks.parts.index(part)] for part in parts]
     confidence = landmarks.confidence[:, np.concatenate(columns)]
     return Landmarks(points, confidence, parts, landmarks.fps, landmarks.width, landmarks.height)
-
-
-def _stamp(path: str | Path) -> list[int]:
-    """Return size and time of a file: [0, 0] for one that is not there."""
-    try:
-        about = os.stat(path)
-    except FileNotFoundError:
-        return [0, 0]
-    return [about.st_size, about.st_mtime_ns]

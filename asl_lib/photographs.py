@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from asl_lib.evaluation import Evaluation, evaluate
-from asl_lib.files import whole_file, write_json
+from asl_lib.files import file_stamp, whole_file, write_json, write_npy_header
+from asl_lib.labelled import LabelledSet, labels_of
 from asl_lib.parallel import cores
 
 SMALLEST_PX = 16
@@ -78,7 +78,7 @@ def _as_rgb(image: Any) -> Any:
 
 
 @dataclass(frozen=True)
-class PhotographSet:
+class PhotographSet(LabelledSet):
     """n photographs, in the order of the clips table.
 
     Attributes:
@@ -97,29 +97,15 @@ class PhotographSet:
     split: np.ndarray
     left_out: pd.DataFrame
 
-    def __len__(self) -> int:
-        return len(self.y)
-
     @property
     def size(self) -> int:
         """Side of a photograph in px."""
         return int(self.images.shape[1])
 
-    def clips(self) -> pd.DataFrame:
-        """Return clip_id, gloss, signer, split and a hash of the content of every photograph, for splits."""
-        content = [hashlib.sha256(image.tobytes()).hexdigest()[:16] for image in self.images]
-        named = {"clip_id": self.clip_id, "gloss": self.glosses[self.y], "signer": self.signer, "split": self.split}
-        return pd.DataFrame({**named, "content": content})
-
-    def evaluate(self, probabilities: np.ndarray, rows: np.ndarray) -> Evaluation:
-        """Compare a model's (len(rows), classes) probabilities with the truth of the photographs in `rows`."""
-        return evaluate(
-            probabilities,
-            self.y[rows],
-            glosses=self.glosses.tolist(),
-            signers=self.signer[rows],
-            clip_ids=self.clip_id[rows],
-        )
+    def contents(self) -> Iterator[bytes]:
+        """Yield the pixels of every photograph."""
+        for image in self.images:
+            yield image.tobytes()
 
 
 def load_photographs(clips: pd.DataFrame, *, source_dir: str | Path, folder: str | Path, size: int) -> PhotographSet:
@@ -138,7 +124,7 @@ def load_photographs(clips: pd.DataFrame, *, source_dir: str | Path, folder: str
     """
     folder, source_dir = Path(folder), Path(source_dir)
     paths = [source_dir / path for path in clips["path"]]
-    stamps = [(name, *_stamp(source_dir / name)) for name in clips["path"]]
+    stamps = [(name, *file_stamp(source_dir / name)) for name in clips["path"]]
     key = hashlib.sha256(json.dumps([size, stamps]).encode())
     note = folder / f"photographs-{size}.json"
     about = _read_note(note)
@@ -150,14 +136,9 @@ def load_photographs(clips: pd.DataFrame, *, source_dir: str | Path, folder: str
     if table.empty:
         reason = next(iter(reasons.values()), "the clips table is empty")
         raise PhotographError(f"None of the {len(clips)} photographs could be read; the first: {reason}")
-    glosses, y = np.unique(table["gloss"].to_numpy(str), return_inverse=True)
     return PhotographSet(
         images=np.load(note.with_suffix(".npy"), mmap_mode="r", allow_pickle=False),
-        y=y.astype(np.int64),
-        glosses=glosses,
-        signer=table["signer"].to_numpy(str),
-        clip_id=table["clip_id"].to_numpy(str),
-        split=table["split"].to_numpy(str),
+        **labels_of(table),
         left_out=pd.DataFrame(about["left_out"], columns=["clip_id", "reason"]),
     )
 
@@ -187,8 +168,7 @@ def _decode_all(paths: list[Path], clip_ids: list[str], target: Path, *, size: i
                     count += 1
         del images
         with open(unfinished, "r+b") as file:
-            header: Callable[..., None] = np.lib.format.write_array_header_1_0
-            header(file, {"descr": "|u1", "fortran_order": False, "shape": (count, size, size, 3)})
+            write_npy_header(file, (count, size, size, 3), dtype="|u1")
     return {"left_out": left_out}
 
 
@@ -198,11 +178,3 @@ def _read_note(path: Path) -> dict[str, Any]:
     except (OSError, ValueError):
         return {}
     return about if isinstance(about, dict) and path.with_suffix(".npy").is_file() else {}
-
-
-def _stamp(path: Path) -> tuple[int, int]:
-    try:
-        about = path.stat()
-    except OSError:
-        return (0, 0)
-    return about.st_size, about.st_mtime_ns

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import os
 from collections.abc import Callable
 from functools import partial
@@ -16,7 +14,7 @@ import pandas as pd
 from asl_lib.augment import Augmentation, mirror, mixup_pairs
 from asl_lib.features import FeatureRecipe
 from asl_lib.quiet import quiet_native_stderr
-from asl_lib.training_loop import TrainingError, run
+from asl_lib.training_loop import TrainingError, fingerprint, load_network, run
 
 if TYPE_CHECKING:
     import keras
@@ -118,10 +116,9 @@ def fit(
     shape = model.compute_output_shape((None, recipe.frames, recipe.num_features))
     classes = (shape["gloss"] if isinstance(shape, dict) else shape)[-1]
     encode = partial(_targets, groups=groups)
-    key = _training_key(
-        points, y, rows, validation or (), model, augmentation, recipe, groups,
-        settings=[epochs, patience, monitor, batch_size, learning_rate, schedule, weight_decay, label_smoothing, mixup,
-                  balance, seed],
+    key = fingerprint(
+        points, y, rows, *(validation or ()), *([] if groups is None else [groups]),
+        about=[batch_size, mixup, balance, seed, repr(augmentation), repr(recipe)],
     )  # fmt: skip
     one_hot = np.eye(classes, dtype=np.float32)
     return run(
@@ -205,23 +202,15 @@ def load_model(folder: str | Path) -> tuple[keras.Model, FeatureRecipe]:
     Raises:
         TrainingError: the folder has no model, or one that does not fit its recipe.
     """
-    import keras
     import tcn  # noqa: F401  (registers its layer)
 
     import asl_lib.models.layers  # noqa: F401  (registers the course's)
 
-    folder = Path(folder)
-    path = folder / "model.keras"
-    if not path.is_file():
-        raise TrainingError(f"There is no {path}. Train a model with notebook 05 first, or name the folder of another.")
-    recipe = FeatureRecipe.load(folder / "recipe.json")
-    try:
-        model = keras.saving.load_model(path, safe_mode=True)
-    except (ValueError, OSError, TypeError, KeyError) as error:
-        raise TrainingError(f"{path} cannot be loaded as a Keras model: {error}") from error
+    remedy = "Train a model with notebook 05 first, or name the folder of another."
+    model, recipe = load_network(folder, FeatureRecipe.load, remedy=remedy)
     if tuple(model.input_shape[1:]) != (recipe.frames, recipe.num_features):
         raise TrainingError(
-            f"{path} takes {tuple(model.input_shape[1:])}, but its recipe gives "
+            f"{Path(folder) / 'model.keras'} takes {tuple(model.input_shape[1:])}, but its recipe gives "
             f"({recipe.frames}, {recipe.num_features}). Model and recipe must come from the same training."
         )
     return model, recipe
@@ -281,15 +270,3 @@ def _targets(labels: np.ndarray, *, groups: np.ndarray | None) -> Any:
         return labels
     member = np.eye(int(groups.max()) + 1, dtype=np.float32)[groups]  # (classes, groups)
     return {"group": labels @ member, "gloss": labels}
-
-
-def _training_key(
-    points: np.ndarray, y: np.ndarray, rows: np.ndarray, validation: tuple[np.ndarray, ...], model: keras.Model,
-    augmentation: Augmentation | None, recipe: FeatureRecipe, groups: np.ndarray | None, *, settings: list[Any],
-) -> str:  # fmt: skip
-    """Return a hash of all that the result of a training depends on."""
-    digest = hashlib.sha256()
-    for array in (points, y, rows, *validation, *([] if groups is None else [groups]), *model.get_weights()):
-        digest.update(np.ascontiguousarray(array).data)
-    digest.update(json.dumps([settings, repr(augmentation), repr(recipe), model.count_params()]).encode())
-    return digest.hexdigest()

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import math
 import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -34,7 +36,7 @@ def run(
     model: keras.Model,
     *,
     batches: Callable[[int], Any],
-    validation: tuple[Any, Any] | None,
+    validation: Any,
     recipe: Recipe,
     folder: str | Path,
     key: str,
@@ -54,9 +56,10 @@ def run(
     Args:
         model: the network.
         batches: from the number of the first epoch to train to a Keras data set of batches.
-        validation: input and targets, or a data set of them and None.
+        validation: what Keras takes as such: input and targets, or a data set of them; None for none.
         recipe: what to keep beside the model.
-        key: hash of all that the result depends on; a checkpoint of another key is not gone on from.
+        key: `fingerprint` of the data and of what is done to it. With the network and the settings it tells whose a
+            checkpoint is: that of another training is not gone on from.
         grouped: whether the network names groups, too.
         steps: batches in an epoch, where `batches` gives one endless data set.
         folder, epochs, patience, monitor, learning_rate, schedule, weight_decay, label_smoothing, checkpoint_s: see
@@ -85,7 +88,9 @@ def run(
         named = {"loss": dict.fromkeys(weights, losses), "loss_weights": weights}
         named["metrics"] = {name: ["accuracy"] for name in weights}
     model.compile(keras.optimizers.AdamW(learning_rate, weight_decay=weight_decay), **named)
-    checkpoint = Checkpoint(folder / "training.npz", key=key, every_s=checkpoint_s)
+    settings = [key, epochs, patience, monitor, learning_rate, schedule, weight_decay, label_smoothing]
+    whose = fingerprint(*model.get_weights(), about=[*settings, model.count_params()])
+    checkpoint = Checkpoint(folder / "training.npz", key=whose, every_s=checkpoint_s)
     progress = checkpoint.restore(model)
     with progress_bar(total=epochs, description="Training", unit="epoch", initial=progress.epoch) as bar:
         follow = _follow(model, progress, checkpoint, bar, monitor=monitor, patience=patience,
@@ -93,7 +98,7 @@ def run(
         if progress.epoch < epochs and progress.epoch - progress.best_epoch < patience:
             model.fit(
                 batches(progress.epoch),
-                validation_data=validation[0] if validation and validation[1] is None else validation,
+                validation_data=validation,
                 validation_batch_size=256,
                 epochs=epochs,
                 initial_epoch=progress.epoch,
@@ -117,6 +122,43 @@ def run(
     recipe.save(folder / "recipe.json")
     checkpoint.remove()
     return history
+
+
+def fingerprint(*arrays: np.ndarray, about: list[Any]) -> str:
+    """Return a hash of arrays and of what JSON can tell `about` them."""
+    digest = hashlib.sha256()
+    for array in arrays:
+        digest.update(np.ascontiguousarray(array).data)
+    digest.update(json.dumps(about).encode())
+    return digest.hexdigest()
+
+
+AnyRecipe = TypeVar("AnyRecipe")
+
+
+def load_network(
+    folder: str | Path, load_recipe: Callable[[Path], AnyRecipe], *, remedy: str
+) -> tuple[keras.Model, AnyRecipe]:
+    """Return the network that `run` left in a folder, with Keras's safe mode on, and its recipe.
+
+    Args:
+        folder: the folder.
+        load_recipe: reads the recipe from its file.
+        remedy: what to do where there is no network.
+
+    Raises:
+        TrainingError: the folder has no network, or one that cannot be loaded.
+    """
+    import keras
+
+    path = Path(folder) / "model.keras"
+    if not path.is_file():
+        raise TrainingError(f"There is no {path}. {remedy}")
+    recipe = load_recipe(path.with_name("recipe.json"))
+    try:
+        return keras.saving.load_model(path, safe_mode=True), recipe
+    except (ValueError, OSError, TypeError, KeyError) as error:
+        raise TrainingError(f"{path} cannot be loaded as a Keras model: {error}") from error
 
 
 def _follow(
