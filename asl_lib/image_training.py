@@ -154,8 +154,8 @@ def load_image_model(folder: str | Path) -> tuple[keras.Model, PhotographRecipe]
     takes = (*model.input_shape[1:], model.output_shape[-1])
     if takes != (recipe.size, recipe.size, 3, len(recipe.glosses)):
         raise TrainingError(
-            f"{Path(folder) / 'model.keras'} takes {takes}, but its recipe is for {recipe.size} px and {len(recipe.glosses)} classes. "
-            "Both must come from the same training."
+            f"{Path(folder) / 'model.keras'} takes {takes}, but its recipe is for {recipe.size} px and "
+            f"{len(recipe.glosses)} classes. Both must come from the same training."
         )
     return model, recipe
 
