@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     import keras
 
 TOP = "Conv3d_6a_1x1_conv"
+MOMENTUM = 0.9
+"""Of the running means of batch normalisation. Keras's own, 0.99, is for 300,000 videos: after the few hundred steps of
+a small data set the means would still be those of the start, and a network that learned would answer nonsense."""
 MIXED: dict[str, tuple[int, tuple[int, int], tuple[int, int], int]] = {
     "3b": (64, (96, 128), (16, 32), 32),
     "3c": (128, (128, 192), (32, 96), 64),
@@ -63,7 +66,7 @@ def build_i3d(
         x = keras.layers.Conv3D(
             max(1, round(filters * width)), kernel, strides=stride, padding="same", use_bias=False, name=f"{name}_conv"
         )(x)
-        x = keras.layers.BatchNormalization(scale=False, name=f"{name}_bn")(x)
+        x = keras.layers.BatchNormalization(scale=False, momentum=MOMENTUM, name=f"{name}_bn")(x)
         return keras.layers.Activation("relu", name=name)(x)
 
     def pool(x: Any, kernel: Any, stride: Any, name: str) -> Any:
@@ -93,7 +96,8 @@ def build_i3d(
     x = keras.layers.Dropout(dropout, name="dropout")(x)
     x = keras.layers.Conv3D(classes, 1, name=TOP)(x)
     x = keras.layers.GlobalAveragePooling3D(name="mean_over_time")(x)
-    outputs = keras.layers.Softmax(name="prediction")(x)
+    # In whole precision even where the rest is not: half of it has no numbers for small probabilities.
+    outputs = keras.layers.Softmax(name="prediction", dtype="float32")(x)
     return keras.Model(clip, outputs, name="i3d_flow" if channels == 2 else "i3d_rgb")
 
 
