@@ -149,6 +149,24 @@ def load_i3d_weights(model: keras.Model, path: str | Path) -> list[str]:
     return left
 
 
+def find_i3d_weights(folder: str | Path, stream: str) -> Path:
+    """Return the port's file for one stream: the one in the folder whose name begins with "rgb" or "flow".
+
+    The port names its files like `flow_inception_i3d_imagenet_and_kinetics_tf_dim_ordering_tf_kernels_no_top.h5`.
+
+    Raises:
+        WeightsError: there is none, or there are several.
+    """
+    found = sorted(Path(folder).glob(f"{stream}*.h5"))
+    if len(found) != 1:
+        names = ", ".join(path.name for path in found) or "none"
+        raise WeightsError(
+            f"{folder} must hold one file {stream}*.h5 with the weights of I3D; it holds {names}. "
+            "Download it from the releases of the Keras port, and leave one a stream."
+        )
+    return found[0]
+
+
 def train_only_top(model: keras.Model, *, only_top: bool) -> None:
     """Freeze all of I3D but its last layer, or thaw all: first the new top is trained, then everything."""
     for layer in model.layers:
