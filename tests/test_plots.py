@@ -148,7 +148,7 @@ def test_a_history_without_validation_shows_the_training_alone():
 
 def test_flow_is_drawn_as_arrows_and_colours_and_clips_as_strips():
     flow = np.zeros((48, 48, 2), np.float32)
-    flow[20:30, 20:30] = (6, 0)
+    flow[10:40, 10:40] = (6, 0)
     figure = plots.plot_flow(np.zeros((48, 48, 3), np.uint8), flow)
     assert len(figure.axes) == 3
     arrows = figure.axes[0].collections[0]
