@@ -46,7 +46,7 @@ def plot_flow(frame: np.ndarray, flow: np.ndarray, *, bound_px: float = 10.0, st
     """
     import matplotlib.pyplot as plt
 
-    figure, (left, middle, right) = plt.subplots(1, 3, figsize=(10, 3.9), width_ratios=(1, 1, 0.5))
+    figure, (left, middle, right) = plt.subplots(1, 3, figsize=(8.6, 3.3), width_ratios=(1, 1, 0.5))
     rows, columns = np.mgrid[step // 2 : len(frame) : step, step // 2 : frame.shape[1] : step]
     arrows = flow[rows, columns]
     moves = np.linalg.norm(arrows, axis=-1) > 0.5
