@@ -1,6 +1,7 @@
 """A store of arrays makes each once, keeps what a stopped process had made, and notices what has changed."""
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -103,3 +104,13 @@ def test_rows_are_read_like_an_array(tmp_path):
     assert rows[1:].shape == (2, 2)
     assert rows[np.array([2, 0])][:, 0].tolist() == [3, 1]
     assert [row[0] for row in rows] == [1, 2, 3]
+
+
+def test_two_that_want_the_same_file_at_once_share_the_work(tmp_path):
+    made = []
+    stamps = {f"c{number}": number for number in range(40)}
+    with ThreadPoolExecutor(2) as pool:
+        both = [pool.submit(fill, ArrayStore(tmp_path / "a.npy", shape=(2,)), stamps, made) for _ in range(2)]
+    assert sorted(made) == sorted(stamps)
+    for images in both:
+        assert [row[0] for row in images.result()] == list(range(40))
