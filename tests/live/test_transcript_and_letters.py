@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from asl_lib.image_training import PhotographRecipe
+from asl_lib.picture_recipes import PhotographRecipe
 from asl_lib.live.letters import LetterBox, LetterClassifier
 from asl_lib.live.transcript import Transcript
 
