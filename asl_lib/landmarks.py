@@ -116,16 +116,28 @@ class HolisticDetector:
         try:
             for frame in frames:
                 size = size or (frame.shape[1], frame.shape[0])
-                found.append(self._points(self._graph.process(frame)))
+                found.append(self.track(frame))
         finally:
-            self._graph.process(np.full((64, 64, 3), 255, np.uint8))
+            self.forget()
         if size is None:
             raise LandmarkError("A clip must have at least one frame; got none. Check its start and end.")
         values = np.stack(found)  # (T, L, 4)
         return Landmarks(values[..., :3], values[..., 3], self.parts, float(fps), *size)
 
-    def _points(self, result: Any) -> np.ndarray:
-        """Return (L, 4) float32: x, y, z, confidence of one frame."""
+    def forget(self) -> None:
+        """End a clip: the next frame is looked at as if there had been none before."""
+        self._graph.process(np.full((64, 64, 3), 255, np.uint8))
+
+    def track(self, frame: np.ndarray) -> np.ndarray:
+        """Return the landmarks of the next frame of a clip, for a stream that nobody knows the end of.
+
+        Args:
+            frame: (H, W, 3) uint8 RGB.
+
+        Returns:
+            (L, 4) float32: x, y, z (NaN where not detected) and confidence.
+        """
+        result = self._graph.process(frame)
         rows = []
         for part in self.parts:
             found = getattr(result, f"{part}_landmarks")

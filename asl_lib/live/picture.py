@@ -1,0 +1,152 @@
+"""What the live demo shows: the picture in a mirror, landmarks, the three best signs, the words so far."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from asl_lib.live.pipeline import Speed
+from asl_lib.live.recogniser import Seen
+from asl_lib.overlay import draw_frame
+
+PANEL_PX = 260
+STRIP_PX = 64
+BACKGROUND = (24, 26, 31)
+WHITE, GRAY, DIM = (245, 245, 245), (170, 174, 182), (70, 74, 84)
+BLUE, GREEN, ORANGE, RED = (86, 180, 233), (2, 190, 140), (240, 165, 50), (235, 90, 80)
+"""Colours that the usual kinds of colour blindness keep apart; what they say also stands beside them as words."""
+SMALLEST_HEIGHT = 400
+PERSON = {"left_hand": "left hand", "right_hand": "right hand"}
+
+
+def compose(
+    frame: np.ndarray,
+    seen: Seen,
+    *,
+    words: Sequence[str] = (),
+    speed: Speed | None = None,
+    mirror: bool = True,
+    recording: bool = False,
+    hint: str = "",
+    landmarks: bool = True,
+) -> np.ndarray:
+    """Return the picture to show: (H', W', 3) uint8 RGB with even sides.
+
+    Args:
+        frame: (H, W, 3) uint8 RGB, as the camera saw it.
+        seen: what was recognised.
+        words: the transcript so far.
+        speed: how fast it goes.
+        mirror: show the picture as a mirror would, which is how people expect to see themselves.
+        recording: whether this is being recorded.
+        hint: a line of help under the words.
+        landmarks: draw them.
+    """
+    picture = draw_frame(frame, seen.parts) if landmarks and seen.parts else np.ascontiguousarray(frame)
+    if mirror:
+        picture = picture[:, ::-1]
+    picture = _enlarged(picture)
+    height, width = picture.shape[:2]
+    canvas = np.full((height + STRIP_PX, width + PANEL_PX, 3), BACKGROUND, np.uint8)
+    canvas[:height, :width] = picture
+    _draw_panel(canvas, seen, left=width + 16, speed=speed, recording=recording)
+    if seen.phase == "countdown":
+        _write(canvas, str(int(np.ceil(seen.left_s))), (width // 2 - 30, height // 2 - 60), size=110, colour=WHITE)
+    _write(canvas, _fitting(words, width + PANEL_PX - 32), (16, height + 6), size=26, colour=WHITE)
+    _write(canvas, hint, (16, height + 42), size=13, colour=GRAY)
+    return canvas[: len(canvas) // 2 * 2, : canvas.shape[1] // 2 * 2]
+
+
+def state_of(seen: Seen) -> tuple[str, tuple[int, int, int]]:
+    """Return what is going on in a few words, and the colour of them."""
+    if seen.phase == "countdown":
+        return f"get ready: {seen.left_s:.0f} s", ORANGE
+    if seen.phase == "capture":
+        return f"sign now: {seen.left_s:.1f} s", ORANGE
+    if seen.signing:
+        return "signing", ORANGE
+    return "hands down", GRAY
+
+
+def _draw_panel(canvas: np.ndarray, seen: Seen, *, left: int, speed: Speed | None, recording: bool) -> None:
+    import cv2
+
+    state, colour = state_of(seen)
+    _write(canvas, state, (left, 14), size=17, colour=colour)
+    in_view = " and ".join(PERSON[hand] for hand in seen.hands) or "no hand"
+    _write(canvas, f"in view: {in_view}", (left, 38), size=13, colour=GRAY)
+    name = seen.shown or ("unknown" if seen.top else "")
+    _write(canvas, name, (left, 66), size=30, colour=GREEN if seen.shown else GRAY, width=PANEL_PX - 32)
+    for row, (gloss, probability) in enumerate(seen.top):
+        top = 122 + 44 * row
+        _write(canvas, f"{gloss}  {probability:.0%}", (left, top), size=14, colour=WHITE, width=PANEL_PX - 32)
+        right = left + PANEL_PX - 32
+        cv2.rectangle(canvas, (left, top + 22), (right, top + 32), DIM, -1)
+        end = left + round((PANEL_PX - 32) * probability)
+        cv2.rectangle(canvas, (left, top + 22), (end, top + 32), GREEN if gloss == seen.shown else BLUE, -1)
+    if speed is not None:
+        rate = f"{speed.fps:.0f} frames/s, {speed.latency_ms:.0f} ms, {speed.dropped} left out"
+        _write(canvas, rate, (left, 268), size=12, colour=GRAY)
+    if recording:
+        cv2.circle(canvas, (left + 7, 302), 7, RED, -1)
+        _write(canvas, "recording", (left + 22, 292), size=15, colour=RED)
+
+
+def _enlarged(picture: np.ndarray) -> np.ndarray:
+    """Return a picture at least as high as the panel beside it."""
+    import cv2
+
+    if len(picture) >= SMALLEST_HEIGHT:
+        return picture
+    scale = SMALLEST_HEIGHT / len(picture)
+    return cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_LINEAR)
+
+
+def _fitting(words: Sequence[str], width: int) -> str:
+    """Return as many of the last words as fit into `width` px."""
+    shown = list(words)
+    while len(shown) > 1 and _text(" ".join(["…", *shown]), 26).shape[1] > width:
+        shown.pop(0)
+    return " ".join(shown if len(shown) == len(words) else ["…", *shown])
+
+
+def _write(
+    canvas: np.ndarray, text: str, at: tuple[int, int], *, size: int, colour: tuple[int, int, int], width: int = 0
+) -> None:
+    """Write text with its upper left corner at (x, y); where `width` is given, smaller until it fits."""
+    if not text:
+        return
+    cover = _text(text, size)
+    while width and cover.shape[1] > width and size > 8:
+        size -= 1
+        cover = _text(text, size)
+    x, y = at
+    place = canvas[max(0, y) : y + len(cover), max(0, x) : x + cover.shape[1]]
+    alpha = cover[: len(place), : place.shape[1], None]
+    place[:] = np.uint8(place * (1 - alpha) + np.array(colour, np.float32) * alpha)
+
+
+@lru_cache(maxsize=256)
+def _text(text: str, size: int) -> np.ndarray:
+    """Return (h, w) float32 from 0 to 1: how much of each pixel the text covers."""
+    from PIL import Image, ImageDraw
+
+    font = _font(size)
+    left, top, right, bottom = (int(value) for value in font.getbbox(text))
+    image = Image.new("L", (max(1, right), max(1, bottom)))
+    ImageDraw.Draw(image).text((0, 0), text, fill=255, font=font)
+    del left, top
+    return np.asarray(image, np.float32) / 255
+
+
+@lru_cache(maxsize=32)
+def _font(size: int) -> Any:
+    """Return the font of the course's figures, which has the letters of many scripts; OpenCV's own has only ASCII."""
+    import matplotlib
+    from PIL import ImageFont
+
+    return ImageFont.truetype(Path(matplotlib.get_data_path()) / "fonts" / "ttf" / "DejaVuSans.ttf", size)

@@ -1,0 +1,393 @@
+"""One recogniser for all faces of the live demo: frames with their times in, what is recognised out.
+
+The features are `recipe.transform`'s, as in training: replaying a clip gives the probabilities of the notebooks.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field, replace
+from functools import partial
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import numpy as np
+
+from asl_lib.features import FeatureRecipe, sample_at
+from asl_lib.landmarks import PARTS, HolisticDetector, Landmarks
+from asl_lib.live.activity import hands_up
+from asl_lib.live.smoothing import Commits, Smoother
+
+TOP = 3
+
+
+class LiveError(ValueError):
+    """A model, a source or a display that the live demo cannot use."""
+
+
+@dataclass(frozen=True)
+class LiveSettings:
+    """How the recogniser decides; all of them may be changed while it runs.
+
+    Attributes:
+        threshold: least probability of a sign that is named; below it the sign is "unknown".
+        every: frames from one prediction to the next while somebody signs.
+        window_s: longest stretch that is looked at, in seconds.
+        lead_s: what belongs to a sign before the hand is up and after it is down, in seconds: recorded clips begin and
+            end so.
+        rest_s: how long the hands must be down for a sign to have ended.
+        shortest_s: what is shorter is a twitch and no sign.
+        memory_s, margin: see `smoothing.Smoother`.
+        hold_s: how long one sign must be shown to become a word while the hands stay up, see `smoothing.Commits`.
+        fps: frames per second of the recordings that the model was trained on. Frames of any camera are brought to this
+            rate by their times, so 15, 25 and 30 frames a second give the same features.
+    """
+
+    threshold: float = 0.5
+    every: int = 2
+    window_s: float = 3.0
+    lead_s: float = 0.2
+    rest_s: float = 0.25
+    shortest_s: float = 0.3
+    memory_s: float = 0.3
+    margin: float = 0.15
+    hold_s: float = 1.0
+    fps: float = 25.0
+
+    def __post_init__(self) -> None:
+        if not (0 <= self.threshold <= 1 and self.every >= 1 and self.window_s > 0 and self.fps > 0):
+            raise LiveError(
+                "threshold must be between 0 and 1, every at least 1, window_s and fps above 0; got "
+                f"{self.threshold}, {self.every}, {self.window_s} and {self.fps}."
+            )
+
+
+class Classifier:
+    """A trained network with its recipe and its glosses, compiled for one clip at a time; all sessions can share it.
+
+    Args:
+        model: a network from (N, frames, features) to probabilities.
+        recipe: the recipe that it was trained with.
+        glosses: the names of its classes.
+
+    Raises:
+        LiveError: the network names another number of classes.
+    """
+
+    def __init__(self, model: Any, recipe: FeatureRecipe, glosses: tuple[str, ...]) -> None:
+        from asl_lib.training import compile_predictor
+
+        self.recipe, self.glosses = recipe, glosses
+        self._probabilities = compile_predictor(model)
+        named = len(self._probabilities(np.zeros(model.input_shape[1:], np.float32)))
+        if named != len(glosses):
+            raise LiveError(f"The network must name {len(glosses)} glosses; it names {named}. Train it again.")
+
+    @classmethod
+    def load(cls, folder: str | Path) -> Classifier:
+        """Load what notebooks 05, 06, 07 or 09 left in a folder.
+
+        Raises:
+            LiveError: there are no glosses beside the network.
+            TrainingError: there is no network, or one that does not fit its recipe.
+        """
+        from asl_lib.training import load_model
+
+        model, recipe = load_model(folder)
+        path = Path(folder) / "probabilities.npz"
+        try:
+            with np.load(path, allow_pickle=False) as arrays:
+                glosses = tuple(arrays["glosses"].tolist())
+        except (OSError, ValueError, KeyError) as error:
+            raise LiveError(
+                f"{path} must tell the glosses of the network beside it ({error!r}). Run the notebook that trained it "
+                "again."
+            ) from error
+        return cls(model, recipe, glosses)
+
+    def __call__(self, landmarks: Landmarks) -> np.ndarray:
+        """Return (classes,) probabilities of one clip.
+
+        Raises:
+            RecipeError: the clip does not show what the recipe needs.
+        """
+        return self._probabilities(self.recipe.transform(landmarks))
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What the recogniser knows after a frame.
+
+    Attributes:
+        time_s: time of the frame.
+        hands: "left_hand" and "right_hand", where they are in view.
+        signing: whether a sign is in progress: a hand is up, or has been down only for a moment.
+        phase: "continuous"; or of press-and-sign: "countdown", "capture" or "done".
+        left_s: seconds to the end of the countdown or the capture.
+        top: the three most probable glosses with their (smoothed) probabilities, best first; empty without a sign.
+        shown: the gloss to show, or "" for unknown.
+        committed: the gloss that became a word with this frame, or "".
+        parts: part -> (l, 4) x, y, z and confidence, for `overlay.draw_frame`.
+    """
+
+    time_s: float
+    hands: tuple[str, ...] = ()
+    signing: bool = False
+    phase: str = "continuous"
+    left_s: float = 0.0
+    top: tuple[tuple[str, float], ...] = ()
+    shown: str = ""
+    committed: str = ""
+    parts: dict[str, np.ndarray] = field(default_factory=dict)
+
+
+class Recogniser:
+    """Follows one signer; use it in a `with` block.
+
+    Two ways to use it. **Continuous**: it notices by itself when a hand goes up and comes down again, looks at the last
+    seconds of what lies between every few frames, and makes a word of it when the sign ends. **Press-and-sign**: after
+    `start`, a countdown and a capture of some seconds, which is recognised as a whole.
+
+    Args:
+        classifier: what names a clip.
+        settings: how to decide.
+
+    >>> with Recogniser(Classifier.load("outputs/demo/attention_lstm/held_out_ben+eli")) as recogniser:
+    ...     for index, frame in enumerate(read_frames("clip.mp4")):
+    ...         seen = recogniser.see(frame, index / 25)
+    """
+
+    def __init__(self, classifier: Classifier, *, settings: LiveSettings | None = None) -> None:
+        self.classifier = classifier
+        self.settings = settings or LiveSettings()
+        self.parts = classifier.recipe.tracked_parts
+        self._tracker: HolisticDetector | None = None
+        self._size = (0, 0)
+        self.reset()
+
+    def __enter__(self) -> Recogniser:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Give the tracker's memory back."""
+        if self._tracker is not None:
+            self._tracker.__exit__(None, None, None)
+            self._tracker = None
+
+    def reset(self) -> None:
+        """Forget the signer: what comes next has nothing to do with what came before."""
+        if self._tracker is not None:
+            self._tracker.forget()
+        self._frames: deque[tuple[float, np.ndarray]] = deque()
+        self._smoother = Smoother(len(self.classifier.glosses))
+        self._commits = Commits()
+        self._began_s: float | None = None
+        self._up_s = 0.0
+        self._since_prediction = 0
+        self._last = Seen(0.0)
+        self._capture: tuple[float, float] | None = None
+
+    def start(self, time_s: float, *, countdown_s: float = 3.0, capture_s: float = 3.0) -> None:
+        """Begin press-and-sign: a countdown, then a capture, from which `see` recognises one sign."""
+        self.reset()
+        self._capture = (time_s + countdown_s, time_s + countdown_s + capture_s)
+
+    def see(self, frame: np.ndarray, time_s: float) -> Seen:
+        """Track the next frame and return what is known now.
+
+        Args:
+            frame: (H, W, 3) uint8 RGB, as the camera sees it: not mirrored.
+            time_s: when it was taken, on a clock that does not run backwards.
+        """
+        if self._tracker is None:
+            self._tracker = HolisticDetector(self.parts)
+        size = (frame.shape[1], frame.shape[0])
+        if self._size not in ((0, 0), size):
+            capture, self._capture = self._capture, None
+            self.reset()  # another camera, or a phone that was turned
+            self._capture = capture
+        return self.follow(self._tracker.track(frame), time_s, size=size)
+
+    def follow(self, values: np.ndarray, time_s: float, *, size: tuple[int, int]) -> Seen:
+        """Take in the landmarks of the next frame, where somebody else has tracked it, and return what is known now.
+
+        Args:
+            values: (L, 4) float32 as `HolisticDetector.track` gives them for `parts`.
+            time_s: when the frame was taken.
+            size: its width and height in px.
+        """
+        self._size = size
+        parts = self._split(values)
+        about: dict[str, Any] = {"time_s": time_s, "parts": parts}
+        about["hands"] = tuple(hand for hand in ("left_hand", "right_hand") if _in_view(parts.get(hand)))
+        if self._capture is not None:
+            self._last = self._follow_capture(values, time_s, about)
+        else:
+            self._last = self._follow_on(values, time_s, about)
+        return self._last
+
+    def finish(self) -> Seen:
+        """Return what is known after the last frame: a sign that was in progress has ended."""
+        about = {"time_s": self._last.time_s, "parts": self._last.parts}
+        if self._capture is not None and self._last.phase == "capture":
+            self._last = self._recognise_capture(about)
+        elif self._capture is None and self._began_s is not None:
+            self._last = self._end_sign(about)
+        else:
+            self._last = replace(self._last, committed="")
+        return self._last
+
+    def _follow_capture(self, values: np.ndarray, time_s: float, about: dict[str, Any]) -> Seen:
+        begin_s, end_s = self._capture or (0.0, 0.0)
+        if self._last.phase == "done":
+            return Seen(**about, phase="done", top=self._last.top, shown=self._last.shown)
+        if time_s < begin_s:
+            return Seen(**about, phase="countdown", left_s=begin_s - time_s)
+        if time_s <= end_s:
+            self._frames.append((time_s, values))
+            return Seen(**about, phase="capture", signing=True, left_s=end_s - time_s)
+        return self._recognise_capture(about)
+
+    def _recognise_capture(self, about: dict[str, Any]) -> Seen:
+        probabilities = self._predict(-np.inf, np.inf)
+        if probabilities is None:
+            return Seen(**about, phase="done")
+        best = int(probabilities.argmax())
+        gloss = self.classifier.glosses[best] if probabilities[best] >= self.settings.threshold else ""
+        return Seen(**about, phase="done", top=self._top(probabilities), shown=gloss, committed=gloss)
+
+    def _follow_on(self, values: np.ndarray, time_s: float, about: dict[str, Any]) -> Seen:
+        settings = self.settings
+        self._frames.append((time_s, values))
+        if hands_up(about["parts"], self._size):
+            self._up_s = time_s
+            if self._began_s is None:
+                self._began_s, self._since_prediction = time_s, 0
+        if self._began_s is None:
+            self._forget_before(time_s - settings.lead_s)
+            return Seen(**about, top=self._last.top, shown=self._last.shown)
+        if time_s - self._up_s >= settings.rest_s:
+            return self._end_sign(about)
+        first_s = max(self._began_s - settings.lead_s, time_s - settings.window_s)
+        self._forget_before(first_s)
+        self._since_prediction += 1
+        if self._since_prediction >= settings.every:
+            self._since_prediction = 0
+            probabilities = self._predict(first_s, time_s)
+            if probabilities is not None:
+                smoother = self._tuned(self._smoother)
+                shown = smoother.update(probabilities, time_s)
+                self._commits.hold_s = settings.hold_s
+                # A part of a sign looks like many others: words are made of it only when it goes on for long.
+                long = time_s - self._began_s >= settings.hold_s + settings.window_s / 2
+                word = self._commits.held(shown, smoother.since_s, time_s) if long else None
+                top = self._top(smoother.mean)
+                return Seen(**about, signing=True, top=top, shown=self._name(shown), committed=self._name(word))
+        return Seen(**about, signing=True, top=self._last.top, shown=self._last.shown if self._last.signing else "")
+
+    def _end_sign(self, about: dict[str, Any]) -> Seen:
+        """Recognise the sign as a whole, from the hand's going up to its coming down."""
+        settings, began_s = self.settings, self._began_s or 0.0
+        first_s, last_s = began_s - settings.lead_s, self._up_s + settings.lead_s
+        probabilities = None
+        if self._up_s - began_s >= settings.shortest_s:
+            probabilities = self._predict(max(first_s, last_s - settings.window_s), last_s)
+        self._began_s = None
+        self._smoother.reset()
+        self._forget_before(about["time_s"] - settings.lead_s)
+        if probabilities is None:
+            return Seen(**about)
+        best = int(probabilities.argmax())
+        word = self._commits.ended(best if probabilities[best] >= settings.threshold else None)
+        shown = self.classifier.glosses[best] if probabilities[best] >= settings.threshold else ""
+        return Seen(**about, top=self._top(probabilities), shown=shown, committed=self._name(word))
+
+    def _predict(self, first_s: float, last_s: float) -> np.ndarray | None:
+        """Return (classes,) probabilities of what was seen between two times, or None where nothing can be said."""
+        from asl_lib.features import RecipeError
+
+        chosen = [(time_s, values) for time_s, values in self._frames if first_s <= time_s <= last_s]
+        if len(chosen) < 2:
+            return None
+        times, values = np.array([time_s for time_s, _ in chosen]), np.stack([values for _, values in chosen])
+        values = in_even_time(values, times, fps=self.settings.fps)
+        landmarks = Landmarks(values[..., :3], values[..., 3], self.parts, self.settings.fps, *self._size)
+        try:
+            return self.classifier(landmarks)
+        except RecipeError:  # nobody in the picture
+            return None
+
+    def _tuned(self, smoother: Smoother) -> Smoother:
+        settings = self.settings
+        smoother.memory_s, smoother.threshold, smoother.margin = settings.memory_s, settings.threshold, settings.margin
+        return smoother
+
+    def _top(self, probabilities: np.ndarray) -> tuple[tuple[str, float], ...]:
+        best = np.argsort(-probabilities, kind="stable")[:TOP]
+        return tuple((self.classifier.glosses[i], float(probabilities[i])) for i in best)
+
+    def _name(self, label: int | None) -> str:
+        return "" if label is None else self.classifier.glosses[label]
+
+    def _forget_before(self, time_s: float) -> None:
+        while self._frames and self._frames[0][0] < time_s - 1e-9:
+            self._frames.popleft()
+
+    def _split(self, values: np.ndarray) -> dict[str, np.ndarray]:
+        ends = np.cumsum([PARTS[part] for part in self.parts])
+        return dict(zip(self.parts, np.split(values, ends[:-1]), strict=True))
+
+
+def in_even_time(values: np.ndarray, times: np.ndarray, *, fps: float) -> np.ndarray:
+    """Return (n, L, 4) values at `fps` frames a second, from (T, L, 4) values at any increasing (T,) times in seconds.
+
+    Linear in time; a landmark is missing where either neighbour in time is. Frames that are at this rate already stay
+    as they are, to the last bit.
+    """
+    count = max(2, int(np.floor((times[-1] - times[0]) * fps + 1e-3)) + 1)
+    grid = np.minimum(times[0] + np.arange(count) / fps, times[-1])
+    at = np.interp(grid, times, np.arange(len(times)))
+    nearest = np.round(at)
+    return sample_at(values, np.where(np.abs(at - nearest) < 1e-3, nearest, at))
+
+
+def find_models(folder: str | Path | None = None) -> dict[str, Path]:
+    """Return the trained networks for landmarks under `outputs/`, by a name to show, the newest run first.
+
+    Args:
+        folder: where to look instead.
+    """
+    from asl_lib.params import project_folder
+
+    outputs = Path(folder) if folder else project_folder() / "outputs"
+    found = [
+        path.parent
+        for path in outputs.glob("*/*/*/model.keras")
+        if path.with_name("probabilities.npz").is_file() and '"input"' not in _text(path.with_name("recipe.json"))
+    ]
+    found.sort(key=partial(_age, outputs))
+    return {" · ".join(model.relative_to(outputs).parts): model for model in found}
+
+
+def _age(outputs: Path, folder: Path) -> tuple[float, bool, str]:
+    """Sort key: newest run first, and in a run the course's own networks first."""
+    run = outputs / folder.relative_to(outputs).parts[0]
+    newest = max(path.stat().st_mtime for path in run.glob("*/*/model.keras"))
+    return -newest, not folder.parent.name.startswith("attention_"), folder.as_posix()
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except OSError:
+        return '"input"'  # a network without its recipe is of no use
+
+
+def _in_view(points: np.ndarray | None) -> bool:
+    return points is not None and not np.isnan(points[:, 0]).all()

@@ -1,0 +1,228 @@
+"""Where frames come from: a camera, a stream, a file. And how the newest one wins, so that the picture never waits."""
+
+from __future__ import annotations
+
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+
+from asl_lib.live.recogniser import LiveError
+from asl_lib.video import read_frames, video_info
+
+STREAMS = ("rtsp://", "rtsps://", "rtmp://", "http://", "https://", "udp://")
+SILENCE_S = 5.0
+"""A camera that sends no picture for so long is gone."""
+RETRY_S = 0.05
+
+
+class Source(Protocol):
+    """Frames with their times.
+
+    Attributes:
+        name: what to call it.
+        fps: frames per second where that is known beforehand (a file), else 0.
+        live: whether its frames are lost when nobody takes them.
+    """
+
+    name: str
+    fps: float
+    live: bool
+
+    def frames(self) -> Iterator[tuple[float, np.ndarray]]:
+        """Yield (time in seconds, (H, W, 3) uint8 RGB frame) until it ends.
+
+        Raises:
+            LiveError: the source cannot be used (any more).
+        """
+        ...
+
+
+def open_source(text: str, *, pace: bool = True, loop: bool = False) -> Source:
+    """Return the source that "0" (a camera), "clip.mp4" or "rtsp://…" names.
+
+    Args:
+        text: number of a camera, address of a stream, or path of a video.
+        pace: give a file's frames at the speed they were recorded with, as a camera would; else as fast as they are
+            taken.
+        loop: begin a file again when it ends.
+
+    Raises:
+        LiveError: there is no such file.
+        VideoError: the file is no video.
+    """
+    if text.strip().isdigit():
+        return Camera(int(text))
+    if text.lower().startswith(STREAMS):
+        return Camera(text)
+    if not Path(text).is_file():
+        raise LiveError(
+            f"There is no video at {text}. --source takes the number of a camera (0), the path of a video, or the "
+            "address of a stream (rtsp://…)."
+        )
+    return VideoFile(text, pace=pace, loop=loop)
+
+
+class VideoFile:
+    """The frames of a file, each at index / fps seconds."""
+
+    def __init__(self, path: str | Path, *, pace: bool = True, loop: bool = False) -> None:
+        self.path, self.loop, self.live = Path(path), loop, pace
+        self.name = self.path.name
+        self.fps = video_info(self.path).fps
+
+    def frames(self) -> Iterator[tuple[float, np.ndarray]]:
+        """Yield the frames; one that is shorter than its header says ends early."""
+        started, index = time.monotonic(), 0
+        while True:
+            for frame in read_frames(self.path):
+                time_s = index / self.fps
+                if self.live:
+                    time.sleep(max(0.0, started + time_s - time.monotonic()))
+                yield time_s, frame
+                index += 1
+            if not self.loop:
+                return
+
+
+class Camera:
+    """A camera of this machine, by number, or a stream, by address; times are those of arrival."""
+
+    live = True
+    fps = 0.0
+
+    def __init__(self, device: int | str) -> None:
+        self.device = device
+        self.name = f"camera {device}" if isinstance(device, int) else device.partition("?")[0]
+
+    def frames(self) -> Iterator[tuple[float, np.ndarray]]:
+        """Yield frames until the camera is gone for five seconds."""
+        import cv2
+
+        capture = self._open()
+        started = last = time.monotonic()
+        count = 0
+        try:
+            while True:
+                ok, frame = capture.read()
+                now = time.monotonic()
+                if ok and frame is not None and frame.size:
+                    last, count = now, count + 1
+                    yield now - started, cv2.cvtColor(frame, cv2.COLOR_BGR2RGB)
+                elif now - last > SILENCE_S or not capture.isOpened():
+                    raise LiveError(
+                        f"The {self.name} has stopped sending pictures after {count} frames. Check its cable, or "
+                        "whether another program has taken it, and start again."
+                    )
+                else:
+                    time.sleep(RETRY_S)
+        finally:
+            capture.release()
+
+    def _open(self) -> Any:
+        import cv2
+
+        if isinstance(self.device, int):
+            capture = cv2.VideoCapture(self.device)
+        else:
+            waits = [cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, int(1000 * SILENCE_S), cv2.CAP_PROP_READ_TIMEOUT_MSEC]
+            capture = cv2.VideoCapture(self.device, cv2.CAP_FFMPEG, [*waits, int(1000 * SILENCE_S)])
+        if not capture.isOpened():
+            capture.release()
+            raise LiveError(_no_camera(self.device, self.name))
+        capture.set(cv2.CAP_PROP_BUFFERSIZE, 1)  # an old frame is of no use; not every driver knows it
+        return capture
+
+
+def _no_camera(device: int | str, name: str) -> str:
+    if not isinstance(device, int):
+        return f"The stream {name} cannot be opened. Check the address, and that this machine reaches it."
+    allow = {
+        "darwin": "allow the terminal to use the camera in System Settings, Privacy",
+        "win32": "allow desktop apps to use the camera in Settings, Privacy",
+    }.get(sys.platform, "check that /dev/video* exists and that you may read it")
+    return (
+        f"The {name} cannot be opened: there is none, or another program uses it. Try another number (--source 1), "
+        f"{allow}, or use a video (--source clip.mp4). On a server or in a notebook of one, use the camera of the "
+        "browser: asl live --web."
+    )
+
+
+class Newest:
+    """Reads a source in a thread of its own and keeps its newest frame; use it in a `with` block.
+
+    Frames that nobody took before the next one came are dropped, and counted. A source that is not live waits instead:
+    of a file that is processed as fast as can be, every frame is wanted.
+
+    Args:
+        source: what to read.
+        changed: told of every frame and of the end.
+
+    Attributes:
+        dropped: frames that nobody took.
+        count: frames that came.
+        picture: the newest frame, taken or not.
+    """
+
+    def __init__(self, source: Source, *, changed: threading.Condition | None = None) -> None:
+        self.source, self.dropped, self.count = source, 0, 0
+        self.picture: np.ndarray | None = None
+        self._changed = changed or threading.Condition()
+        self._frame: tuple[float, np.ndarray, float] | None = None
+        self._ended, self._closed = False, False
+        self._error: BaseException | None = None
+        self._thread = threading.Thread(target=self._read, name="frames", daemon=True)
+
+    def __enter__(self) -> Newest:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
+        # A camera that hangs in a driver's call must not keep the program from ending.
+        self._thread.join(timeout=2 * SILENCE_S)
+
+    def take(self, *, timeout_s: float | None = None) -> tuple[float, np.ndarray, float] | None:
+        """Return (time of the frame, frame, when it came on `time.monotonic`), or None at the end or after the timeout.
+
+        Raises:
+            LiveError: the source broke down; frames that came before have been given.
+        """
+        with self._changed:
+            self._changed.wait_for(lambda: self._frame is not None or self._ended, timeout=timeout_s)
+            taken, self._frame = self._frame, None
+            self._changed.notify_all()
+            if taken is None and self._error is not None:
+                raise self._error
+            return taken
+
+    @property
+    def ended(self) -> bool:
+        """Whether the source has ended and its last frame was taken."""
+        with self._changed:
+            return self._ended and self._frame is None
+
+    def _read(self) -> None:
+        try:
+            for time_s, frame in self.source.frames():
+                with self._changed:
+                    if not self.source.live:
+                        self._changed.wait_for(lambda: self._frame is None or self._closed)
+                    if self._closed:
+                        return
+                    self.dropped += self._frame is not None
+                    self.count, self.picture = self.count + 1, frame
+                    self._frame = (time_s, frame, time.monotonic())
+                    self._changed.notify_all()
+        except Exception as error:  # noqa: BLE001  (whatever it is, the thread that takes the frames has to know)
+            self._error = error
+        finally:
+            with self._changed:
+                self._ended = True
+                self._changed.notify_all()

@@ -1,0 +1,44 @@
+"""What the tests of the live demo share: a small network on the usual recipe."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from asl_lib.features import FeatureRecipe
+from asl_lib.live.recogniser import Classifier
+
+GLOSSES = ("BOOK", "HELLO", "MOTHER")
+
+
+@pytest.fixture(scope="session")
+def classifier():
+    """An untrained network: what it says means nothing, but it must say the same everywhere."""
+    from asl_lib.models import build_attention_lstm
+    from asl_lib.training import set_seeds
+
+    set_seeds(0)
+    recipe = FeatureRecipe(frames=16, handshape=True)
+    model = build_attention_lstm(frames=16, features=recipe.num_features, classes=len(GLOSSES))
+    for layer in model.layers:  # an untrained network says nearly the same of everything
+        layer.set_weights([3 * weight for weight in layer.get_weights()])
+    return Classifier(model, recipe, GLOSSES)
+
+
+def signing(landmarks, *, fps=25.0, seconds=1.2, start_s=0.0, side=15, size=(640, 480)):
+    """Yield (time, values) of somebody who lifts a hand and lowers it again, from the landmarks of a quiet body."""
+    count = round(seconds * fps)
+    still = np.concatenate([landmarks.points[0], landmarks.confidence[0][:, None]], axis=1)
+    for index in range(count):
+        time_s = index / fps
+        values = still.copy()
+        lift = np.clip(np.sin(np.pi * time_s / seconds) * 2.2 - 0.6, 0, 1)
+        for wrist in (15, 16):
+            values[wrist, 1] = 0.95 - (0.5 * lift if wrist == side else 0)
+        values[33:75, :3] = np.nan
+        if lift > 0.1:
+            shape = still[33:54] if side == 15 else still[54:75]
+            hand = shape.copy()
+            hand[:, :2] += values[side, :2] - hand[0, :2] + [0.1 * np.sin(5 * time_s), 0]
+            values[33 : 54 if side == 15 else 75][-21:] = hand
+        yield start_s + time_s, values.astype(np.float32)

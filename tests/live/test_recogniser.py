@@ -1,0 +1,230 @@
+"""The recogniser: the offline numbers, signs found by themselves, words, press-and-sign."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from asl_lib.features import FeatureRecipe
+from asl_lib.landmarks import Landmarks
+from asl_lib.live.activity import hands_up
+from asl_lib.live.recogniser import Classifier, LiveError, LiveSettings, Recogniser, find_models, in_even_time
+from tests.conftest import make_landmarks
+from tests.live.conftest import GLOSSES, signing
+
+SIZE = (640, 480)
+
+
+def values_of(landmarks):
+    return np.concatenate([landmarks.points, landmarks.confidence[..., None]], axis=-1)
+
+
+def follow_all(recogniser, stream, size=SIZE):
+    seen = [recogniser.follow(values, time_s, size=size) for time_s, values in stream]
+    return [*seen, recogniser.finish()]
+
+
+def body():
+    return make_landmarks(frames=1, seed=3)
+
+
+class Oracle:
+    """Says that every clip is HELLO, and keeps the clips."""
+
+    recipe, glosses = FeatureRecipe(frames=16), GLOSSES
+
+    def __init__(self):
+        self.clips = []
+
+    def __call__(self, landmarks):
+        self.clips.append(landmarks)
+        return np.array([0.05, 0.9, 0.05])
+
+
+def test_a_clip_that_is_replayed_gives_the_offline_probabilities(classifier):
+    landmarks = make_landmarks(frames=40, missing=[("right_hand", 5, 9), ("left_hand", 0, 30)])
+    recogniser = Recogniser(classifier, settings=LiveSettings(threshold=0.0, fps=landmarks.fps))
+    recogniser.start(100.0, countdown_s=0, capture_s=60)
+    stream = [(100 + index / landmarks.fps, values) for index, values in enumerate(values_of(landmarks))]
+    last = follow_all(recogniser, stream)[-1]
+    offline = classifier(landmarks)
+    assert last.phase == "done"
+    assert dict(last.top) == pytest.approx(dict(zip(GLOSSES, offline.tolist(), strict=True)), abs=1e-5)
+    assert last.committed == GLOSSES[int(offline.argmax())]
+
+
+@pytest.mark.parametrize("name", ["conversation_sign", "thumb_up"])
+def test_real_video_that_is_replayed_frame_by_frame_gives_the_offline_probabilities(classifier, shared_data, name):
+    from itertools import islice
+
+    from asl_lib.landmarks import HolisticDetector
+    from asl_lib.video import read_frames, video_info
+
+    path = shared_data / "video" / f"{name}.mp4"
+    info, frames = video_info(path), 58
+    with HolisticDetector(classifier.recipe.tracked_parts) as detector:
+        offline = classifier(detector.detect(islice(read_frames(path), frames), fps=info.fps))
+    with Recogniser(classifier, settings=LiveSettings(threshold=0.0, fps=info.fps)) as recogniser:
+        recogniser.start(0.0, countdown_s=0, capture_s=60)
+        for index, frame in enumerate(islice(read_frames(path), frames)):
+            recogniser.see(frame, index / info.fps)
+        top = dict(recogniser.finish().top)
+    assert top == pytest.approx(dict(zip(GLOSSES, offline.tolist(), strict=True)), abs=1e-5)
+
+
+def test_a_sign_is_found_by_itself_and_becomes_one_word_when_the_hand_comes_down():
+    oracle = Oracle()
+    recogniser = Recogniser(oracle)
+    stream = [*signing(body()), *signing(body(), start_s=2.0)]
+    rest = [(1.2 + index / 25, stream[0][1]) for index in range(20)]
+    seen = follow_all(recogniser, [*stream[:30], *rest, *stream[30:]])
+    assert [one.committed for one in seen if one.committed] == ["HELLO", "HELLO"]
+    assert any(one.signing for one in seen[:30])
+    assert not seen[-1].signing
+
+
+def test_the_word_comes_at_most_half_a_second_after_the_hand_is_down():
+    recogniser = Recogniser(Oracle())
+    stream = list(signing(body(), seconds=1.5))
+    rest = [(1.5 + index / 25, stream[0][1]) for index in range(25)]
+    up = [time_s for time_s, values in stream if hands_up(recogniser._split(values), SIZE)]
+    seen = follow_all(recogniser, [*stream, *rest])
+    committed = next(one.time_s for one in seen if one.committed)
+    assert 0 < committed - up[-1] <= 0.5
+
+
+@pytest.mark.parametrize("side", [15, 16])
+def test_either_hand_can_sign(side):
+    assert [s.committed for s in follow_all(Recogniser(Oracle()), signing(body(), side=side)) if s.committed] == [
+        "HELLO"
+    ]
+
+
+def test_hands_that_stay_down_say_nothing():
+    still = [(index / 25, next(signing(body()))[1]) for index in range(60)]
+    seen = follow_all(Recogniser(Oracle()), still)
+    assert not any(one.signing or one.committed or one.top for one in seen)
+
+
+def test_nobody_in_the_picture_says_nothing(classifier):
+    empty = np.full((75, 4), np.nan, np.float32)
+    seen = follow_all(Recogniser(classifier), [(index / 25, empty) for index in range(30)])
+    assert not any(one.signing or one.committed for one in seen)
+
+
+def test_below_the_threshold_a_sign_is_unknown_and_no_word():
+    settings = LiveSettings(threshold=0.95)
+    seen = follow_all(Recogniser(Oracle(), settings=settings), signing(body()))
+    assert not any(one.committed or one.shown for one in seen)
+    assert any(one.top for one in seen)
+
+
+def test_signing_without_a_pause_gives_words_too_and_never_the_same_one_twice():
+    lifted = next(values for time_s, values in signing(body(), seconds=1.2) if time_s > 0.5)
+    seen = follow_all(Recogniser(Oracle()), [(index / 25, lifted) for index in range(200)])
+    assert [one.committed for one in seen if one.committed] == ["HELLO"]
+
+
+def test_no_more_frames_are_kept_than_are_looked_at():
+    recogniser = Recogniser(Oracle(), settings=LiveSettings(window_s=2.0))
+    lifted = next(values for time_s, values in signing(body(), seconds=1.2) if time_s > 0.5)
+    follow_all(recogniser, [(index / 25, lifted) for index in range(1000)])
+    assert len(recogniser._frames) <= 2.0 * 25 + 2
+
+
+@pytest.mark.parametrize("fps", [15, 25, 30])
+def test_cameras_of_different_speed_give_the_same_clip(fps):
+    oracle = Oracle()
+    recogniser = Recogniser(oracle)
+    recogniser.start(0.0, countdown_s=0, capture_s=1.6)
+    follow_all(recogniser, signing(body(), fps=fps, seconds=2.0))
+    [clip] = oracle.clips
+    wrist = clip.part("pose")[:, 15, 1]
+    exact = 0.95 - 0.5 * np.clip(np.sin(np.pi * np.arange(len(wrist)) / 25 / 2.0) * 2.2 - 0.6, 0, 1)
+    assert clip.fps == 25
+    assert abs(len(wrist) - 40) <= 2
+    assert np.abs(wrist - exact).max() < 0.02
+
+
+def test_frames_at_the_wanted_rate_stay_as_they_are():
+    values = values_of(make_landmarks(frames=23, missing=[("left_hand", 3, 4)]))
+    even = in_even_time(values, 7.3 + np.arange(23) / 25, fps=25)
+    np.testing.assert_array_equal(even, values)
+
+
+def test_what_is_missing_in_one_of_two_frames_is_missing_between_them():
+    values = values_of(make_landmarks(frames=3, missing=[("left_hand", 1, 2)]))
+    even = in_even_time(values, np.array([0.0, 0.1, 0.2]), fps=20)
+    assert np.isnan(even[1:4, 33:54, 0]).all()
+    assert not np.isnan(even[[0, 4], 33:54, 0]).any()
+
+
+def test_press_and_sign_counts_down_captures_and_names_one_sign():
+    oracle = Oracle()
+    recogniser = Recogniser(oracle)
+    recogniser.start(10.0, countdown_s=1.0, capture_s=2.0)
+    still = next(signing(body()))[1]
+    seen = [recogniser.follow(still, 10 + index / 25, size=SIZE) for index in range(100)]
+    phases = list(dict.fromkeys(one.phase for one in seen))
+    assert phases == ["countdown", "capture", "done"]
+    assert [one.committed for one in seen if one.committed] == ["HELLO"]
+    assert len(oracle.clips) == 1
+    assert len(oracle.clips[0].points) == 51
+
+
+def test_settings_may_change_while_it_runs():
+    recogniser = Recogniser(Oracle())
+    recogniser.settings = replace(recogniser.settings, threshold=0.99)
+    assert not any(one.committed for one in follow_all(recogniser, signing(body())))
+
+
+def test_a_picture_of_another_size_starts_anew(classifier):
+    with Recogniser(classifier) as recogniser:
+        recogniser.see(np.zeros((48, 64, 3), np.uint8), 0.0)
+        recogniser.see(np.zeros((64, 48, 3), np.uint8), 0.1)
+        assert len(recogniser._frames) <= 1
+
+
+def test_settings_that_cannot_be_are_refused():
+    with pytest.raises(LiveError, match="threshold must be between 0 and 1"):
+        LiveSettings(threshold=1.5)
+
+
+def test_a_network_is_loaded_with_its_recipe_and_its_glosses(tmp_path):
+    from asl_lib.evaluation import evaluate
+    from asl_lib.models import build_lstm
+
+    recipe = FeatureRecipe(frames=8)
+    model = build_lstm(frames=8, features=recipe.num_features, classes=3)
+    folder = tmp_path / "run" / "lstm" / "held_out_ana"
+    folder.mkdir(parents=True)
+    model.save(folder / "model.keras")
+    recipe.save(folder / "recipe.json")
+    with pytest.raises(LiveError, match="glosses"):
+        Classifier.load(folder)
+    assert find_models(tmp_path) == {}
+    evaluate(np.eye(3), np.arange(3), glosses=GLOSSES, signers=["a"] * 3, clip_ids="abc").save(folder)
+    loaded = Classifier.load(folder)
+    assert loaded.glosses == GLOSSES
+    assert find_models(tmp_path) == {"run · lstm · held_out_ana": folder}
+    landmarks = make_landmarks(frames=12)
+    offline = model.predict(recipe.transform(landmarks)[None], verbose=0)[0]
+    np.testing.assert_allclose(loaded(landmarks), offline, atol=1e-5)
+
+
+def test_glosses_that_do_not_fit_the_network_are_refused():
+    from asl_lib.models import build_lstm
+
+    recipe = FeatureRecipe(frames=8)
+    with pytest.raises(LiveError, match="must name 2 glosses; it names 3"):
+        Classifier(build_lstm(frames=8, features=recipe.num_features, classes=3), recipe, ("A", "B"))
+
+
+def test_landmarks_without_shoulders_count_a_hand_in_view_as_up():
+    landmarks = make_landmarks(frames=1)
+    assert isinstance(landmarks, Landmarks)
+    hand = {"right_hand": landmarks.part("right_hand")[0]}
+    assert hands_up(hand, SIZE)
+    assert not hands_up({"right_hand": hand["right_hand"] * np.nan}, SIZE)
