@@ -1,9 +1,9 @@
 """Write `requirements.lock` and `environment.yml` from the dependencies in `pyproject.toml`.
 
 Run it with `make lock` after a dependency changes; `python scripts/lock.py --keep` adds what is new and
-leaves the other versions as they are, unless what is new cannot live with them. uv resolves one set of pins for Python 3.10 to 3.12
-on Linux, macOS and Windows; the markers that merely repeat "one of our platforms" are then removed,
-so that the lock file can be read by a person.
+leaves the other versions as they are, unless what is new cannot live with them. uv resolves one set of
+pins for Python 3.10 to 3.12 on Linux, macOS and Windows; the markers that merely repeat "one of our
+platforms" are then removed, so that the lock file can be read by a person.
 """
 
 from __future__ import annotations

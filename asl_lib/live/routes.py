@@ -1,4 +1,4 @@
-"""What the live page's script talks to: frames in, what is recognised out, as JSON; and what every answer says of hosts.
+"""What the live page's script talks to: frames in, what is recognised out, as JSON. And a page that calls nobody else.
 
 Frames go past Gradio. Its own camera component mirrors what it sends, so that left and right hands are exchanged; it
 keeps no time of a frame; and it sends a picture back for every picture. Here the picture stays in the browser.
@@ -19,6 +19,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from asl_lib.live.recogniser import Seen
+from asl_lib.live.record import Prompt, RecordingSession
 from asl_lib.live.sessions import SessionError, Sessions
 from asl_lib.overlay import UPPER_BODY
 
@@ -32,7 +33,7 @@ POLICY = (
 """A page that may fetch from nowhere but its own server: a classroom may have no internet, and nobody has to know."""
 ELSEWHERE = re.compile(
     rb"<script[^>]*src=\"https?://[^>]*>\s*</script>|<link[^>]*href=\"https?://[^>]*>|"
-    rb"<meta[^>]*content=\"(?:https?://|@|Gradio|Click to try)[^>]*>",
+    rb"<link[^>]*rel=\"manifest\"[^>]*>|<meta[^>]*content=\"(?:https?://|@|Gradio|Click to try)[^>]*>",
     re.DOTALL,
 )
 
@@ -76,6 +77,19 @@ def as_json(seen: Seen, words: list[str]) -> dict[str, Any]:
         "committed": seen.committed,
         "words": words,
         "points": points,
+        "box": list(seen.box),
+    }
+
+
+def prompt_as_json(prompt: Prompt, recorder: RecordingSession) -> dict[str, Any]:
+    """Return what the page shows of a prompt; the captured frames it has itself."""
+    return {
+        "phase": prompt.phase,
+        "gloss": prompt.gloss,
+        "number": prompt.number,
+        "total": prompt.total,
+        "left_s": round(prompt.left_s, 2),
+        "kept": len(recorder.kept),
     }
 
 
@@ -87,20 +101,32 @@ def routes(sessions: Sessions, commands: dict[str, Callable[[str, dict[str, Any]
         commands: name -> function of a page's token and what else came with the command, to what is answered.
     """
 
-    async def frame(request: Request) -> Response:
-        jpeg = await _body(request)
-        time_s = float(request.headers.get("x-time", "nan"))
-        if not np.isfinite(time_s):
-            raise SessionError("A frame must say when it was taken. Load the page again.", status=400)
+    def look(token: str, jpeg: bytes, time_s: float) -> dict[str, Any]:
+        session = sessions.get(token)
+        seen = sessions.see(token, frame_of(jpeg), time_s)
+        if seen is None:
+            return {"left_out": True}
+        recording = session.recording
+        if recording is not None:
+            recording.add(time_s, jpeg, seen.committed)
+        return as_json(seen, session.transcript.words) | {"full": recording is not None and recording.full}
 
-        token = _token(request)
+    def prompt(token: str, jpeg: bytes, time_s: float) -> dict[str, Any]:
+        session = sessions.get(token)
+        told = sessions.prompt(token, frame_of(jpeg), time_s)
+        if told is None or session.recorder is None:
+            return {"left_out": True}
+        return {"prompt": prompt_as_json(told, session.recorder)}
 
-        def look() -> dict[str, Any]:
-            session = sessions.get(token)
-            seen = sessions.see(token, frame_of(jpeg), time_s)
-            return {"left_out": True} if seen is None else as_json(seen, session.words)
+    def taking(answer: Callable[[str, bytes, float], dict[str, Any]]) -> Callable[[Request], Awaitable[Response]]:
+        async def frame(request: Request) -> Response:
+            jpeg = await _body(request)
+            time_s = float(request.headers.get("x-time", "nan"))
+            if not np.isfinite(time_s):
+                raise SessionError("A frame must say when it was taken. Load the page again.", status=400)
+            return JSONResponse(await run_in_threadpool(answer, _token(request), jpeg, time_s))
 
-        return JSONResponse(await run_in_threadpool(look))
+        return frame
 
     async def command(request: Request) -> Response:
         name = request.path_params["name"]
@@ -112,7 +138,8 @@ def routes(sessions: Sessions, commands: dict[str, Callable[[str, dict[str, Any]
         return JSONResponse(await run_in_threadpool(commands[name], _token(request), about))
 
     return [
-        Route("/asl/frame", _with_sentences(frame), methods=["POST"]),
+        Route("/asl/frame", _with_sentences(taking(look)), methods=["POST"]),
+        Route("/asl/prompt", _with_sentences(taking(prompt)), methods=["POST"]),
         Route("/asl/command/{name}", _with_sentences(command), methods=["POST"]),
     ]
 
@@ -127,7 +154,9 @@ async def _body(request: Request) -> bytes:
     async for piece in request.stream():
         body += piece
         if len(body) > MOST_FRAME_BYTES:
-            raise SessionError(f"A frame must have at most {MOST_FRAME_BYTES:,} bytes. Load the page again.", status=413)
+            raise SessionError(
+                f"A frame must have at most {MOST_FRAME_BYTES:,} bytes. Load the page again.", status=413
+            )
     return bytes(body)
 
 
@@ -166,10 +195,7 @@ class OwnHostOnly:
             refusal = JSONResponse({"error": "Files are not taken here: clips are read in the browser."}, 403)
             await refusal(scope, receive, send)
             return
-        # An answer that is compressed could not be looked into.
         is_page = scope["path"] in ("", "/")
-        if is_page:
-            scope = {**scope, "headers": [(k, v) for k, v in scope["headers"] if k != b"accept-encoding"]}
         start: dict[str, Any] = {}
         page = bytearray()
 

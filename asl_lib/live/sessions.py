@@ -10,17 +10,21 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
+from typing import Protocol
 
 import numpy as np
 
-from asl_lib.live.recogniser import LiveSettings, Recogniser, Seen
+from asl_lib.live.pipeline import Looker
+from asl_lib.live.recogniser import LiveSettings, Seen
+from asl_lib.live.record import Prompt, RecordingSession
+from asl_lib.live.recording import Recording
+from asl_lib.live.transcript import Transcript
 
 MOST_PAGES = 500
-MOST_WORDS = 500
-"""Words that a transcript keeps."""
+NOBODY_ASKS = "No signs are being asked for. Press Begin."
 FORGOTTEN_AFTER_S = 3600.0
 MOST_WAITING = 2
-"""Frames of one page at a time: one that is looked at, one on its way. More would only be older when their turn comes."""
+"""Frames of one page at a time: one that is looked at, one on its way. More would only be old when their turn comes."""
 
 
 class SessionError(ValueError):
@@ -35,6 +39,14 @@ class SessionError(ValueError):
         self.status = status
 
 
+class PageLooker(Looker, Protocol):
+    """What looks at a page's frames: a `Recogniser`, a `LetterBox`."""
+
+    settings: LiveSettings
+
+    def close(self) -> None: ...
+
+
 @dataclass
 class Session:
     """One open page.
@@ -44,20 +56,24 @@ class Session:
         owner: what Gradio calls the page.
         model: name of the model it uses.
         settings: how its recogniser decides.
-        words: its transcript.
+        transcript: its words.
         recogniser: its tracker and what it has seen, while its camera runs.
         newest_s: time of its newest frame, on its own clock.
         heard_s: when it was last heard of, on ours.
+        recording: what is being kept of it, where somebody has asked for that.
+        recorder: what asks for signs to record, while that goes on.
     """
 
     token: str
     owner: str
     model: str
     settings: LiveSettings
-    words: list[str] = field(default_factory=list)
-    recogniser: Recogniser | None = None
+    transcript: Transcript = field(default_factory=Transcript)
+    recogniser: PageLooker | None = None
     newest_s: float = -math.inf
     heard_s: float = 0.0
+    recording: Recording | None = None
+    recorder: RecordingSession | None = None
     waiting: int = 0
     turn: threading.Lock = field(default_factory=threading.Lock)
 
@@ -74,7 +90,7 @@ class Sessions:
 
     def __init__(
         self,
-        open_recogniser: Callable[[str, LiveSettings], Recogniser],
+        open_recogniser: Callable[[str, LiveSettings], PageLooker],
         *,
         most: int = 4,
         silence_s: float = 60.0,
@@ -161,6 +177,21 @@ class Sessions:
             session.newest_s = time_s
             return self._take_in(session, recogniser.see(frame, time_s))
 
+    def prompt(self, token: str, frame: np.ndarray, time_s: float) -> Prompt | None:
+        """Show the next frame of a page to what asks it for signs; return None where it came too late to be of use.
+
+        Raises:
+            SessionError: the page is unknown, or has not begun to record signs.
+        """
+        session = self.get(token)
+        with self._turn(session) as free:
+            if session.recorder is None:
+                raise SessionError(NOBODY_ASKS, status=409)
+            if not free or time_s <= session.newest_s:
+                return None
+            session.newest_s = time_s
+            return session.recorder.see(frame, time_s)
+
     def finish(self, token: str) -> Seen | None:
         """Return what is known at the end of a clip: a sign that was in progress has ended."""
         session = self.get(token)
@@ -175,8 +206,10 @@ class Sessions:
             if session.recogniser is not None:
                 session.recogniser.reset()
 
-    def change(self, session: Session, *, model: str | None = None, threshold: float | None = None) -> None:
-        """Use another model or another threshold from the next frame on."""
+    def change(
+        self, session: Session, *, model: str | None = None, spelling: bool = False, threshold: float | None = None
+    ) -> None:
+        """Use another model (of letters, where that is `spelling`) or another threshold from the next frame on."""
         with session.turn:
             if threshold is not None:
                 session.settings = replace(session.settings, threshold=threshold)
@@ -185,6 +218,8 @@ class Sessions:
             if model is not None and model != session.model:
                 session.model = model
                 self._close_tracker(session)
+                if spelling != session.transcript.spelling:
+                    session.transcript = Transcript(spelling=spelling)
 
     def rest(self, token: str) -> None:
         """Close the tracker of a page whose camera has stopped; its words and settings stay."""
@@ -218,7 +253,7 @@ class Sessions:
         while not self._closed.wait(min(10.0, self.silence_s / 2)):
             try:
                 self.sweep()
-            except Exception:  # noqa: BLE001  (a tracker that cannot be closed must not keep the others open)
+            except Exception:  # a tracker that cannot be closed must not keep the others open
                 logging.getLogger(__name__).exception("A tracker could not be closed.")
 
     @contextlib.contextmanager
@@ -237,7 +272,7 @@ class Sessions:
             with self._lock:
                 session.waiting -= 1
 
-    def _recogniser(self, session: Session) -> Recogniser:
+    def _recogniser(self, session: Session) -> PageLooker:
         self.get(session.token)  # it may have ended while this frame waited
         with self._lock:
             if session.token not in self._places and len(self._places) >= self.most:
@@ -259,7 +294,7 @@ class Sessions:
     @staticmethod
     def _take_in(session: Session, seen: Seen) -> Seen:
         if seen.committed:
-            session.words = [*session.words, seen.committed][-MOST_WORDS:]
+            session.transcript.add(seen.committed)
         return seen
 
     @staticmethod

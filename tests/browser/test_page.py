@@ -1,0 +1,190 @@
+"""The live page in a real browser: a camera that plays a clip of a signer whom the model has never seen."""
+
+from __future__ import annotations
+
+import threading
+from http.client import HTTPConnection
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import urlparse
+
+import numpy as np
+import pytest
+
+from asl_lib.video import read_frames
+
+CONTRASTS = """
+const parsed = (colour) => colour.match(/[\\d.]+/g).map(Number);
+const light = (rgb) => rgb.slice(0, 3).map((v) => v / 255)
+  .map((v) => (v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4))
+  .reduce((sum, v, i) => sum + v * [0.2126, 0.7152, 0.0722][i], 0);
+const under = (element) => {
+  for (let e = element; e; e = e.parentElement) {
+    const rgba = parsed(getComputedStyle(e).backgroundColor);
+    if (rgba.length < 4 || rgba[3] > 0.5) return rgba;
+  }
+  return [255, 255, 255];
+};
+const low = [];
+for (const element of document.querySelectorAll("body *")) {
+  const own = [...element.childNodes].some((node) => node.nodeType === 3 && node.textContent.trim());
+  const silent = ":disabled, footer, style, script, [aria-hidden=true]";
+  if (!own || !element.offsetParent || element.closest(silent)) continue;
+  const [a, b] = [light(parsed(getComputedStyle(element).color)), light(under(element))];
+  const ratio = (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
+  if (ratio < 4.5) low.push(`${element.textContent.trim().slice(0, 40)}: ${ratio.toFixed(2)}`);
+}
+return low;
+"""
+NAMELESS = """
+const shown = [...document.querySelectorAll("button, input, select, textarea, [role=meter], [role=img], [role=log]")]
+  .filter((element) => element.offsetParent);
+const name = (e) => e.getAttribute("aria-label") || e.getAttribute("aria-labelledby") || e.innerText?.trim() ||
+  [...(e.labels || [])].map((label) => label.innerText).join("") || e.title;
+return shown.filter((element) => !name(element)).map((element) => element.outerHTML.slice(0, 120));
+"""
+
+
+@pytest.fixture(scope="module")
+def page(serve_page):
+    return serve_page()
+
+
+def test_a_sign_before_the_camera_becomes_a_word_and_no_other_host_is_asked(page, open_page):
+    from selenium.webdriver.common.keys import Keys
+
+    tab = open_page(page.url)
+    tab.button("camera").send_keys(Keys.ENTER)  # no mouse needed
+    words = tab.until(tab.words, "a word in the transcript")
+    tab.until(lambda: "frames a second" in tab.text("speed"), "the frame rate")
+    assert words[0] == "HELLO"
+    assert "The camera is on" in tab.text("status")
+    assert tab.js("return document.querySelector('#asl-top [role=meter]').getAttribute('aria-valuenow')") is not None
+    tab.screenshot("camera")
+    assert {urlparse(address).netloc for address in tab.requests()} == {urlparse(page.url).netloc}
+    assert tab.js("return document.documentElement.lang") == "en"
+    assert tab.js(NAMELESS) == []
+    assert tab.js(CONTRASTS) == []
+    tab.button("clear").click()
+    tab.until(lambda: tab.words() != words, "the transcript to be cleared")
+    tab.button("camera").click()
+    tab.until(lambda: page.sessions.active == 0, "the tracker to be closed")
+    assert tab.errors() == []
+
+
+def test_a_second_page_has_its_own_state_and_waits_for_its_place(page, open_page):
+    first = open_page(page.url)
+    first.button("camera").click()
+    first.until(first.words, "a word in the transcript")
+    second = open_page(page.url)
+    assert second.words() == []
+    second.button("camera").click()
+    second.until(lambda: "1 person uses the recogniser now" in second.text("status"), "a sentence about the limit")
+    assert second.words() == []
+    first.here().button("camera").click()
+    second.here().until(lambda: "The camera is on" in second.text("status"), "the free place to be taken")
+    second.button("camera").click()
+    second.until(lambda: page.sessions.active == 0, "the tracker to be closed")
+
+
+def test_a_clip_is_recognised_in_the_browser_and_what_is_none_gets_a_sentence(page, open_page, clip_of, tmp_path):
+    tab = open_page(page.url)
+    file = tab.driver.find_element("id", "asl-file")
+    text = tmp_path / "notes.mp4"
+    text.write_text("no video at all")
+    file.send_keys(str(text))
+    tab.until(lambda: "notes.mp4" in tab.text("status"), "a sentence about the text")
+    assert "is not a video that this browser can play" in tab.text("status")
+    file.send_keys(str(clip_of("BOOK")))
+    tab.until(lambda: "recognised to its end" in tab.text("status"), "the clip to be recognised")
+    assert tab.words() == ["BOOK"]
+    assert not tab.js("return document.getElementById('asl-stage').classList.contains('mirrored')")
+
+
+def test_own_signs_are_recorded_as_the_camera_saw_them_though_the_picture_is_mirrored(
+    serve_page, open_page, clip_of, tmp_path
+):
+    page = serve_page(folder=tmp_path)
+    tab = open_page(page.url)
+    tab.tab("Record your own signs")
+    form = tab.driver.find_element("id", "asl-recorder-form")
+    form.find_element("name", "signer").send_keys("zoe")
+    form.find_element("name", "glosses").send_keys("HELLO")
+    repetitions = form.find_element("name", "repetitions")
+    repetitions.clear()
+    repetitions.send_keys("1")
+    form.find_element("name", "agreed").click()
+    form.find_element("css selector", "button[type=submit]").click()
+    tab.until(lambda: "Press Start" in tab.text("asked-what"), "the first prompt")
+    assert tab.text("asked") == "HELLO"
+    assert tab.js("return document.getElementById('asl-stage').classList.contains('mirrored')")
+    tab.button("take").click()
+    tab.until(lambda: "Look at it" in tab.text("asked-what"), "the capture")
+    assert not (tmp_path / "data").exists()
+    tab.screenshot("record")
+    tab.button("keep").click()
+    tab.until(lambda: "All signs are recorded" in tab.text("asked-what"), "the end")
+    stored = list(read_frames(tmp_path / "data" / "recordings" / "zoe" / "HELLO" / "01.mp4"))
+    camera = np.mean(list(read_frames(clip_of("HELLO"))), axis=0)
+    seen = np.mean(stored, axis=0)
+    assert np.abs(seen - camera).mean() < np.abs(seen - camera[:, ::-1]).mean() / 2
+
+
+def test_the_page_works_behind_a_proxy_that_shows_it_under_a_path(serve_page, open_page, clip_of):
+    prefix = "/user/ana/proxy/7860"
+    page = serve_page(root_path=prefix)
+    with PrefixProxy(prefix, urlparse(page.url).port) as address:
+        tab = open_page(address)
+        tab.driver.find_element("id", "asl-file").send_keys(str(clip_of("YES")))
+        tab.until(lambda: "recognised to its end" in tab.text("status"), "the clip to be recognised")
+        assert tab.words() == ["YES"]
+        asked = [urlparse(url) for url in tab.requests()]
+    assert {url.netloc for url in asked} == {urlparse(address).netloc}
+    assert all(url.path.startswith(prefix) for url in asked if url.path != "/favicon.ico")
+
+
+class PrefixProxy:
+    """As JupyterHub's proxy: forwards what is under a path to a port, without the path."""
+
+    def __init__(self, prefix: str, port: int) -> None:
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.0"
+
+            def forward(self) -> None:
+                if not self.path.startswith(prefix):
+                    self.send_error(404)
+                    return
+                body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+                onward = HTTPConnection("127.0.0.1", port, timeout=60)
+                headers = {key: value for key, value in self.headers.items() if key.lower() != "connection"}
+                onward.request(self.command, self.path[len(prefix) :] or "/", body, headers)
+                answer = onward.getresponse()
+                self.send_response(answer.status)
+                for key, value in answer.getheaders():
+                    if key.lower() not in ("transfer-encoding", "connection"):
+                        self.send_header(key, value)
+                self.end_headers()
+                while piece := answer.read1(65536):
+                    self.wfile.write(piece)
+                    self.wfile.flush()
+
+            do_GET = do_POST = do_HEAD = forward
+
+            def log_message(self, *_: object) -> None:
+                pass
+
+        class Server(ThreadingHTTPServer):
+            daemon_threads = True
+
+            def handle_error(self, *_: object) -> None:
+                """Browsers hang up as they like."""
+
+        self._server = Server(("127.0.0.1", 0), Handler)
+        self.address = f"http://127.0.0.1:{self._server.server_port}{prefix}/"
+
+    def __enter__(self) -> str:
+        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+        return self.address
+
+    def __exit__(self, *_: object) -> None:
+        self._server.shutdown()
+        self._server.server_close()
