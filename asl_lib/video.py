@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 from fractions import Fraction
-from itertools import chain
 from pathlib import Path
+from types import TracebackType
 from typing import Any
 
 import numpy as np
@@ -93,10 +94,89 @@ def read_frames(path: str | Path, *, start: int = 0, end: int | None = None) -> 
         )
 
 
+class VideoSink:
+    """Writes frames one by one as an H.264 mp4 that every browser plays; use it in a `with` block.
+
+    The file appears under its name, whole, when the block ends. A block that writes no frame leaves no file. The same
+    frames give the same bytes.
+
+    Args:
+        path: the file to write; its folder is made.
+        fps: frames per second.
+        half: what to do when the block ends with an error: True leaves a file with the frames until then, False none.
+
+    Attributes:
+        count: frames written so far.
+    """
+
+    def __init__(self, path: str | Path, *, fps: float, half: bool = True) -> None:
+        self.path, self.fps, self.half, self.count = Path(path), fps, half, 0
+        self._stack = ExitStack()
+        self._size: tuple[int, int] | None = None
+        self._container: Any = None
+        self._stream: Any = None
+
+    def __enter__(self) -> VideoSink:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if error is None or self.half:
+            self.close()
+        else:
+            self._stack.__exit__(kind, error, trace)
+
+    def write(self, frame: np.ndarray) -> None:
+        """Append a frame.
+
+        Args:
+            frame: (H, W, 3) uint8 RGB, with even sides and of the size of the first.
+
+        Raises:
+            VideoError: it has another size or type.
+        """
+        import av
+
+        if self._size is None:
+            self._size = _checked_size(frame, self.path)
+            self._open()
+        if frame.shape != (*self._size, 3):
+            raise VideoError(
+                f"All frames of {self.path} must have the size of the first, {self._size[1]}x{self._size[0]}; "
+                f"frame {self.count} has shape {frame.shape}. Resize the frames before writing them."
+            )
+        picture = av.VideoFrame.from_ndarray(np.ascontiguousarray(frame), format="rgb24")
+        self._container.mux(self._stream.encode(picture))
+        self.count += 1
+
+    def close(self) -> None:
+        """Finish the file and put it under its name; further calls do nothing."""
+        if self._container is not None:
+            self._container.mux(self._stream.encode())
+            self._container = None
+            self._stack.close()
+
+    def _open(self) -> None:
+        import av
+
+        unfinished = self._stack.enter_context(whole_file(self.path))
+        self._container = self._stack.enter_context(
+            av.open(str(unfinished), "w", format="mp4", options={"movflags": "+faststart"})
+        )
+        height, width = self._size or (0, 0)
+        self._stream = self._container.add_stream("libx264", rate=Fraction(self.fps).limit_denominator(1001))
+        self._stream.width, self._stream.height, self._stream.pix_fmt = width, height, "yuv420p"
+        # The same frames must give the same bytes: one thread, and a constant quantiser, because with
+        # adaptive quality (crf) x264 gave other bytes in about one process of six.
+        self._stream.codec_context.thread_count = 1
+        self._stream.options = {"qp": "22", "preset": "veryfast"}
+
+
 def write_video(path: str | Path, frames: Iterable[np.ndarray], *, fps: float) -> int:
     """Write RGB frames as an H.264 mp4 and return how many there were.
 
-    The file appears under its name only when it is whole. The same frames give the same bytes.
+    Unlike with `VideoSink`, an error among the frames leaves no file: half a clip would be taken for a whole one.
 
     Args:
         path: the file to write; its folder is made.
@@ -106,36 +186,12 @@ def write_video(path: str | Path, frames: Iterable[np.ndarray], *, fps: float) -
     Raises:
         VideoError: there is no frame, or a frame has another size or type than the first.
     """
-    import av
-
-    path = Path(path)
-    frames = iter(frames)
-    first = next(frames, None)
-    if first is None:
+    with VideoSink(path, fps=fps, half=False) as sink:
+        for frame in frames:
+            sink.write(frame)
+    if not sink.count:
         raise VideoError(f"{path} must get at least one frame; got none. Check what produces the frames.")
-    height, width = _checked_size(first, path)
-    count = 0
-    with (
-        whole_file(path) as unfinished,
-        av.open(str(unfinished), "w", format="mp4", options={"movflags": "+faststart"}) as container,
-    ):
-        stream = container.add_stream("libx264", rate=Fraction(fps).limit_denominator(1001))
-        stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
-        # The same frames must give the same bytes: one thread, and a constant quantiser, because with
-        # adaptive quality (crf) x264 gave other bytes in about one process of six.
-        stream.codec_context.thread_count = 1
-        stream.options = {"qp": "22", "preset": "veryfast"}
-        for frame in chain([first], frames):
-            if frame.shape != (height, width, 3):
-                raise VideoError(
-                    f"All frames of {path} must have the size of the first, {width}x{height}; "
-                    f"frame {count} has shape {frame.shape}. Resize the frames before writing them."
-                )
-            picture = av.VideoFrame.from_ndarray(np.ascontiguousarray(frame), format="rgb24")
-            container.mux(stream.encode(picture))
-            count += 1
-        container.mux(stream.encode())
-    return count
+    return sink.count
 
 
 def _checked_size(frame: np.ndarray, path: Path) -> tuple[int, int]:

@@ -4,7 +4,7 @@ import struct
 import numpy as np
 import pytest
 
-from asl_lib.video import VideoError, read_frames, video_info, write_video
+from asl_lib.video import VideoError, VideoSink, read_frames, video_info, write_video
 from tests.conftest import make_frames
 
 
@@ -118,4 +118,19 @@ def test_nothing_unfinished_is_left_under_the_final_name(tmp_path):
 def test_frames_that_make_no_video_are_refused(tmp_path, frames, words):
     with pytest.raises(VideoError, match=words):
         write_video(tmp_path / "a.mp4", frames, fps=25)
+    assert os.listdir(tmp_path) == []
+
+
+def test_a_sink_leaves_what_was_written_before_an_error_as_a_whole_file(tmp_path):
+    with pytest.raises(OSError, match="camera"), VideoSink(tmp_path / "a.mp4", fps=25) as sink:
+        for frame in make_frames(7):
+            sink.write(frame)
+        raise OSError("the camera is gone")
+    assert os.listdir(tmp_path) == ["a.mp4"]
+    assert len(list(read_frames(tmp_path / "a.mp4"))) == 7
+
+
+def test_a_sink_without_frames_leaves_nothing(tmp_path):
+    with VideoSink(tmp_path / "a.mp4", fps=25):
+        pass
     assert os.listdir(tmp_path) == []

@@ -11,6 +11,7 @@ import numpy as np
 
 from asl_lib.live.pipeline import Speed
 from asl_lib.live.recogniser import Seen
+from asl_lib.live.record import Prompt
 from asl_lib.overlay import draw_frame
 
 PANEL_PX = 260
@@ -20,6 +21,14 @@ WHITE, GRAY, DIM = (245, 245, 245), (170, 174, 182), (70, 74, 84)
 BLUE, GREEN, ORANGE, RED = (86, 180, 233), (2, 190, 140), (240, 165, 50), (235, 90, 80)
 """Colours that the usual kinds of colour blindness keep apart; what they say also stands beside them as words."""
 SMALLEST_HEIGHT = 400
+PROMPTS = {
+    "ready": ("space: begin · n: another sign · q: quit", GRAY),
+    "countdown": ("get ready", ORANGE),
+    "capture": ("sign now: {left:.1f} s", RED),
+    "review": ("space: keep · r: once more · n: another sign · q: quit", GREEN),
+    "finished": ("all signs are recorded · q: quit", GREEN),
+}
+"""What to say in each phase of a recording session, and in which colour."""
 PERSON = {"left_hand": "left hand", "right_hand": "right hand"}
 
 
@@ -47,6 +56,8 @@ def compose(
         landmarks: draw them.
     """
     picture = draw_frame(frame, seen.parts) if landmarks and seen.parts else np.ascontiguousarray(frame)
+    if seen.box:
+        picture = _with_box(picture, seen.box, ORANGE if seen.signing else WHITE)
     if mirror:
         picture = picture[:, ::-1]
     picture = _enlarged(picture)
@@ -58,6 +69,31 @@ def compose(
         _write(canvas, str(int(np.ceil(seen.left_s))), (width // 2 - 30, height // 2 - 60), size=110, colour=WHITE)
     _write(canvas, _fitting(words, width + PANEL_PX - 32), (16, height + 6), size=26, colour=WHITE)
     _write(canvas, hint, (16, height + 42), size=13, colour=GRAY)
+    return canvas[: len(canvas) // 2 * 2, : canvas.shape[1] // 2 * 2]
+
+
+def compose_prompt(frame: np.ndarray, prompt: Prompt, *, mirror: bool = True) -> np.ndarray:
+    """Return the picture to show while signs are recorded: (H', W', 3) uint8 RGB with even sides.
+
+    Args:
+        frame: (H, W, 3) uint8 RGB, as the camera saw it; in review one of the captured frames.
+        prompt: what to tell the signer.
+        mirror: show it as a mirror would.
+    """
+    picture = _enlarged(frame[:, ::-1] if mirror else frame)
+    height, width = picture.shape[:2]
+    canvas = np.full((height + 2 * STRIP_PX, width, 3), BACKGROUND, np.uint8)
+    canvas[STRIP_PX : STRIP_PX + height] = picture
+    words, colour = PROMPTS[prompt.phase]
+    count = f"{min(prompt.number, prompt.total)} of {prompt.total}"
+    _write(canvas, prompt.gloss or "thank you", (16, 12), size=30, colour=WHITE, width=width - 120)
+    _write(canvas, count, (width - 90, 20), size=16, colour=GRAY)
+    _write(canvas, words.format(left=prompt.left_s), (16, height + STRIP_PX + 10), size=18, colour=colour)
+    if prompt.phase == "countdown":
+        middle = (width // 2 - 30, STRIP_PX + height // 2 - 60)
+        _write(canvas, str(int(np.ceil(prompt.left_s))), middle, size=110, colour=WHITE)
+    if prompt.phase == "capture":
+        canvas[STRIP_PX : STRIP_PX + height, :6] = canvas[STRIP_PX : STRIP_PX + height, -6:] = RED
     return canvas[: len(canvas) // 2 * 2, : canvas.shape[1] // 2 * 2]
 
 
@@ -94,6 +130,13 @@ def _draw_panel(canvas: np.ndarray, seen: Seen, *, left: int, speed: Speed | Non
     if recording:
         cv2.circle(canvas, (left + 7, 302), 7, RED, -1)
         _write(canvas, "recording", (left + 22, 292), size=15, colour=RED)
+
+
+def _with_box(picture: np.ndarray, box: Sequence[int], colour: tuple[int, int, int]) -> np.ndarray:
+    import cv2
+
+    left, top, right, bottom = (int(side) for side in box)
+    return cv2.rectangle(picture.copy(), (left, top), (right - 1, bottom - 1), colour, 2)
 
 
 def _enlarged(picture: np.ndarray) -> np.ndarray:
@@ -136,10 +179,9 @@ def _text(text: str, size: int) -> np.ndarray:
     from PIL import Image, ImageDraw
 
     font = _font(size)
-    left, top, right, bottom = (int(value) for value in font.getbbox(text))
+    _, _, right, bottom = (int(value) for value in font.getbbox(text))
     image = Image.new("L", (max(1, right), max(1, bottom)))
     ImageDraw.Draw(image).text((0, 0), text, fill=255, font=font)
-    del left, top
     return np.asarray(image, np.float32) / 255
 
 

@@ -8,10 +8,11 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from statistics import median
+from typing import Protocol
 
 import numpy as np
 
-from asl_lib.live.recogniser import Recogniser, Seen
+from asl_lib.live.recogniser import Seen
 from asl_lib.live.sources import Newest, Source
 
 RECENT = 60
@@ -60,11 +61,24 @@ class SpeedMeter:
 
 @dataclass(frozen=True)
 class View:
-    """What to show: the newest (H, W, 3) uint8 RGB frame, what was seen last, how fast that goes."""
+    """What to show: the newest (H, W, 3) uint8 RGB frame and its time, what was seen last, how fast that goes."""
 
+    time_s: float
     frame: np.ndarray
     seen: Seen
     speed: Speed
+
+
+class Looker(Protocol):
+    """What looks at frames: a `Recogniser`, a `LetterBox`."""
+
+    def see(self, frame: np.ndarray, time_s: float) -> Seen: ...
+
+    def start(self, time_s: float, *, countdown_s: float = ..., capture_s: float = ...) -> None: ...
+
+    def reset(self) -> None: ...
+
+    def finish(self) -> Seen: ...
 
 
 class Pipeline:
@@ -79,18 +93,18 @@ class Pipeline:
         on_word: what to call, in that thread, with each word that is committed.
     """
 
-    def __init__(self, source: Source, recogniser: Recogniser, *, on_word: Callable[[str], None] | None = None) -> None:
+    def __init__(self, source: Source, recogniser: Looker, *, on_word: Callable[[str], None] | None = None) -> None:
         self._changed = threading.Condition()
         self._newest = Newest(source, changed=self._changed)
         self._live, self._recogniser, self._on_word = source.live, recogniser, on_word
         self._seen, self._speed, self._frame = Seen(0.0), Speed(), None
         self._number, self._taken, self._shown = 0, 0, 0
-        self._requests: deque[Callable[[Recogniser, float], None]] = deque()
+        self._requests: deque[Callable[[Looker, float], None]] = deque()
         self._stop, self._ended = False, False
         self._error: BaseException | None = None
         self._thread = threading.Thread(target=self._work, name="recognition", daemon=True)
 
-    _frame: np.ndarray | None
+    _frame: tuple[float, np.ndarray] | None
 
     def __enter__(self) -> Pipeline:
         self._newest.__enter__()
@@ -104,7 +118,7 @@ class Pipeline:
         self._newest.__exit__()
         self._thread.join(timeout=10)
 
-    def ask(self, request: Callable[[Recogniser, float], None]) -> None:
+    def ask(self, request: Callable[[Looker, float], None]) -> None:
         """Have a function called with the recogniser and the time of the next frame, before that is looked at."""
         self._requests.append(request)
 
@@ -120,16 +134,16 @@ class Pipeline:
                 self._taken, self._shown = self._number, self._newest.count
                 self._changed.notify_all()
                 picture = self._newest.picture if self._live else self._frame
-                return None if picture is None else View(picture, self._seen, self._speed)
+                return None if picture is None else View(*picture, self._seen, self._speed)
             if self._ended and self._error is not None:
                 raise self._error
             return None
 
     @property
     def ended(self) -> bool:
-        """Whether the source has ended and its last view was given."""
+        """Whether the source has ended well and its last view was given: of one that broke down `view` tells."""
         with self._changed:
-            return self._ended and not self._has_news()
+            return self._ended and not self._has_news() and self._error is None
 
     def _has_news(self) -> bool:
         return self._number > self._taken or (self._live and self._newest.count > self._shown)
@@ -148,7 +162,7 @@ class Pipeline:
                     self._requests.popleft()(self._recogniser, time_s)
                 seen = self._recogniser.see(frame, time_s)
                 meter.note(came)
-                self._publish(seen, meter.speed(dropped=self._newest.dropped), frame)
+                self._publish(seen, meter.speed(dropped=self._newest.dropped), (time_s, frame))
             if self._frame is not None and not self._stop:
                 self._publish(self._recogniser.finish(), self._speed, self._frame)
         except Exception as error:  # noqa: BLE001  (whatever it is, the thread that shows the picture has to know)
@@ -158,7 +172,7 @@ class Pipeline:
                 self._ended = True
                 self._changed.notify_all()
 
-    def _publish(self, seen: Seen, speed: Speed, frame: np.ndarray) -> None:
+    def _publish(self, seen: Seen, speed: Speed, frame: tuple[float, np.ndarray]) -> None:
         if seen.committed and self._on_word is not None:
             self._on_word(seen.committed)
         with self._changed:

@@ -6,6 +6,8 @@ The features are `recipe.transform`'s, as in training: replaying a clip gives th
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -18,6 +20,7 @@ from asl_lib.features import FeatureRecipe, sample_at
 from asl_lib.landmarks import PARTS, HolisticDetector, Landmarks
 from asl_lib.live.activity import hands_up
 from asl_lib.live.smoothing import Commits, Smoother
+from asl_lib.quiet import quiet_native_stderr
 
 TOP = 3
 
@@ -129,6 +132,7 @@ class Seen:
         shown: the gloss to show, or "" for unknown.
         committed: the gloss that became a word with this frame, or "".
         parts: part -> (l, 4) x, y, z and confidence, for `overlay.draw_frame`.
+        box: left, top, right, bottom in px of the part of the picture that is looked at; empty for all of it.
     """
 
     time_s: float
@@ -140,6 +144,7 @@ class Seen:
     shown: str = ""
     committed: str = ""
     parts: dict[str, np.ndarray] = field(default_factory=dict)
+    box: tuple[int, ...] = ()
 
 
 class Recogniser:
@@ -205,14 +210,17 @@ class Recogniser:
             frame: (H, W, 3) uint8 RGB, as the camera sees it: not mirrored.
             time_s: when it was taken, on a clock that does not run backwards.
         """
-        if self._tracker is None:
-            self._tracker = HolisticDetector(self.parts)
+        # The first frame loads the models, which say so at length on stderr.
+        loading = quiet_native_stderr() if self._tracker is None else nullcontext()
         size = (frame.shape[1], frame.shape[0])
         if self._size not in ((0, 0), size):
             capture, self._capture = self._capture, None
             self.reset()  # another camera, or a phone that was turned
             self._capture = capture
-        return self.follow(self._tracker.track(frame), time_s, size=size)
+        with loading:
+            self._tracker = self._tracker or HolisticDetector(self.parts)
+            values = self._tracker.track(frame)
+        return self.follow(values, time_s, size=size)
 
     def follow(self, values: np.ndarray, time_s: float, *, size: tuple[int, int]) -> Seen:
         """Take in the landmarks of the next frame, where somebody else has tracked it, and return what is known now.
@@ -281,7 +289,8 @@ class Recogniser:
             self._since_prediction = 0
             probabilities = self._predict(first_s, time_s)
             if probabilities is not None:
-                smoother = self._tuned(self._smoother)
+                smoother = self._smoother
+                smoother.tune(memory_s=settings.memory_s, threshold=settings.threshold, margin=settings.margin)
                 shown = smoother.update(probabilities, time_s)
                 self._commits.hold_s = settings.hold_s
                 # A part of a sign looks like many others: words are made of it only when it goes on for long.
@@ -323,14 +332,8 @@ class Recogniser:
         except RecipeError:  # nobody in the picture
             return None
 
-    def _tuned(self, smoother: Smoother) -> Smoother:
-        settings = self.settings
-        smoother.memory_s, smoother.threshold, smoother.margin = settings.memory_s, settings.threshold, settings.margin
-        return smoother
-
     def _top(self, probabilities: np.ndarray) -> tuple[tuple[str, float], ...]:
-        best = np.argsort(-probabilities, kind="stable")[:TOP]
-        return tuple((self.classifier.glosses[i], float(probabilities[i])) for i in best)
+        return best_of(probabilities, self.classifier.glosses)
 
     def _name(self, label: int | None) -> str:
         return "" if label is None else self.classifier.glosses[label]
@@ -342,6 +345,12 @@ class Recogniser:
     def _split(self, values: np.ndarray) -> dict[str, np.ndarray]:
         ends = np.cumsum([PARTS[part] for part in self.parts])
         return dict(zip(self.parts, np.split(values, ends[:-1]), strict=True))
+
+
+def best_of(probabilities: np.ndarray, glosses: Sequence[str]) -> tuple[tuple[str, float], ...]:
+    """Return the three most probable glosses with their probabilities, best first."""
+    best = np.argsort(-probabilities, kind="stable")[:TOP]
+    return tuple((glosses[i], float(probabilities[i])) for i in best)
 
 
 def in_even_time(values: np.ndarray, times: np.ndarray, *, fps: float) -> np.ndarray:

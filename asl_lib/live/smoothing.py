@@ -20,11 +20,15 @@ class Smoother:
     """
 
     def __init__(self, classes: int, *, memory_s: float = 0.3, threshold: float = 0.5, margin: float = 0.15) -> None:
-        self.memory_s, self.threshold, self.margin = memory_s, threshold, margin
+        self.tune(memory_s=memory_s, threshold=threshold, margin=margin)
         self.mean = np.full(classes, 1.0 / classes)
         self.shown: int | None = None
         self.since_s = 0.0
         self._time_s: float | None = None
+
+    def tune(self, *, memory_s: float, threshold: float, margin: float) -> None:
+        """Change how it decides, from the next probabilities on."""
+        self.memory_s, self.threshold, self.margin = memory_s, threshold, margin
 
     def update(self, probabilities: np.ndarray, time_s: float) -> int | None:
         """Take in (classes,) probabilities and return the class to show, or None for unknown.

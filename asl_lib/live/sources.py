@@ -165,12 +165,12 @@ class Newest:
     Attributes:
         dropped: frames that nobody took.
         count: frames that came.
-        picture: the newest frame, taken or not.
+        picture: time and frame of the newest one, taken or not.
     """
 
     def __init__(self, source: Source, *, changed: threading.Condition | None = None) -> None:
         self.source, self.dropped, self.count = source, 0, 0
-        self.picture: np.ndarray | None = None
+        self.picture: tuple[float, np.ndarray] | None = None
         self._changed = changed or threading.Condition()
         self._frame: tuple[float, np.ndarray, float] | None = None
         self._ended, self._closed = False, False
@@ -217,7 +217,7 @@ class Newest:
                     if self._closed:
                         return
                     self.dropped += self._frame is not None
-                    self.count, self.picture = self.count + 1, frame
+                    self.count, self.picture = self.count + 1, (time_s, frame)
                     self._frame = (time_s, frame, time.monotonic())
                     self._changed.notify_all()
         except Exception as error:  # noqa: BLE001  (whatever it is, the thread that takes the frames has to know)

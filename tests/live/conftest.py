@@ -25,6 +25,35 @@ def classifier():
     return Classifier(model, recipe, GLOSSES)
 
 
+@pytest.fixture(scope="session")
+def model_folder(classifier, tmp_path_factory):
+    """The folder of such a network, as a notebook leaves it."""
+    from asl_lib.evaluation import evaluate
+    from asl_lib.models import build_attention_lstm
+    from asl_lib.training import set_seeds
+
+    set_seeds(1)
+    folder = tmp_path_factory.mktemp("model")
+    recipe = classifier.recipe
+    build_attention_lstm(frames=16, features=recipe.num_features, classes=len(GLOSSES)).save(folder / "model.keras")
+    recipe.save(folder / "recipe.json")
+    evaluate(np.eye(3), np.arange(3), glosses=GLOSSES, signers=["a"] * 3, clip_ids=["a", "b", "c"]).save(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def clip(tmp_path_factory):
+    """A rendered sign by one of the demo's signers, with a moment of rest before and after."""
+    from asl_lib.signer import load_lexicon, load_signers, perform, render_frames
+    from asl_lib.video import write_video
+
+    path = tmp_path_factory.mktemp("clip") / "hello.mp4"
+    performance = perform(load_lexicon()["HELLO"], load_signers()["ben"], repetition=0, seed=42)
+    frames = list(render_frames(performance))
+    write_video(path, [*frames, *[frames[-1]] * 10], fps=25)
+    return path
+
+
 def signing(landmarks, *, fps=25.0, seconds=1.2, start_s=0.0, side=15, size=(640, 480)):
     """Yield (time, values) of somebody who lifts a hand and lowers it again, from the landmarks of a quiet body."""
     count = round(seconds * fps)

@@ -1,0 +1,190 @@
+"""Where frames come from, and what happens when they stop, stall or are no frames."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+import numpy as np
+import pytest
+
+from asl_lib.live import sources
+from asl_lib.live.pipeline import Pipeline
+from asl_lib.live.recogniser import LiveError, Seen
+from asl_lib.live.sources import Camera, Newest, VideoFile, open_source
+from asl_lib.video import VideoError, write_video
+from tests.conftest import make_frames
+
+
+class Feed:
+    """A source whose frames a test decides on."""
+
+    name, fps = "feed", 0.0
+
+    def __init__(self, frames, *, live=True, pause_s=0.0, error=None):
+        self._frames, self.live, self._pause_s, self._error = frames, live, pause_s, error
+
+    def frames(self):
+        for index, frame in enumerate(self._frames):
+            time.sleep(self._pause_s)
+            yield index / 25, frame
+        if self._error:
+            raise self._error
+
+
+class Slow:
+    """Looks at a frame for a while."""
+
+    def __init__(self, seconds=0.0):
+        self.seconds, self.times, self.started = seconds, [], []
+
+    def see(self, frame, time_s):
+        time.sleep(self.seconds)
+        self.times.append(time_s)
+        return Seen(time_s, committed="WORD" if len(self.times) == 3 else "")
+
+    def start(self, time_s, **_):
+        self.started.append(time_s)
+
+    def finish(self):
+        return Seen(self.times[-1], committed="LAST")
+
+
+def watch(pipeline, views=None):
+    views = [] if views is None else views
+    with pipeline:
+        while not pipeline.ended:
+            view = pipeline.view()
+            if view is not None:
+                views.append(view)
+    return views
+
+
+@pytest.fixture
+def clip(tmp_path):
+    write_video(tmp_path / "a.mp4", make_frames(12), fps=50)
+    return tmp_path / "a.mp4"
+
+
+def test_a_file_gives_its_frames_at_its_own_times(clip):
+    source = open_source(str(clip), pace=False)
+    times = [time_s for time_s, _ in source.frames()]
+    assert source.fps == 50
+    assert times == pytest.approx(np.arange(12) / 50)
+
+
+def test_a_file_is_played_at_its_own_speed_and_begins_again(clip):
+    started, times = time.monotonic(), []
+    for time_s, _ in VideoFile(clip, loop=True).frames():
+        times.append(time_s)
+        if len(times) == 20:
+            break
+    assert time.monotonic() - started >= 19 / 50
+    assert times == pytest.approx(np.arange(20) / 50)
+
+
+def test_what_is_no_source_is_refused_with_a_sentence(tmp_path):
+    with pytest.raises(LiveError, match=r"There is no video at nothing\.mp4"):
+        open_source("nothing.mp4")
+    (tmp_path / "text.mp4").write_text("hello")
+    with pytest.raises(VideoError, match="not a video"):
+        open_source(str(tmp_path / "text.mp4"))
+
+
+def test_a_camera_that_is_not_there_says_what_to_do():
+    source = open_source("77")
+    assert source.name == "camera 77"
+    with pytest.raises(LiveError, match="camera 77 cannot be opened.*asl live --web"):
+        next(iter(source.frames()))
+
+
+def test_a_stream_that_does_not_answer_is_named_without_its_password():
+    source = open_source("rtsp://127.0.0.1:9/stream?password=secret")
+    with pytest.raises(LiveError, match="rtsp://127.0.0.1:9/stream cannot be opened") as caught:
+        next(iter(source.frames()))
+    assert "secret" not in str(caught.value)
+
+
+def test_a_camera_that_vanishes_gives_what_it_had_and_then_a_sentence(monkeypatch):
+    class Capture:
+        left = 4
+
+        def isOpened(self):
+            return True
+
+        def read(self):
+            self.left -= 1
+            return (True, np.zeros((8, 8, 3), np.uint8)) if self.left >= 0 else (False, None)
+
+        def release(self):
+            self.released = True
+
+    capture = Capture()
+    monkeypatch.setattr(Camera, "_open", lambda self: capture)
+    monkeypatch.setattr(sources, "SILENCE_S", 0.1)
+    seen = []
+    with pytest.raises(LiveError, match="stopped sending pictures after 4 frames"):
+        seen.extend(frame for _, frame in Camera(0).frames())
+    assert len(seen) == 4
+    assert capture.released
+
+
+def test_the_newest_frame_wins_and_the_others_are_counted():
+    with Newest(Feed(make_frames(30), pause_s=0.002)) as newest:
+        time.sleep(0.3)
+        time_s, _, _ = newest.take()
+        assert time_s == pytest.approx(29 / 25)
+        assert newest.dropped == 29
+        assert newest.take(timeout_s=0.01) is None
+        assert newest.ended
+
+
+def test_of_a_file_that_is_not_played_at_its_speed_no_frame_is_left_out():
+    times = []
+    with Newest(Feed(make_frames(20), live=False)) as newest:
+        while (taken := newest.take()) is not None:
+            times.append(taken[0])
+            time.sleep(0.003)
+    assert times == pytest.approx(np.arange(20) / 25)
+    assert newest.dropped == 0
+
+
+def test_leaving_early_ends_the_thread():
+    before = threading.active_count()
+    with Newest(Feed(make_frames(50), live=False)) as newest:
+        newest.take()
+    assert threading.active_count() == before
+
+
+def test_the_picture_does_not_wait_for_slow_recognition():
+    looker = Slow(0.2)
+    views = watch(Pipeline(Feed(make_frames(30), pause_s=0.02), looker))
+    pictures = len({view.time_s for view in views})
+    assert pictures >= 20
+    assert len(looker.times) <= 6
+    assert views[-1].speed.dropped + len(looker.times) == 30
+    assert views[-1].speed.latency_ms >= 190
+
+
+def test_each_frame_of_a_file_comes_with_what_was_seen_in_it():
+    words = []
+    views = watch(Pipeline(Feed(make_frames(10), live=False), Slow(), on_word=words.append))
+    assert [view.seen.time_s for view in views[:-1]] == pytest.approx(np.arange(10) / 25)
+    assert views[-1].seen.committed == "LAST"
+    assert words == ["WORD", "LAST"]
+
+
+def test_a_source_that_breaks_down_is_told_after_its_frames_were_shown():
+    pipeline = Pipeline(Feed(make_frames(3), live=False, error=LiveError("the camera is gone")), Slow())
+    views = []
+    with pytest.raises(LiveError, match="the camera is gone"):
+        watch(pipeline, views)
+    assert len(views) == 3
+
+
+def test_what_is_asked_for_happens_before_the_next_frame():
+    looker = Slow(0.01)
+    pipeline = Pipeline(Feed(make_frames(10), pause_s=0.01), looker)
+    pipeline.ask(lambda recogniser, time_s: recogniser.start(time_s))
+    watch(pipeline)
+    assert looker.started == [looker.times[0]]

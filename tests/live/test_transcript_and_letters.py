@@ -1,0 +1,96 @@
+"""Words and letters, and the box that letters are held into."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from asl_lib.image_training import PhotographRecipe
+from asl_lib.live.letters import LetterBox, LetterClassifier
+from asl_lib.live.transcript import Transcript
+
+
+def test_words_are_kept_taken_back_and_told():
+    told = []
+    transcript = Transcript(told=told.append)
+    for word in ("HELLO", "MOTHER"):
+        transcript.add(word)
+    assert transcript.words == ["HELLO", "MOTHER"]
+    transcript.undo()
+    transcript.clear()
+    transcript.undo()
+    assert told == ["HELLO", "HELLO MOTHER", "HELLO", ""]
+
+
+def test_letters_make_words_with_space_and_delete():
+    transcript = Transcript(spelling=True)
+    for letter in ["H", "I", "nothing", "space", "T", "X", "del", "O"]:
+        transcript.add(letter)
+    assert transcript.text == "HI TO"
+    assert transcript.words == ["HI", "TO"]
+
+
+class Reader:
+    """Says A of bright pictures and B of dark ones."""
+
+    recipe, glosses = PhotographRecipe(32, ("A", "B")), ("A", "B")
+
+    def __call__(self, picture):
+        bright = picture.mean() > 100
+        return np.array([0.95, 0.05] if bright else [0.05, 0.95])
+
+
+@pytest.fixture(scope="module")
+def hand():
+    """A picture of a hand in a large frame, right where the box is."""
+    from asl_lib.signer import handshape_image, load_signers
+
+    still = handshape_image("B", load_signers()["ana"], seed=1, size=240)
+    frame = np.full((480, 640, 3), 170, np.uint8)
+    box = LetterBox(Reader()).box((640, 480))
+    frame[box[1] : box[3], box[0] : box[2]] = still
+    return frame
+
+
+def test_the_box_lies_inside_the_picture_on_the_signer_s_side():
+    box = LetterBox(Reader())
+    left, top, right, bottom = box.box((640, 480))
+    assert right - left == bottom - top == 240
+    assert (left + right) / 2 < 320
+    assert sum(LetterBox(Reader(), left_handed=True).box((640, 480))[::2]) / 2 > 320
+    assert box.box((100, 400)) == (0, 150, 100, 250)
+
+
+def test_a_letter_that_is_held_is_committed_once_until_the_hand_goes(hand):
+    with LetterBox(Reader()) as box:
+        times = iter(np.arange(1000) / 25)
+        seen = [box.see(hand, next(times)) for _ in range(40)]
+        gone = [box.see(np.full_like(hand, 170), next(times)) for _ in range(5)]
+        again = [box.see(hand, next(times)) for _ in range(40)]
+    assert [one.committed for one in seen if one.committed] == [seen[-1].shown]
+    assert not gone[-1].top
+    assert [one.committed for one in again if one.committed] == [seen[-1].shown]
+    assert "right_hand" in seen[-1].parts
+    x, y = seen[-1].parts["right_hand"][9, :2] * (640, 480)
+    left, top, right, bottom = seen[-1].box
+    assert left < x < right
+    assert top < y < bottom
+
+
+def test_a_box_without_a_hand_has_no_letter():
+    with LetterBox(Reader()) as box:
+        seen = [box.see(np.full((480, 640, 3), 170, np.uint8), index / 25) for index in range(10)]
+    assert not any(one.top or one.committed for one in seen)
+
+
+def test_a_network_for_letters_reads_the_box_as_it_reads_a_photograph(tmp_path):
+    from asl_lib.image_training import predict_images
+    from asl_lib.models import build_letter_cnn
+    from asl_lib.photographs import fit_square
+
+    model = build_letter_cnn(size=32, classes=3)
+    model.save(tmp_path / "model.keras")
+    PhotographRecipe(32, ("A", "B", "C")).save(tmp_path / "recipe.json")
+    picture = np.random.default_rng(0).integers(0, 255, (64, 64, 3), np.uint8)
+    live = LetterClassifier.load(tmp_path)(picture)
+    np.testing.assert_allclose(live, predict_images(model, fit_square(picture, size=32)[None])[0], atol=1e-5)

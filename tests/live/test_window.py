@@ -1,0 +1,180 @@
+"""The desktop window: a real one on a virtual screen, keys, recordings; and none where there is no screen."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+
+from asl_lib.cli import main
+from asl_lib.live.pipeline import Speed, View
+from asl_lib.live.recogniser import LiveError, Seen
+from asl_lib.live.window import Recorder, require_display
+from asl_lib.video import read_frames, video_info
+from tests.conftest import ROOT, make_frames
+
+linux_only = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="The virtual screen is Xvfb, for Linux.")
+
+
+@pytest.fixture(scope="module")
+def screen():
+    """A virtual screen, or a skip that says what is missing."""
+    missing = [name for name in ("Xvfb", "xdotool") if shutil.which(name) is None]
+    if missing:
+        pytest.skip(f"A window cannot be tested without {', '.join(missing)}: apt-get install xvfb xdotool.")
+    reading, writing = os.pipe()
+    server = subprocess.Popen(
+        ["Xvfb", "-displayfd", str(writing), "-screen", "0", "1024x768x24", "-nolisten", "tcp"],
+        pass_fds=[writing], stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    os.close(writing)
+    with os.fdopen(reading) as number:
+        display = f":{number.readline().strip()}"
+    yield display
+    server.terminate()
+    server.wait(timeout=10)
+
+
+def wait_for(condition, *, seconds=60):
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if found := condition():
+            return found
+        time.sleep(0.2)
+    raise AssertionError("It did not happen in time.")
+
+
+def xdotool(display, *arguments):
+    environment = {**os.environ, "DISPLAY": display}
+    done = subprocess.run(["xdotool", *arguments], capture_output=True, text=True, env=environment, check=False)
+    return done.stdout.strip()
+
+
+def press(display, window, key):
+    xdotool(display, "windowfocus", window, "key", "--window", window, key)
+
+
+def start(arguments, display, home):
+    environment = {**os.environ, "DISPLAY": display, "ASL_HOME": str(home), "PYTHONPATH": str(ROOT)}
+    command = [sys.executable, "-c", "import sys; from asl_lib.cli import main; sys.exit(main())", *arguments]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment)
+
+
+@linux_only
+def test_a_real_window_shows_the_picture_obeys_its_keys_and_closes(screen, clip, model_folder, tmp_path):
+    from PIL import ImageGrab
+
+    program = start(["live", "--source", str(clip), "--loop", "--model", str(model_folder)], screen, tmp_path)
+    try:
+        window = wait_for(lambda: xdotool(screen, "search", "--name", "asl live").split("\n")[0])
+        picture = wait_for(lambda: shown(ImageGrab.grab(xdisplay=screen)))
+        artifacts = ROOT / "build" / "screenshots"
+        artifacts.mkdir(parents=True, exist_ok=True)
+        picture.save(artifacts / "window.png")
+        press(screen, window, "r")
+        time.sleep(2)
+        press(screen, window, "r")
+        recording = wait_for(lambda: list((tmp_path / "outputs" / "live").glob("live-01.mp4")))[0]
+        press(screen, window, "q")
+        output, _ = program.communicate(timeout=30)
+    finally:
+        program.kill()
+    assert program.returncode == 0, output
+    assert "transcript:" in output
+    assert len(list(read_frames(recording))) >= 10
+
+
+def shown(picture):
+    """Return a screenshot once the camera's picture and the panel are in it."""
+    return picture if len(np.unique(np.asarray(picture).reshape(-1, 3), axis=0)) > 2000 else None
+
+
+@linux_only
+def test_signs_are_recorded_in_a_window_and_kept_with_a_key(screen, clip, tmp_path):
+    arguments = ["record", "--source", str(clip), "--signer", "ana", "--glosses", "HELLO", "--repetitions", "1"]
+    clip_long = tmp_path / "long.mp4"
+    from asl_lib.video import write_video
+
+    write_video(clip_long, list(read_frames(clip)) * 20, fps=25)
+    arguments[2] = str(clip_long)
+    program = start([*arguments, "--countdown", "0.2", "--seconds", "0.6"], screen, tmp_path)
+    try:
+        window = wait_for(lambda: xdotool(screen, "search", "--name", "asl record").split("\n")[0])
+        wanted = tmp_path / "data" / "recordings" / "ana" / "HELLO" / "01.mp4"
+        wait_for(lambda: press(screen, window, "space") or wanted.exists())
+        press(screen, window, "q")
+        output, _ = program.communicate(timeout=30)
+    finally:
+        program.kill()
+    assert program.returncode == 0, output
+    assert "1 recordings in data/recordings/ana" in output
+    assert 10 <= len(list(read_frames(wanted))) <= 20
+
+
+def test_without_a_screen_a_sentence_says_what_to_do(monkeypatch, capsys, clip, model_folder):
+    monkeypatch.setattr(sys, "platform", "linux")
+    for name in ("DISPLAY", "WAYLAND_DISPLAY"):
+        monkeypatch.delenv(name, raising=False)
+    with pytest.raises(LiveError, match="no display.*--web.*--no-window"):
+        require_display()
+    assert main(["live", "--source", str(clip), "--model", str(model_folder)]) == 1
+    assert "There is no display to open a window on." in capsys.readouterr().err
+
+
+@linux_only
+def test_a_screen_that_does_not_answer_ends_in_a_sentence_not_in_a_crash(monkeypatch):
+    monkeypatch.setenv("DISPLAY", ":987")
+    with pytest.raises(LiveError, match="OpenCV cannot open a window"):
+        require_display()
+
+
+def test_without_a_window_every_frame_of_a_file_is_recorded_with_what_was_seen(tmp_path, clip, model_folder, capsys):
+    target = tmp_path / "out.mp4"
+    arguments = ["live", "--source", str(clip), "--model", str(model_folder), "--no-window", "--fast"]
+    assert main([*arguments, "--threshold", "0", "--record", str(target)]) == 0
+    printed = capsys.readouterr().out
+    assert "transcript: " in printed
+    assert "(nothing)" not in printed
+    frames = list(read_frames(clip))
+    assert abs(len(list(read_frames(target))) - len(frames)) <= 1
+    assert video_info(target).width > frames[0].shape[1]
+
+
+def test_a_model_that_is_not_there_is_named(tmp_path, monkeypatch, capsys, clip):
+    monkeypatch.setenv("ASL_HOME", str(tmp_path))
+    assert main(["live", "--source", str(clip), "--no-window"]) == 1
+    assert "Run make demo" in capsys.readouterr().err
+
+
+def test_a_recording_keeps_the_time_of_pictures_that_come_unevenly(tmp_path):
+    frames = make_frames(6)
+    times = [0.0, 0.04, 0.30, 0.34, 0.80, 1.0]
+    with Recorder(tmp_path, fps=25, say=lambda _: None) as recorder:
+        recorder.start()
+        for frame, time_s in zip(frames, times, strict=True):
+            recorder.write(frame, View(time_s, frame, Seen(time_s), Speed()))
+    assert len(list(read_frames(tmp_path / "live-01.mp4"))) == 26
+
+
+def test_a_picture_of_another_size_goes_on_in_the_same_recording(tmp_path):
+    with Recorder(tmp_path, fps=25, say=lambda _: None) as recorder:
+        recorder.start()
+        for index, (height, width) in enumerate([(48, 64), (64, 48), (100, 200)]):
+            frame = np.zeros((height, width, 3), np.uint8)
+            recorder.write(frame, View(index / 25, frame, Seen(0.0), Speed()))
+    assert [frame.shape for frame in read_frames(tmp_path / "live-01.mp4")] == [(48, 64, 3)] * 3
+
+
+def test_what_was_recorded_before_the_camera_broke_down_is_whole(tmp_path):
+    from asl_lib.live.window import run_live
+    from tests.live.test_sources import Feed, Slow
+
+    source = Feed(make_frames(9), live=False, error=LiveError("the camera is gone"))
+    with pytest.raises(LiveError, match="the camera is gone"):
+        run_live(source, Slow(), window=False, record=tmp_path / "out.mp4", say=lambda _: None)
+    assert len(list(read_frames(tmp_path / "out.mp4"))) == 9
