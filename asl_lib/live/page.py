@@ -55,9 +55,9 @@ def build(sessions: Sessions, models: ModelList, *, where: str) -> Any:
             "model knows. This is not translation.</p></header>"
         )
         with gr.Row():
-            with gr.Column(scale=3, min_width=320):
+            with gr.Column(scale=3, min_width=240):
                 gr.HTML(_asset("picture.html", **PART_COLOURS))
-            with gr.Column(scale=2, min_width=300), gr.Tabs():
+            with gr.Column(scale=2, min_width=240), gr.Tabs():
                 with gr.Tab("Recognise"):
                     _recognise(sessions, models)
                 with gr.Tab("Record your own signs"):

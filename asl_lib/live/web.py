@@ -10,6 +10,7 @@ import hmac
 import html
 import logging
 import os
+import socket
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -157,6 +158,8 @@ def serve(
     from asl_lib.params import project_folder
 
     _quiet_gradio()
+    if port is not None:
+        _require_free(host, port)
     available = Models(find_models(), find_letter_models()) if models is None else Models(models)
     sessions = Sessions(available.open, most=most_sessions, silence_s=silence_s)
     home = folder or project_folder()
@@ -164,34 +167,28 @@ def serve(
     from asl_lib.live.page import build  # after Gradio was told to be quiet
 
     blocks = build(sessions, available, where=_where(host, root_path))
-    try:
-        blocks.launch(
-            server_name=host,
-            server_port=port,
-            root_path=root_path or None,
-            auth=_door(password) if password else None,
-            auth_message="The password is the one you were given; any name will do." if password else None,
-            app_kwargs={
-                "routes": routes(sessions, commands.by_name()),
-                # The page takes no files, so nobody can fill the disk with any.
-                "middleware": [Middleware(OwnHostOnly, closed=("/upload",))],
-            },
-            prevent_thread_lock=True,
-            share=False,
-            inline=False,
-            quiet=True,
-            show_api=False,
-            show_error=False,
-            ssr_mode=False,
-            pwa=False,
-            enable_monitoring=False,
-            max_threads=max(40, 4 * most_sessions),
-        )
-    except OSError as error:
-        raise LiveError(
-            f"The page cannot listen at {host}, port {port or PORT} ({error}). Another program has that port: choose "
-            "another with --port, or end the other one."
-        ) from error
+    blocks.launch(
+        server_name=host,
+        server_port=port,
+        root_path=root_path or None,
+        auth=_door(password) if password else None,
+        auth_message="The password is the one you were given; any name will do." if password else None,
+        app_kwargs={
+            "routes": routes(sessions, commands.by_name()),
+            # The page takes no files, so nobody can fill the disk with any.
+            "middleware": [Middleware(OwnHostOnly, closed=("/upload",))],
+        },
+        prevent_thread_lock=True,
+        share=False,
+        inline=False,
+        quiet=True,
+        show_api=False,
+        show_error=False,
+        ssr_mode=False,
+        pwa=False,
+        enable_monitoring=False,
+        max_threads=max(40, 4 * most_sessions),
+    )
     sessions.__enter__()
     # The first visitor need not wait for TensorFlow.
     threading.Thread(target=_warm_up, args=(available,), name="live-warm-up", daemon=True).start()
@@ -253,9 +250,20 @@ def _quiet_gradio() -> None:
     os.environ.update({"GRADIO_ANALYTICS_ENABLED": "False", "HF_HUB_DISABLE_TELEMETRY": "1"})
 
 
-def _free_port() -> int:
-    import socket
+def _require_free(host: str, port: int) -> None:
+    """Raise LiveError where nobody can listen at an address."""
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except (OSError, OverflowError) as error:
+            raise LiveError(
+                f"The page cannot listen at {host}, port {port} ({error}). Another program may have that port, or the "
+                "address is not this machine's: choose others with --port and --host."
+            ) from error
 
+
+def _free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])

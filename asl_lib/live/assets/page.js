@@ -113,7 +113,7 @@
     if (shown.textContent !== name) shown.textContent = name;
     const hands = answer.hands.map((part) => hand[part]).join(" and ");
     byId("asl-hands").textContent =
-      `In view: ${hands || "no hand"}. ${answer.signing ? "Somebody is signing." : "Hands are down."}`;
+      `Hands in view: ${hands || "none"}. ${answer.signing ? "A sign is in progress." : "No sign is in progress."}`;
     showTop(answer.top, answer.shown);
     showWords(answer.words);
   }
