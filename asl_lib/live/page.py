@@ -47,6 +47,7 @@ def build(sessions: Sessions, models: ModelList, *, where: str) -> Any:
         title="Live recognition of signs",
         theme=gr.themes.Base(font=FONTS, font_mono=["ui-monospace", "Consolas", "monospace"]),
         css=(ASSETS / "page.css").read_text(encoding="utf-8"),
+        head=f"<style>{(ASSETS / 'frame.css').read_text(encoding='utf-8')}</style>",
         js=(ASSETS / "page.js").read_text(encoding="utf-8").replace("$about", json.dumps(about)),
         analytics_enabled=False,
     ) as blocks:

@@ -102,6 +102,7 @@
     }
     canvas.hidden = false;
     byId("asl-hint").hidden = true;
+    byId("asl-stage").style.aspectRatio = `${frame.width} / ${frame.height}`;
   }
 
   const hand = {left_hand: "left hand", right_hand: "right hand"};
