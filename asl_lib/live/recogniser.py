@@ -42,19 +42,22 @@ class LiveSettings:
         rest_s: how long the hands must be down for a sign to have ended.
         shortest_s: what is shorter is a twitch and no sign.
         memory_s, margin: see `smoothing.Smoother`.
+        settle_s: how long a guess must last to be shown before its sign has ended: the beginning of a sign is the
+            beginning of many.
         hold_s: how long one sign must be shown to become a word while the hands stay up, see `smoothing.Commits`.
         fps: frames per second of the recordings that the model was trained on. Frames of any camera are brought to this
             rate by their times, so 15, 25 and 30 frames a second give the same features.
     """
 
-    threshold: float = 0.5
+    threshold: float = 0.4
     every: int = 2
     window_s: float = 3.0
-    lead_s: float = 0.2
+    lead_s: float = 0.1
     rest_s: float = 0.25
     shortest_s: float = 0.3
     memory_s: float = 0.3
     margin: float = 0.15
+    settle_s: float = 0.5
     hold_s: float = 1.0
     fps: float = 25.0
 
@@ -129,7 +132,7 @@ class Seen:
         phase: "continuous"; or of press-and-sign: "countdown", "capture" or "done".
         left_s: seconds to the end of the countdown or the capture.
         top: the three most probable glosses with their (smoothed) probabilities, best first; empty without a sign.
-        shown: the gloss to show, or "" for unknown.
+        shown: the gloss to show, or "" for unknown; it stays until the next sign is known.
         committed: the gloss that became a word with this frame, or "".
         parts: part -> (l, 4) x, y, z and confidence, for `overlay.draw_frame`.
         box: left, top, right, bottom in px of the part of the picture that is looked at; empty for all of it.
@@ -296,9 +299,10 @@ class Recogniser:
                 # A part of a sign looks like many others: words are made of it only when it goes on for long.
                 long = time_s - self._began_s >= settings.hold_s + settings.window_s / 2
                 word = self._commits.held(shown, smoother.since_s, time_s) if long else None
-                top = self._top(smoother.mean)
-                return Seen(**about, signing=True, top=top, shown=self._name(shown), committed=self._name(word))
-        return Seen(**about, signing=True, top=self._last.top, shown=self._last.shown if self._last.signing else "")
+                settled = shown is not None and time_s - smoother.since_s >= settings.settle_s
+                name = self._name(shown) if settled else self._last.shown
+                return Seen(**about, signing=True, top=self._top(smoother.mean), shown=name, committed=self._name(word))
+        return Seen(**about, signing=True, top=self._last.top, shown=self._last.shown)
 
     def _end_sign(self, about: dict[str, Any]) -> Seen:
         """Recognise the sign as a whole, from the hand's going up to its coming down."""
@@ -311,7 +315,7 @@ class Recogniser:
         self._smoother.reset()
         self._forget_before(about["time_s"] - settings.lead_s)
         if probabilities is None:
-            return Seen(**about)
+            return Seen(**about, shown=self._last.shown)
         best = int(probabilities.argmax())
         word = self._commits.ended(best if probabilities[best] >= settings.threshold else None)
         shown = self.classifier.glosses[best] if probabilities[best] >= settings.threshold else ""

@@ -23,6 +23,8 @@ from asl_lib.video import VideoSink
 TITLE = "asl live"
 HINT = "q quit · space press-and-sign · m follow me · r record · c clear · backspace undo"
 RECORDING_FPS = 25.0
+OLDEST_S = 0.2
+"""Landmarks of an older frame would lie beside the hand: on a slow machine they are not drawn."""
 ESCAPE, BACKSPACE, DELETE = 27, 8, 127
 
 
@@ -82,7 +84,8 @@ def run_live(
 
 
 def _draw(view: View, transcript: Transcript, **options: Any) -> np.ndarray:
-    return compose(view.frame, view.seen, words=transcript.words, speed=view.speed, **options)
+    fresh = view.time_s - view.seen.time_s <= OLDEST_S
+    return compose(view.frame, view.seen, landmarks=fresh, words=transcript.words, speed=view.speed, **options)
 
 
 def _act_on(key: int, pipeline: Pipeline, recorder: Recorder, transcript: Transcript) -> bool:
@@ -219,6 +222,8 @@ class _Screen:
     def show(self, picture: np.ndarray) -> None:
         import cv2
 
+        if not self._shown:
+            cv2.resizeWindow(self._title, picture.shape[1], picture.shape[0])
         cv2.imshow(self._title, picture[..., ::-1])
         self._shown = True
 
