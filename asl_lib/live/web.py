@@ -158,8 +158,8 @@ def serve(
     from asl_lib.params import project_folder
 
     _quiet_gradio()
-    if port is not None:
-        _require_free(host, port)
+    port = _free_port(host) if port is None else port
+    _require_free(host, port)
     available = Models(find_models(), find_letter_models()) if models is None else Models(models)
     sessions = Sessions(available.open, most=most_sessions, silence_s=silence_s)
     home = folder or project_folder()
@@ -208,7 +208,7 @@ def launch_inline(*, height: int = 900, **options: Any) -> LivePage:
 
     prefix = os.environ.get("JUPYTERHUB_SERVICE_PREFIX", "")
     if prefix and "root_path" not in options:
-        options["port"] = options.get("port") or _free_port()
+        options["port"] = options.get("port") or _free_port(options.get("host", LOOPBACK[0]))
         options["root_path"] = f"{prefix.rstrip('/')}/proxy/{options['port']}"
     page = serve(**options)
     address = f"{options['root_path']}/" if options.get("root_path") else page.url
@@ -263,7 +263,11 @@ def _require_free(host: str, port: int) -> None:
             ) from error
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+def _free_port(host: str) -> int:
+    for port in range(PORT, PORT + 100):
+        try:
+            _require_free(host, port)
+        except LiveError:
+            continue
+        return port
+    return PORT  # where the error will say what is wrong

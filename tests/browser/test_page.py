@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections import Counter
 from contextlib import closing
 from http.client import HTTPConnection
@@ -13,6 +14,7 @@ import numpy as np
 import pytest
 
 from asl_lib.video import read_frames
+from tests.browser.conftest import PageDriver
 
 CONTRASTS = """
 const parsed = (colour) => colour.match(/[\\d.]+/g).map(Number);
@@ -51,6 +53,21 @@ def page(serve_page):
     return serve_page()
 
 
+@pytest.fixture(scope="module")
+def looked_at(page, browser):
+    """A function from "light" or "dark" to the page in that theme."""
+    tabs = {}
+
+    def tab(theme):
+        if theme not in tabs:
+            tabs[theme] = PageDriver(browser, f"{page.url}?__theme={theme}")
+        return tabs[theme].here()
+
+    yield tab
+    for opened in tabs.values():
+        opened.close()
+
+
 def test_a_sign_before_the_camera_becomes_a_word_and_no_other_host_is_asked(page, open_page):
     from selenium.webdriver.common.keys import Keys
 
@@ -65,13 +82,25 @@ def test_a_sign_before_the_camera_becomes_a_word_and_no_other_host_is_asked(page
     tab.screenshot("camera")
     assert {urlparse(address).netloc for address in tab.requests()} == {urlparse(page.url).netloc}
     assert tab.js("return document.documentElement.lang") == "en"
-    assert tab.js(NAMELESS) == []
-    assert tab.js(CONTRASTS) == []
     tab.button("clear").click()
     tab.until(lambda: len(tab.words()) < len(words), "the transcript to be cleared")
     tab.button("camera").click()
     tab.until(lambda: page.sessions.active == 0, "the tracker to be closed")
     assert tab.errors() == []
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("title", ["Recognise", "Record your own signs", "About"])
+def test_every_text_can_be_read_and_every_control_has_a_name(looked_at, theme, title):
+    tab = looked_at(theme)
+    tab.tab(title)
+    tab.until(
+        lambda: tab.js("return document.querySelector('[role=tab][aria-selected=true]').innerText") == title, title
+    )
+    time.sleep(0.3)  # colours change slowly
+    assert tab.js(NAMELESS) == []
+    assert tab.js(CONTRASTS) == []
+    tab.screenshot(f"{title.split()[0].lower()}-{theme}")
 
 
 def test_a_second_page_has_its_own_state_and_waits_for_its_place(page, open_page):
