@@ -27,6 +27,7 @@ from asl_lib.params import Params, check_parameters, project_folder, relative
 
 # Kernels that start at the same moment sometimes pick the same port; nothing is lost by trying again.
 KERNEL_START_ERRORS = ("Kernel died before replying", "Address already in use", "Kernel didn't respond")
+STAGES = ("prepare", "model", "report", "live")
 
 
 class BatchError(RuntimeError):
@@ -45,7 +46,8 @@ class Notebook:
 
     Attributes:
         path: the notebook.
-        stage: "prepare" (once per data set), "model" (once per held-out signer) or "report" (last).
+        stage: "prepare" (once per data set), "model" (once per held-out signer), "report" (after them) or "live" (last,
+            and not in batches).
         parameters: names in its `parameters` cell.
         subject: what it is about: "clips", "photographs" or "any" data set.
         results: files that it leaves, with {dataset_dir}, {run_dir} and {held_out} to fill in.
@@ -99,9 +101,10 @@ def _read_notebook(path: Path) -> Notebook:
     notebook = nbformat.read(path, as_version=4)
     about = notebook.metadata.get("asl", {})
     cells = [cell for cell in notebook.cells if "parameters" in cell.metadata.get("tags", [])]
-    if len(cells) != 1 or about.get("stage") not in ("prepare", "model", "report"):
+    if len(cells) != 1 or about.get("stage") not in STAGES:
         raise BatchError(
-            f"{path} must have one cell tagged 'parameters' and, in its metadata, asl.stage (prepare, model or report)."
+            f"{path} must have one cell tagged 'parameters' and, in its metadata, asl.stage: one of "
+            f"{', '.join(STAGES)}."
         )
     names = [
         target.id

@@ -235,11 +235,22 @@ def write_preview(
         landmarks = read_pose(pose)
     else:
         landmarks = detect_clip(video, parts=parts, start=job.start, end=job.end, box=job.box)
-    frames = crop(read_frames(video, start=job.start, end=None if job.end < 0 else job.end), job.box)
-    drawn = draw_landmarks(frames, landmarks)
+    drawn = draw_landmarks(clip_frames(clip, source_dir), landmarks)
     return write_video(
         path, (frame[: len(frame) // 2 * 2, : frame.shape[1] // 2 * 2] for frame in drawn), fps=landmarks.fps
     )
+
+
+def clip_frames(clip: Clip, source_dir: str | Path) -> Iterator[np.ndarray]:
+    """Yield the (H, W, 3) uint8 RGB frames of one row of the clips table: from its start to its end, inside its box.
+
+    Raises:
+        VideoError: the video cannot be read.
+    """
+    frames = read_frames(
+        Path(source_dir) / clip["path"], start=clip["start"], end=None if clip["end"] < 0 else clip["end"]
+    )
+    yield from crop(frames, clip["box"])
 
 
 def crop(frames: Iterator[np.ndarray], box: str) -> Iterator[np.ndarray]:

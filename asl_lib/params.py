@@ -59,6 +59,7 @@ class Params(BaseModel):
     download: bool = Field(False, description="download the data set if it is not here and may be downloaded")
     subset: str = Field("", description="published subset, such as 100 of wlasl and karsl; empty for all")
     clips_per_sign: int = Field(0, ge=0, description="at most so many clips of each sign, drawn at random; 0 for all")
+    also: list[DatasetName] = Field([], description="data sets of videos beside your own recordings, such as demo")
     signs: list[str] = Field([], description="glosses to use; empty for all")
     signers: list[str] = Field([], description="signers to use; empty for all")
     repetitions: int = Field(3, ge=1, le=100, description="how often each demo signer repeats each sign")
@@ -91,6 +92,9 @@ class Params(BaseModel):
     image_epochs: int = Field(20, ge=1, description="passes over the training photographs for the course's own CNNs")
     transfer_weights: str = Field("", description="weights to transfer: a .weights.h5 file or imagenet")
     rendered: int = Field(0, ge=0, description="rendered pictures of each class to train on besides; 0 for none")
+    source: str = Field("", description="video to recognise signs in; empty for test clips one after the other")
+    live_model: str = Field("attention_lstm", description="network of this run for the live demo")
+    threshold: float = Field(0.4, ge=0, le=1, description="least probability of a sign that is named")
     batch_size: int = Field(32, ge=1, description="clips in one training step")
     learning_rate: float = Field(1.0e-4, gt=0, description="step size of Adam")
     seed: int = Field(42, ge=0, description="where all randomness starts")
@@ -117,6 +121,7 @@ class Params(BaseModel):
             repetitions=self.repetitions,
             subset=self.subset,
             clips_per_sign=self.clips_per_sign,
+            also=tuple(self.also),
             seed=self.seed,
             workers=self.workers,
         )
@@ -243,8 +248,8 @@ def _sentence(problem: Any) -> str:
 
 
 def _allowed(key: str) -> list[str]:
-    if key == "landmarks":
-        return list(get_args(Part))
+    if key in ("landmarks", "also"):
+        return list(get_args(Part if key == "landmarks" else DatasetName))
     return [
         repr(value) if not isinstance(value, str) else value for value in get_args(Params.model_fields[key].annotation)
     ]

@@ -122,10 +122,14 @@ def test_frames_that_make_no_video_are_refused(tmp_path, frames, words):
 
 
 def test_a_sink_leaves_what_was_written_before_an_error_as_a_whole_file(tmp_path):
-    with pytest.raises(OSError, match="camera"), VideoSink(tmp_path / "a.mp4", fps=25) as sink:
-        for frame in make_frames(7):
-            sink.write(frame)
-        raise OSError("the camera is gone")
+    def record():
+        with VideoSink(tmp_path / "a.mp4", fps=25) as sink:
+            for frame in make_frames(7):
+                sink.write(frame)
+            raise OSError("the camera is gone")
+
+    with pytest.raises(OSError, match="camera"):
+        record()
     assert os.listdir(tmp_path) == ["a.mp4"]
     assert len(list(read_frames(tmp_path / "a.mp4"))) == 7
 

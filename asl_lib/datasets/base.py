@@ -37,6 +37,7 @@ class Options:
         signs, signers, repetitions: what is rendered for `demo`. The other data sets are what they are.
         subset: a published subset, for data sets that have some; empty for all.
         clips_per_sign: at most so many clips of each sign, without replacement; 0 for all.
+        also: data sets of videos to put beside your own recordings.
         seed: where randomness starts.
         workers: processes that render; 0 for one per core.
     """
@@ -46,6 +47,7 @@ class Options:
     repetitions: int = 3
     subset: str = ""
     clips_per_sign: int = 0
+    also: tuple[str, ...] = ()
     seed: int = 42
     workers: int = 0
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -21,6 +21,9 @@ from asl_lib.landmarks import PARTS, HolisticDetector, Landmarks
 from asl_lib.live.activity import hands_up
 from asl_lib.live.smoothing import Commits, Smoother
 from asl_lib.quiet import quiet_native_stderr
+
+if TYPE_CHECKING:
+    from asl_lib.params import Params
 
 TOP = 3
 
@@ -386,6 +389,23 @@ def find_models(folder: str | Path | None = None) -> dict[str, Path]:
     ]
     found.sort(key=partial(_age, outputs))
     return {" · ".join(model.relative_to(outputs).parts): model for model in found}
+
+
+def model_of(params: Params) -> Path:
+    """Return the folder of a run's `live_model`, or of another network of the run where that was not trained.
+
+    Raises:
+        LiveError: the run has no network for landmarks with these test signers.
+    """
+    folders = [params.model_dir(params.live_model), *find_models(params.run_dir.parent).values()]
+    for folder in folders:
+        named = folder == params.model_dir(folder.parent.name)
+        if named and all((folder / name).is_file() for name in ("model.keras", "probabilities.npz")):
+            return folder
+    raise LiveError(
+        f"There is no trained network in {params.run_dir} for {params.held_out}. Run notebook 05 with the same "
+        "parameters first."
+    )
 
 
 def _age(outputs: Path, folder: Path) -> tuple[float, bool, str]:

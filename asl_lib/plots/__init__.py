@@ -13,6 +13,7 @@ from asl_lib.plots.clips import (
     plot_worst_clips,
     worst_clips,
 )
+from asl_lib.plots.live import plot_recognition, plot_screens
 from asl_lib.plots.photographs import plot_answer, plot_photographs
 from asl_lib.plots.results import (
     plot_accuracy_per_signer,
@@ -44,7 +45,9 @@ __all__ = [
     "plot_mistakes",
     "plot_photographs",
     "plot_points",
+    "plot_recognition",
     "plot_reliability",
+    "plot_screens",
     "plot_skeletons",
     "plot_split_scores",
     "plot_worst_clips",

@@ -172,3 +172,27 @@ def test_features_come_back_from_their_file_and_a_bad_clip_is_listed(tmp_path):
             path.write_bytes(content)
         with pytest.raises(FeatureFileError, match=words):
             FeatureSet.load(path)
+
+
+def test_the_demo_s_clips_stand_beside_recordings_with_their_own_landmarks_and_other_names(tmp_path):
+    folder = tmp_path / "recordings"
+    for signer in ("ana", "zoe"):
+        path = folder / signer / "HELLO" / "01.mp4"
+        path.parent.mkdir(parents=True)
+        write_video(path, make_frames(4), fps=25)
+    recordings = get_dataset("recordings")
+    options = Options(signs=("HELLO",), signers=("ana",), repetitions=1, also=("demo",))
+    clips = recordings.prepare(folder, options)
+    assert clips.signer.tolist() == ["ana", "zoe", "demo-ana"]
+    assert clips.gloss.tolist() == ["HELLO"] * 3
+    assert (folder / clips.path.iloc[2]).resolve() == (tmp_path / "demo/videos/ana/HELLO-01.mp4").resolve()
+    poses = [recordings.pose_path(folder, clip).relative_to(tmp_path).as_posix() for _, clip in clips.iterrows()]
+    assert poses == [
+        "recordings/poses/ana-HELLO-01.mp4.pose",
+        "recordings/poses/zoe-HELLO-01.mp4.pose",
+        "demo/poses/ana-HELLO-01.pose",
+    ]
+    write_pose(tmp_path / poses[2], make_landmarks(frames=3))
+    assert len(recordings.read_landmarks(folder, clips.iloc[2]).points) == 3
+    with pytest.raises(DatasetError, match="asl_digits comes as photographs"):
+        recordings.prepare(folder, Options(also=("asl_digits",)))

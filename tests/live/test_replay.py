@@ -1,0 +1,125 @@
+"""Recorded clips as a stream, the usual loop beside ours, and what is said of both."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from asl_lib.landmarks import Landmarks
+from asl_lib.live.recogniser import LiveSettings, Recogniser, Seen
+from asl_lib.live.replay import (
+    Said,
+    Signed,
+    fit_into,
+    follow,
+    join_landmarks,
+    join_videos,
+    judge,
+    replay,
+    usual_loop,
+    values_of,
+)
+from asl_lib.plots import plot_recognition, plot_screens
+from asl_lib.video import read_frames, video_info
+from tests.conftest import make_frames, make_landmarks
+from tests.live.conftest import GLOSSES, signing
+from tests.live.test_recogniser import SIZE, Oracle, body
+
+PARTS = ("pose", "left_hand", "right_hand")
+
+
+def signed_clip():
+    values = np.stack([values for _, values in signing(body())])
+    return Landmarks(values[..., :3], values[..., 3], PARTS, 25.0, *SIZE)
+
+
+def test_clips_become_one_video_with_pauses_whatever_their_form(tmp_path):
+    clips = [("HELLO", make_frames(10)), ("BOOK", make_frames(5, height=200, width=80))]
+    signs = join_videos(tmp_path / "stream.mp4", clips, size=(160, 120))
+    info = video_info(tmp_path / "stream.mp4")
+    assert (info.width, info.height, info.fps) == (160, 120, 25)
+    assert len(list(read_frames(tmp_path / "stream.mp4"))) == 10 + 12 + 5 + 12
+    assert signs == [Signed("HELLO", 0.0, 9 / 25), Signed("BOOK", 22 / 25, 26 / 25)]
+
+
+@pytest.mark.parametrize("shape", [(100, 300), (300, 100), (480, 640), (32, 56)])
+def test_a_picture_of_any_form_is_fitted_in_without_being_squeezed(shape):
+    frame = np.zeros((*shape, 3), np.uint8)
+    frame[shape[0] // 2 - 5 : shape[0] // 2 + 5, shape[1] // 2 - 5 : shape[1] // 2 + 5] = 255
+    fitted = fit_into(frame, (320, 240))
+    assert fitted.shape == (240, 320, 3)
+    rows, columns = np.nonzero(fitted[..., 0] > 128)
+    assert abs(np.ptp(rows) - np.ptp(columns)) <= 2
+    assert abs(rows.mean() - 119.5) <= 4
+    assert abs(columns.mean() - 159.5) <= 4
+
+
+def test_joined_landmarks_are_followed_like_a_camera_s_and_judged():
+    frames, signs = join_landmarks([("HELLO", signed_clip()), ("BOOK", signed_clip())], PARTS)
+    assert [sign.gloss for sign in signs] == ["HELLO", "BOOK"]
+    seen = follow(frames, Oracle(), size=SIZE)
+    calm = judge(Said.of(seen), signs)
+    assert (calm.signs, calm.right, calm.wrong) == (2, 1, 1)  # the oracle says HELLO to both
+    assert 0 < calm.delays_s[0] <= 0.5
+    assert "1 of 2 signs got their word" in str(calm)
+
+
+def test_what_was_seen_can_be_followed_again_without_the_tracker():
+    frames, _ = join_landmarks([("HELLO", signed_clip())], PARTS)
+    seen = follow(frames, Oracle(), size=SIZE)
+    again = values_of(seen[:-1], PARTS)
+    for (time_s, values), (other_s, other) in zip(frames, again, strict=True):
+        assert time_s == other_s
+        np.testing.assert_array_equal(values, other)
+
+
+def test_the_usual_loop_says_a_word_whenever_a_sure_guess_differs_from_the_last():
+    answers = iter([np.array(a, float) for a in ([1, 0, 0], [0, 1, 0], [0.4, 0.3, 0.3], [0, 1, 0], [1, 0, 0])])
+    frames = [(index / 25, np.zeros((75, 4), np.float32)) for index in range(7)]
+    said = usual_loop(frames, lambda _: next(answers), GLOSSES, PARTS, size=SIZE, window=3)
+    assert [label for _, label in said.labels] == ["BOOK", "HELLO", "BOOK", "HELLO", "BOOK"]
+    assert [word for _, word in said.words] == ["BOOK", "HELLO", "BOOK"]
+
+
+def test_needless_changes_are_those_to_signs_that_were_not_signed():
+    signs = [Signed("HELLO", 0.0, 1.0), Signed("BOOK", 2.0, 3.0)]
+    labels = [(0.1, ""), (0.5, "MOTHER"), (0.9, "HELLO"), (2.1, "HELLO"), (2.5, "BOOK"), (2.6, "HELLO"), (2.9, "BOOK")]
+    calm = judge(Said(labels, [(1.1, "HELLO"), (3.1, "BOOK"), (3.2, "BOOK")]), signs)
+    assert (calm.changes, calm.needless) == (5, 1)
+    assert (calm.right, calm.wrong) == (2, 1)
+    assert calm.delays_s == pytest.approx((0.1, 0.1))
+
+
+def test_a_word_that_comes_too_late_or_too_early_is_wrong():
+    signs = [Signed("HELLO", 1.0, 2.0)]
+    for time_s in (0.5, 3.5):
+        calm = judge(Said([(0.0, ""), (4.0, "")], [(time_s, "HELLO")]), signs)
+        assert (calm.right, calm.wrong) == (0, 1)
+
+
+def test_a_video_is_replayed_frame_by_frame_and_drawn(classifier, clip):
+    with Recogniser(classifier, settings=LiveSettings(threshold=0.0)) as recogniser:
+        seen = replay(clip, recogniser)
+    assert len(seen) == len(list(read_frames(clip))) + 1
+    assert sum(bool(one.committed) for one in seen) == 1
+    figure = plot_recognition(seen, [Signed("HELLO", 0.0, 1.2)], threshold=0.0)
+    texts = [text.get_text() for text in figure.axes[0].texts]
+    assert "HELLO" in texts
+    assert next(one.committed for one in seen if one.committed) in texts
+
+
+def test_screens_are_shown_two_in_a_row_with_their_titles():
+    figure = plot_screens([np.zeros((40, 60, 3), np.uint8)] * 3, ["a", "b", "c"])
+    assert [ax.get_title(loc="left") for ax in figure.axes] == ["a", "b", "c", ""]
+
+
+def test_nothing_said_is_judged_too():
+    calm = judge(Said.of([Seen(0.0), Seen(1.0)]), [Signed("HELLO", 0.0, 1.0)])
+    assert (calm.right, calm.wrong, calm.changes, calm.delays_s) == (0, 0, 0, ())
+
+
+def test_a_clip_in_which_nobody_is_seen_is_a_sign_all_the_same():
+    landmarks = make_landmarks(frames=6, missing=[(part, 0, 6) for part in PARTS])
+    frames, signs = join_landmarks([("HELLO", landmarks)], PARTS)
+    assert len(frames) == 18
+    assert signs == [Signed("HELLO", 0.0, 5 / 25)]
