@@ -122,6 +122,8 @@ class LivePage:
         """Serve until Ctrl-C."""
         try:
             threading.Event().wait()
+        except KeyboardInterrupt:
+            print("\nThe page is closed.")
         finally:
             self.close()
 

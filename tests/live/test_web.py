@@ -183,6 +183,63 @@ def test_without_a_model_the_command_says_what_to_run(home, capsys):
     assert "make demo" in capsys.readouterr().err
 
 
+@pytest.fixture
+def served(monkeypatch):
+    """What `serve` was asked for, instead of a page."""
+    import asl_lib.live.web as web
+
+    asked = {}
+
+    class Page:
+        url = "http://127.0.0.1:7860/"
+
+        def wait(self):
+            asked["waited"] = True
+
+    def serve(**options):
+        asked.update(options)
+        return Page()
+
+    monkeypatch.setattr(web, "serve", serve)
+    monkeypatch.delenv("ASL_PASSWORD", raising=False)
+    return asked
+
+
+def test_the_command_listens_to_this_machine_alone_unless_told_otherwise(served, capsys):
+    assert main(["live", "--web"]) == 0
+    assert (served["host"], served["password"], served["most_sessions"]) == ("127.0.0.1", "", 4)
+    assert served["waited"]
+    assert "http://127.0.0.1:7860/" in capsys.readouterr().out
+
+
+def test_a_password_comes_from_the_environment_or_is_asked_for(served, capsys, monkeypatch):
+    monkeypatch.setenv("ASL_PASSWORD", "open sesame")
+    main(["live", "--web", "--host", "0.0.0.0", "--password"])
+    assert served["password"] == "open sesame"
+    assert "put a proxy before it" in capsys.readouterr().out
+    monkeypatch.setenv("ASL_PASSWORD", "")
+    monkeypatch.setattr("getpass.getpass", lambda prompt: "")
+    assert main(["live", "--web", "--password"]) == 1
+    assert "$ASL_PASSWORD" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("prefix", "address"),
+    [("", "http://127.0.0.1:7860/"), ("/user/ana/", "/user/ana/proxy/{port}/")],
+)
+def test_in_a_notebook_the_page_is_shown_in_a_frame_that_may_use_the_camera(served, monkeypatch, prefix, address):
+    import asl_lib.live.web as web
+
+    shown = []
+    monkeypatch.setattr("IPython.display.display", lambda frame: shown.append(frame.data))
+    monkeypatch.setattr("warnings.warn", lambda *_, **__: None)  # IPython's, about frames
+    monkeypatch.setenv("JUPYTERHUB_SERVICE_PREFIX", prefix)
+    web.launch_inline(height=500)
+    assert f'src="{address.format(port=served.get("port"))}"' in shown[0]
+    assert 'allow="camera; clipboard-write"' in shown[0]
+    assert bool(served.get("root_path")) == bool(prefix)
+
+
 def test_a_page_with_a_password_shows_nothing_without_it(model_folder, tmp_path):
     page = serve(models={"small": model_folder}, password="open sesame", folder=tmp_path, port=None)
     try:
@@ -193,6 +250,7 @@ def test_a_page_with_a_password_shows_nothing_without_it(model_folder, tmp_path)
             assert visitor.get("/config").status_code == 401
             assert visitor.post("/login", data={"username": "ana", "password": "open sesame"}).status_code == 200
             assert "Live recognition of signs" in visitor.get("/").text
+            assert visitor.get("/gradio_api/file=README.md").status_code in (403, 404)
         with pytest.raises(LiveError, match="Another program may have that port"):
             serve(models={"small": model_folder}, port=int(page.url.rstrip("/").rpartition(":")[2]))
     finally:
