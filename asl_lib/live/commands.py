@@ -63,7 +63,6 @@ class Commands:
 
     def rest(self, token: str, _: dict[str, Any]) -> dict[str, Any]:
         """Close the tracker: the camera has stopped."""
-        self._sessions.get(token).recording = None
         self._sessions.rest(token)
         return {}
 

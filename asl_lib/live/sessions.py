@@ -189,6 +189,7 @@ class Sessions:
                 raise SessionError(NOBODY_ASKS, status=409)
             if not free or time_s <= session.newest_s:
                 return None
+            self._take_place(session)
             session.newest_s = time_s
             return session.recorder.see(frame, time_s)
 
@@ -223,19 +224,14 @@ class Sessions:
 
     def rest(self, token: str) -> None:
         """Close the tracker of a page whose camera has stopped; its words and settings stay."""
-        session = self.get(token)
-        with session.turn:
-            self._close_tracker(session)
-        self._leave(token)
+        self._free(self.get(token))
 
     def end(self, token: str) -> None:
         """Forget a page."""
         with self._lock:
             session = self._sessions.pop(token, None)
         if session is not None:
-            with session.turn:
-                self._close_tracker(session)
-            self._leave(token)
+            self._free(session)
 
     def sweep(self) -> None:
         """Close the trackers of pages that have fallen silent, and forget pages that have been so for an hour."""
@@ -245,9 +241,7 @@ class Sessions:
             if silent_s > FORGOTTEN_AFTER_S:
                 self.end(token)
             elif silent_s > self.silence_s and token in self._places:
-                with session.turn:
-                    self._close_tracker(session)
-                self._leave(token)
+                self._free(session)
 
     def _sweep_on(self) -> None:
         while not self._closed.wait(min(10.0, self.silence_s / 2)):
@@ -273,7 +267,22 @@ class Sessions:
                 session.waiting -= 1
 
     def _recogniser(self, session: Session) -> PageLooker:
-        self.get(session.token)  # it may have ended while this frame waited
+        self._take_place(session)
+        if session.recogniser is None:
+            try:
+                session.recogniser = self._open_recogniser(session.model, session.settings)
+            except BaseException:
+                self._leave(session.token)
+                raise
+        return session.recogniser
+
+    def _take_place(self, session: Session) -> None:
+        """Take one of the places, unless the page has one.
+
+        Raises:
+            SessionError: none is free, or the page ended while its frame waited.
+        """
+        self.get(session.token)
         with self._lock:
             if session.token not in self._places and len(self._places) >= self.most:
                 people = "1 person uses" if self.most == 1 else f"{self.most} people use"
@@ -283,13 +292,13 @@ class Sessions:
                     status=503,
                 )
             self._places.add(session.token)
-        if session.recogniser is None:
-            try:
-                session.recogniser = self._open_recogniser(session.model, session.settings)
-            except BaseException:
-                self._leave(session.token)
-                raise
-        return session.recogniser
+
+    def _free(self, session: Session) -> None:
+        """Take back a page's place and all that it holds in memory but its words."""
+        with session.turn:
+            session.recording = session.recorder = None
+            self._close_tracker(session)
+        self._leave(session.token)
 
     @staticmethod
     def _take_in(session: Session, seen: Seen) -> Seen:

@@ -42,7 +42,7 @@ def chromium():
 
 
 @pytest.fixture(scope="session")
-def demo(tmp_path_factory):
+def demo(chromium, tmp_path_factory):  # nothing is rendered for nothing
     """A folder with rendered clips of three signs by three signers, and their landmarks."""
     folder = tmp_path_factory.mktemp("demo")
     dataset = get_dataset("demo")

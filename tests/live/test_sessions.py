@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from asl_lib.live.recogniser import LiveSettings, Seen
+from asl_lib.live.record import RecordingSession
 from asl_lib.live.sessions import SessionError, Sessions
 
 FRAME = np.zeros((48, 64, 3), np.uint8)
@@ -107,6 +108,21 @@ def test_a_closed_page_gives_its_place_back_and_is_forgotten(sessions):
     assert sessions.of("page") is None
     with pytest.raises(SessionError, match="does not know this page"):
         sessions.see(page.token, FRAME, 1.0)
+
+
+def test_recording_signs_takes_a_place_too_and_what_it_holds_is_let_go(sessions, clock, tmp_path):
+    pages = [begin(sessions) for _ in range(3)]
+    for page in pages:
+        page.recorder = RecordingSession(tmp_path, signer="zoe", glosses=["HELLO"])
+    for page in pages[:2]:
+        assert sessions.prompt(page.token, FRAME, 0.0).phase == "ready"
+    with pytest.raises(SessionError, match="no more places"):
+        sessions.prompt(pages[2].token, FRAME, 0.0)
+    clock.now = 31
+    sessions.sweep()
+    assert sessions.active == 0
+    with pytest.raises(SessionError, match="Press Begin"):
+        sessions.prompt(pages[0].token, FRAME, 1.0)
 
 
 def test_a_frame_that_is_older_than_the_last_is_left_out(sessions):

@@ -221,6 +221,7 @@
         say(error.message);
         mine.troubled = true;
         if (error.status === 410 || error.status === 403) return stop(error.message);
+        if (error.status === 409 && asked) await over(); // the server has stopped asking for signs
         await pause(3000);
       }
     }
@@ -278,6 +279,7 @@
     document.querySelector('[data-asl="record"]').disabled = true;
     say(message || "Stopped.");
     if (recording) await record();
+    if (asked) await over();
     await pause(200); // what is still on its way
     if (run === mine) await command("rest").catch(() => {});
   }
@@ -398,6 +400,8 @@
     button("take").disabled = !["ready", "review"].includes(prompt.phase);
     button("keep").disabled = prompt.phase !== "review";
     button("skip").disabled = prompt.phase === "finished";
+    const next = {ready: "take", review: "keep", finished: "over"}[prompt.phase];
+    if (next && shows("asl-recorder")) button(next).focus();
     if (prompt.phase === "review") replay();
   }
 
