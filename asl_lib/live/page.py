@@ -12,7 +12,6 @@ from typing import Any, Protocol
 
 import gradio as gr
 
-from asl_lib.live.recogniser import LiveSettings
 from asl_lib.live.sessions import SessionError, Sessions
 from asl_lib.plots.style import LIMBS, PART_COLOURS
 
@@ -29,6 +28,8 @@ class ModelList(Protocol):
     names: list[str]
 
     def spells(self, name: str) -> bool: ...
+
+    def threshold(self, name: str) -> float: ...
 
 
 def build(sessions: Sessions, models: ModelList, *, where: str) -> Any:
@@ -72,18 +73,26 @@ def build(sessions: Sessions, models: ModelList, *, where: str) -> Any:
 
 def _recognise(sessions: Sessions, models: ModelList) -> None:
     gr.HTML(_asset("recognise.html"))
-    model = gr.Dropdown(models.names, value=models.names[0], label="Model (run · network · held-out signers)")
+    first = models.names[0]
+    model = gr.Dropdown(models.names, value=first, label="Model (run · network · held-out signers)")
     threshold = gr.Slider(
-        0.0, 0.95, value=LiveSettings().threshold, step=0.05, label="Threshold: below it, a sign is unknown"
+        0.0, 0.95, value=models.threshold(first), step=0.05, label="Threshold: below it, a sign is unknown"
     )
 
-    def change(name: str, least: float, request: gr.Request) -> None:
+    def choose(name: str, request: gr.Request) -> float:
         session = sessions.of(str(request.session_hash))
+        least = models.threshold(name)
         if session is not None and name in models.names:
-            sessions.change(session, model=name, spelling=models.spells(name), threshold=float(least))
+            sessions.change(session, model=name, spelling=models.spells(name), threshold=least)
+        return least
 
-    for event in (model.change, threshold.change):
-        event(change, [model, threshold], None, api_name=False, show_progress="hidden", queue=False)
+    def decide(least: float, request: gr.Request) -> None:
+        session = sessions.of(str(request.session_hash))
+        if session is not None:
+            sessions.change(session, threshold=min(1.0, max(0.0, float(least))))
+
+    model.change(choose, model, threshold, api_name=False, show_progress="hidden", queue=False)
+    threshold.change(decide, threshold, None, api_name=False, show_progress="hidden", queue=False)
 
 
 def _follow_pages(blocks: gr.Blocks, sessions: Sessions, *, first: str) -> None:

@@ -44,7 +44,7 @@ class Models:
     def __init__(self, signs: dict[str, Path], letters: dict[str, Path] | None = None) -> None:
         self._signs = signs
         self._letters = {
-            f"{name} (letters, {hand} hand)": (folder, hand)
+            f"Letters, {hand} hand: {name}": (folder, hand)
             for name, folder in (letters or {}).items()
             for hand in ("right", "left")
         }
@@ -57,6 +57,12 @@ class Models:
     def spells(self, name: str) -> bool:
         """Say whether a model reads letters."""
         return name in self._letters
+
+    def threshold(self, name: str) -> float:
+        """Return the threshold to begin with."""
+        from asl_lib.live.letters import LETTER_SETTINGS
+
+        return (LETTER_SETTINGS if self.spells(name) else LiveSettings()).threshold
 
     def open(self, name: str, settings: LiveSettings) -> PageLooker:
         """Return a recogniser of its own, which shares the network with all others that use it.
@@ -97,7 +103,8 @@ def find_letter_models() -> dict[str, Path]:
 
     outputs = project_folder() / "outputs"
     found = sorted(outputs.glob("*/letters/letter_cnn/*/model.keras"), key=lambda path: -path.stat().st_mtime)
-    return {" · ".join(path.parent.relative_to(outputs).parts): path.parent for path in found}
+    names = [[part for part in path.parent.relative_to(outputs).parts if part != "letters"] for path in found]
+    return {" · ".join(name): path.parent for name, path in zip(names, found, strict=True)}
 
 
 @dataclass

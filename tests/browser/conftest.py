@@ -118,7 +118,7 @@ def serve_page(model, tmp_path_factory):
 
     def served(**options):
         options = {"most_sessions": 1, "folder": tmp_path_factory.mktemp("kept"), "port": None} | options
-        pages.append(serve(models={"small": model}, **options))
+        pages.append(serve(models={"small": model, "other": model}, **options))
         return pages[-1]
 
     yield served

@@ -13,6 +13,7 @@ from urllib.parse import urlparse
 import numpy as np
 import pytest
 
+from asl_lib.live.recogniser import LiveSettings
 from asl_lib.video import read_frames
 from tests.browser.conftest import PageDriver
 
@@ -119,6 +120,21 @@ def test_a_second_page_has_its_own_state_and_waits_for_its_place(page, open_page
     while page.sessions.active and time.monotonic() < deadline:
         time.sleep(0.1)
     assert page.sessions.active == 0
+
+
+def test_model_and_threshold_are_those_of_this_page_alone(page, open_page):
+    from selenium.webdriver.common.keys import Keys
+
+    other, tab = open_page(page.url), open_page(page.url)
+    unchanged, session = list(page.sessions._sessions.values())[-2:]
+    tab.driver.find_element("css selector", 'input[role="listbox"]').click()
+    options = tab.until(lambda: tab.driver.find_elements("css selector", '[role="option"]'), "the list of models")
+    next(option for option in options if option.text.strip().endswith("other")).click()
+    tab.until(lambda: session.model == "other", "the other model")
+    tab.driver.find_element("css selector", 'input[type="range"]').send_keys(Keys.HOME)
+    tab.until(lambda: session.settings.threshold == 0, "the threshold")
+    assert other.here().words() == []
+    assert (unchanged.model, unchanged.settings.threshold) == ("small", LiveSettings().threshold)
 
 
 def test_a_clip_is_recognised_in_the_browser_and_what_is_none_gets_a_sentence(page, open_page, clip_of, tmp_path):

@@ -12,7 +12,8 @@ from starlette.testclient import TestClient
 
 from asl_lib.cli import main
 from asl_lib.live.commands import Commands
-from asl_lib.live.recogniser import LiveError, Seen
+from asl_lib.live.letters import LETTER_SETTINGS
+from asl_lib.live.recogniser import LiveError, LiveSettings, Seen
 from asl_lib.live.recording import Recording
 from asl_lib.live.routes import OwnHostOnly, as_json, frame_of, routes
 from asl_lib.live.sessions import SessionError, Sessions
@@ -171,9 +172,11 @@ def test_signs_are_asked_for_recorded_and_kept_only_after_agreement(client, toke
 
 def test_models_are_loaded_once_and_letters_are_offered_for_both_hands(model_folder):
     models = Models({"signs": model_folder}, {"abc": model_folder})
-    assert models.names == ["signs", "abc (letters, right hand)", "abc (letters, left hand)"]
+    assert models.names == ["signs", "Letters, right hand: abc", "Letters, left hand: abc"]
     assert models.network("signs") is models.network("signs")
     assert [models.spells(name) for name in models.names] == [False, True, True]
+    assert models.threshold("signs") == LiveSettings().threshold
+    assert models.threshold("Letters, left hand: abc") == LETTER_SETTINGS.threshold
     with pytest.raises(LiveError, match="no model 'other'"):
         models.network("other")
 
