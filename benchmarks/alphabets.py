@@ -1,0 +1,85 @@
+"""How much eleven alphabets have in common, and what that leaves for a model to learn.
+
+    python -m benchmarks.alphabets [--run outputs/fingerspelling] [--seeds 3]
+
+It needs the features of `asl run params/fingerspelling.yaml` (notebook 03 is enough). For each clip it counts how many
+of the other signers have the same letter as the clip of their alphabet that looks most like it (city-block distance of
+`describe_clips`, each number divided by its spread), and then how many of these clips the trees of notebook 05 read,
+every signer held out in turn. Last, the trees' accuracy with fewer signers to learn from.
+"""
+
+from __future__ import annotations
+
+import argparse
+import warnings
+
+import numpy as np
+
+from asl_lib.features import FeatureRecipe
+from asl_lib.featureset import FeatureSet
+from asl_lib.models import HandTrees
+from asl_lib.models.trees import describe_clips
+from asl_lib.params import project_folder
+
+MOST = 6
+
+
+def counterparts(described: np.ndarray, y: np.ndarray, signer: np.ndarray) -> np.ndarray:
+    """Return (n,) int: how many other signers' nearest clip has the same letter."""
+    spread = described / np.maximum(described.std(axis=0), 1e-9)
+    count = np.zeros(len(y), int)
+    for number, row in enumerate(spread):
+        distance = np.abs(spread - row).sum(axis=1)
+        for other in sorted(set(signer) - {signer[number]}):
+            theirs = np.flatnonzero(signer == other)
+            count[number] += y[theirs[distance[theirs].argmin()]] == y[number]
+    return count
+
+
+def held_out(features: FeatureSet, recipe: FeatureRecipe, *, seed: int, known: int = 0) -> np.ndarray:
+    """Return (n,) bool: which clips trees read that have not seen their signer, and only `known` others if given."""
+    right = np.zeros(len(features), bool)
+    rng = np.random.default_rng(seed)
+    names = sorted(set(features.signer))
+    for name in names:
+        others = [other for other in names if other != name]
+        chosen = rng.permutation(others)[:known] if known else others
+        rows, test = np.isin(features.signer, chosen), features.signer == name
+        trees = HandTrees(recipe, trees=300 if known else 800, seed=seed).fit(features.points[rows], features.y[rows])
+        answers = trees.predict(features.points[test], classes=len(features.glosses)).argmax(axis=1)
+        right[test] = answers == features.y[test]
+    return right
+
+
+def mean_over_signers(right: np.ndarray, signer: np.ndarray) -> float:
+    return float(np.mean([right[signer == name].mean() for name in sorted(set(signer))]))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--run", default="outputs/fingerspelling", help="folder of the run")
+    parser.add_argument("--seeds", type=int, default=3, help="how often trees are grown")
+    options = parser.parse_args()
+    # With two signers to learn from there are half as many letters as clips, which scikit-learn finds worth a word.
+    warnings.filterwarnings("ignore", message="The number of unique classes")
+    folder = project_folder() / options.run
+    features, recipe = FeatureSet.load(folder / "features.npz"), FeatureRecipe.load(folder / "recipe.json")
+    agree = counterparts(describe_clips(features.points, recipe), features.y, features.signer)
+    runs = [held_out(features, recipe, seed=42 + seed) for seed in range(options.seeds)]
+    right = np.mean(runs, axis=0)
+    scores = ", ".join(f"{mean_over_signers(run, features.signer):.1%}" for run in runs)
+    print(f"trees, mean over {len(set(features.signer))} signers, {len(runs)} seeds: {scores}")
+    for number in range(MOST + 1):
+        rows = agree == number if number < MOST else agree >= MOST
+        share = f"{right[rows].mean():.0%}" if rows.any() else "-"
+        print(f"  {number}{' or more' if number == MOST else '':8s} signers agree: {rows.sum():3d} clips, read {share}")
+    for known in (2, 4, 6, 8, 10):
+        curve = [
+            mean_over_signers(held_out(features, recipe, seed=42 + s, known=known), features.signer)
+            for s in range(options.seeds)
+        ]
+        print(f"  {known:2d} signers to learn from: {np.mean(curve):.1%}")
+
+
+if __name__ == "__main__":
+    main()
