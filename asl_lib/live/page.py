@@ -19,6 +19,7 @@ CLIP_S, CLIP_MB = 120, 200
 """A clip that is opened may be so long and so large."""
 FRAME_PX, MOST_FPS, CLIP_FPS = 640, 25, 25
 ASSETS = Path(__file__).parent / "assets"
+BLUE = "#00568c"
 FONTS = ["system-ui", "Segoe UI", "Noto Sans", "Helvetica", "Arial", "sans-serif"]
 
 
@@ -46,7 +47,7 @@ def build(sessions: Sessions, models: ModelList, *, where: str) -> Any:
     }  # fmt: skip
     with gr.Blocks(
         title="Live recognition of signs",
-        theme=gr.themes.Base(font=FONTS, font_mono=["ui-monospace", "Consolas", "monospace"]),
+        theme=_theme(),
         css=(ASSETS / "page.css").read_text(encoding="utf-8"),
         head=f"<style>{(ASSETS / 'frame.css').read_text(encoding='utf-8')}</style>",
         js=(ASSETS / "page.js").read_text(encoding="utf-8").replace("$about", json.dumps(about)),
@@ -69,6 +70,19 @@ def build(sessions: Sessions, models: ModelList, *, where: str) -> Any:
         _follow_pages(blocks, sessions, first=models.names[0])
     blocks.queue(default_concurrency_limit=None, api_open=False)
     return blocks
+
+
+def _theme() -> Any:
+    """Return a theme without fonts from elsewhere, and with a blue on which white can be read."""
+    theme = gr.themes.Base(font=FONTS, font_mono=["ui-monospace", "Consolas", "monospace"])
+    return theme.set(
+        button_primary_background_fill=BLUE,
+        button_primary_background_fill_dark=BLUE,
+        button_primary_background_fill_hover=BLUE,
+        button_primary_background_fill_hover_dark=BLUE,
+        slider_color=BLUE,
+        color_accent=BLUE,
+    )
 
 
 def _recognise(sessions: Sessions, models: ModelList) -> None:
