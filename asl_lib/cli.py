@@ -140,6 +140,28 @@ def _add_live(live: argparse.ArgumentParser) -> None:
     live.add_argument("--no-mirror", action="store_true", help="show a camera's picture as it is")
     live.add_argument("--fast", action="store_true", help="go through a file as fast as possible, every frame of it")
     live.add_argument("--loop", action="store_true", help="begin a file again when it ends")
+    _add_web(live)
+
+
+def _add_web(live: argparse.ArgumentParser) -> None:
+    web = live.add_argument_group("in a browser, with the camera of whoever looks at the page")
+    web.add_argument("--web", action="store_true", help="serve a page instead of opening a window")
+    web.add_argument("--host", default="127.0.0.1", help="address to listen at (default: 127.0.0.1, this machine only)")
+    web.add_argument("--port", type=int, help="port to listen at (default: 7860, or the next free one)")
+    web.add_argument(
+        "--root-path",
+        default="",
+        metavar="/PATH",
+        help="where a proxy shows the page, for example /user/ana/proxy/7860 on JupyterHub",
+    )
+    web.add_argument(
+        "--password",
+        action="store_true",
+        help="ask visitors for a password: that in $ASL_PASSWORD, or one that you type now",
+    )
+    web.add_argument(
+        "--most-sessions", type=int, default=4, metavar="N", help="people who can use it at once (default: 4)"
+    )
 
 
 def _add_parameters(parser: argparse.ArgumentParser, *, force: bool = True) -> None:
@@ -261,6 +283,9 @@ def _predict(options: argparse.Namespace) -> int:
 
 
 def _live(options: argparse.Namespace) -> None:
+    if options.web:
+        _serve(options)
+        return
     from dataclasses import replace
 
     from asl_lib.live.sources import open_source
@@ -287,6 +312,40 @@ def _live(options: argparse.Namespace) -> None:
             mirror=False if options.no_mirror else None,
         )
     print(f"transcript: {transcript.text or '(nothing)'}")
+
+
+def _serve(options: argparse.Namespace) -> None:
+    import os
+    from getpass import getpass
+    from pathlib import Path
+
+    from asl_lib.live.recogniser import LiveError
+    from asl_lib.live.web import LOOPBACK, serve
+    from asl_lib.params import relative
+
+    password = os.environ.get("ASL_PASSWORD", "")
+    if options.password and not password:
+        password = getpass("Password for visitors: ")
+        if not password:
+            raise LiveError("--password needs a password: type one, or put it into $ASL_PASSWORD.")
+    page = serve(
+        models={relative(options.model): Path(options.model)} if options.model else None,
+        host=options.host,
+        port=options.port,
+        root_path=options.root_path,
+        password=password,
+        most_sessions=options.most_sessions,
+    )
+    print(f"The live page is at {page.url} (Ctrl-C ends it).")
+    if options.root_path:
+        print(f"Behind the proxy it is at {options.root_path.rstrip('/')}/ of the proxy's own address.")
+    elif options.host not in LOOPBACK:
+        print(
+            "Browsers give cameras only to https:// pages and to this machine's own: for others, put a proxy before it."
+        )
+        if not password:
+            print("Whoever reaches this machine can use the page: --password asks for one.")
+    page.wait()
 
 
 def _looker(options: argparse.Namespace, *, fps: float) -> tuple[Any, Any]:
