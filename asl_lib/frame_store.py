@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -119,10 +119,26 @@ def read_clip(
         VideoError: it is no video, has fewer than 2 frames, or nothing in its box.
     """
     pictures = crop(read_frames(path, start=start, end=None if end < 0 else end), box)
-    small = list(_squares(pictures, max(size, FLOW_PX) if flow else size, gray=bool(flow), path=path))
+    return take_frames(pictures, frames=frames, size=size, flow=flow, name=str(path))
+
+
+def take_frames(
+    pictures: Iterable[np.ndarray], *, frames: int, size: int, flow: str = "", name: str = "A clip"
+) -> np.ndarray:
+    """Return what `read_clip` does of pictures that come from elsewhere, a camera for example.
+
+    Args:
+        pictures: (H, W, 3) uint8 RGB, all frames of the clip in order.
+        frames, size, flow: as there.
+        name: what to call the clip in errors.
+
+    Raises:
+        VideoError: it has fewer than 2 frames, or an empty one.
+    """
+    small = list(_squares(pictures, max(size, FLOW_PX) if flow else size, gray=bool(flow), path=name))
     if len(small) < MIN_FRAMES:
         raise VideoError(
-            f"{path} must have at least {MIN_FRAMES} frames; got {len(small)}. A photograph is not a sign: remove the "
+            f"{name} must have at least {MIN_FRAMES} frames; got {len(small)}. A photograph is not a sign: remove the "
             "clip, or record it again."
         )
     times = sample_times(len(small), frames)
@@ -138,7 +154,7 @@ def sample_times(count: int, frames: int) -> np.ndarray:
     return ((2 * np.arange(frames) + 1) * count) // (2 * frames)
 
 
-def _squares(pictures: Iterator[np.ndarray], size: int, *, gray: bool, path: str | Path) -> Iterator[np.ndarray]:
+def _squares(pictures: Iterable[np.ndarray], size: int, *, gray: bool, path: str | Path) -> Iterator[np.ndarray]:
     """Yield the middle of each picture as (size, size, 3), or (size, size) where it may be gray."""
     import cv2
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar
@@ -10,7 +11,7 @@ from typing import Any, ClassVar, TypeVar
 import numpy as np
 
 from asl_lib.files import write_json
-from asl_lib.frame_store import FrameSet, read_clip
+from asl_lib.frame_store import FrameSet, read_clip, take_frames
 from asl_lib.labelled import PictureSet
 from asl_lib.photographs import read_photograph
 from asl_lib.training_loop import TrainingError
@@ -92,6 +93,10 @@ class VideoRecipe(PictureRecipe):
     def transform(self, path: str | Path, **cut: Any) -> np.ndarray:
         """Return (frames, size, size, channels) uint8 of a video, or of a cut of it; see `frame_store.read_clip`."""
         return read_clip(path, frames=self.frames, size=self.size, flow=self.flow, **cut)
+
+    def transform_frames(self, frames: Iterable[np.ndarray]) -> np.ndarray:
+        """Return the same of (H, W, 3) uint8 RGB frames that come from a camera."""
+        return take_frames(frames, frames=self.frames, size=self.size, flow=self.flow)
 
 
 def recipe_of(pictures: PictureSet) -> PictureRecipe:
