@@ -1,16 +1,18 @@
 """Write `requirements.lock` and `environment.yml` from the dependencies in `pyproject.toml`.
 
 Run it with `make lock` after a dependency changes; `python scripts/lock.py --keep` adds what is new and
-leaves the other versions as they are. uv resolves one set of pins for Python 3.10 to 3.12
-on Linux, macOS and Windows; the markers that merely repeat "one of our platforms" are then removed,
-so that the lock file can be read by a person.
+leaves the other versions as they are, unless what is new cannot live with them. uv resolves one set of
+pins for Python 3.10 to 3.12 on Linux, macOS and Windows; the markers that merely repeat "one of our
+platforms" are then removed, so that the lock file can be read by a person.
 """
 
 from __future__ import annotations
 
 import re
+import shutil
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 from packaging.requirements import Requirement
@@ -47,7 +49,7 @@ def simplify(line: str) -> str:
 
 
 def resolve(*, keep: bool) -> list[str]:
-    """Return the simplified lines of the lock file; `keep` holds on to the versions it has."""
+    """Return the simplified lines of the lock file; `keep` holds on to the versions it has where it can."""
     command = [sys.executable, "-m", "uv", "pip", "compile", "pyproject.toml", "--extra", "dev", "--universal"]
     command += [
         "--python-version",
@@ -57,8 +59,12 @@ def resolve(*, keep: bool) -> list[str]:
         "--no-emit-index-url",
         "--quiet",
     ]
-    command += ["--constraints", "requirements.lock"] if keep else ["--upgrade"]
-    output = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout
+    with tempfile.TemporaryDirectory() as folder:
+        written = Path(folder) / "requirements.lock"
+        if keep:  # uv prefers the versions of the file it writes, and leaves them where a new package demands it
+            shutil.copy(ROOT / "requirements.lock", written)
+        subprocess.run([*command, "--output-file", str(written)], cwd=ROOT, check=True)
+        output = written.read_text(encoding="utf-8")
     return [simplify(line) for line in output.splitlines() if line.strip()]
 
 

@@ -1,0 +1,236 @@
+"""A trained model, a served page, and Chromium with a camera that plays a clip."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from asl_lib.datasets import get_dataset
+from asl_lib.datasets.base import Options
+from asl_lib.extract import extract_clips
+from asl_lib.features import FeatureRecipe
+from asl_lib.landmarks import read_pose
+from asl_lib.video import read_frames
+from tests.conftest import ROOT
+
+GLOSSES = ["BOOK", "HELLO", "YES"]
+NEW_SIGNER = "ben"
+ARTIFACTS = ROOT / "build" / "browser"
+PATIENCE_S = 60.0
+"""For a machine with other things to do: on an idle one everything here happens within seconds."""
+FLAGS = [
+    "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-dev-shm-usage",
+    "--disable-background-networking", "--disable-component-update", "--disable-sync", "--window-size=1280,1000",
+    "--disable-background-timer-throttling", "--disable-renderer-backgrounding",
+    "--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream",
+]  # fmt: skip
+
+
+@pytest.fixture(scope="session")
+def chromium():
+    """Paths of Chromium and its driver, or a skip."""
+    browser = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    driver = shutil.which("chromedriver")
+    if not browser or not driver:
+        pytest.skip("There is no Chromium here. Debian, Ubuntu: sudo apt-get install chromium chromium-driver")
+    return browser, driver
+
+
+@pytest.fixture(scope="session")
+def demo(chromium, tmp_path_factory):  # nothing is rendered for nothing
+    """A folder with rendered clips of three signs by three signers, and their landmarks."""
+    folder = tmp_path_factory.mktemp("demo")
+    dataset = get_dataset("demo")
+    signers = ("ana", "chen", NEW_SIGNER)
+    clips = dataset.prepare(folder, Options(signs=tuple(GLOSSES), signers=signers, repetitions=1))
+    known = clips[clips["signer"] != NEW_SIGNER]
+    extract_clips(
+        known,
+        source_dir=dataset.source_dir(folder),
+        pose_path=lambda clip: dataset.pose_path(folder, clip),
+        parts=FeatureRecipe().tracked_parts,
+    )
+    return folder, clips
+
+
+@pytest.fixture(scope="session")
+def model(demo, tmp_path_factory):
+    """Folder of a small network that has learned three signs from two signers."""
+    from asl_lib.augment import Augmentation
+    from asl_lib.training import fit, set_seeds
+
+    set_seeds(1)  # and imports TensorFlow quietly
+    import keras
+
+    folder, clips = demo
+    dataset, recipe = get_dataset("demo"), FeatureRecipe(frames=12)
+    known = clips[clips["signer"] != NEW_SIGNER]
+    points = np.stack([recipe.points(read_pose(dataset.pose_path(folder, clip))) for _, clip in known.iterrows()])
+    y = np.array([GLOSSES.index(gloss) for gloss in known["gloss"]])
+    network = keras.Sequential(
+        [
+            keras.layers.Input((recipe.frames, recipe.num_features)),
+            keras.layers.Dense(24, activation="relu"),
+            keras.layers.Flatten(),
+            keras.layers.Dense(len(GLOSSES), activation="softmax"),
+        ]
+    )
+    trained = tmp_path_factory.mktemp("outputs") / "demo" / "small" / "held_out_ben"
+    fit(
+        network,
+        points=np.repeat(points, 10, axis=0),
+        y=np.repeat(y, 10),
+        validation=None,
+        recipe=recipe,
+        folder=trained,
+        epochs=15,
+        monitor="none",
+        learning_rate=3e-3,
+        augmentation=Augmentation(recipe),
+    )
+    np.savez(trained / "probabilities.npz", glosses=np.array(GLOSSES))
+    return trained
+
+
+@pytest.fixture(scope="session")
+def clip_of(demo):
+    """A function from a gloss to the new signer's clip of it."""
+    folder, clips = demo
+
+    def clip(gloss):
+        row = clips[(clips["gloss"] == gloss) & (clips["signer"] == NEW_SIGNER)].iloc[0]
+        return folder / row["path"]
+
+    return clip
+
+
+@pytest.fixture(scope="session")
+def serve_page(model, tmp_path_factory):
+    """A function that serves the page, with one place unless told otherwise, and recordings in a folder of its own."""
+    from asl_lib.live.web import serve
+
+    pages = []
+
+    def served(**options):
+        options = {"most_sessions": 1, "folder": tmp_path_factory.mktemp("kept"), "port": None} | options
+        pages.append(serve(models={"small": model, "other": model}, **options))
+        return pages[-1]
+
+    yield served
+    for page in pages:
+        page.close()
+
+
+@pytest.fixture(scope="session")
+def camera_file(clip_of, tmp_path_factory):
+    """What the browser's camera plays, again and again: a sign, and a rest."""
+    return write_mjpeg(tmp_path_factory.mktemp("camera") / "hello.mjpeg", list(read_frames(clip_of("HELLO"))))
+
+
+@pytest.fixture(scope="module")
+def browser(chromium, camera_file, tmp_path_factory):
+    """Chromium, driven by Selenium, with a camera that plays HELLO."""
+    from selenium import webdriver
+    from selenium.webdriver.chrome.service import Service
+
+    options = webdriver.ChromeOptions()
+    options.binary_location = chromium[0]
+    for flag in [*FLAGS, f"--user-data-dir={tmp_path_factory.mktemp('profile')}"]:
+        options.add_argument(flag)
+    options.add_argument(f"--use-file-for-fake-video-capture={camera_file}")
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
+    driver = webdriver.Chrome(options=options, service=Service(chromium[1]))
+    yield driver
+    driver.quit()
+
+
+def write_mjpeg(path: Path, frames: list[np.ndarray], *, rest: int = 20) -> Path:
+    """Write frames, and the first one as often as `rest` says before and after, as Chromium's camera wants them."""
+    import cv2
+
+    with path.open("wb") as file:
+        for frame in [frames[0]] * rest + frames + [frames[-1]] * rest:
+            ok, jpeg = cv2.imencode(".jpg", cv2.cvtColor(frame, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, 92])
+            assert ok
+            file.write(jpeg.tobytes())
+    return path
+
+
+class PageDriver:
+    """One tab of the browser, on the live page."""
+
+    def __init__(self, driver, url: str) -> None:
+        self.driver = driver
+        driver.switch_to.new_window("tab")
+        self.handle = driver.current_window_handle
+        driver.get_log("performance")
+        driver.get(url)
+        self.until(lambda: self.js("return document.documentElement.dataset.aslReady"), "the page to be ready")
+
+    def js(self, program: str, *values):
+        return self.driver.execute_script(program, *values)
+
+    def here(self):
+        self.driver.switch_to.window(self.handle)
+        return self
+
+    def text(self, name: str) -> str:
+        return self.js("return document.getElementById(arguments[0]).innerText", f"asl-{name}").strip()
+
+    def words(self) -> list[str]:
+        return self.js("return [...document.querySelectorAll('#asl-words span')].map((word) => word.textContent)")
+
+    def button(self, name: str):
+        return self.driver.find_element("css selector", f'[data-asl="{name}"]')
+
+    def tab(self, title: str) -> None:
+        tabs = self.driver.find_elements("css selector", 'button[role="tab"]')
+        next(tab for tab in tabs if tab.text == title).click()
+
+    def until(self, condition, what: str):
+        """Wait until a condition holds, and return its value."""
+        ends = time.monotonic() + PATIENCE_S
+        while time.monotonic() < ends:
+            if value := condition():
+                return value
+            time.sleep(0.1)
+        self.screenshot("failed")
+        raise AssertionError(f"Waited {PATIENCE_S:.0f} s for {what}. The page says: {self.text('status')!r}.")
+
+    def requests(self) -> list[str]:
+        """Return the addresses that the page asked for since the last call, but for those of the browser's own."""
+        messages = [json.loads(entry["message"])["message"] for entry in self.driver.get_log("performance")]
+        asked = [m["params"] for m in messages if m["method"] == "Network.requestWillBeSent"]
+        own = ("chrome://", "data:", "blob:")
+        return [about["request"]["url"] for about in asked if not about["request"]["url"].startswith(own)]
+
+    def errors(self) -> list[str]:
+        return [entry["message"] for entry in self.driver.get_log("browser") if entry["level"] == "SEVERE"]
+
+    def screenshot(self, name: str) -> None:
+        ARTIFACTS.mkdir(parents=True, exist_ok=True)
+        self.driver.save_screenshot(str(ARTIFACTS / f"{name}.png"))
+
+    def close(self) -> None:
+        self.here()
+        self.driver.close()
+        self.driver.switch_to.window(self.driver.window_handles[0])
+
+
+@pytest.fixture
+def open_page(browser):
+    """A function that opens an address in a tab of its own."""
+    opened = []
+
+    def page(url):
+        opened.append(PageDriver(browser, url))
+        return opened[-1]
+
+    yield page
+    for tab in opened:
+        tab.close()
