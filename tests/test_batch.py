@@ -1,128 +1,294 @@
-"""The whole course on a tiny demo: real rendering, real MediaPipe, real training, real notebooks."""
+"""Which notebooks run with which parameters, and what is not done twice: on a course of four short notebooks."""
 
 import json
+import shutil
 import subprocess
-import sys
+from pathlib import Path
 
 import nbformat
 import pytest
 
+from asl_lib import batch
 from asl_lib.batch import BatchError, find_notebooks, run_course, run_each
 from asl_lib.datasets import get_dataset
 from asl_lib.params import ParameterError, load_parameters
 from asl_lib.splits import SplitError
 from tests.conftest import ROOT
 
-TINY = {
-    "run": "tiny",
-    "signs": ["YES", "BOOK"],
-    "signers": ["ana", "ben", "eli"],
-    "repetitions": 2,
-    "test_signers": ["ben"],
-    "epochs": 2,
-    "patience": 2,
-    "own_epochs": 2,
-    "groups": 2,
+pytestmark = pytest.mark.xdist_group("batch")  # one process, for they share a folder
+
+VALUES = {"run": "short", "signers": ["ana", "ben", "eli"], "test_signers": ["ben"], "epochs": 2}
+OPTIONS = {"models": ["lstm"], "known_signers": False}
+
+HEAD = """
+from asl_lib.params import read_parameters
+params = read_parameters(globals())
+"""
+SHORT_COURSE = {
+    "01_clips": {
+        "stage": "prepare",
+        "results": ["{dataset_dir}/clips.csv"],
+        "parameters": ["signers = []  # all"],
+        "cell": """
+from asl_lib.clips import make_clips, write_clips
+rows = [{"clip_id": f"{s}-{g}", "path": "a.mp4", "gloss": g, "signer": s} for s in params.signers for g in "AB"]
+write_clips(make_clips(rows), params.dataset_dir / "clips.csv")
+""",
+    },
+    "03_features": {
+        "stage": "prepare",
+        "results": ["{run_dir}/features.csv"],
+        "parameters": ["run = 'demo'  # name", "test_signers = ['ben']  # held out"],
+        "cell": """
+from asl_lib.clips import read_clips
+clips = read_clips(params.dataset_dir / "clips.csv")
+assert set(params.test_signers) <= set(clips.signer), f"no signer {params.test_signers[0]} to hold out"
+params.run_dir.mkdir(parents=True, exist_ok=True)
+clips.to_csv(params.run_dir / "features.csv")
+""",
+    },
+    "05_model": {
+        "stage": "model",
+        "results": ["{run_dir}/lstm/{held_out}/metrics.json"],
+        "parameters": [
+            "run = 'demo'  # name",
+            "split = 'signer'  # how",
+            "test_signers = ['ben']  # held out",
+            "epochs = 5  # few",
+        ],
+        "cell": """
+import numpy as np
+import pandas as pd
+from asl_lib.evaluation import evaluate
+table = pd.read_csv(params.run_dir / "features.csv")
+if params.split == "signer":
+    table = table[table.signer.isin(params.test_signers)]
+assert table.gloss.notna().all(), "the features are damaged"
+about = {"signers": table.signer.to_numpy(str), "clip_ids": table.clip_id.to_numpy(str)}
+evaluation = evaluate(np.full((len(table), 2), 0.5), (table.gloss == "B").to_numpy(int), glosses=["A", "B"], **about)
+about = {"split": params.split, "test_signers": params.test_signers, "epochs": params.epochs}
+evaluation.save(params.model_dir("lstm"), model="lstm", **about)
+""",
+        "solution": '(params.run_dir / "solved.txt").write_text("by the exercise")',
+    },
+    "11_report": {
+        "stage": "report",
+        "results": ["{run_dir}/report/results.csv"],
+        "parameters": ["run = 'demo'  # name"],
+        "cell": """
+from asl_lib.report import collect_results
+(params.run_dir / "report").mkdir(exist_ok=True)
+collect_results(params.run_dir).to_csv(params.run_dir / "report" / "results.csv", index=False)
+""",
+    },
 }
 
 
+def write_short_course(folder):
+    """Write the four notebooks: the plan of the course, with hardly anything to compute."""
+    folder.mkdir(parents=True)
+    for name, about in SHORT_COURSE.items():
+        notebook = nbformat.v4.new_notebook()
+        notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
+        notebook.metadata["asl"] = {"stage": about["stage"], "results": about["results"]}
+        notebook.cells = [
+            nbformat.v4.new_code_cell("\n".join(about["parameters"]), metadata={"tags": ["parameters"]}),
+            nbformat.v4.new_code_cell(HEAD + about["cell"]),
+        ]
+        if "solution" in about:
+            notebook.cells += [
+                nbformat.v4.new_markdown_cell("## Exercise 1"),
+                nbformat.v4.new_code_cell(about["solution"], metadata={"tags": ["solution"]}),
+            ]
+        nbformat.write(notebook, folder / f"{name}.ipynb")
+
+
 @pytest.fixture(scope="module")
-def home(tmp_path_factory):
-    """One folder for the whole module: the tests below are the chapters of one story."""
-    folder = tmp_path_factory.mktemp("course")
+def executed(tmp_path_factory):
+    """A folder with the short course, executed once from the first notebook to the last."""
+    folder = tmp_path_factory.mktemp("short")
+    write_short_course(folder / "notebooks")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("ASL_HOME", str(folder))
-        yield folder
+        patch.setattr(batch, "course_folder", lambda: folder)
+        run_course(VALUES, say=lambda _: None)
+    return folder
 
 
-def test_1_a_failing_notebook_is_named_with_its_traceback_and_the_rest_is_not_started(home):
+@pytest.fixture
+def course(executed, tmp_path, monkeypatch):
+    """A copy of the executed course, for one test to do with as it likes."""
+    folder = tmp_path / "course"
+    shutil.copytree(executed, folder)
+    monkeypatch.setenv("ASL_HOME", str(folder))
+    monkeypatch.setattr(batch, "course_folder", lambda: folder)
+    return folder
+
+
+@pytest.fixture
+def papermill(monkeypatch):
+    """Put a papermill in place that fails with the given messages, one a call, and then succeeds; return its calls."""
+
+    def pretend(*errors):
+        waiting, calls = list(errors), []
+
+        def run(command, **options):
+            calls.append(Path(command[3]).stem)
+            error = waiting.pop(0) if waiting else ""
+            return subprocess.CompletedProcess(command, int(bool(error)), "", error)
+
+        monkeypatch.setattr(batch.subprocess, "run", run)
+        return calls
+
+    return pretend
+
+
+def news(said):
+    """Return what was said: which notebook, and whether it was done, was done already, or failed."""
+    kinds = {"is done already": "kept", "done in": "done", "FAILED": "failed"}
+    names = [next(part for part in line.split() if part[:2].isdigit()).strip(",") for line in said]
+    return [
+        (name, next(kinds[words] for words in kinds if words in line)) for name, line in zip(names, said, strict=True)
+    ]
+
+
+def test_what_was_executed_is_not_executed_again_even_from_another_folder(course):
     said = []
-    with pytest.raises(BatchError) as caught:
-        run_course({**TINY, "test_signers": ["nobody"]}, say=said.append)
-    text = str(caught.value)
-    assert "03_preprocess failed" in text
-    assert "outputs/tiny/notebooks/03_preprocess.ipynb" in text
-    assert "no signer 'nobody' to hold out. The clips have: ana, ben, eli" in text
-    assert [line.split()[1] for line in said] == ["01_download", "02_extract_landmarks", "03_preprocess"]
-    assert (home / "outputs" / "tiny" / "notebooks" / "03_preprocess.ipynb").is_file()
+    run_course(VALUES, say=said.append)
+    assert news(said) == [(name, "kept") for name in SHORT_COURSE]
+    assert (course / "outputs" / "short" / "solved.txt").is_file()
 
 
-def test_2_the_course_runs_from_rendered_clips_to_a_trained_model_and_keeps_what_was_done(home):
+def test_a_changed_parameter_a_lost_result_and_a_changed_cell_redo_what_depends_on_them(course):
     said = []
-    run_course(TINY, models=["lstm"], say=said.append)
-    assert [("is done already" in line) for line in said] == [True, True, *[False] * 4]
-    folder = home / "outputs" / "tiny" / "lstm" / "held_out_ben"
-    metrics = json.loads((folder / "metrics.json").read_text())
-    assert metrics["n"] == 4
-    assert metrics["test_signers"] == ["ben"]
-    assert 0 <= metrics["interval"][0] <= metrics["accuracy"] <= metrics["interval"][1] <= 1
-    for name in ("model.keras", "recipe.json", "history.csv", "predictions.csv"):
-        assert (folder / name).stat().st_size > 0
-    assert (home / "outputs" / "tiny" / "report" / "results.csv").is_file()
-    executed = nbformat.read(home / "outputs" / "tiny" / "notebooks" / "05_lstm.ipynb", as_version=4)
-    assert any("image/png" in output.get("data", {}) for cell in executed.cells for output in cell.get("outputs", []))
+    run_course({**VALUES, "epochs": 3}, say=said.append)
+    kept, done = ("01_clips", "kept"), ("11_report", "done")
+    assert news(said) == [kept, ("03_features", "kept"), ("05_model", "done"), done]
+    metrics = course / "outputs" / "short" / "lstm" / "held_out_ben" / "metrics.json"
+    assert json.loads(metrics.read_text())["epochs"] == 3
 
-
-def test_3_a_second_run_does_nothing_and_a_changed_parameter_only_what_depends_on_it(home):
-    said = []
-    run_course(TINY, models=["lstm"], say=said.append)
-    assert all("is done already" in line for line in said)
     said.clear()
-    run_course({**TINY, "epochs": 1}, models=["lstm"], say=said.append)
-    assert [("is done already" in line) for line in said] == [True, True, True, True, False, False]
+    metrics.unlink()
+    run_course({**VALUES, "epochs": 3}, say=said.append)
+    assert news(said) == [kept, ("03_features", "kept"), ("05_model", "done"), ("11_report", "kept")]
+
+    said.clear()
+    path = course / "notebooks" / "11_report.ipynb"
+    notebook = nbformat.read(path, as_version=4)
+    notebook.cells[1].source += "\n# changed"
+    nbformat.write(notebook, path)
+    run_course({**VALUES, "epochs": 3}, say=said.append)
+    assert news(said) == [kept, ("03_features", "kept"), ("05_model", "kept"), done]
 
 
-def test_4_a_batch_holds_each_signer_out_in_turn_and_rebuilds_the_comparison(home):
+def test_a_forced_run_executes_what_is_done(course, papermill):
+    said, calls = [], papermill()
+    run_course(VALUES, force=True, say=said.append)
+    assert news(said) == [(name, "done") for name in SHORT_COURSE]
+    assert calls == [*SHORT_COURSE]
+
+
+def test_after_a_failing_notebook_nothing_is_started(course):
     said = []
-    run_each(TINY, choices=["ana", "eli"], models=["lstm"], jobs=2, say=said.append)
-    assert sum("05_lstm" in line and "done in" in line for line in said) == 3
-    assert "[3/3] 05_lstm, all signers known" in " ".join(said)
-    results = (home / "outputs" / "tiny" / "report" / "results.csv").read_text()
+    with pytest.raises(
+        BatchError, match=r"(?s)03_features failed.*outputs/other/notebooks.*no signer nobody to hold out"
+    ):
+        run_course({**VALUES, "run": "other", "test_signers": ["nobody"]}, say=said.append)
+    assert news(said) == [("01_clips", "done"), ("03_features", "failed")]
+
+
+def test_a_batch_holds_each_signer_out_in_turn_without_exercises_and_rebuilds_the_report(course):
+    said = []
+    (course / "outputs" / "short" / "solved.txt").unlink()
+    run_each(VALUES, models=["lstm"], jobs=2, say=said.append)
+    assert sorted(news(said)) == sorted(
+        [("01_clips", "kept"), ("03_features", "kept"), *[("05_model", "done")] * 4, ("11_report", "done")]
+    )
+    assert "[4/4] 05_model, all signers known" in " ".join(said)
+    results = (course / "outputs" / "short" / "report" / "results.csv").read_text()
     for signer in ("ana", "ben", "eli"):
         assert f"new signer,lstm,{signer}," in results
     assert "known signers,lstm,all," in results
-    for name, count in (("05_lstm.ipynb", 1), ("05_lstm.held_out_ana.ipynb", 0)):
-        executed = nbformat.read(home / "outputs" / "tiny" / "notebooks" / name, as_version=4)
-        assert sum(cell.source.startswith("## Exercise 1") for cell in executed.cells) == count
+    assert not (course / "outputs" / "short" / "solved.txt").exists()
 
 
-def test_4b_shards_do_their_part_of_a_batch_and_a_last_call_builds_the_report(home):
-    values = {**TINY, "run": "sharded", "epochs": 1}
-    options = {"models": ["lstm"], "known_signers": False}
-    with pytest.raises(BatchError, match="01_download must be done before shard 1/2.*--shard 0/2 first"):
-        run_each(values, shard="1/2", say=lambda _: None, **options)
-    said = []
-    run_each(values, shard="0/2", say=said.append, **options)
-    assert [line.split()[0] for line in said] == ["01_download", "02_extract_landmarks", "03_preprocess", "04_augment"]
-    models = home / "outputs" / "sharded" / "lstm"
-    run_each(values, shard="2/2", jobs=1, say=said.append, **options)
+def test_shards_do_their_part_of_a_batch_and_a_last_call_builds_the_report(course):
+    values, said = {**VALUES, "run": "sharded"}, []
+    with pytest.raises(BatchError, match="01_clips must be done before shard 1/2.*--shard 0/2 first"):
+        run_each(values, shard="1/2", say=lambda _: None, **OPTIONS)
+    run_each(values, shard="0/2", say=said.append, **OPTIONS)
+    assert news(said) == [("01_clips", "done"), ("03_features", "done")]
+    models = course / "outputs" / "sharded" / "lstm"
+    run_each(values, shard="2/2", jobs=1, say=said.append, **OPTIONS)
     assert [path.name for path in models.iterdir()] == ["held_out_ben"]
-    run_each(values, shard="1/2", jobs=1, say=said.append, **options)
+    run_each(values, shard="1/2", jobs=1, say=said.append, **OPTIONS)
     assert sorted(path.name for path in models.iterdir()) == ["held_out_ana", "held_out_ben", "held_out_eli"]
-    assert not (home / "outputs" / "sharded" / "report").exists()
+    assert not (course / "outputs" / "sharded" / "report").exists()
     said.clear()
-    run_each(values, say=said.append, **options)
-    assert sum("is done already" in line for line in said) == 7
-    assert (home / "outputs" / "sharded" / "report" / "results.csv").is_file()
+    run_each(values, say=said.append, **OPTIONS)
+    assert [what for _, what in news(said)] == ["kept"] * 5 + ["done"]
+    assert (course / "outputs" / "sharded" / "report" / "results.csv").is_file()
 
 
-def test_4c_the_workers_of_a_dask_cluster_execute_model_notebooks(home):
+def test_the_workers_of_a_dask_cluster_execute_model_notebooks(course):
     from distributed import LocalCluster
 
     said = []
-    values = {**TINY, "run": "sharded", "epochs": 2}
-    options = {"choices": ["ana"], "models": ["lstm"], "known_signers": False, "shard": "1/1"}
+    options = {**OPTIONS, "choices": ["ana", "eli"], "shard": "1/1"}
+    (course / "outputs" / "short" / "features.csv").write_text("clip_id,gloss,signer\n1,A,ana\n2,,eli\n")
     with LocalCluster(n_workers=1, threads_per_worker=1, host="127.0.0.1", dashboard_address=None) as cluster:
         address = cluster.scheduler_address
-        run_each(values, scheduler=address, say=said.append, **options)
-        assert said[-1] == "[1/1] 05_lstm, held out: ana  done"
-        run_each(values, scheduler=address, say=said.append, **options)
-        assert said[-1].endswith("is done already")
-    metrics = json.loads((home / "outputs" / "sharded" / "lstm" / "held_out_ana" / "metrics.json").read_text())
+        with pytest.raises(BatchError, match=r"(?s)1 of 2 runs failed.*the features are damaged"):
+            run_each(VALUES, scheduler=address, say=said.append, **options)
+        assert {"[1/2] 05_model, held out: ana  done", "[2/2] 05_model, held out: eli  FAILED"} <= set(said)
+        run_each(VALUES, scheduler=address, say=said.append, **{**options, "choices": ["ana"]})
+        assert said[-1] == "[1/1] 05_model, held out: ana  is done already"
+    metrics = json.loads((course / "outputs" / "short" / "lstm" / "held_out_ana" / "metrics.json").read_text())
     assert metrics["epochs"] == 2
 
 
-def test_4f_a_data_set_gets_the_notebooks_that_suit_it():
+def test_folds_hold_groups_of_signers_out_so_that_each_is_tested_once(course):
+    said = []
+    values = {**VALUES, "run": "folded", "signers": ["ana", "ben", "eli", "fay"]}
+    run_each(values, folds=2, say=said.append, jobs=2, **OPTIONS)
+    assert sum("05_model, fold" in line and "done in" in line for line in said) == 2
+    folders = sorted(path.name for path in (course / "outputs" / "folded" / "lstm").iterdir())
+    assert folders == ["held_out_ana+eli", "held_out_ben+fay"]
+    with pytest.raises(SplitError, match="between 2 and the 4 signers"):
+        run_each(values, folds=5, say=said.append, **OPTIONS)
+
+
+def test_a_batch_with_a_failing_run_finishes_the_others_and_says_so(course):
+    said = []
+    features = course / "outputs" / "short" / "features.csv"
+    features.write_text(features.read_text().replace("B,eli", ",eli"))
+    with pytest.raises(BatchError, match=r"(?s)1 of 3 runs failed; the rest is done.*the features are damaged"):
+        run_each({**VALUES, "epochs": 3}, jobs=2, say=said.append, **OPTIONS)
+    assert [what for name, what in news(said) if name == "05_model"].count("done") == 2
+    assert news(said)[-1] == ("11_report", "done")
+    for signer, done in (("ana", True), ("ben", True), ("eli", False)):
+        assert (course / "outputs" / "short" / "lstm" / f"held_out_{signer}" / "metrics.json").is_file() == done
+
+
+def test_a_kernel_that_does_not_start_is_tried_once_more_and_a_failing_cell_is_not(course, papermill):
+    values = {**VALUES, "epochs": 7}
+    for error, tries in (("ValueError: in a cell", 1), ("RuntimeError: Kernel died before replying to kernel_info", 2)):
+        calls = papermill(*[error] * tries)
+        with pytest.raises(BatchError, match=error):
+            run_course(values, say=lambda _: None)
+        assert calls == ["05_model"] * tries
+    calls = papermill("zmq.error.ZMQError: Address already in use")
+    run_course(values, say=lambda _: None)
+    assert calls == ["05_model", "05_model", "11_report"]
+
+
+def test_a_model_that_no_notebook_trains_is_refused_before_anything_runs(course):
+    for models in (["gpt"], ["lstm", "gpt"]):
+        with pytest.raises(BatchError, match=r"No notebook trains a model 'gpt'\. There are: lstm"):
+            run_each(VALUES, models=models, say=lambda _: pytest.fail("something ran"))
+
+
+def test_a_data_set_gets_the_notebooks_that_suit_it():
     names = {
         dataset: [notebook.name for notebook in find_notebooks() if notebook.suits(get_dataset(dataset))]
         for dataset in ("demo", "fingerspelling", "asl_digits")
@@ -133,60 +299,12 @@ def test_4f_a_data_set_gets_the_notebooks_that_suit_it():
     assert len(names["demo"]) == len(find_notebooks())
 
 
-def test_4d_a_model_that_no_notebook_trains_is_refused_before_anything_runs(home):
-    with pytest.raises(BatchError, match=r"No notebook trains a model 'gpt'\. There are: lstm"):
-        run_each(TINY, models=["lstm", "gpt"], say=lambda _: pytest.fail("something ran"))
-
-
-def test_4e_folds_hold_groups_of_signers_out_so_that_each_is_tested_once(home):
-    said = []
-    values = {**TINY, "run": "folded", "data_dir": "folded", "signers": ["ana", "ben", "eli", "fay"], "repetitions": 1}
-    options = {"models": ["lstm"], "known_signers": False}
-    run_each({**values, "epochs": 1, "own_epochs": 1}, folds=2, say=said.append, jobs=2, **options)
-    assert sum("05_lstm, fold" in line and "done in" in line for line in said) == 2
-    folders = sorted(path.name for path in (home / "outputs" / "folded" / "trees").iterdir())
-    assert folders == ["held_out_ana+eli", "held_out_ben+fay"]
-    with pytest.raises(SplitError, match="between 2 and the 4 signers"):
-        run_each({**values, "epochs": 1, "own_epochs": 1}, folds=5, say=said.append, **options)
-
-
-def test_5_plain_papermill_works_from_any_folder_with_a_shared_parameter_file(home, tmp_path):
-    (tmp_path / "tiny.yaml").write_text('run: tiny\nepochs: 2\nsigns: ["YES", BOOK]\n')
-    command = [
-        sys.executable,
-        "-m",
-        "papermill",
-        str(ROOT / "notebooks" / "11_compare.ipynb"),
-        "out.ipynb",
-        "-f",
-        "tiny.yaml",
-    ]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    assert "3 rows" not in (tmp_path / "out.ipynb").read_text()
-    assert "held_out" in (tmp_path / "out.ipynb").read_text()
-
-
-def test_6_a_batch_with_a_failing_run_finishes_the_others_and_says_so(home):
-    path = home / "outputs" / "tiny" / "features.npz"
-    content = path.read_bytes()
-    path.write_bytes(b"damaged")
-    said = []
-    options = {"choices": ["ana", "eli"], "models": ["lstm"], "known_signers": False}
-    try:
-        with pytest.raises(BatchError, match=r"(?s)2 of 2 runs failed.*features\.npz is not a file of features"):
-            run_each({**TINY, "epochs": 3}, jobs=2, say=said.append, **options)
-    finally:
-        path.write_bytes(content)
-    assert "11_compare" in said[-1]
-
-
 def test_a_batch_of_an_unknown_parameter_and_an_unknown_key_are_refused_before_anything_runs(tmp_path, monkeypatch):
     monkeypatch.setenv("ASL_HOME", str(tmp_path))
     with pytest.raises(BatchError, match="--each must be test_signers"):
-        run_each(TINY, each="epochs")
+        run_each(VALUES, each="epochs")
     with pytest.raises(ParameterError, match="epoch"):
-        run_course({**TINY, "epoch": 3})
+        run_course({**VALUES, "epoch": 3})
     assert list(tmp_path.iterdir()) == []
 
 

@@ -86,7 +86,7 @@ def test_every_network_learns_and_comes_back_from_its_file_in_safe_mode(name, tm
     groups = np.array([0, 1]) if "hierarchical" in name else None
     history = fit(
         model, points=points[:24], y=y[:24], validation=(points[24:], y[24:]), recipe=RECIPE, folder=tmp_path,
-        epochs=25, learning_rate=2e-3, batch_size=8, groups=groups, seed=1,
+        epochs=15, learning_rate=2e-3, batch_size=8, groups=groups, seed=1,
     )  # fmt: skip
     assert history.val_accuracy.max() > 0.85
     loaded, recipe = load_model(tmp_path)

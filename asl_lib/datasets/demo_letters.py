@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from asl_lib.clips import make_clips, read_clips, write_clips
@@ -13,7 +14,7 @@ from asl_lib.datasets.demo import check_origin, signer_version
 from asl_lib.files import whole_file
 from asl_lib.parallel import run_jobs
 from asl_lib.progress import progress
-from asl_lib.signer import DIGITS, LETTERS, Signer, handshape_image, load_signers, random_signer
+from asl_lib.signer import DIGITS, LETTERS, Signer, handshape_image, handshape_joints, load_signers, random_signer
 
 SIZE_PX = 128
 StillJob = tuple[Path, str, Signer, int, float]
@@ -103,6 +104,40 @@ def render_handshapes(
     clips = make_clips(rows)
     write_clips(clips, folder / "clips.csv")
     return clips
+
+
+def drawn_joints(
+    names: Sequence[str], people: Sequence[Signer], *, each: int, seed: int, variety: float = 1.8, jitter: float = 0.01
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the joints of the hands that `render_handshapes` would draw, as if a tracker had found them.
+
+    A network for landmarks needs no picture to learn from: whoever draws a hand knows where its joints are.
+
+    Args:
+        names: letters and digits.
+        people: who shows them.
+        each: hands of one letter by one person.
+        seed: where randomness starts.
+        variety: how much angle and fingers vary, relative to the usual.
+        jitter: how far a tracker is off, in widths of the picture (standard deviation).
+
+    Returns:
+        (n, 21, 3) float32 as `hands.find_hands` gives them, and (n,) int: which of `names` each is.
+
+    Raises:
+        DatasetError: a name is no letter and no digit.
+    """
+    if unknown := [name for name in names if name not in (*LETTERS, *DIGITS)]:
+        raise DatasetError(f"There is no letter or digit '{unknown[0]}'. There are: {', '.join((*LETTERS, *DIGITS))}.")
+    drawn = [
+        (handshape_joints(name, person, seed=seed * 1000 + number, variety=variety), label)
+        for person in people
+        for label, name in enumerate(names)
+        for number in range(1, each + 1)
+    ]
+    hands = np.stack([joints for joints, _ in drawn])
+    off = np.random.default_rng(seed).normal(0, jitter, hands.shape)
+    return (hands + off).astype(np.float32), np.array([label for _, label in drawn])
 
 
 def _render(job: StillJob) -> None:

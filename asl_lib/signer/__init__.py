@@ -9,7 +9,7 @@ from asl_lib.signer.hand import DIGITS, HANDSHAPES, LETTERS
 from asl_lib.signer.lexicon import Sign, Signer, load_lexicon, load_signers, minimal_pairs
 from asl_lib.signer.motion import Performance, perform
 from asl_lib.signer.render import render_frames
-from asl_lib.signer.stills import handshape_image, random_signer
+from asl_lib.signer.stills import handshape_image, handshape_joints, random_signer
 
 __all__ = [
     "DIGITS",
@@ -19,6 +19,7 @@ __all__ = [
     "Sign",
     "Signer",
     "handshape_image",
+    "handshape_joints",
     "load_lexicon",
     "load_signers",
     "minimal_pairs",

@@ -34,9 +34,42 @@ def handshape_image(name: str, signer: Signer, *, seed: int, size: int = 200, va
     Raises:
         KeyError: it is no letter and no digit; the message lists those there are.
     """
+    rng = np.random.default_rng(keyed_seed(seed, signer.name, "still", name))
+    points, fingers, palm = _held_up(name, signer, rng, size=size, variety=variety)
+    canvas = Canvas((size, size), light=np.array([-0.35, -0.5, 0.78]) + rng.normal(0, 0.12 * variety, 3))
+    rows, columns = np.mgrid[:size, :size] / size
+    slope = rng.uniform(-0.12, 0.12, 2) * variety
+    canvas.colour[:] = (1 + slope[0] * rows + slope[1] * columns)[..., None] * np.array(signer.background)
+    wrist = points[0]
+    canvas.cone(wrist - 1.4 * palm * unit(fingers), wrist, 0.26 * palm, 0.21 * palm, signer.skin)
+    draw_hand(canvas, points, signer.skin, palm)
+    canvas.darken_edges(depth=0.018 * palm / 0.235)
+    noise = np.rint(rng.normal(0, signer.noise, (size, size, 1))).astype(np.int16)
+    return canvas.picture(noise)
+
+
+def handshape_joints(name: str, signer: Signer, *, seed: int, variety: float = 1.0) -> np.ndarray:
+    """Return the (21, 3) float32 joints of the hand that `handshape_image` draws, as a perfect tracker would find them.
+
+    In widths of the picture, x to the right, y downwards, z away from the viewer with the wrist as 0.
+
+    Args:
+        name, signer, seed, variety: as there.
+
+    Raises:
+        KeyError: it is no letter and no digit.
+    """
+    rng = np.random.default_rng(keyed_seed(seed, signer.name, "still", name))
+    points, _, _ = _held_up(name, signer, rng, size=1, variety=variety)
+    return np.asarray((points - (0, 0, points[0, 2])) * (1, 1, -1), np.float32)
+
+
+def _held_up(
+    name: str, signer: Signer, rng: np.random.Generator, *, size: int, variety: float
+) -> tuple[np.ndarray, np.ndarray, float]:
+    """Return (21, 3) joints in px, z towards the viewer; where the fingers point; and the palm's length in px."""
     if name not in (*LETTERS, *DIGITS):
         raise KeyError(f"There is no letter or digit '{name}'. There are: {', '.join((*LETTERS, *DIGITS))}.")
-    rng = np.random.default_rng(keyed_seed(seed, signer.name, "still", name))
     turn = np.radians(HANDSHAPES[name].turn + signer.tilt * 0.5 + rng.normal(0, 6))
     yaw, pitch = np.radians(rng.normal(0, 9 * variety, 2))
     if name in FROM_THE_SIDE and rng.random() < 0.5:
@@ -53,19 +86,7 @@ def handshape_image(name: str, signer: Signer, *, seed: int, size: int = 200, va
     # The hand's box in the middle of the picture, give or take.
     low, high = points[:, :2].min(axis=0), points[:, :2].max(axis=0)
     centre = np.array([size / 2, size / 2]) - (low + high) / 2 + rng.normal(0, 0.02 * size, 2)
-    points = points + (*centre, 0)
-    fingers = axes[1] * (mirror, 1, 1)
-
-    canvas = Canvas((size, size), light=np.array([-0.35, -0.5, 0.78]) + rng.normal(0, 0.12 * variety, 3))
-    rows, columns = np.mgrid[:size, :size] / size
-    slope = rng.uniform(-0.12, 0.12, 2) * variety
-    canvas.colour[:] = (1 + slope[0] * rows + slope[1] * columns)[..., None] * np.array(signer.background)
-    wrist = points[0]
-    canvas.cone(wrist - 1.4 * palm * unit(fingers), wrist, 0.26 * palm, 0.21 * palm, signer.skin)
-    draw_hand(canvas, points, signer.skin, palm)
-    canvas.darken_edges(depth=0.018 * palm / 0.235)
-    noise = np.rint(rng.normal(0, signer.noise, (size, size, 1))).astype(np.int16)
-    return canvas.picture(noise)
+    return points + (*centre, 0), axes[1] * (mirror, 1, 1), palm
 
 
 def _rgb(colour: np.ndarray) -> tuple[int, int, int]:

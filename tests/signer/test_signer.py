@@ -3,12 +3,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from asl_lib.datasets import DatasetError
+from asl_lib.datasets.demo_letters import drawn_joints, random_people
 from asl_lib.landmarks import HolisticDetector
 from asl_lib.signer import (
     DIGITS,
     HANDSHAPES,
     LETTERS,
     handshape_image,
+    handshape_joints,
     load_lexicon,
     load_signers,
     minimal_pairs,
@@ -151,3 +154,28 @@ def test_every_letter_and_digit_has_a_picture_of_a_hand_inside_it(name):
 def test_a_letter_that_does_not_exist_is_answered_with_those_that_do():
     with pytest.raises(KeyError, match="no letter or digit 'claw'.*A, B"):
         handshape_image("claw", SIGNERS["ana"], seed=1)
+
+
+def test_the_joints_of_a_still_lie_where_its_hand_is_drawn():
+    from asl_lib.hands import find_hands
+
+    people = load_signers()
+    shown = [
+        (name, people[signer], seed) for seed, (name, signer) in enumerate([("5", "ana"), ("B", "eli"), ("V", "fay")])
+    ]
+    images = [handshape_image(name, person, seed=seed, size=200) for name, person, seed in shown]
+    known = np.stack([handshape_joints(name, person, seed=seed) for name, person, seed in shown])
+    off = np.linalg.norm(find_hands(images)[:, :, :2] - known[:, :, :2], axis=-1)
+    assert np.nanmedian(off) < 0.03
+    assert (known[:, 0, 2] == 0).all()
+
+
+def test_joints_of_drawn_hands_have_their_labels_and_vary():
+    hands, labels = drawn_joints(["A", "5"], random_people(3, seed=1), each=4, seed=1)
+    assert hands.shape == (24, 21, 3)
+    assert sorted(labels.tolist()) == [0] * 12 + [1] * 12
+    assert len({hand.tobytes() for hand in hands}) == 24
+    again, _ = drawn_joints(["A", "5"], random_people(3, seed=1), each=4, seed=1)
+    np.testing.assert_array_equal(hands, again)
+    with pytest.raises(DatasetError, match="no letter or digit 'space'"):
+        drawn_joints(["space"], random_people(1, seed=1), each=1, seed=1)
