@@ -49,7 +49,8 @@ class Notebook:
         stage: "prepare" (once per data set), "model" (once per held-out signer), "report" (after them) or "live" (last,
             and not in batches).
         parameters: names in its `parameters` cell.
-        subject: what it is about: "clips", "photographs" or "any" data set.
+        subject: what it is about: "clips", "videos" (clips that do not come as landmarks only), "photographs" or "any"
+            data set.
         results: files that it leaves, with {dataset_dir}, {run_dir} and {held_out} to fill in.
     """
 
@@ -73,6 +74,8 @@ class Notebook:
         """Say whether there is anything in the data set for this notebook to work on."""
         if self.subject == "photographs":
             return dataset.photographs() is not None
+        if self.subject == "videos":
+            return dataset.has_videos
         return self.subject == "any" or dataset.kind != "photographs"
 
 

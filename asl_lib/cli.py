@@ -134,7 +134,16 @@ def _add_live(live: argparse.ArgumentParser) -> None:
     )
     live.add_argument("--letters", action="store_true", help="read letters in a box, with a network of notebook 08")
     live.add_argument("--left-handed", action="store_true", help="put the box of the letters on the other side")
-    live.add_argument("--threshold", type=float, help="least probability of a sign that is named (default: 0.5)")
+    live.add_argument(
+        "--press",
+        type=float,
+        default=0.0,
+        metavar="SECONDS",
+        help="press-and-sign at once: capture so long",
+    )
+    live.add_argument(
+        "--threshold", type=float, help="least probability of a sign that is named (default: 0.4, letters 0.6)"
+    )
     live.add_argument("--record", default="", metavar="FILE.mp4", help="save the annotated video")
     live.add_argument("--no-window", action="store_true", help="only say the words, and record")
     live.add_argument("--no-mirror", action="store_true", help="show a camera's picture as it is")
@@ -288,6 +297,7 @@ def _live(options: argparse.Namespace) -> None:
         return
     from dataclasses import replace
 
+    from asl_lib.live.letters import LetterBox
     from asl_lib.live.sources import open_source
     from asl_lib.live.transcript import Transcript
     from asl_lib.live.window import require_display, run_live
@@ -308,8 +318,9 @@ def _live(options: argparse.Namespace) -> None:
             window=not options.no_window,
             record=options.record,
             recordings=project_folder() / "outputs" / "live",
-            transcript=Transcript(spelling=options.letters),
+            transcript=Transcript(spelling=isinstance(looker, LetterBox)),
             mirror=False if options.no_mirror else None,
+            press_s=options.press,
         )
     print(f"transcript: {transcript.text or '(nothing)'}")
 
@@ -349,22 +360,30 @@ def _serve(options: argparse.Namespace) -> None:
 
 
 def _looker(options: argparse.Namespace, *, fps: float) -> tuple[Any, Any]:
-    """Return the folder of the network to use and what looks at frames with it."""
+    """Return the folder of the network to use and what looks at frames with it, by what its recipe says it takes."""
+    import json
     from pathlib import Path
 
     from asl_lib.live.recogniser import Classifier, LiveSettings, Recogniser, find_models
     from asl_lib.training_loop import TrainingError
 
-    if options.letters:
+    models = [] if options.model or options.letters else list(find_models().values())
+    if not (options.model or options.letters or models):
+        raise TrainingError("There is no trained network under outputs/. Run make demo, or name a folder with --model.")
+    folder = Path(options.model) if options.model else _newest_letters() if options.letters else models[0]
+    try:
+        takes = json.loads((folder / "recipe.json").read_text(encoding="utf-8")).get("input", "landmarks")
+    except (OSError, ValueError, AttributeError) as error:
+        raise TrainingError(f"There is no network with its recipe in {folder} ({error!r}).") from error
+    settings = LiveSettings(fps=fps) if fps else LiveSettings()
+    if takes == "photograph":
         from asl_lib.live.letters import LetterBox, LetterClassifier
 
-        folder = Path(options.model) if options.model else _newest_letters()
         return folder, LetterBox(LetterClassifier.load(folder), left_handed=options.left_handed)
-    models = [] if options.model else list(find_models().values())
-    if not options.model and not models:
-        raise TrainingError("There is no trained network under outputs/. Run make demo, or name a folder with --model.")
-    folder = Path(options.model) if options.model else models[0]
-    settings = LiveSettings(fps=fps) if fps else LiveSettings()
+    if takes == "clip":
+        from asl_lib.live.booth import Booth, VideoClassifier
+
+        return folder, Booth(VideoClassifier.load(folder), settings=settings)
     return folder, Recogniser(Classifier.load(folder), settings=settings)
 
 

@@ -1,66 +1,29 @@
-"""Train a network on photographs that stay on disk, and use one that was trained."""
+"""Train a network on photographs, or on clips of frames, that stay on disk, and use one that was trained."""
 
 from __future__ import annotations
 
-import json
-from dataclasses import asdict, dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 import pandas as pd
 
-from asl_lib.files import write_json
 from asl_lib.image_variations import ImageVariation
-from asl_lib.photographs import PhotographSet, read_photograph
+from asl_lib.labelled import PictureSet
+from asl_lib.picture_recipes import PhotographRecipe, PictureRecipe, VideoRecipe, recipe_of
 from asl_lib.training_loop import TrainingError, fingerprint, load_network, run
 
 if TYPE_CHECKING:
     import keras
 
-IMAGES_AT_A_TIME = 256
-
-
-@dataclass(frozen=True)
-class PhotographRecipe:
-    """How a photograph becomes a network's input: read upright, as RGB, fitted into a square; from 0 to 255.
-
-    Attributes:
-        size: side in px.
-        glosses: the classes, in the order of the network's outputs.
-    """
-
-    size: int
-    glosses: tuple[str, ...]
-
-    def save(self, path: str | Path) -> None:
-        """Write the recipe as JSON."""
-        write_json(path, {"version": 1, "input": "photograph", **asdict(self)})
-
-    @classmethod
-    def load(cls, path: str | Path) -> PhotographRecipe:
-        """Read a recipe that `save` wrote.
-
-        Raises:
-            TrainingError: the file is missing, or no recipe of photographs.
-        """
-        try:
-            values = json.loads(Path(path).read_text(encoding="utf-8"))
-            if (values["version"], values["input"]) != (1, "photograph"):
-                raise ValueError(f"version {values['version']} of {values['input']}")
-            return cls(int(values["size"]), tuple(values["glosses"]))
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise TrainingError(f"{path} is not the recipe of a network for photographs ({error!r}).") from error
-
-    def transform(self, path: str | Path) -> np.ndarray:
-        """Return (size, size, 3) uint8 of a file; see `photographs.read_photograph`."""
-        return read_photograph(path, size=self.size)
+BATCH_BYTES = 2**27
+"""Photographs or clips that are looked at without training come in batches of so many bytes."""
 
 
 def fit_images(
     model: keras.Model,
-    photographs: PhotographSet,
+    pictures: PictureSet,
     *,
     rows: np.ndarray,
     validation: np.ndarray | None,
@@ -76,51 +39,55 @@ def fit_images(
     variation: ImageVariation | None = None,
     seed: int = 42,
     checkpoint_s: float = 30.0,
+    recipe: PictureRecipe | None = None,
 ) -> pd.DataFrame:
-    """Train a network on photographs; like `training.fit`, with the same files, checkpoints and promises.
+    """Train a network on photographs or on clips of frames; like `training.fit`, with the same files and promises.
 
-    A `tf.data` pipeline reads the photographs of a batch from the set's file, varies them on all cores, and has the
+    A `tf.data` pipeline reads the pictures of a batch from the set's file, varies them on all cores, and has the
     next batches ready before they are asked for. The variation of a batch depends on seed, epoch and batch alone.
 
     Args:
-        model: a network from (N, size, size, 3), 0 to 255, to class probabilities.
-        photographs: all of them.
+        model: a network from (N, size, size, 3), or (N, frames, size, size, channels), 0 to 255, to class
+            probabilities.
+        pictures: all photographs, or all clips.
         rows: (m,) int, which to train on.
         validation: (k,) int, which to look at after each epoch; None where `monitor` is "none".
         folder, epochs, patience, monitor, batch_size, learning_rate, schedule, weight_decay, label_smoothing, seed,
             checkpoint_s: as in `training.fit`.
-        variation: how to vary the photographs, anew in each epoch; None leaves them as they are.
+        variation: how to vary the pictures, anew in each epoch; None leaves them as they are.
+        recipe: what to keep beside the network; None for what the set says of itself.
 
     Raises:
-        TrainingError: there is no photograph to train on, or none of some class; the network takes another size or
+        TrainingError: there is nothing to train on, or none of some class; the network takes another size or
             names other classes; the loss is no longer a number.
     """
+    noun = pictures.noun
     if not len(rows) or (validation is not None and not len(validation)):
-        raise TrainingError("Training and validation need at least one photograph each. Check the held-out signers.")
-    if unseen := sorted(set(range(len(photographs.glosses))) - set(photographs.y[rows].tolist())):
-        names = ", ".join(photographs.glosses[unseen])
+        raise TrainingError(f"Training and validation need at least one {noun} each. Check the held-out signers.")
+    if unseen := sorted(set(range(len(pictures.glosses))) - set(pictures.y[rows].tolist())):
+        names = ", ".join(pictures.glosses[unseen])
         raise TrainingError(
-            f"Every class must be in the training part; got no photograph of {names}. "
+            f"Every class must be in the training part; got no {noun} of {names}. "
             "Hold other signers out, or leave these classes out."
         )
-    wanted = (photographs.size, photographs.size, 3, len(photographs.glosses))
+    wanted = (*pictures.images.shape[1:], len(pictures.glosses))
     takes = (*model.input_shape[1:], model.output_shape[-1])
     if takes != wanted:
         raise TrainingError(
-            f"{model.name} must take photographs and classes as they are, {wanted}; got {takes}. "
-            "Build it for the size of the photographs and the number of their classes."
+            f"{model.name} must take {noun}s and classes as they are, {wanted}; got {takes}. "
+            f"Build it for the size of the {noun}s and the number of their classes."
         )
     rows, steps = np.asarray(rows, int), -(-len(rows) // batch_size)
-    about = [batch_size, seed, repr(variation), photographs.size, photographs.clip_id.tolist()]
-    key = fingerprint(rows, photographs.y, *([] if validation is None else [validation]), about=about)
+    about = [batch_size, seed, repr(variation), pictures.images.shape, pictures.clip_id.tolist()]
+    key = fingerprint(rows, pictures.y, *([] if validation is None else [validation]), about=about)
     return run(
         model,
         batches=lambda epoch: _batches(
-            photographs, rows, variation, batch_size=batch_size, seed=seed, first=epoch * steps, steps=steps
+            pictures, rows, variation, batch_size=batch_size, seed=seed, first=epoch * steps, steps=steps
         ),
         steps=steps,
-        validation=None if validation is None else _in_order(photographs, validation),
-        recipe=PhotographRecipe(photographs.size, tuple(photographs.glosses.tolist())),
+        validation=None if validation is None else _in_order(pictures, validation),
+        recipe=recipe or recipe_of(pictures),
         folder=folder,
         key=key,
         epochs=epochs,
@@ -134,28 +101,43 @@ def fit_images(
     )
 
 
-def predict_images(model: keras.Model, images: np.ndarray) -> np.ndarray:
-    """Return (n, classes) probabilities of (n, size, size, 3) photographs, from 0 to 255, a few hundred at a time."""
+def predict_images(model: keras.Model, images: Any) -> np.ndarray:
+    """Return (n, classes) probabilities of n photographs or clips, from 0 to 255, some at a time."""
+    step = _at_a_time(images)
     parts = [
-        model.predict(np.asarray(images[start : start + IMAGES_AT_A_TIME], np.float32), verbose=0)
-        for start in range(0, len(images), IMAGES_AT_A_TIME)
+        model.predict(np.asarray(images[start : start + step], np.float32), verbose=0)
+        for start in range(0, len(images), step)
     ]
     return np.concatenate(parts) if parts else np.empty((0, model.output_shape[-1]), np.float32)
 
 
 def load_image_model(folder: str | Path) -> tuple[keras.Model, PhotographRecipe]:
-    """Return the network and the recipe that `fit_images` left in a folder, with Keras's safe mode on.
+    """Return the network for photographs and the recipe that `fit_images` left in a folder; see `_load`."""
+    return _load(folder, PhotographRecipe, "08")
+
+
+def load_video_model(folder: str | Path) -> tuple[keras.Model, VideoRecipe]:
+    """Return the network for clips and the recipe that `fit_images` left in a folder; see `_load`."""
+    return _load(folder, VideoRecipe, "10")
+
+
+AnyRecipe = TypeVar("AnyRecipe", bound=PictureRecipe)
+
+
+def _load(folder: str | Path, kind: type[AnyRecipe], notebook: str) -> tuple[keras.Model, AnyRecipe]:
+    """Load a network and its recipe, with Keras's safe mode on.
 
     Raises:
         TrainingError: the folder has no such network, or one that does not fit its recipe.
     """
-    remedy = "Train a network with notebook 08 first, or name another folder."
-    model, recipe = load_network(folder, PhotographRecipe.load, remedy=remedy)
+    remedy = f"Train a network with notebook {notebook} first, or name another folder."
+    model, recipe = load_network(folder, kind.load, remedy=remedy)
     takes = (*model.input_shape[1:], model.output_shape[-1])
-    if takes != (recipe.size, recipe.size, 3, len(recipe.glosses)):
+    wanted = (*recipe.shape, len(recipe.glosses))
+    if takes != wanted:
         raise TrainingError(
-            f"{Path(folder) / 'model.keras'} takes {takes}, but its recipe is for {recipe.size} px and "
-            f"{len(recipe.glosses)} classes. Both must come from the same training."
+            f"{Path(folder) / 'model.keras'} takes {takes}, but its recipe is for {wanted}: the shape of a {kind.noun} "
+            "and the classes. Both must come from the same training."
         )
     return model, recipe
 
@@ -192,7 +174,7 @@ def occlusion_map(model: keras.Model, image: np.ndarray, *, label: int, patch: i
 
 
 def _batches(
-    photographs: PhotographSet,
+    pictures: PictureSet,
     rows: np.ndarray,
     variation: ImageVariation | None,
     *,
@@ -204,7 +186,7 @@ def _batches(
     """Return an endless data set of batches, from the one numbered `first` on."""
     import tensorflow as tf
 
-    classes = np.eye(len(photographs.glosses), dtype=np.float32)
+    classes = np.eye(len(pictures.glosses), dtype=np.float32)
 
     @lru_cache(maxsize=2)  # batches are prepared ahead, so two epochs meet
     def order(epoch: int) -> np.ndarray:
@@ -213,34 +195,40 @@ def _batches(
     def load(number: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         epoch, index = divmod(int(number), steps)
         chosen = np.sort(order(epoch)[index * batch_size : (index + 1) * batch_size])
-        images = photographs.images[chosen]
+        images = pictures.images[chosen]
         if variation is not None:
             images = variation(images, np.random.default_rng((seed, epoch, index)))
-        return np.asarray(images, np.float32), classes[photographs.y[chosen]]
+        return np.asarray(images, np.float32), classes[pictures.y[chosen]]
 
-    return _as_data(tf.data.Dataset.range(first, 2**62), load, photographs)
+    return _as_data(tf.data.Dataset.range(first, 2**62), load, pictures)
 
 
-def _in_order(photographs: PhotographSet, rows: np.ndarray) -> Any:
-    """Return a data set of the chosen photographs, once."""
+def _in_order(pictures: PictureSet, rows: np.ndarray) -> Any:
+    """Return a data set of the chosen pictures, once."""
     import tensorflow as tf
 
-    classes = np.eye(len(photographs.glosses), dtype=np.float32)
+    classes = np.eye(len(pictures.glosses), dtype=np.float32)
+    step = _at_a_time(pictures.images)
 
     def load(start: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        chosen = rows[int(start) : int(start) + IMAGES_AT_A_TIME]
-        return np.asarray(photographs.images[chosen], np.float32), classes[photographs.y[chosen]]
+        chosen = rows[int(start) : int(start) + step]
+        return np.asarray(pictures.images[chosen], np.float32), classes[pictures.y[chosen]]
 
-    return _as_data(tf.data.Dataset.range(0, len(rows), IMAGES_AT_A_TIME), load, photographs)
+    return _as_data(tf.data.Dataset.range(0, len(rows), step), load, pictures)
 
 
-def _as_data(numbers: Any, load: Any, photographs: PhotographSet) -> Any:
+def _as_data(numbers: Any, load: Any, pictures: PictureSet) -> Any:
     import tensorflow as tf
 
-    size, classes = photographs.size, len(photographs.glosses)
+    shape, classes = pictures.images.shape[1:], len(pictures.glosses)
 
     def loaded(number: Any) -> Any:
         images, targets = tf.numpy_function(load, [number], [tf.float32, tf.float32])
-        return tf.ensure_shape(images, (None, size, size, 3)), tf.ensure_shape(targets, (None, classes))
+        return tf.ensure_shape(images, (None, *shape)), tf.ensure_shape(targets, (None, classes))
 
     return numbers.map(loaded, num_parallel_calls=2, deterministic=True).prefetch(2)
+
+
+def _at_a_time(images: Any) -> int:
+    """Return how many of these photographs or clips to look at together."""
+    return max(1, min(256, BATCH_BYTES // max(1, 4 * int(np.prod(images.shape[1:])))))

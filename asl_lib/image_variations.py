@@ -1,8 +1,9 @@
-"""Seeded variations of photographs that leave a handshape the handshape it is."""
+"""Seeded variations of photographs and clips that leave a handshape the handshape, and a sign the sign it is."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -58,11 +59,50 @@ class ImageVariation:
         ramp = np.linspace(-1, 1, size, dtype=np.float32)
         across, down = rng.uniform(-self.light, self.light, 2).astype(np.float32) / 2
         slope = 1 + across * ramp[None, :, None] + down * ramp[:, None, None]
-        gain = (1 + rng.uniform(-self.light, self.light)) * (1 + rng.uniform(-self.light, self.light, 3) / 3)
+        channels = image.shape[-1]
+        gain = (1 + rng.uniform(-self.light, self.light)) * (1 + rng.uniform(-self.light, self.light, channels) / 3)
         varied *= slope * gain.astype(np.float32)
         if self.noise:
             varied += rng.uniform(0, self.noise) * rng.standard_normal(varied.shape, np.float32)
         return np.clip(varied, 0, 255)
+
+
+@dataclass(frozen=True)
+class ClipVariation(ImageVariation):
+    """How to vary clips: every frame of a clip alike, because a camera does not jump and a lamp does not flicker.
+
+    A mirror exchanges the hands of the signer: the same sign, signed by a left-handed person. It also turns the
+    direction of every movement round, so in a clip of optical flow the x component changes its sign. A clip of flow
+    keeps its light, and is not turned, for its values are directions.
+
+    Attributes:
+        tempo: largest share of a clip that is cut off at either end, and the rest is stretched to its length.
+        flow: whether the clips are of optical flow.
+    """
+
+    rotation: float = 4.0
+    scale: float = 0.1
+    shift: float = 0.06
+    noise: float = 0.0
+    tempo: float = 0.1
+    flow: bool = False
+
+    def __call__(self, images: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        """Return a varied float32 copy of (n, frames, size, size, channels) clips, from 0 to 255."""
+        return np.stack([self._vary_clip(np.asarray(clip), rng) for clip in images])
+
+    def _vary_clip(self, clip: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        seed, mirrored = int(rng.integers(2**63)), rng.random() < self.mirrored
+        first, last = rng.uniform(0, self.tempo, 2) * (len(clip) - 1)
+        clip = clip[np.round(np.linspace(first, len(clip) - 1 - last, len(clip))).astype(int)]
+        if mirrored:
+            clip = clip[:, :, ::-1]
+            if self.flow:  # 128 is no movement
+                clip = np.stack([np.minimum(256 - clip[..., 0].astype(int), 255), clip[..., 1]], axis=-1)
+        still: dict[str, Any] = {"rotation": 0.0, "light": 0.0, "background": 0.0} if self.flow else {}
+        alike = replace(self, mirrored=0.0, **still)
+        frames = np.ascontiguousarray(clip, np.uint8)
+        return np.stack([alike._vary(frame, np.random.default_rng(seed)) for frame in frames])
 
 
 def exchange_background(image: np.ndarray, colour: np.ndarray) -> np.ndarray:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any, ClassVar
 
 import numpy as np
 import pandas as pd
@@ -45,6 +47,39 @@ class LabelledSet:
             signers=self.signer[rows],
             clip_ids=self.clip_id[rows],
         )
+
+
+@dataclass(frozen=True)
+class PictureSet(LabelledSet):
+    """n photographs, or clips of frames, in the order of the clips table; their pixels stay in a file.
+
+    Attributes:
+        images: (n, ..., size, size, channels) uint8, mapped from a file: only those in use take memory. An array, or
+            rows of one (`array_store.StoredRows`).
+        y: (n,) int, index of each one's class in `glosses`.
+        glosses: the names of the classes, sorted.
+        signer, clip_id, split: (n,) text.
+        left_out: clip_id and reason of those that could not be read.
+    """
+
+    images: Any
+    y: np.ndarray
+    glosses: np.ndarray
+    signer: np.ndarray
+    clip_id: np.ndarray
+    split: np.ndarray
+    left_out: pd.DataFrame
+    noun: ClassVar[str] = "picture"
+
+    @property
+    def size(self) -> int:
+        """Side of a picture in px."""
+        return int(self.images.shape[-2])
+
+    def contents(self) -> Iterator[bytes]:
+        """Yield the pixels of every photograph or clip."""
+        for number in range(len(self)):
+            yield self.images[number].tobytes()
 
 
 def labels_of(table: pd.DataFrame) -> dict[str, np.ndarray]:

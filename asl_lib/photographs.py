@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from asl_lib.files import file_stamp, whole_file, write_json, write_npy_header
-from asl_lib.labelled import LabelledSet, labels_of
+from asl_lib.labelled import PictureSet, labels_of
 from asl_lib.parallel import cores
 
 SMALLEST_PX = 16
@@ -78,34 +78,10 @@ def _as_rgb(image: Any) -> Any:
 
 
 @dataclass(frozen=True)
-class PhotographSet(LabelledSet):
-    """n photographs, in the order of the clips table.
+class PhotographSet(PictureSet):
+    """n photographs; `images` is (n, size, size, 3) RGB."""
 
-    Attributes:
-        images: (n, size, size, 3) uint8 RGB, mapped from a file: only those in use take memory.
-        y: (n,) int, index of each photograph's class in `glosses`.
-        glosses: the names of the classes, sorted.
-        signer, clip_id, split: (n,) text.
-        left_out: clip_id and reason of those that could not be read.
-    """
-
-    images: np.ndarray
-    y: np.ndarray
-    glosses: np.ndarray
-    signer: np.ndarray
-    clip_id: np.ndarray
-    split: np.ndarray
-    left_out: pd.DataFrame
-
-    @property
-    def size(self) -> int:
-        """Side of a photograph in px."""
-        return int(self.images.shape[1])
-
-    def contents(self) -> Iterator[bytes]:
-        """Yield the pixels of every photograph."""
-        for image in self.images:
-            yield image.tobytes()
+    noun = "photograph"
 
 
 def load_photographs(clips: pd.DataFrame, *, source_dir: str | Path, folder: str | Path, size: int) -> PhotographSet:

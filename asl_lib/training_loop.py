@@ -115,13 +115,19 @@ def run(
             f"Lower the learning rate (now {learning_rate:g}) and look for extreme values in the input."
         )
     model.set_weights(progress.best_weights)
+    save_network(model, recipe, history, folder)
+    checkpoint.remove()
+    return history
+
+
+def save_network(model: keras.Model, recipe: Recipe, history: pd.DataFrame, folder: str | Path) -> None:
+    """Write `history.csv`, `model.keras` and `recipe.json`, each whole or not at all."""
+    folder = Path(folder)
     with whole_file(folder / "history.csv") as unfinished:
         history.to_csv(unfinished, index=False, lineterminator="\n")
     with whole_file(folder / "model.keras") as unfinished:
         model.save(unfinished)
     recipe.save(folder / "recipe.json")
-    checkpoint.remove()
-    return history
 
 
 def fingerprint(*arrays: np.ndarray, about: list[Any]) -> str:

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from asl_lib.models.alphabet_cnn import WeightsError
-from asl_lib.models.i3d import MIXED, TOP, build_i3d, fuse, load_i3d_weights, train_only_top
+from asl_lib.models.i3d import MIXED, TOP, build_i3d, find_i3d_weights, fuse, load_i3d_weights, train_only_top
 
 SMALL = {"frames": 8, "size": 32, "width": 0.125}
 
@@ -86,6 +86,17 @@ def test_weights_of_another_network_are_refused_with_the_first_difference_and_ch
         load_i3d_weights(model, tmp_path / "absent.h5")
     for one, other in zip(before, model.get_weights(), strict=True):
         np.testing.assert_array_equal(one, other)
+
+
+def test_the_file_of_a_stream_is_found_in_a_folder_and_doubt_is_told(tmp_path):
+    with pytest.raises(WeightsError, match=r"one file rgb\*\.h5.*it holds none"):
+        find_i3d_weights(tmp_path, "rgb")
+    for name in ("rgb_inception_i3d.h5", "flow_inception_i3d.h5"):
+        (tmp_path / name).touch()
+    assert find_i3d_weights(tmp_path, "flow").name == "flow_inception_i3d.h5"
+    (tmp_path / "flow_other.h5").touch()
+    with pytest.raises(WeightsError, match=r"it holds flow_inception_i3d\.h5, flow_other\.h5"):
+        find_i3d_weights(tmp_path, "flow")
 
 
 def test_only_the_top_learns_until_all_is_thawed():

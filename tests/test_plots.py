@@ -144,3 +144,21 @@ def test_a_history_without_validation_shows_the_training_alone():
     history = pd.DataFrame({"epoch": [1, 2], "loss": [2.0, 1.0], "accuracy": [0.1, 0.5]})
     figure = plots.plot_history(history)
     assert len(figure.axes[0].get_legend().get_texts()) == 1
+
+
+def test_flow_is_drawn_as_arrows_and_colours_and_clips_as_strips():
+    flow = np.zeros((48, 48, 2), np.float32)
+    flow[10:40, 10:40] = (6, 0)
+    figure = plots.plot_flow(np.zeros((48, 48, 3), np.uint8), flow)
+    assert len(figure.axes) == 3
+    arrows = figure.axes[0].collections[0]
+    assert set(arrows.U.tolist()) == {6.0}
+    figure = plots.plot_filmstrips({"one": np.zeros((16, 8, 8, 3)), "two": np.zeros((3, 8, 8, 3))})
+    assert [ax.images[0].get_array().shape[1] for ax in figure.axes] == [64, 24]
+
+
+def test_more_models_than_colours_differ_in_their_form():
+    rows = [{"model": f"m{i}", "held_out": "ben", "accuracy": 0.5, "low": 0.4, "high": 0.6} for i in range(13)]
+    figure = plots.plot_comparison(pd.DataFrame(rows), chance=0.1)
+    looks = {(line.get_color(), line.get_marker()) for line in (bar.lines[0] for bar in figure.axes[0].containers)}
+    assert len(looks) == 13

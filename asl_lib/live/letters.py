@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from asl_lib.image_training import PhotographRecipe
 from asl_lib.landmarks import require_mediapipe
 from asl_lib.live.recogniser import LiveSettings, Seen, best_of
 from asl_lib.live.smoothing import Commits, Smoother
 from asl_lib.photographs import fit_square
+from asl_lib.picture_recipes import PhotographRecipe
 from asl_lib.quiet import quiet_native_stderr
 
 BOX_HEIGHTS = 0.5

@@ -61,6 +61,8 @@ def compose(
     if mirror:
         picture = picture[:, ::-1]
     picture = _enlarged(picture)
+    if seen.inset is not None:
+        picture = _with_inset(picture, seen.inset[:, ::-1] if mirror else seen.inset)
     height, width = picture.shape[:2]
     canvas = np.full((height + STRIP_PX, width + PANEL_PX, 3), BACKGROUND, np.uint8)
     canvas[:height, :width] = picture
@@ -99,6 +101,8 @@ def compose_prompt(frame: np.ndarray, prompt: Prompt, *, mirror: bool = True) ->
 
 def state_of(seen: Seen) -> tuple[str, tuple[int, int, int]]:
     """Return what is going on in a few words, and the colour of them."""
+    if seen.phase == "waiting":
+        return "space, then sign", GRAY
     if seen.phase == "countdown":
         return f"get ready: {seen.left_s:.0f} s", ORANGE
     if seen.phase == "capture":
@@ -114,7 +118,8 @@ def _draw_panel(canvas: np.ndarray, seen: Seen, *, left: int, speed: Speed | Non
     state, colour = state_of(seen)
     _write(canvas, state, (left, 14), size=17, colour=colour)
     in_view = " and ".join(PERSON[hand] for hand in seen.hands) or "no hand"
-    _write(canvas, f"in view: {in_view}", (left, 38), size=13, colour=GRAY)
+    below = f"in view: {in_view}" if seen.inset is None else "below: how everything moves"
+    _write(canvas, below, (left, 38), size=13, colour=GRAY)
     name = seen.shown or ("unknown" if seen.top else "")
     _write(canvas, name, (left, 66), size=30, colour=GREEN if seen.shown else GRAY, width=PANEL_PX - 32)
     for row, (gloss, probability) in enumerate(seen.top):
@@ -137,6 +142,17 @@ def _with_box(picture: np.ndarray, box: Sequence[int], colour: tuple[int, int, i
 
     left, top, right, bottom = (int(side) for side in box)
     return cv2.rectangle(picture.copy(), (left, top), (right - 1, bottom - 1), colour, 2)
+
+
+def _with_inset(picture: np.ndarray, inset: np.ndarray) -> np.ndarray:
+    """Return a picture with another one in its lower left corner, a third as high."""
+    import cv2
+
+    height = len(picture) // 3
+    small = cv2.resize(inset, (round(height * inset.shape[1] / len(inset)), height))[:, : picture.shape[1]]
+    picture = np.array(picture)
+    picture[-len(small) :, : small.shape[1]] = small
+    return picture
 
 
 def _enlarged(picture: np.ndarray) -> np.ndarray:

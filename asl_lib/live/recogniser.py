@@ -132,12 +132,13 @@ class Seen:
         time_s: time of the frame.
         hands: "left_hand" and "right_hand", where they are in view.
         signing: whether a sign is in progress: a hand is up, or has been down only for a moment.
-        phase: "continuous"; or of press-and-sign: "countdown", "capture" or "done".
+        phase: "continuous"; or of press-and-sign: "waiting", "countdown", "capture" or "done".
         left_s: seconds to the end of the countdown or the capture.
         top: the three most probable glosses with their (smoothed) probabilities, best first; empty without a sign.
         shown: the gloss to show, or "" for unknown; it stays until the next sign is known.
         committed: the gloss that became a word with this frame, or "".
         parts: part -> (l, 4) x, y, z and confidence, for `overlay.draw_frame`.
+        inset: (h, w, 3) uint8 RGB picture of what the network looks at, where that is another than the camera's.
         box: left, top, right, bottom in px of the part of the picture that is looked at; empty for all of it.
     """
 
@@ -151,6 +152,7 @@ class Seen:
     committed: str = ""
     parts: dict[str, np.ndarray] = field(default_factory=dict)
     box: tuple[int, ...] = ()
+    inset: np.ndarray | None = None
 
 
 class Recogniser:
@@ -371,6 +373,12 @@ def in_even_time(values: np.ndarray, times: np.ndarray, *, fps: float) -> np.nda
     at = np.interp(grid, times, np.arange(len(times)))
     nearest = np.round(at)
     return sample_at(values, np.where(np.abs(at - nearest) < 1e-3, nearest, at))
+
+
+def even_moments(times: np.ndarray, *, fps: float) -> np.ndarray:
+    """Return which of the frames at (T,) times in seconds to take for `fps` frames a second: the nearest in time."""
+    moments = np.arange(times[0], times[-1] + 1e-6, 1 / fps)
+    return np.asarray(np.abs(times[None] - moments[:, None]).argmin(axis=1))
 
 
 def find_models(folder: str | Path | None = None) -> dict[str, Path]:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from asl_lib.live.recogniser import LiveError
+from asl_lib.live.recogniser import LiveError, even_moments
 from asl_lib.video import write_video
 
 RECORDING_FPS = 25.0
@@ -144,8 +144,7 @@ class RecordingSession:
     def _even_frames(self) -> list[np.ndarray]:
         """Return the captured frames at an even rate: of each moment the frame nearest in time, with even sides."""
         times = np.array([time_s for time_s, _ in self._captured])
-        moments = np.arange(times[0], times[-1] + 1e-6, 1 / RECORDING_FPS)
-        nearest = np.abs(times[None] - moments[:, None]).argmin(axis=1)
+        nearest = even_moments(times, fps=RECORDING_FPS)
         height, width = (side // 2 * 2 for side in self._captured[0][1].shape[:2])
         return [self._captured[index][1][:height, :width] for index in nearest]
 

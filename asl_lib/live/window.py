@@ -37,6 +37,7 @@ def run_live(
     recordings: str | Path = ".",
     transcript: Transcript | None = None,
     mirror: bool | None = None,
+    press_s: float = 0.0,
     say: Callable[[str], None] = print,
 ) -> Transcript:
     """Show, and record, what is recognised until the source ends or somebody presses q.
@@ -49,6 +50,7 @@ def run_live(
         recordings: folder for what r records.
         transcript: where the words go; a new one if none is given.
         mirror: show the picture as in a mirror; None does so for a camera of this machine.
+        press_s: begin with press-and-sign: capture so many seconds, without a countdown; 0 waits for the space bar.
         say: what to do with each line of news.
 
     Returns:
@@ -64,7 +66,10 @@ def run_live(
         recorder = stack.enter_context(Recorder(Path(recordings), fps=source.fps or RECORDING_FPS, say=say))
         if record:
             recorder.start(Path(record))
-        pipeline = stack.enter_context(Pipeline(source, recogniser, on_word=transcript.add))
+        pipeline = Pipeline(source, recogniser, on_word=transcript.add)
+        if press_s:
+            pipeline.ask(lambda looker, time_s: looker.start(time_s, countdown_s=0.0, capture_s=press_s))
+        stack.enter_context(pipeline)
         shown = ""
         while not pipeline.ended:
             view = pipeline.view()

@@ -97,6 +97,17 @@ def build_transfer_cnn(*, size: int = 96, classes: int, weights: str | Path | No
     import keras
 
     _check(size, classes, least=32)
+    body = build_mobilenet(size=size, weights=weights)
+    photograph = keras.Input((size, size, 3))
+    seen = keras.layers.GlobalAveragePooling2D()(body(photograph))
+    outputs = keras.layers.Dense(classes, activation="softmax")(keras.layers.Dropout(0.3)(seen))
+    return keras.Model(photograph, outputs, name="transfer_cnn")
+
+
+def build_mobilenet(*, size: int, weights: str | Path | None = None) -> keras.Model:
+    """Return MobileNetV3-small without its top, from (N, size, size, 3), 0 to 255; `weights` as above."""
+    import keras
+
     body = keras.applications.MobileNetV3Small(
         input_shape=(size, size, 3), include_top=False, weights="imagenet" if weights == "imagenet" else None
     )
@@ -105,10 +116,7 @@ def build_transfer_cnn(*, size: int = 96, classes: int, weights: str | Path | No
     for layer in body.layers:
         if isinstance(layer, keras.layers.BatchNormalization):
             layer.momentum = 0.9  # its own, 0.999, is for a million photographs: here it would never leave the start
-    photograph = keras.Input((size, size, 3))
-    seen = keras.layers.GlobalAveragePooling2D()(body(photograph))
-    outputs = keras.layers.Dense(classes, activation="softmax")(keras.layers.Dropout(0.3)(seen))
-    return keras.Model(photograph, outputs, name="transfer_cnn")
+    return body
 
 
 def load_weights(model: keras.Model, path: str | Path) -> None:

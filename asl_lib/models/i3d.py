@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     import keras
 
 TOP = "Conv3d_6a_1x1_conv"
+MOMENTUM = 0.9
+"""Of the running means of batch normalisation. Keras's own, 0.99, is for 300,000 videos: after the few hundred steps of
+a small data set the means would still be those of the start, and a network that learned would answer nonsense."""
 MIXED: dict[str, tuple[int, tuple[int, int], tuple[int, int], int]] = {
     "3b": (64, (96, 128), (16, 32), 32),
     "3c": (128, (128, 192), (32, 96), 64),
@@ -63,7 +66,7 @@ def build_i3d(
         x = keras.layers.Conv3D(
             max(1, round(filters * width)), kernel, strides=stride, padding="same", use_bias=False, name=f"{name}_conv"
         )(x)
-        x = keras.layers.BatchNormalization(scale=False, name=f"{name}_bn")(x)
+        x = keras.layers.BatchNormalization(scale=False, momentum=MOMENTUM, name=f"{name}_bn")(x)
         return keras.layers.Activation("relu", name=name)(x)
 
     def pool(x: Any, kernel: Any, stride: Any, name: str) -> Any:
@@ -93,7 +96,8 @@ def build_i3d(
     x = keras.layers.Dropout(dropout, name="dropout")(x)
     x = keras.layers.Conv3D(classes, 1, name=TOP)(x)
     x = keras.layers.GlobalAveragePooling3D(name="mean_over_time")(x)
-    outputs = keras.layers.Softmax(name="prediction")(x)
+    # In whole precision even where the rest is not: half of it has no numbers for small probabilities.
+    outputs = keras.layers.Softmax(name="prediction", dtype="float32")(x)
     return keras.Model(clip, outputs, name="i3d_flow" if channels == 2 else "i3d_rgb")
 
 
@@ -143,6 +147,24 @@ def load_i3d_weights(model: keras.Model, path: str | Path) -> list[str]:
     for layer, values in found:
         layer.set_weights(values)
     return left
+
+
+def find_i3d_weights(folder: str | Path, stream: str) -> Path:
+    """Return the port's file for one stream: the one in the folder whose name begins with "rgb" or "flow".
+
+    The port names its files like `flow_inception_i3d_imagenet_and_kinetics_tf_dim_ordering_tf_kernels_no_top.h5`.
+
+    Raises:
+        WeightsError: there is none, or there are several.
+    """
+    found = sorted(Path(folder).glob(f"{stream}*.h5"))
+    if len(found) != 1:
+        names = ", ".join(path.name for path in found) or "none"
+        raise WeightsError(
+            f"{folder} must hold one file {stream}*.h5 with the weights of I3D; it holds {names}. "
+            "Download it from the releases of the Keras port, and leave one a stream."
+        )
+    return found[0]
 
 
 def train_only_top(model: keras.Model, *, only_top: bool) -> None:

@@ -26,6 +26,7 @@ from asl_lib.plots.results import (
     plot_split_scores,
 )
 from asl_lib.plots.style import PART_COLOURS, shown_names, use_style
+from asl_lib.plots.video import plot_filmstrips, plot_flow
 
 __all__ = [
     "PART_COLOURS",
@@ -39,6 +40,8 @@ __all__ = [
     "plot_comparison",
     "plot_confusion",
     "plot_detection_rates",
+    "plot_filmstrips",
+    "plot_flow",
     "plot_frames",
     "plot_gap",
     "plot_history",

@@ -124,7 +124,8 @@ def plot_comparison(table: pd.DataFrame, *, chance: float) -> Figure:
         at = np.array([signers.index(name) for name in rows.index]) + offset
         value = rows["accuracy"].to_numpy() * 100
         error = np.abs(np.stack([rows["low"] * 100 - value, rows["high"] * 100 - value]))
-        ax.errorbar(value, at, xerr=error, fmt="o", color=palette[k], capsize=3, label=model)
+        form = "osD^"[k // 10 % 4]  # the palette has ten colours
+        ax.errorbar(value, at, xerr=error, fmt=form, color=palette[k], capsize=3, label=model)
         ax.axvline(value.mean(), color=palette[k], lw=1.2, ls="--", alpha=0.8)
     ax.set_yticks(range(len(signers)), signers)
     ax.set_ylim(len(signers) - 0.4, -0.6)

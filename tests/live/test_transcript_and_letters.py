@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from asl_lib.image_training import PhotographRecipe
 from asl_lib.live.letters import LetterBox, LetterClassifier
 from asl_lib.live.transcript import Transcript
+from asl_lib.picture_recipes import PhotographRecipe
 
 
 def test_words_are_kept_taken_back_and_told():

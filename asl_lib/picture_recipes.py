@@ -1,0 +1,107 @@
+"""How a photograph, or a video, becomes what a network takes: one value, kept beside the network."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, ClassVar, TypeVar
+
+import numpy as np
+
+from asl_lib.files import write_json
+from asl_lib.frame_store import FrameSet, read_clip, take_frames
+from asl_lib.labelled import PictureSet
+from asl_lib.photographs import read_photograph
+from asl_lib.training_loop import TrainingError
+
+AnyRecipe = TypeVar("AnyRecipe", bound="PictureRecipe")
+
+
+@dataclass(frozen=True)
+class PictureRecipe:
+    """What photographs and videos have in common.
+
+    Attributes:
+        size: side in px.
+        glosses: the classes, in the order of the network's outputs.
+    """
+
+    size: int
+    glosses: tuple[str, ...]
+    noun: ClassVar[str] = "picture"
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of what `transform` gives."""
+        raise NotImplementedError
+
+    def save(self, path: str | Path) -> None:
+        """Write the recipe as JSON."""
+        write_json(path, {"version": 1, "input": self.noun, **asdict(self)})
+
+    @classmethod
+    def load(cls: type[AnyRecipe], path: str | Path) -> AnyRecipe:
+        """Read a recipe that `save` wrote.
+
+        Raises:
+            TrainingError: the file is missing, or no recipe of this kind.
+        """
+        try:
+            values = json.loads(Path(path).read_text(encoding="utf-8"))
+            about = values.pop("version"), values.pop("input")
+            if about != (1, cls.noun):
+                raise ValueError(f"version {about[0]} of {about[1]}")
+            return cls(**{**values, "glosses": tuple(values["glosses"])})
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+            raise TrainingError(f"{path} is not the recipe of a network for {cls.noun}s ({error!r}).") from error
+
+
+@dataclass(frozen=True)
+class PhotographRecipe(PictureRecipe):
+    """How a photograph becomes a network's input: read upright, as RGB, fitted into a square; from 0 to 255."""
+
+    noun = "photograph"
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return self.size, self.size, 3
+
+    def transform(self, path: str | Path) -> np.ndarray:
+        """Return (size, size, 3) uint8 of a file; see `photographs.read_photograph`."""
+        return read_photograph(path, size=self.size)
+
+
+@dataclass(frozen=True)
+class VideoRecipe(PictureRecipe):
+    """How a video becomes a network's input: N frames, square, in colour or as optical flow; from 0 to 255.
+
+    Attributes:
+        frames: N.
+        flow: method of the flow; empty for colour.
+    """
+
+    frames: int
+    flow: str
+    noun = "clip"
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return self.frames, self.size, self.size, 2 if self.flow else 3
+
+    def transform(self, path: str | Path, **cut: Any) -> np.ndarray:
+        """Return (frames, size, size, channels) uint8 of a video, or of a cut of it; see `frame_store.read_clip`."""
+        return read_clip(path, frames=self.frames, size=self.size, flow=self.flow, **cut)
+
+    def transform_frames(self, frames: Iterable[np.ndarray]) -> np.ndarray:
+        """Return the same of (H, W, 3) uint8 RGB frames that come from a camera."""
+        return take_frames(frames, frames=self.frames, size=self.size, flow=self.flow)
+
+
+def recipe_of(pictures: PictureSet) -> PictureRecipe:
+    """Return the recipe that the pictures of a set were made by."""
+    glosses = tuple(pictures.glosses.tolist())
+    if isinstance(pictures, FrameSet):
+        return VideoRecipe(pictures.size, glosses, pictures.frames, pictures.flow)
+    return PhotographRecipe(pictures.size, glosses)

@@ -1,0 +1,70 @@
+"""Pictures of videos: frames in a row, and where everything moves."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from asl_lib.optical_flow import flow_colours
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+def plot_filmstrips(strips: Mapping[str, np.ndarray], *, most: int = 8) -> Figure:
+    """Show some frames of each clip in a row, from left to right.
+
+    Args:
+        strips: name -> (frames, size, size, 3) RGB, from 0 to 255.
+        most: frames in a row; of more, evenly spread ones.
+    """
+    import matplotlib.pyplot as plt
+
+    rows = []
+    for clip in strips.values():
+        chosen = np.linspace(0, len(clip) - 1, min(most, len(clip))).round().astype(int)
+        rows.append(np.concatenate(list(np.asarray(clip)[chosen]), axis=1).astype(np.uint8))
+    height = 10 * rows[0].shape[0] / rows[0].shape[1] + 0.3
+    figure, axes = plt.subplots(len(rows), 1, figsize=(10, height * len(rows)), squeeze=False)
+    for ax, name, row in zip(axes.flat, strips, rows, strict=True):
+        ax.imshow(row)
+        ax.set_title(name, fontsize="small", fontweight="normal", loc="left")
+        ax.axis("off")
+    return figure
+
+
+def plot_flow(frame: np.ndarray, flow: np.ndarray, *, bound_px: float = 10.0, step: int = 12) -> Figure:
+    """Show a frame with arrows that say where its points go, the same flow in colours, and the wheel to read them by.
+
+    Args:
+        frame: (H, W, 3) RGB, from 0 to 255.
+        flow: (H, W, 2) px to the right, and down, until the next frame.
+        bound_px: length that gets the full colour.
+        step: px between two arrows. They are drawn twice as long as the movement.
+    """
+    import matplotlib.pyplot as plt
+
+    figure, (left, middle, right) = plt.subplots(1, 3, figsize=(8.6, 3.3), width_ratios=(1, 1, 0.5))
+    rows, columns = np.mgrid[step // 2 : len(frame) : step, step // 2 : frame.shape[1] : step]
+    arrows = flow[rows, columns]
+    moves = np.linalg.norm(arrows, axis=-1) > 0.5
+    left.imshow(frame)
+    look = {"angles": "xy", "scale_units": "xy", "scale": 0.5, "color": "#de8f05", "width": 0.007}
+    left.quiver(columns[moves], rows[moves], *arrows[moves].T, **look)
+    middle.imshow(flow_colours(flow, bound_px=bound_px))
+    across, down = np.meshgrid(*[np.linspace(-bound_px, bound_px, 121)] * 2)
+    wheel = np.dstack([across, down])
+    colours = flow_colours(wheel, bound_px=bound_px)
+    colours[np.linalg.norm(wheel, axis=-1) > bound_px] = 255
+    right.imshow(colours, extent=(-bound_px, bound_px, bound_px, -bound_px))
+    for ax, title in ((left, "where points go"), (middle, "the same in colours"), (right, "the colours")):
+        ax.set_title(title)
+        ax.grid(False)
+        ax.set(xticks=[], yticks=[])
+        for side in ax.spines.values():
+            side.set_visible(False)
+    right.set(xticks=[-bound_px, 0, bound_px], xlabel="px to the right", yticks=[-bound_px, 0, bound_px])
+    right.set_ylabel("px down")
+    return figure

@@ -1,0 +1,71 @@
+"""Press-and-sign with a network that looks at the video itself."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from asl_lib.cli import main
+from asl_lib.live.booth import Booth, VideoClassifier
+from asl_lib.live.picture import compose
+from asl_lib.live.recogniser import LiveSettings
+from asl_lib.picture_recipes import VideoRecipe
+from asl_lib.video import read_frames
+from tests.live.conftest import GLOSSES
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """A small, untrained flow network with its recipe, as notebook 10 leaves it."""
+    from asl_lib.models.i3d import build_i3d
+    from asl_lib.training import set_seeds
+
+    set_seeds(0)
+    place = tmp_path_factory.mktemp("flow")
+    build_i3d(frames=8, size=32, channels=2, classes=3, width=0.1).save(place / "model.keras")
+    VideoRecipe(32, GLOSSES, 8, "dis").save(place / "recipe.json")
+    return place
+
+
+def test_what_is_captured_gives_the_offline_probabilities_and_shows_how_it_moves(folder, clip):
+    classifier = VideoClassifier.load(folder)
+    frames = list(read_frames(clip))
+    offline = np.asarray(classifier._probabilities(classifier.recipe.transform(clip).astype(np.float32)))
+    with Booth(classifier, settings=LiveSettings(threshold=0.0)) as booth:
+        booth.start(0.0, countdown_s=0.0, capture_s=60)
+        seen = [booth.see(frame, index / 25) for index, frame in enumerate(frames)]
+        last = booth.finish()
+    assert {one.phase for one in seen} == {"capture"}
+    assert dict(last.top) == pytest.approx(dict(zip(GLOSSES, offline.tolist(), strict=True)), abs=1e-5)
+    assert last.committed == GLOSSES[int(offline.argmax())]
+    moving = max(one.inset.std() for one in seen if one.inset is not None)
+    assert moving > 5
+    assert compose(frames[0], seen[10]).shape[0] % 2 == 0
+
+
+def test_it_waits_counts_down_captures_and_answers_once(folder):
+    frame = np.zeros((48, 64, 3), np.uint8)
+    with Booth(VideoClassifier.load(folder), settings=LiveSettings(threshold=0.0)) as booth:
+        assert booth.see(frame, 0.0).phase == "waiting"
+        booth.start(0.0, countdown_s=0.2, capture_s=0.4)
+        seen = [booth.see(frame, index / 25) for index in range(1, 30)]
+    assert list(dict.fromkeys(one.phase for one in seen)) == ["countdown", "capture", "done"]
+    assert sum(bool(one.committed) for one in seen) == 1
+    assert seen[-1].top
+
+
+def test_a_capture_of_a_single_frame_answers_nothing(folder):
+    with Booth(VideoClassifier.load(folder)) as booth:
+        booth.start(0.0, countdown_s=0.0, capture_s=0.01)
+        booth.see(np.zeros((48, 64, 3), np.uint8), 0.0)
+        assert booth.see(np.zeros((48, 64, 3), np.uint8), 1.0).top == ()
+
+
+def test_the_command_knows_by_the_recipe_what_a_network_takes(folder, clip, tmp_path, capsys):
+    arguments = ["live", "--source", str(clip), "--model", str(folder), "--no-window", "--fast", "--threshold", "0"]
+    assert main([*arguments, "--press", "1", "--record", str(tmp_path / "out.mp4")]) == 0
+    printed = capsys.readouterr().out
+    assert any(f"transcript: {gloss}" in printed for gloss in GLOSSES)
+    assert (tmp_path / "out.mp4").is_file()
+    assert main(["live", "--source", str(clip), "--model", str(tmp_path), "--no-window"]) == 1
+    assert "no network with its recipe" in capsys.readouterr().err
