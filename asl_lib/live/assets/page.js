@@ -112,9 +112,9 @@
     if (!shown) return;
     const name = answer.shown || (answer.top.length ? "unknown" : "–");
     if (shown.textContent !== name) shown.textContent = name;
-    const hands = answer.hands.map((part) => hand[part]).join(" and ");
+    const hands = answer.hands.length > 1 ? "both hands" : answer.hands.length ? hand[answer.hands[0]] : "no hand";
     byId("asl-hands").textContent =
-      `Hands in view: ${hands || "none"}. ${answer.signing ? "A sign is in progress." : "No sign is in progress."}`;
+      `In view: ${hands}. ${answer.signing ? "A sign is in progress." : "No sign is in progress."}`;
     showTop(answer.top, answer.shown);
     showWords(answer.words);
   }
