@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from asl_lib.frame_store import FLOW_PX
-from asl_lib.live.recogniser import LiveSettings, Seen, best_of, even_moments
+from asl_lib.live.recogniser import LiveSettings, Seen, best_of
+from asl_lib.live.timing import even_moments
 from asl_lib.optical_flow import flow_colours, optical_flow
 from asl_lib.picture_recipes import VideoRecipe
 

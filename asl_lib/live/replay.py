@@ -12,7 +12,8 @@ import numpy as np
 
 from asl_lib.landmarks import PARTS, Landmarks
 from asl_lib.live.activity import hands_up
-from asl_lib.live.recogniser import Classifier, Recogniser, Seen
+from asl_lib.live.networks import Classifier
+from asl_lib.live.recogniser import Recogniser, Seen
 from asl_lib.progress import progress
 from asl_lib.video import read_frames, video_info, write_video
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from asl_lib.features import FeatureRecipe
-from asl_lib.live.recogniser import Classifier
+from asl_lib.live.networks import Classifier
 
 GLOSSES = ("BOOK", "HELLO", "MOTHER")
 
