@@ -120,8 +120,11 @@ def _draw_panel(canvas: np.ndarray, seen: Seen, *, left: int, speed: Speed | Non
     in_view = " and ".join(PERSON[hand] for hand in seen.hands) or "no hand"
     below = f"in view: {in_view}" if seen.inset is None else "below: how everything moves"
     _write(canvas, below, (left, 38), size=13, colour=GRAY)
-    name = seen.shown or ("unknown" if seen.top else "")
-    _write(canvas, name, (left, 66), size=30, colour=GREEN if seen.shown else GRAY, width=PANEL_PX - 32)
+    # While the next sign is under way, the last one stays, and says that it is the last one.
+    before = bool(seen.shown and seen.signing and seen.top and seen.top[0][0] != seen.shown)
+    name = f"before: {seen.shown}" if before else seen.shown or ("unknown" if seen.top else "")
+    colour = GREEN if seen.shown and not before else GRAY
+    _write(canvas, name, (left, 66), size=30, colour=colour, width=PANEL_PX - 32)
     for row, (gloss, probability) in enumerate(seen.top):
         top = 122 + 44 * row
         _write(canvas, f"{gloss}  {probability:.0%}", (left, top), size=14, colour=WHITE, width=PANEL_PX - 32)

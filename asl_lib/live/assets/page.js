@@ -110,7 +110,9 @@
   function show(answer) {
     const shown = byId("asl-shown");
     if (!shown) return;
-    const name = answer.shown || (answer.top.length ? "unknown" : "–");
+    // While the next sign is under way, the last one stays, and says that it is the last one.
+    const before = answer.shown && answer.signing && answer.top.length && answer.top[0][0] !== answer.shown;
+    const name = before ? `before: ${answer.shown}` : answer.shown || (answer.top.length ? "unknown" : "–");
     if (shown.textContent !== name) shown.textContent = name;
     const hands = answer.hands.length > 1 ? "both hands" : answer.hands.length ? hand[answer.hands[0]] : "no hand";
     byId("asl-hands").textContent =
