@@ -68,7 +68,7 @@ def test_2_the_course_runs_from_rendered_clips_to_a_trained_model_and_keeps_what
 def test_3_a_second_run_does_nothing_and_a_changed_parameter_only_what_depends_on_it(home):
     said = []
     run_course(TINY, models=["lstm"], say=said.append)
-    assert all("is done already" in line for line in said)
+    assert all("is done already" in line for line in said), said
 
     def keys(values):
         """Return the hashes that decide what is done again, by notebook."""
