@@ -11,6 +11,8 @@ NOTEBOOKS := $(sort $(wildcard notebooks/[0-9][0-9]_*.ipynb))
 # Clips and features come first; the models need only these, so two are trained at a time, the longest first;
 # then whatever needs trained models.
 numbered = $(foreach number,$(1),$(wildcard notebooks/$(number)_*.ipynb))
+# Test files that take minutes: started first, so that no core waits for one of them at the end.
+LONGEST := tests/test_course.py tests/test_batch.py tests/browser
 PREPARE := $(call numbered,01 02 03)
 MODELS := $(call numbered,10 09 08 07 06 05 04)
 AFTERWARDS := $(filter-out $(PREPARE) $(MODELS),$(NOTEBOOKS))
@@ -35,7 +37,7 @@ demo: $(READY)  ## render, extract, train, test on a held-out signer: the execut
 test: lint test-fast test-notebooks  ## everything that CI checks
 
 test-fast: $(READY)  ## unit, property and end-to-end tests
-	$(BIN)/python -m pytest -n 2 --dist loadgroup tests
+	$(BIN)/python -m pytest -n 2 --dist loadscope --no-loadscope-reorder $(LONGEST) tests
 
 test-notebooks: $(READY)  ## execute the stored notebooks and compare the cells marked NBVAL_CHECK_OUTPUT
 	$(NBVAL) $(PREPARE)

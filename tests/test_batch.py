@@ -15,8 +15,6 @@ from asl_lib.params import ParameterError, load_parameters
 from asl_lib.splits import SplitError
 from tests.conftest import ROOT
 
-pytestmark = pytest.mark.xdist_group("batch")  # one process, for they share a folder
-
 VALUES = {"run": "short", "signers": ["ana", "ben", "eli"], "test_signers": ["ben"], "epochs": 2}
 OPTIONS = {"models": ["lstm"], "known_signers": False}
 

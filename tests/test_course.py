@@ -13,8 +13,6 @@ import pytest
 from asl_lib.batch import BatchError, Run, find_notebooks, run_course, run_each
 from tests.conftest import ROOT
 
-pytestmark = pytest.mark.xdist_group("course")  # one process, for they share a folder
-
 TINY = {
     "run": "tiny",
     "signs": ["YES", "BOOK"],

@@ -17,8 +17,6 @@ from asl_lib.live.recogniser import LiveSettings
 from asl_lib.video import read_frames
 from tests.browser.conftest import PageDriver
 
-pytestmark = pytest.mark.xdist_group("browser")  # one process, for they share a page and its port
-
 CONTRASTS = """
 const parsed = (colour) => colour.match(/[\\d.]+/g).map(Number);
 const light = (rgb) => rgb.slice(0, 3).map((v) => v / 255)
