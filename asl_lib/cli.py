@@ -17,6 +17,7 @@ examples:
   asl run params/recordings.yaml --set epochs=300      your own recordings, one parameter changed
   asl batch params/fingerspelling.yaml --each test_signers   every signer held out in turn
   asl datasets                                         what there is to train on
+  asl live --web                                       sign into your browser's camera, and see it recognised
 """
 
 
