@@ -112,7 +112,7 @@ def _serve(options: argparse.Namespace) -> None:
     from getpass import getpass
     from pathlib import Path
 
-    from asl_lib.live.recogniser import LiveError
+    from asl_lib.live.errors import LiveError
     from asl_lib.live.web import LOOPBACK, serve
     from asl_lib.params import relative
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from asl_lib.features import FeatureRecipe
 from asl_lib.landmarks import Landmarks
-from asl_lib.live.recogniser import LiveError
+from asl_lib.live.errors import LiveError
 
 if TYPE_CHECKING:
     from asl_lib.params import Params

@@ -12,7 +12,8 @@ from typing import Any, Protocol
 
 import gradio as gr
 
-from asl_lib.live.sessions import SessionError, Sessions
+from asl_lib.live.errors import SessionError
+from asl_lib.live.sessions import Sessions
 from asl_lib.plots.style import LIMBS, PART_COLOURS
 
 CLIP_S, CLIP_MB = 120, 200

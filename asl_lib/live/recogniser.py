@@ -10,24 +10,19 @@ from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import numpy as np
 
+from asl_lib.features import FeatureRecipe
 from asl_lib.landmarks import PARTS, HolisticDetector, Landmarks
 from asl_lib.live.activity import hands_up
+from asl_lib.live.errors import LiveError
 from asl_lib.live.smoothing import Commits, Smoother
 from asl_lib.live.timing import in_even_time
 from asl_lib.quiet import quiet_native_stderr
 
-if TYPE_CHECKING:
-    from asl_lib.live.networks import Classifier
-
 TOP = 3
-
-
-class LiveError(ValueError):
-    """A model, a source or a display that the live demo cannot use."""
 
 
 @dataclass(frozen=True)
@@ -101,6 +96,15 @@ class Seen:
     inset: np.ndarray | None = None
 
 
+class NamesClips(Protocol):
+    """What names a clip: a network with its recipe, see `networks.Classifier`."""
+
+    recipe: FeatureRecipe
+    glosses: tuple[str, ...]
+
+    def __call__(self, landmarks: Landmarks) -> np.ndarray: ...
+
+
 class Recogniser:
     """Follows one signer; use it in a `with` block.
 
@@ -117,7 +121,7 @@ class Recogniser:
     ...         seen = recogniser.see(frame, index / 25)
     """
 
-    def __init__(self, classifier: Classifier, *, settings: LiveSettings | None = None) -> None:
+    def __init__(self, classifier: NamesClips, *, settings: LiveSettings | None = None) -> None:
         self.classifier = classifier
         self.settings = settings or LiveSettings()
         self.parts = classifier.recipe.tracked_parts

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from asl_lib.live.recogniser import LiveError
+from asl_lib.live.errors import LiveError
 from asl_lib.live.timing import even_moments
 from asl_lib.video import write_video
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from asl_lib.files import whole_file
-from asl_lib.live.recogniser import LiveError
+from asl_lib.live.errors import LiveError
 
 LONGEST_S = 60.0
 MOST_BYTES = 120_000_000
@@ -79,7 +79,7 @@ def in_even_time(frames: list[tuple[float, bytes]], *, fps: float) -> Iterator[n
     """
     import cv2
 
-    from asl_lib.live.routes import frame_of
+    from asl_lib.live.jpeg import frame_of
 
     times = np.array([time_s for time_s, _ in frames])
     count = int((times[-1] - times[0]) * fps + 1e-6) + 1

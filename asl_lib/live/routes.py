@@ -6,7 +6,6 @@ keeps no time of a frame; and it sends a picture back for every picture. Here th
 
 from __future__ import annotations
 
-import io
 import json
 import re
 from collections.abc import Awaitable, Callable
@@ -18,13 +17,14 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from asl_lib.live.errors import SessionError
+from asl_lib.live.jpeg import frame_of
 from asl_lib.live.recogniser import Seen
 from asl_lib.live.record import Prompt, RecordingSession
-from asl_lib.live.sessions import SessionError, Sessions
+from asl_lib.live.sessions import Sessions
 from asl_lib.overlay import UPPER_BODY
 
 MOST_FRAME_BYTES = 2_000_000
-MOST_FRAME_PX = 1280
 POLICY = (
     "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval' blob:; style-src 'self' 'unsafe-inline'; "
     "img-src 'self' data: blob:; media-src 'self' blob:; font-src 'self' data:; connect-src 'self' data: blob:; "
@@ -36,31 +36,6 @@ ELSEWHERE = re.compile(
     rb"<link[^>]*rel=\"manifest\"[^>]*>|<meta[^>]*content=\"(?:https?://|@|Gradio|Click to try)[^>]*>",
     re.DOTALL,
 )
-
-
-def frame_of(jpeg: bytes) -> np.ndarray:
-    """Return the (H, W, 3) uint8 RGB picture in the bytes of a JPEG file.
-
-    Raises:
-        SessionError: it is no JPEG, or a picture larger than a page sends.
-    """
-    import cv2
-    from PIL import Image
-
-    try:
-        with Image.open(io.BytesIO(jpeg), formats=["JPEG"]) as header:  # reads no pixels yet
-            width, height = header.size
-    except (OSError, ValueError, SyntaxError) as error:
-        raise SessionError("A frame must be a JPEG picture; this is none. Load the page again.", status=400) from error
-    if max(width, height) > MOST_FRAME_PX:
-        raise SessionError(
-            f"A frame must have at most {MOST_FRAME_PX} px on a side; got {width}x{height}. Load the page again.",
-            status=413,
-        )
-    picture = cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR)
-    if picture is None:
-        raise SessionError("A frame was cut short on its way. The next one may be whole.", status=400)
-    return cv2.cvtColor(picture, cv2.COLOR_BGR2RGB)
 
 
 def as_json(seen: Seen, words: list[str]) -> dict[str, Any]:

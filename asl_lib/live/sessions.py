@@ -14,6 +14,7 @@ from typing import Protocol
 
 import numpy as np
 
+from asl_lib.live.errors import SessionError
 from asl_lib.live.pipeline import Looker
 from asl_lib.live.recogniser import LiveSettings, Seen
 from asl_lib.live.record import Prompt, RecordingSession
@@ -25,18 +26,6 @@ NOBODY_ASKS = "No signs are being asked for. Press Begin."
 FORGOTTEN_AFTER_S = 3600.0
 MOST_WAITING = 2
 """Frames of one page at a time: one that is looked at, one on its way. More would only be old when their turn comes."""
-
-
-class SessionError(ValueError):
-    """A page that cannot be served now; the sentence is shown on it.
-
-    Attributes:
-        status: the HTTP status that goes with it.
-    """
-
-    def __init__(self, text: str, *, status: int) -> None:
-        super().__init__(text)
-        self.status = status
 
 
 class PageLooker(Looker, Protocol):

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from asl_lib.live.recogniser import LiveError
+from asl_lib.live.errors import LiveError
 from asl_lib.video import read_frames, video_info
 
 STREAMS = ("rtsp://", "rtsps://", "rtmp://", "http://", "https://", "udp://")

@@ -18,8 +18,9 @@ from pathlib import Path
 from typing import Any
 
 from asl_lib.live.commands import Commands
+from asl_lib.live.errors import LiveError
 from asl_lib.live.networks import Classifier, find_models
-from asl_lib.live.recogniser import LiveError, LiveSettings, Recogniser
+from asl_lib.live.recogniser import LiveSettings, Recogniser
 from asl_lib.live.routes import OwnHostOnly, routes
 from asl_lib.live.sessions import PageLooker, Sessions
 

@@ -12,9 +12,9 @@ from typing import Any
 
 import numpy as np
 
+from asl_lib.live.errors import LiveError
 from asl_lib.live.picture import compose, compose_prompt
 from asl_lib.live.pipeline import Looker, Pipeline, View
-from asl_lib.live.recogniser import LiveError
 from asl_lib.live.record import Prompt, RecordingSession
 from asl_lib.live.sources import Camera, Newest, Source
 from asl_lib.live.transcript import Transcript

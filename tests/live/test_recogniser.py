@@ -10,8 +10,9 @@ import pytest
 from asl_lib.features import FeatureRecipe
 from asl_lib.landmarks import Landmarks
 from asl_lib.live.activity import hands_up
+from asl_lib.live.errors import LiveError
 from asl_lib.live.networks import Classifier, find_models
-from asl_lib.live.recogniser import LiveError, LiveSettings, Recogniser
+from asl_lib.live.recogniser import LiveSettings, Recogniser
 from asl_lib.live.timing import in_even_time
 from tests.conftest import make_landmarks
 from tests.live.conftest import GLOSSES, signing

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from asl_lib.datasets import get_dataset
-from asl_lib.live.recogniser import LiveError
+from asl_lib.live.errors import LiveError
 from asl_lib.live.record import RecordingSession
 from asl_lib.video import read_frames, video_info
 from tests.conftest import make_frames

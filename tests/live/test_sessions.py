@@ -4,9 +4,10 @@ from typing import ClassVar
 import numpy as np
 import pytest
 
+from asl_lib.live.errors import SessionError
 from asl_lib.live.recogniser import LiveSettings, Seen
 from asl_lib.live.record import RecordingSession
-from asl_lib.live.sessions import SessionError, Sessions
+from asl_lib.live.sessions import Sessions
 
 FRAME = np.zeros((48, 64, 3), np.uint8)
 

@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 from asl_lib.live import sources
+from asl_lib.live.errors import LiveError
 from asl_lib.live.pipeline import Pipeline
-from asl_lib.live.recogniser import LiveError, Seen
+from asl_lib.live.recogniser import Seen
 from asl_lib.live.sources import Camera, Newest, VideoFile, open_source
 from asl_lib.video import VideoError, write_video
 from tests.conftest import make_frames

@@ -12,11 +12,13 @@ from starlette.testclient import TestClient
 
 from asl_lib.cli import main
 from asl_lib.live.commands import Commands
+from asl_lib.live.errors import LiveError, SessionError
+from asl_lib.live.jpeg import frame_of
 from asl_lib.live.letters import LETTER_SETTINGS
-from asl_lib.live.recogniser import LiveError, LiveSettings, Seen
+from asl_lib.live.recogniser import LiveSettings, Seen
 from asl_lib.live.recording import Recording
-from asl_lib.live.routes import OwnHostOnly, as_json, frame_of, routes
-from asl_lib.live.sessions import SessionError, Sessions
+from asl_lib.live.routes import OwnHostOnly, as_json, routes
+from asl_lib.live.sessions import Sessions
 from asl_lib.live.web import Models, serve
 from asl_lib.video import read_frames
 from tests.conftest import make_frames

@@ -12,8 +12,9 @@ import numpy as np
 import pytest
 
 from asl_lib.cli import main
+from asl_lib.live.errors import LiveError
 from asl_lib.live.pipeline import Speed, View
-from asl_lib.live.recogniser import LiveError, Seen
+from asl_lib.live.recogniser import Seen
 from asl_lib.live.window import Recorder, require_display
 from asl_lib.video import read_frames, video_info
 from tests.conftest import ROOT, make_frames
