@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -119,58 +119,59 @@ def read_clip(
         VideoError: it is no video, has fewer than 2 frames, or nothing in its box.
     """
     pictures = crop(read_frames(path, start=start, end=None if end < 0 else end), box)
-    return take_frames(pictures, frames=frames, size=size, flow=flow, name=str(path))
+    squares = [square_frame(picture, size=size, flow=flow, name=str(path)) for picture in pictures]
+    return take_frames(squares, frames=frames, size=size, flow=flow, name=str(path))
 
 
 def take_frames(
-    pictures: Iterable[np.ndarray], *, frames: int, size: int, flow: str = "", name: str = "A clip"
+    squares: Sequence[np.ndarray], *, frames: int, size: int, flow: str = "", name: str = "A clip"
 ) -> np.ndarray:
-    """Return what `read_clip` does of pictures that come from elsewhere, a camera for example.
+    """Return what `read_clip` does, of pictures that `square_frame` has made ready, from a camera for example.
 
     Args:
-        pictures: (H, W, 3) uint8 RGB, all frames of the clip in order.
+        squares: all frames of the clip in order.
         frames, size, flow: as there.
         name: what to call the clip in errors.
 
     Raises:
-        VideoError: it has fewer than 2 frames, or an empty one.
+        VideoError: it has fewer than 2 frames.
     """
-    small = list(_squares(pictures, max(size, FLOW_PX) if flow else size, gray=bool(flow), path=name))
-    if len(small) < MIN_FRAMES:
+    if len(squares) < MIN_FRAMES:
         raise VideoError(
-            f"{name} must have at least {MIN_FRAMES} frames; got {len(small)}. A photograph is not a sign: remove the "
-            "clip, or record it again."
+            f"{name} must have at least {MIN_FRAMES} frames; got {len(squares)}. A photograph is not a sign: remove "
+            "the clip, or record it again."
         )
-    times = sample_times(len(small), frames)
+    times = sample_times(len(squares), frames)
     if not flow:
-        return np.stack([small[time] for time in times])
-    pairs = np.minimum(times, len(small) - 2)
-    flows = {time: _flow_at(small[time : time + 2], flow, size) for time in set(pairs.tolist())}
+        return np.stack([squares[time] for time in times])
+    pairs = np.minimum(times, len(squares) - 2)
+    flows = {time: _flow_at(list(squares[time : time + 2]), flow, size) for time in set(pairs.tolist())}
     return np.stack([flows[time] for time in pairs.tolist()])
+
+
+def square_frame(picture: np.ndarray, *, size: int, flow: str = "", name: str = "A clip") -> np.ndarray:
+    """Return the middle of a (H, W, 3) uint8 RGB picture: (size, size, 3), or for flow gray and at least 224 px wide.
+
+    Raises:
+        VideoError: the picture is empty.
+    """
+    import cv2
+
+    height, width = picture.shape[:2]
+    side = min(height, width)
+    if not side:
+        raise VideoError(f"{name} must have a picture inside its box; it has none. Mend the box in the clips table.")
+    above, left = (height - side) // 2, (width - side) // 2
+    square = picture[above : above + side, left : left + side]
+    if flow:
+        square, size = cv2.cvtColor(square, cv2.COLOR_RGB2GRAY), max(size, FLOW_PX)
+    method = cv2.INTER_AREA if size < side else cv2.INTER_LINEAR
+    return np.asarray(cv2.resize(square, (size, size), interpolation=method))
 
 
 def sample_times(count: int, frames: int) -> np.ndarray:
     """Return (frames,) int, which of `count` frames to take: the ones in the middle of equal parts of the clip."""
     return ((2 * np.arange(frames) + 1) * count) // (2 * frames)
-
-
-def _squares(pictures: Iterable[np.ndarray], size: int, *, gray: bool, path: str | Path) -> Iterator[np.ndarray]:
-    """Yield the middle of each picture as (size, size, 3), or (size, size) where it may be gray."""
-    import cv2
-
-    for picture in pictures:
-        height, width = picture.shape[:2]
-        side = min(height, width)
-        if not side:
-            raise VideoError(
-                f"{path} must have a picture inside its box; it has none. Mend the box in the clips table."
-            )
-        above, left = (height - side) // 2, (width - side) // 2
-        square = picture[above : above + side, left : left + side]
-        if gray:
-            square = cv2.cvtColor(square, cv2.COLOR_RGB2GRAY)
-        method = cv2.INTER_AREA if size < side else cv2.INTER_LINEAR
-        yield cv2.resize(square, (size, size), interpolation=method)
 
 
 def _flow_at(pair: list[np.ndarray], method: str, size: int) -> np.ndarray:

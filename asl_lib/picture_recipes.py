@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar
@@ -11,7 +11,7 @@ from typing import Any, ClassVar, TypeVar
 import numpy as np
 
 from asl_lib.files import write_json
-from asl_lib.frame_store import FrameSet, read_clip, take_frames
+from asl_lib.frame_store import FrameSet, read_clip, square_frame, take_frames
 from asl_lib.labelled import PictureSet
 from asl_lib.photographs import read_photograph
 from asl_lib.training_loop import TrainingError
@@ -94,9 +94,13 @@ class VideoRecipe(PictureRecipe):
         """Return (frames, size, size, channels) uint8 of a video, or of a cut of it; see `frame_store.read_clip`."""
         return read_clip(path, frames=self.frames, size=self.size, flow=self.flow, **cut)
 
-    def transform_frames(self, frames: Iterable[np.ndarray]) -> np.ndarray:
-        """Return the same of (H, W, 3) uint8 RGB frames that come from a camera."""
-        return take_frames(frames, frames=self.frames, size=self.size, flow=self.flow)
+    def square(self, frame: np.ndarray) -> np.ndarray:
+        """Return what `transform` makes of a (H, W, 3) uint8 RGB frame first, as soon as a camera gives it."""
+        return square_frame(frame, size=self.size, flow=self.flow)
+
+    def transform_squares(self, squares: Sequence[np.ndarray]) -> np.ndarray:
+        """Return the same as `transform`, to the last bit, of all frames of a clip as `square` gives them."""
+        return take_frames(squares, frames=self.frames, size=self.size, flow=self.flow)
 
 
 def recipe_of(pictures: PictureSet) -> PictureRecipe:

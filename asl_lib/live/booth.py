@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 
-from asl_lib.frame_store import FLOW_PX
 from asl_lib.live.recogniser import LiveSettings, Seen, best_of
 from asl_lib.live.timing import even_moments
 from asl_lib.optical_flow import flow_colours, optical_flow
@@ -39,13 +38,13 @@ class VideoClassifier:
 
         return cls(*load_video_model(folder))
 
-    def __call__(self, frames: Sequence[np.ndarray]) -> np.ndarray:
-        """Return (classes,) probabilities of a clip of (H, W, 3) uint8 RGB frames, made ready as in training.
+    def __call__(self, squares: Sequence[np.ndarray]) -> np.ndarray:
+        """Return (classes,) probabilities of a clip, of which `recipe.square` has made every frame ready.
 
         Raises:
             VideoError: there are fewer than two frames.
         """
-        return self._probabilities(self.recipe.transform_frames(frames).astype(np.float32))
+        return self._probabilities(self.recipe.transform_squares(squares).astype(np.float32))
 
 
 class Booth:
@@ -95,7 +94,7 @@ class Booth:
         if time_s < begin_s:
             self._last = Seen(time_s, phase="countdown", left_s=begin_s - time_s, inset=inset)
         elif time_s <= end_s:
-            self._frames.append((time_s, _small(frame, max(self.classifier.recipe.size, FLOW_PX))))
+            self._frames.append((time_s, self.classifier.recipe.square(frame)))
             self._last = Seen(time_s, phase="capture", signing=True, left_s=end_s - time_s, inset=inset)
         elif self._frames:
             self._last = self._recognise(time_s, inset)
@@ -136,11 +135,9 @@ class Booth:
 
 
 def _small(frame: np.ndarray, side: int) -> np.ndarray:
-    """Return a copy of a frame whose shorter side has at most `side` px: what the network will see of it anyway."""
+    """Return a frame whose shorter side has `side` px."""
     import cv2
 
     scale = side / min(frame.shape[:2])
-    if scale >= 1:
-        return frame.copy()
     size = round(frame.shape[1] * scale), round(frame.shape[0] * scale)
     return np.asarray(cv2.resize(frame, size, interpolation=cv2.INTER_AREA))

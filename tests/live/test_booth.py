@@ -34,7 +34,10 @@ def test_what_is_captured_gives_the_offline_probabilities_and_shows_how_it_moves
     with Booth(classifier, settings=LiveSettings(threshold=0.0)) as booth:
         booth.start(0.0, countdown_s=0.0, capture_s=60)
         seen = [booth.see(frame, index / 25) for index, frame in enumerate(frames)]
+        captured = [frame for _, frame in booth._frames]
         last = booth.finish()
+    # An untrained network says nearly the same of everything: what it is given must be the same to the last bit.
+    np.testing.assert_array_equal(classifier.recipe.transform_squares(captured), classifier.recipe.transform(clip))
     assert {one.phase for one in seen} == {"capture"}
     assert dict(last.top) == pytest.approx(dict(zip(GLOSSES, offline.tolist(), strict=True)), abs=1e-5)
     assert last.committed == GLOSSES[int(offline.argmax())]
