@@ -50,7 +50,7 @@ def clips_of(model: Path) -> list[tuple[str, str, Path]]:
     ]
 
 
-def report_calm(model: Path, classifier: Classifier) -> None:
+def report_calm(model: Path, classifier: Classifier, *, threshold: float) -> None:
     parts = classifier.recipe.tracked_parts
     by_signer: dict[str, list[tuple[str, Landmarks]]] = {}
     for gloss, _, pose in clips_of(model):
@@ -62,7 +62,7 @@ def report_calm(model: Path, classifier: Classifier) -> None:
         size = (clips[0][1].width, clips[0][1].height)
         usual = usual_loop(frames, classifier, classifier.glosses, parts, size=size)
         results["usual loop"].append(judge(usual, signs))
-        results["asl_lib"].append(judge(Said.of(follow(frames, classifier, size=size)), signs))
+        results["asl_lib"].append(judge(Said.of(follow(frames, classifier, size=size, threshold=threshold)), signs))
     for name, calm in results.items():
         signed, right, wrong, needless = (
             sum(getattr(one, what) for one in calm) for what in ("signs", "right", "wrong", "needless")
@@ -143,6 +143,9 @@ def resident_mb() -> float:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", default="outputs/demo/attention_lstm/held_out_ben+eli", help="folder of the network")
+    parser.add_argument(
+        "--threshold", type=float, default=LiveSettings().threshold, help="least probability of a sign that is named"
+    )
     parser.add_argument("--only", default="calm,window,video", help="which parts")
     parser.add_argument("--soak", type=float, default=0.0, metavar="SECONDS", help="also run for so long")
     options = parser.parse_args()
@@ -150,7 +153,7 @@ def main() -> None:
     classifier = Classifier.load(model)
     print(f"network: {relative(model)}")
     if "calm" in options.only:
-        report_calm(model, classifier)
+        report_calm(model, classifier, threshold=options.threshold)
     if "window" in options.only:
         report_window(model, classifier)
     if "video" in options.only:
