@@ -146,19 +146,21 @@ def _values(options: argparse.Namespace) -> dict[str, Any]:
 
 def _run(options: argparse.Namespace) -> None:
     from asl_lib.batch import run_course
+    from asl_lib.params import split_names
 
-    _conclude(run_course(_values(options), models=_names(options.models), force=options.force))
+    _conclude(run_course(_values(options), models=split_names(options.models), force=options.force))
 
 
 def _batch(options: argparse.Namespace) -> None:
     from asl_lib.batch import run_each
+    from asl_lib.params import split_names
 
     params = run_each(
         _values(options),
         each=options.each,
-        choices=_names(options.only),
+        choices=split_names(options.only),
         folds=options.folds,
-        models=_names(options.models),
+        models=split_names(options.models),
         jobs=options.jobs,
         shard=options.shard,
         scheduler=options.scheduler,
@@ -167,11 +169,6 @@ def _batch(options: argparse.Namespace) -> None:
     )
     if not options.shard:
         _conclude(params)
-
-
-def _names(text: str) -> list[str]:
-    """Return the names in a list like "a,b"."""
-    return [name.strip() for name in text.split(",") if name.strip()]
 
 
 def _conclude(params: Any) -> None:

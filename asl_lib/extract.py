@@ -210,8 +210,8 @@ def detect_clip(
 ) -> Landmarks:
     """Return the landmarks of a video's frames from `start` to before `end` (-1: to its end), inside `box`."""
     info = video_info(video)
-    frames = read_frames(video, start=start, end=None if end < 0 else end)
-    return _detector(tuple(parts)).detect(crop(frames, box), fps=info.fps)
+    frames = cut_frames(video, start=start, end=end, box=box)
+    return _detector(tuple(parts)).detect(frames, fps=info.fps)
 
 
 def write_preview(
@@ -247,10 +247,16 @@ def clip_frames(clip: Clip, source_dir: str | Path) -> Iterator[np.ndarray]:
     Raises:
         VideoError: the video cannot be read.
     """
-    frames = read_frames(
-        Path(source_dir) / clip["path"], start=clip["start"], end=None if clip["end"] < 0 else clip["end"]
-    )
-    yield from crop(frames, clip["box"])
+    return cut_frames(Path(source_dir) / clip["path"], start=clip["start"], end=clip["end"], box=clip["box"])
+
+
+def cut_frames(video: str | Path, *, start: int = 0, end: int = -1, box: str = "") -> Iterator[np.ndarray]:
+    """Yield a video's (H, W, 3) uint8 RGB frames from `start` to before `end` (-1: to its end), inside `box`.
+
+    Raises:
+        VideoError: the video cannot be read.
+    """
+    return crop(read_frames(video, start=start, end=None if end < 0 else end), box)
 
 
 def crop(frames: Iterator[np.ndarray], box: str) -> Iterator[np.ndarray]:

@@ -12,13 +12,13 @@ import numpy as np
 import pandas as pd
 
 from asl_lib.array_store import ArrayStore, write_row
-from asl_lib.extract import MIN_FRAMES, crop, quiet_worker
+from asl_lib.extract import MIN_FRAMES, cut_frames, quiet_worker
 from asl_lib.files import file_stamp
 from asl_lib.labelled import PictureSet, labels_of
 from asl_lib.optical_flow import METHODS, FlowError, optical_flow, quantise_flow
 from asl_lib.parallel import run_jobs
 from asl_lib.progress import progress
-from asl_lib.video import VideoError, read_frames
+from asl_lib.video import VideoError
 
 FLOW_PX = 224
 """Flow is computed on pictures of at least this side, the one of the published I3D: a movement that is a fraction of a
@@ -118,7 +118,7 @@ def read_clip(
     Raises:
         VideoError: it is no video, has fewer than 2 frames, or nothing in its box.
     """
-    pictures = crop(read_frames(path, start=start, end=None if end < 0 else end), box)
+    pictures = cut_frames(path, start=start, end=end, box=box)
     squares = [square_frame(picture, size=size, flow=flow, name=str(path)) for picture in pictures]
     return take_frames(squares, frames=frames, size=size, flow=flow, name=str(path))
 

@@ -121,20 +121,24 @@ def load_video_model(folder: str | Path) -> tuple[keras.Model, VideoRecipe]:
     return _load(folder, VideoRecipe, "10")
 
 
+def letter_networks() -> list[Path]:
+    """Return the folders of the networks for photographs of letters under `outputs/`, the newest first."""
+    from asl_lib.params import project_folder
+
+    found = project_folder().glob("outputs/*/letters/letter_cnn/*/model.keras")
+    return [path.parent for path in sorted(found, key=lambda path: -path.stat().st_mtime)]
+
+
 def newest_letters() -> Path:
     """Return the folder of the newest network for photographs of letters under `outputs/`.
 
     Raises:
         TrainingError: there is none.
     """
-    from asl_lib.params import project_folder
-
-    trained = sorted(
-        project_folder().glob("outputs/*/letters/letter_cnn/*/model.keras"), key=lambda path: path.stat().st_mtime
-    )
+    trained = letter_networks()
     if not trained:
         raise TrainingError("There is no letter_cnn under outputs/. Run notebook 08, or name a folder with --model.")
-    return trained[-1].parent
+    return trained[0]
 
 
 AnyRecipe = TypeVar("AnyRecipe", bound=PictureRecipe)

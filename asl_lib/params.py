@@ -172,6 +172,11 @@ def project_folder() -> Path:
     return here
 
 
+def split_names(text: str) -> list[str]:
+    """Return the names in a list like "a,b", without the spaces around them."""
+    return [name.strip() for name in text.split(",") if name.strip()]
+
+
 def relative(path: str | Path) -> str:
     """Return `path` as it is shown to people: relative to the course's folder, with forward slashes."""
     path = Path(path).resolve()

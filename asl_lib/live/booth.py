@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from asl_lib.live.recogniser import LiveSettings, Seen, best_of
+from asl_lib.live.recogniser import LiveSettings, Seen, best_of, surest
 from asl_lib.live.timing import even_moments
 from asl_lib.optical_flow import flow_colours, optical_flow
 from asl_lib.picture_recipes import VideoRecipe
@@ -118,9 +118,8 @@ class Booth:
             probabilities = self.classifier([frames[index][1] for index in nearest])
         except VideoError:  # the capture was over before it began
             return Seen(time_s, phase="done", inset=inset)
-        glosses = self.classifier.glosses
-        best = int(probabilities.argmax())
-        gloss = glosses[best] if probabilities[best] >= self.settings.threshold else ""
+        glosses, label = self.classifier.glosses, surest(probabilities, self.settings.threshold)
+        gloss = "" if label is None else glosses[label]
         top = best_of(probabilities, glosses)
         return Seen(time_s, phase="done", top=top, shown=gloss, committed=gloss, inset=inset)
 

@@ -177,12 +177,12 @@ def _record(options: argparse.Namespace) -> None:
     from asl_lib.live.record import RecordingSession
     from asl_lib.live.sources import open_source
     from asl_lib.live.window import run_recording
-    from asl_lib.params import project_folder, relative
+    from asl_lib.params import project_folder, relative, split_names
 
     session = RecordingSession(
         Path(options.folder) if options.folder else project_folder() / "data" / "recordings",
         signer=options.signer,
-        glosses=[name.strip() for name in options.glosses.split(",") if name.strip()],
+        glosses=split_names(options.glosses),
         repetitions=options.repetitions,
         countdown_s=options.countdown,
         capture_s=options.seconds,

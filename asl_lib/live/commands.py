@@ -11,7 +11,7 @@ from asl_lib.live.record import RecordingSession
 from asl_lib.live.recording import Recording
 from asl_lib.live.routes import as_json, prompt_as_json
 from asl_lib.live.sessions import NOBODY_ASKS, Session, Sessions
-from asl_lib.params import relative
+from asl_lib.params import relative, split_names
 
 MOST_GLOSSES, MOST_REPETITIONS = 100, 20
 Command = Callable[[str, dict[str, Any]], dict[str, Any]]
@@ -90,7 +90,7 @@ class Commands:
         session = self._sessions.get(token)
         if about.get("agreed") != "on":
             raise SessionError("Nothing can be recorded before you agree that it is stored.", status=403)
-        glosses = [gloss.strip() for gloss in str(about.get("glosses", "")).split(",") if gloss.strip()]
+        glosses = split_names(str(about.get("glosses", "")))
         repetitions = about.get("repetitions")
         if (
             not isinstance(repetitions, int)

@@ -97,14 +97,13 @@ class Pipeline:
         self._changed = threading.Condition()
         self._newest = Newest(source, changed=self._changed)
         self._live, self._recogniser, self._on_word = source.live, recogniser, on_word
-        self._seen, self._speed, self._frame = Seen(0.0), Speed(), None
+        self._seen, self._speed = Seen(0.0), Speed()
+        self._frame: tuple[float, np.ndarray] | None = None
         self._number, self._taken, self._shown = 0, 0, 0
         self._requests: deque[Callable[[Looker, float], None]] = deque()
         self._stop, self._ended = False, False
         self._error: BaseException | None = None
         self._thread = threading.Thread(target=self._work, name="recognition", daemon=True)
-
-    _frame: tuple[float, np.ndarray] | None
 
     def __enter__(self) -> Pipeline:
         self._newest.__enter__()

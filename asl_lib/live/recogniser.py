@@ -172,7 +172,7 @@ class Recogniser:
         loading = quiet_native_stderr() if self._tracker is None else nullcontext()
         size = (frame.shape[1], frame.shape[0])
         if self._size not in ((0, 0), size):
-            capture, self._capture = self._capture, None
+            capture = self._capture
             self.reset()  # another camera, or a phone that was turned
             self._capture = capture
         with loading:
@@ -224,8 +224,7 @@ class Recogniser:
         probabilities = self._predict(-np.inf, np.inf)
         if probabilities is None:
             return Seen(**about, phase="done")
-        best = int(probabilities.argmax())
-        gloss = self.classifier.glosses[best] if probabilities[best] >= self.settings.threshold else ""
+        gloss = self._name(surest(probabilities, self.settings.threshold))
         return Seen(**about, phase="done", top=self._top(probabilities), shown=gloss, committed=gloss)
 
     def _follow_on(self, values: np.ndarray, time_s: float, about: dict[str, Any]) -> Seen:
@@ -271,10 +270,9 @@ class Recogniser:
         self._forget_before(about["time_s"] - settings.lead_s)
         if probabilities is None:
             return Seen(**about, shown=self._last.shown)
-        best = int(probabilities.argmax())
-        word = self._commits.ended(best if probabilities[best] >= settings.threshold else None)
-        shown = self.classifier.glosses[best] if probabilities[best] >= settings.threshold else ""
-        return Seen(**about, top=self._top(probabilities), shown=shown, committed=self._name(word))
+        label = surest(probabilities, settings.threshold)
+        word = self._commits.ended(label)
+        return Seen(**about, top=self._top(probabilities), shown=self._name(label), committed=self._name(word))
 
     def _predict(self, first_s: float, last_s: float) -> np.ndarray | None:
         """Return (classes,) probabilities of what was seen between two times, or None where nothing can be said."""
@@ -304,6 +302,12 @@ class Recogniser:
     def _split(self, values: np.ndarray) -> dict[str, np.ndarray]:
         ends = np.cumsum([PARTS[part] for part in self.parts])
         return dict(zip(self.parts, np.split(values, ends[:-1]), strict=True))
+
+
+def surest(probabilities: np.ndarray, threshold: float) -> int | None:
+    """Return the most probable class, or None where even that is below the threshold: unknown."""
+    best = int(probabilities.argmax())
+    return best if probabilities[best] >= threshold else None
 
 
 def best_of(probabilities: np.ndarray, glosses: Sequence[str]) -> tuple[tuple[str, float], ...]:

@@ -101,12 +101,14 @@ class Models:
 
 def find_letter_models() -> dict[str, Path]:
     """Return the trained networks for photographs of letters under `outputs/`, by a name to show, the newest first."""
+    from asl_lib.image_training import letter_networks
     from asl_lib.params import project_folder
 
     outputs = project_folder() / "outputs"
-    found = sorted(outputs.glob("*/letters/letter_cnn/*/model.keras"), key=lambda path: -path.stat().st_mtime)
-    names = [[part for part in path.parent.relative_to(outputs).parts if part != "letters"] for path in found]
-    return {" · ".join(name): path.parent for name, path in zip(names, found, strict=True)}
+    return {
+        " · ".join(part for part in folder.relative_to(outputs).parts if part != "letters"): folder
+        for folder in letter_networks()
+    }
 
 
 @dataclass
