@@ -28,6 +28,8 @@ from asl_lib.params import Params, check_parameters, project_folder, relative
 # Kernels that start at the same moment sometimes pick the same port; nothing is lost by trying again.
 KERNEL_START_ERRORS = ("Kernel died before replying", "Address already in use", "Kernel didn't respond")
 STAGES = ("prepare", "model", "report", "live")
+EXERCISE_TAGS = frozenset({"exercise", "solution", "check"})
+"""Tags of the cells of an exercise: its text and the reader's own code, the solution, the check of both."""
 
 
 class BatchError(RuntimeError):
@@ -214,11 +216,7 @@ class Run:
 
 
 def _is_exercise(cell: nbformat.NotebookNode) -> bool:
-    return (
-        "solution" in cell.metadata.get("tags", [])
-        or cell.source.startswith("## Exercise")
-        or (cell.cell_type == "code" and cell.source.startswith("# Your code here"))
-    )
+    return not EXERCISE_TAGS.isdisjoint(cell.metadata.get("tags", []))
 
 
 def run_course(

@@ -25,11 +25,13 @@ from asl_lib.plots.results import (
     plot_reliability,
     plot_split_scores,
 )
-from asl_lib.plots.style import PART_COLOURS, shown_names, use_style
+from asl_lib.plots.style import PART_COLOURS, alt_text, describe, shown_names, use_style
 from asl_lib.plots.video import plot_filmstrips, plot_flow
 
 __all__ = [
     "PART_COLOURS",
+    "alt_text",
+    "describe",
     "detection_rates",
     "draw_part",
     "plot_accuracy_per_signer",

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+import weakref
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 PART_COLOURS = {"pose": "#0173b2", "face": "#949494", "left_hand": "#de8f05", "right_hand": "#029e73"}
 """The colour of each part in every figure; blue, orange and green of the colour-blind palette."""
@@ -29,8 +31,11 @@ LIMBS: dict[str, tuple[tuple[int, int], ...]] = {
 }
 
 
+_DESCRIPTIONS: weakref.WeakKeyDictionary[Any, str] = weakref.WeakKeyDictionary()
+
+
 def use_style() -> None:
-    """Set the course's figure style; every notebook calls it once."""
+    """Set the course's figure style and give every figure shown its alt text; every notebook calls it once."""
     import seaborn as sns
 
     sns.set_theme(
@@ -47,6 +52,60 @@ def use_style() -> None:
             "axes.spines.right": False,
         },
     )
+    _show_with_alt_text()
+
+
+def describe(figure: Any, text: str) -> Any:
+    """Give a figure its alt text: what a reader who does not see it has to know.
+
+    Args:
+        figure: a Matplotlib figure, or one of its axes.
+        text: one to three sentences: what kind of picture, what it compares, and what is to be seen in it.
+
+    Returns:
+        The figure, so that a plotting function can end with `return describe(figure, ...)`.
+    """
+    figure = getattr(figure, "figure", None) or figure
+    _DESCRIPTIONS[figure] = " ".join(text.split())
+    return figure
+
+
+def alt_text(figure: Any) -> str:
+    """Return a figure's alt text: what `describe` said, else its titles and the names of its axes."""
+    if figure in _DESCRIPTIONS:
+        return _DESCRIPTIONS[figure]
+    title = figure.get_suptitle()
+    parts = [title] if title else []
+    for axes in figure.axes:
+        names = [axes.get_title(), axes.get_xlabel(), axes.get_ylabel()]
+        parts += [name for name in names if name and name not in parts]
+    return "Figure: " + "; ".join(parts) + "." if parts else "A figure without a title."
+
+
+def _show_with_alt_text() -> None:
+    """Make notebooks store the alt text beside each figure, where nbconvert and the site read it."""
+    import matplotlib.pyplot as plt
+    from matplotlib.figure import Figure
+
+    try:
+        from IPython.core.getipython import get_ipython
+    except ImportError:
+        return
+    shell = get_ipython()
+    if shell is None or shell.display_formatter is None:
+        return
+    plt.get_backend()  # a backend that is chosen later would put its own formatter in the place of ours
+    plt.switch_backend(plt.get_backend())
+    formatter = shell.display_formatter.formatters["image/png"]
+    draw = formatter.type_printers.get(Figure)
+    if draw is None or getattr(draw, "tells_alt_text", False):
+        return
+
+    def draw_and_tell(figure: Any) -> tuple[Any, dict[str, str]]:
+        return draw(figure), {"alt": alt_text(figure)}
+
+    draw_and_tell.tells_alt_text = True  # type: ignore[attr-defined]
+    formatter.for_type(Figure, draw_and_tell)
 
 
 def shown_names(glosses: Iterable[object], labels: Mapping[str, str] | None = None) -> list[str]:

@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 import time
+from contextlib import contextmanager
 
 import numpy as np
 import pytest
@@ -41,13 +42,16 @@ def screen():
     server.wait(timeout=10)
 
 
-def wait_for(condition, *, seconds=60):
+def wait_for(condition, program, *, seconds=300):
+    """Return what `condition` finds; a program that ended before, or is too slow, fails with what it printed."""
     end = time.monotonic() + seconds
-    while time.monotonic() < end:
+    while time.monotonic() < end and program.poll() is None:
         if found := condition():
             return found
         time.sleep(0.2)
-    raise AssertionError("It did not happen in time.")
+    about = "It did not happen in time." if program.poll() is None else f"The program ended ({program.returncode})."
+    program.kill()
+    raise AssertionError(f"{about} It printed:\n{program.communicate()[0]}")
 
 
 def xdotool(display, *arguments):
@@ -60,31 +64,36 @@ def press(display, window, key):
     xdotool(display, "windowfocus", window, "key", "--window", window, key)
 
 
-def start(arguments, display, home):
+@contextmanager
+def started(arguments, display, home):
+    """A command of the course in a process of its own, which ends with the test whatever happens."""
     environment = {**os.environ, "DISPLAY": display, "ASL_HOME": str(home), "PYTHONPATH": str(ROOT)}
     command = [sys.executable, "-c", "import sys; from asl_lib.cli import main; sys.exit(main())", *arguments]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment)
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
+    with subprocess.Popen(command, **pipes, text=True, env=environment) as program:
+        try:
+            yield program
+        finally:
+            program.kill()
 
 
 @linux_only
 def test_a_real_window_shows_the_picture_obeys_its_keys_and_closes(screen, clip, model_folder, tmp_path):
     from PIL import ImageGrab
 
-    program = start(["live", "--source", str(clip), "--loop", "--model", str(model_folder)], screen, tmp_path)
-    try:
-        window = wait_for(lambda: xdotool(screen, "search", "--name", "asl live").split("\n")[0])
-        picture = wait_for(lambda: shown(ImageGrab.grab(xdisplay=screen)))
+    arguments = ["live", "--source", str(clip), "--loop", "--model", str(model_folder)]
+    with started(arguments, screen, tmp_path) as program:
+        window = wait_for(lambda: xdotool(screen, "search", "--name", "asl live").split("\n")[0], program)
+        picture = wait_for(lambda: shown(ImageGrab.grab(xdisplay=screen)), program)
         artifacts = ROOT / "build" / "screenshots"
         artifacts.mkdir(parents=True, exist_ok=True)
         picture.save(artifacts / "window.png")
         press(screen, window, "r")
         time.sleep(2)
         press(screen, window, "r")
-        recording = wait_for(lambda: list((tmp_path / "outputs" / "live").glob("live-01.mp4")))[0]
+        recording = wait_for(lambda: list((tmp_path / "outputs" / "live").glob("live-01.mp4")), program)[0]
         press(screen, window, "q")
-        output, _ = program.communicate(timeout=30)
-    finally:
-        program.kill()
+        output, _ = program.communicate(timeout=120)
     assert program.returncode == 0, output
     assert "transcript:" in output
     assert len(list(read_frames(recording))) >= 10
@@ -103,15 +112,12 @@ def test_signs_are_recorded_in_a_window_and_kept_with_a_key(screen, clip, tmp_pa
 
     write_video(clip_long, list(read_frames(clip)) * 20, fps=25)
     arguments[2] = str(clip_long)
-    program = start([*arguments, "--countdown", "0.2", "--seconds", "0.6"], screen, tmp_path)
-    try:
-        window = wait_for(lambda: xdotool(screen, "search", "--name", "asl record").split("\n")[0])
+    with started([*arguments, "--countdown", "0.2", "--seconds", "0.6"], screen, tmp_path) as program:
+        window = wait_for(lambda: xdotool(screen, "search", "--name", "asl record").split("\n")[0], program)
         wanted = tmp_path / "data" / "recordings" / "ana" / "HELLO" / "01.mp4"
-        wait_for(lambda: press(screen, window, "space") or wanted.exists())
+        wait_for(lambda: press(screen, window, "space") or wanted.exists(), program)
         press(screen, window, "q")
-        output, _ = program.communicate(timeout=30)
-    finally:
-        program.kill()
+        output, _ = program.communicate(timeout=120)
     assert program.returncode == 0, output
     assert "1 recordings in data/recordings/ana" in output
     assert 2 <= len(list(read_frames(wanted))) <= 20  # a machine that is busy leaves frames out
