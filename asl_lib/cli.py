@@ -174,13 +174,17 @@ def _batch(options: argparse.Namespace) -> None:
 def _conclude(params: Any) -> None:
     """Say where the results are and how good the models are on people they have never seen."""
     from asl_lib.params import relative
-    from asl_lib.report import collect_results, has_results
+    from asl_lib.report import collect_results, has_results, write_page
 
     print(f"\nExecuted notebooks: {relative(params.run_dir / 'notebooks')}/")
     for folder, subject in ((params.run_dir, "Signs"), (params.run_dir / "letters", "Letters and digits")):
         if has_results(folder):
             print(f"\n{subject}")
             _print_results(collect_results(folder))
+    comparison = params.run_dir / "notebooks" / "11_compare.ipynb"
+    if comparison.is_file():
+        page = write_page(comparison, params.run_dir / "report")
+        print(f"\nThe report: {page.resolve().as_uri()}")
 
 
 def _print_results(results: Any) -> None:
