@@ -20,7 +20,7 @@ NBVAL = ASL_HOME="$(CURDIR)/build/nbval" ASL_PROGRESS=off $(BIN)/python -m pytes
 	--rootdir . --nbval-lax --nbval-cell-timeout 900 --nbval-sanitize-with tests/notebooks/sanitize.cfg
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-fast test-notebooks lint format lab notebooks lock clean
+.PHONY: help setup demo test test-fast test-notebooks lint format lab notebooks site site-links lock clean
 
 help:  ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/make \1\t\2/' | expand -t 22
@@ -58,6 +58,12 @@ lab: $(READY)  ## open the course in JupyterLab
 
 notebooks: $(READY)  ## execute all notebooks in place and store their outputs
 	$(BIN)/python scripts/store_outputs.py
+
+site: $(READY)  ## build the course as a static book in build/site, with the stored outputs, and check its links
+	$(BIN)/python -m scripts.build_site
+
+site-links: $(READY)  ## ask the network whether every external link of the site still answers
+	$(BIN)/python -m scripts.build_site --links
 
 lock: $(READY)  ## resolve the dependencies of pyproject.toml anew
 	$(BIN)/python scripts/lock.py
