@@ -9,7 +9,7 @@ from pathlib import Path
 from docutils import nodes
 
 project = "Sign language recognition"
-author = "the authors of the course"
+author = ""
 language = "en"
 root_doc = "index"
 extensions = ["myst_nb", "sphinx_copybutton", "sphinx.ext.githubpages"]  # githubpages: folders with _ are served, too
@@ -34,6 +34,7 @@ html_theme_options = {
     "use_fullscreen_button": False,
     "use_download_button": True,
     "show_navbar_depth": 1,
+    "navbar_persistent": [],  # the sidebar has the search already
 }
 copybutton_exclude = ".linenos, .gp, .go"
 
@@ -45,14 +46,19 @@ linkcheck_ignore = [r"https?://(localhost|127\.0\.0\.1)"]
 linkcheck_report_timeouts_as_broken = False
 
 
-def tell_alt_texts(app, doctree):
+WIDE_PX = 600
+"""Figures of this width are not made smaller than can be read on a phone: they scroll."""
+
+
+def describe_figures(app, doctree):
     """Give the figures of notebooks the alt text that is stored beside them: images are named by their content."""
-    texts = json.loads((Path(app.srcdir) / "alt_texts.json").read_text(encoding="utf-8"))
+    figures = json.loads((Path(app.srcdir) / "figures.json").read_text(encoding="utf-8"))
     for image in doctree.findall(nodes.image):
-        if text := texts.get(Path(image["uri"]).stem):
-            image["alt"] = text
+        if known := figures.get(Path(image["uri"]).stem):
+            image["alt"] = known["alt"]
+            image["classes"] += ["wide"] if known["width"] >= WIDE_PX else []
 
 
 def setup(app):
-    app.connect("doctree-read", tell_alt_texts)
+    app.connect("doctree-read", describe_figures)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -52,7 +52,7 @@ class SiteError(RuntimeError):
 def stage(root: Path, source: Path) -> None:
     """Copy all pages, and the files they link to, from the repository into the folder that Sphinx reads."""
     shutil.rmtree(source, ignore_errors=True)
-    texts: dict[str, str] = {}
+    figures: dict[str, dict[str, Any]] = {}
     notebooks = sorted((root / "notebooks").glob("[0-9][0-9]_*.ipynb"))
     pages = [path for path in sorted((root / "docs").rglob("*.md")) if path != root / "docs" / "index.md"]
     pages += [root / name for name in ROOT_PAGES if (root / name).is_file()]
@@ -63,7 +63,7 @@ def stage(root: Path, source: Path) -> None:
         _write(source / path.relative_to(root), text)
     for path in notebooks:
         notebook = nbformat.read(path, as_version=4)
-        texts |= read_alt_texts(notebook)
+        figures |= read_figures(notebook)
         for cell in notebook.cells:
             if cell.cell_type == "markdown":
                 linked |= _targets(cell.source, "notebooks")
@@ -72,7 +72,7 @@ def stage(root: Path, source: Path) -> None:
     landing = (root / "docs" / "index.md").read_text(encoding="utf-8")
     linked |= _targets(landing, "docs")
     _write(source / "index.md", _from_root(landing) + contents(root, notebooks, pages))
-    _write(source / "alt_texts.json", json.dumps(texts, ensure_ascii=False, indent=0))
+    _write(source / "figures.json", json.dumps(figures, ensure_ascii=False, indent=0))
     for name in sorted(linked):
         if (root / name).is_file() and not (source / name).exists():
             (source / name).parent.mkdir(parents=True, exist_ok=True)
@@ -125,15 +125,20 @@ def for_book(notebook: Any) -> None:
             cell.source = f'<details class="solution">\n<summary>Show the solution</summary>\n\n{text}\n\n</details>'
 
 
-def read_alt_texts(notebook: Any) -> dict[str, str]:
-    """Return the alt text of every stored figure, by the SHA-256 of its bytes, which names its file in the book."""
-    texts = {}
+def read_figures(notebook: Any) -> dict[str, dict[str, Any]]:
+    """Return what is known of every stored figure, by the SHA-256 of its bytes, which names its file in the book.
+
+    Of each: its alt text, and its width in px.
+    """
+    figures: dict[str, dict[str, Any]] = {}
     for cell in notebook.cells:
         for output in cell.get("outputs", []):
             if picture := output.get("data", {}).get("image/png"):
-                name = hashlib.sha256(base64.b64decode(picture)).hexdigest()
-                texts[name] = output.metadata.get("image/png", {}).get("alt", "")
-    return texts
+                content = base64.b64decode(picture)
+                alt = output.metadata.get("image/png", {}).get("alt", "")
+                width = int.from_bytes(content[16:20], "big")  # of the header, with which every PNG begins
+                figures[hashlib.sha256(content).hexdigest()] = {"alt": alt, "width": width}
+    return figures
 
 
 def build(source: Path, output: Path, *, builder: str = "html") -> None:

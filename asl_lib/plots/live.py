@@ -48,7 +48,7 @@ def plot_recognition(seen: Sequence[Seen], signs: Sequence[Signed] = (), *, thre
     ax.set_ylim(0, 104)
     ax.set_xlim(times[0], times[-1])
     ax.set_ylabel("probability (%)")
-    ax.set_xlabel("time (s); below: words as they were said", labelpad=34)
+    ax.set_xlabel("time (s); below: words as they were said", labelpad=46)
     ax.legend(fontsize="x-small", loc="lower right", ncols=2)
     return describe(
         figure,
