@@ -192,11 +192,10 @@ def test_a_fault_of_a_page_is_named(tmp_path, body, said):
 def test_a_sound_page_has_no_fault_and_a_style_with_a_foreign_font_has_one(tmp_path):
     (tmp_path / "other.html").write_text('<p id="here">x</p>')
     (tmp_path / "a b.png").touch()
-    (tmp_path / "page.html").write_text(
-        '<article><h1 id="top">a</h1><h2>b</h2><a href="other.html#here">x</a><a href="#top">x</a>'
-        '<a href="a%20b.png">x</a><a href="https://en.wikipedia.org/wiki/Sign_(linguistics)">x</a><img src="a%20b.png" alt="Two signers.">'
-        '<a href="http://localhost:8888/lab">x</a><a href="mailto:a@example.org">x</a></article>'
-    )
+    links = ["other.html#here", "#top", "a%20b.png", "https://en.wikipedia.org/wiki/Sign_(linguistics)"]
+    links += ["http://localhost:8888/lab", "mailto:a@example.org"]
+    text = "".join(f'<a href="{link}">x</a>' for link in links) + '<img src="a%20b.png" alt="Two signers.">'
+    (tmp_path / "page.html").write_text(f'<article><h1 id="top">a</h1><h2>b</h2>{text}</article>')
     assert check_site(tmp_path) == []
     (tmp_path / "a.css").write_text("@import url(https://fonts.example.org/a.css);")
     assert check_site(tmp_path) == ["a.css: loads https://fonts.example.org/a.css from another host."]
