@@ -40,6 +40,7 @@ PROOF = ("results", "benchmarks", "reliability", "read")
 """What the names of pages begin with that tell what was measured; other pages of docs/ are guides."""
 LINK = re.compile(r"(\]\()(<[^>]*>|[^)\s]+)((?:\s+\"[^\"]*\")?\))")
 """A Markdown link's or image's target, between what stands before and after it."""
+TEXT_LINK = re.compile(r"(?<!!)\[([^\[\]]*)\]\(([^)\s]+)\)")
 CODE = re.compile(r"^(```|~~~).*?^\1|`[^`\n]+`", re.DOTALL | re.MULTILINE)
 WIDGET = "application/vnd.jupyter.widget-view+json"
 NEEDS_KERNEL = "An interactive control stands here: open the notebook in JupyterLab to use it."
@@ -58,20 +59,23 @@ def stage(root: Path, source: Path) -> None:
     pages += [root / name for name in ROOT_PAGES if (root / name).is_file()]
     linked: set[str] = set()
     for path in pages:
-        text = path.read_text(encoding="utf-8")
-        linked |= _targets(text, path.relative_to(root).parent.as_posix())
+        folder = path.relative_to(root).parent.as_posix()
+        text = _relinked(path.read_text(encoding="utf-8"), root, folder=folder)
+        linked |= _targets(text, folder)
         _write(source / path.relative_to(root), text)
     for path in notebooks:
         notebook = nbformat.read(path, as_version=4)
         figures |= read_figures(notebook)
         for cell in notebook.cells:
             if cell.cell_type == "markdown":
+                cell.source = _relinked(cell.source, root, folder="notebooks")
                 linked |= _targets(cell.source, "notebooks")
         for_book(notebook)
         _write(source / "notebooks" / path.name, nbformat.writes(notebook))
     landing = (root / "docs" / "index.md").read_text(encoding="utf-8")
-    linked |= _targets(landing, "docs")
-    _write(source / "index.md", _from_root(landing) + contents(root, notebooks, pages))
+    landing = _relinked(landing, root, folder="docs", now="")
+    linked |= _targets(landing, "")
+    _write(source / "index.md", landing + contents(root, notebooks, pages))
     _write(source / "figures.json", json.dumps(figures, ensure_ascii=False, indent=0))
     for name in sorted(linked):
         if (root / name).is_file() and not (source / name).exists():
@@ -210,18 +214,46 @@ def _targets(text: str, folder: str) -> set[str]:
     return {name for name in found if not name.startswith("..")}
 
 
-def _from_root(text: str) -> str:
-    """Return the landing page with its links as seen from the root, where it stands in the site."""
+def _relinked(text: str, root: Path, *, folder: str, now: str | None = None) -> str:
+    """Return a Markdown text with its links as the book needs them.
+
+    A folder's link leads to its README, or, where that is no page, is plain text; the landing page stands at the root;
+    a line of a file (`#L10`) is nothing that a downloaded file has.
+
+    Args:
+        text: of a page or a cell.
+        root: the repository.
+        folder: where the page is, from the root.
+        now: where it is in the book; the same place unless given.
+    """
+    now = folder if now is None else now
+
+    def place(target: str) -> str:
+        path = urlsplit(target.strip("<>")).path
+        name = posixpath.normpath(posixpath.join(folder, unquote(path)))
+        linkable = path and not urlsplit(target).scheme and not name.startswith("..") and (root / name).exists()
+        return name if linkable else ""
+
+    def is_page(name: str) -> bool:
+        return name.startswith(("docs/", "notebooks/")) or name in ROOT_PAGES
+
+    def plain(match: re.Match[str]) -> str:
+        name = place(match.group(2))
+        lost = name and (root / name).is_dir() and not ((root / name / "README.md").is_file() and is_page(f"{name}/"))
+        return match.group(1) if lost else match.group()
 
     def moved(match: re.Match[str]) -> str:
         before, target, after = match.groups()
-        parts = urlsplit(target)
-        if parts.scheme or not parts.path:
+        name, fragment = place(target), urlsplit(target.strip("<>")).fragment
+        if not name:
             return match.group()
-        path = posixpath.normpath(posixpath.join("docs", parts.path))
-        return before + path + (f"#{parts.fragment}" if parts.fragment else "") + after
+        if (root / name).is_dir():
+            name = posixpath.join(name, "README.md")
+        name = "index.md" if name == "docs/index.md" else name
+        keeps = fragment and (is_page(name) or name == "index.md")
+        return before + posixpath.relpath(name, now or ".") + (f"#{fragment}" if keeps else "") + after
 
-    return LINK.sub(moved, text)
+    return LINK.sub(moved, TEXT_LINK.sub(plain, text))
 
 
 def _write(path: Path, text: str) -> None:

@@ -126,6 +126,35 @@ def test_pages_that_nobody_listed_find_a_place_in_the_contents():
     assert "Sequence models" not in parts, "A part without a page has no place."
 
 
+def test_a_page_s_links_are_staged_with_what_they_lead_to(tmp_path):
+    root = tmp_path / "course"
+    for name, text in {
+        "docs/index.md": "# Course\n[one](../notebooks/01_a.ipynb) [rules](../LICENSE) [data](datasets/)",
+        "docs/guide.md": "# Guide\n[folder](../params) [file](../params/demo.yaml#L3) `[code](../params/other.yaml)`",
+        "docs/datasets/README.md": "# Data\n[back](../index.md) [guide](../guide.md#guide)",
+        "README.md": "# Readme\n[tools](./docs)",
+        "LICENSE": "MIT",
+        "params/demo.yaml": "",
+        "params/other.yaml": "",
+    }.items():
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text(text)
+    (root / "notebooks").mkdir()
+    nbformat.write(nbformat.v4.new_notebook(), root / "notebooks" / "01_a.ipynb")
+    stage(root, tmp_path / "src")
+    landing = (tmp_path / "src" / "index.md").read_text()
+    assert "[one](notebooks/01_a.ipynb) [rules](LICENSE) [data](docs/datasets/README.md)" in landing
+    assert (
+        (tmp_path / "src" / "docs" / "guide.md").read_text().startswith("# Guide\nfolder [file](../params/demo.yaml) `")
+    )
+    assert (
+        (tmp_path / "src" / "docs" / "datasets" / "README.md").read_text().startswith("# Data\n[back](../../index.md)")
+    )
+    staged = {path.relative_to(tmp_path / "src").as_posix() for path in (tmp_path / "src").rglob("*") if path.is_file()}
+    assert {"LICENSE", "params/demo.yaml"} <= staged
+    assert "params/other.yaml" not in staged
+
+
 def test_a_control_that_needs_a_kernel_becomes_a_sentence_and_a_solution_in_words_is_folded():
     control = {"application/vnd.jupyter.widget-view+json": {"model_id": "1"}, "text/plain": "VBox()"}
     output = nbformat.v4.new_output("display_data", control)
