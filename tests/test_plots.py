@@ -137,7 +137,7 @@ def test_reliability_gap_attention_and_mistakes_are_drawn():
     assert [text.get_text() for text in figure.axes[0].get_yticklabels()] == ["lstm"]
     figure = plots.plot_attention({"A": np.full((12, 4), 1 / 12), "B": np.eye(12)[:, :4]})
     assert [ax.get_title() for ax in figure.axes[:3]] == ["A", "B", ""]
-    assert figure.axes[-1].get_ylabel() == "weight (%)"
+    assert figure.axes[-1].get_ylabel() == "weight (%; even: 8.3)"
     points = RECIPE.points(make_landmarks(frames=12))
     figure = plots.plot_mistakes([("A, ana", points, "B, ben", points)], RECIPE, at=[2, 6])
     assert len(figure.axes) == 4

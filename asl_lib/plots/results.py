@@ -26,6 +26,7 @@ DASHES = ("-", "--", "-.", ":")
 def plot_history(history: pd.DataFrame) -> Figure:
     """Show loss and accuracy by epoch, with the epoch whose weights were kept."""
     import matplotlib.pyplot as plt
+    from matplotlib.ticker import MaxNLocator
 
     figure, axes = plt.subplots(1, 2, figsize=(10, 3.6))
     validated = "val_accuracy" in history
@@ -37,6 +38,7 @@ def plot_history(history: pd.DataFrame) -> Figure:
             ax.plot(history["epoch"], history[f"val_{name}"] * factor, label="validation signer", ls="--")
         ax.axvline(best, color="0.5", lw=1, ls=":")
         ax.set_xlabel("epoch")
+        ax.xaxis.set_major_locator(MaxNLocator(integer=True))
         ax.set_ylabel(label)
     # A few wild validation losses must not squeeze the rest of the curve to a line.
     top = np.nanpercentile(history.filter(regex="loss$").to_numpy(), 95)
@@ -216,9 +218,9 @@ def plot_attention(weights: Mapping[str, np.ndarray]) -> Figure:
     figure, axes = plt.subplots(rows, 3, figsize=(10, 1.0 + 1.15 * rows), sharex=True, squeeze=False)
     for ax in axes.flat[len(weights) :]:
         ax.axis("off")
-    most = max(max(3 / len(own), float(own.max())) for own in weights.values())
+    even = 1 / max(map(len, weights.values()))  # of every frame, if all counted alike
     for ax, (title, own) in zip(axes.flat, weights.items(), strict=False):
-        strip = ax.imshow(100 * own.T, aspect="auto", cmap="Blues", vmin=0, vmax=100 * most)
+        strip = ax.imshow(100 * own.T, aspect="auto", cmap="Blues", vmin=0, vmax=300 * even)
         ax.set_yticks(range(own.shape[1]), [str(head + 1) for head in range(own.shape[1])])
         ax.set_title(title, fontsize="small", fontweight="normal")
         ax.grid(visible=False)
@@ -226,7 +228,7 @@ def plot_attention(weights: Mapping[str, np.ndarray]) -> Figure:
         ax.set_ylabel("head")
     for ax in axes[-1]:
         ax.set_xlabel("frame")
-    figure.colorbar(strip, ax=axes, label="weight (%)", shrink=0.8)
+    figure.colorbar(strip, ax=axes, label=f"weight (%; even: {100 * even:.1f})", shrink=0.8, extend="max")
     peaks = listed((f"{title} frame {own.mean(axis=1).argmax()}" for title, own in weights.items()), most=12)
     heads = counted(max(own.shape[1] for own in weights.values()), "head")
     return describe(
