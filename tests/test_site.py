@@ -85,7 +85,7 @@ def test_solutions_are_folded_away_and_remarks_for_tests_are_gone(site, path):
     page = Folded(text)
     assert page.solutions == len(cells) >= 1
     assert page.open == 0, "A solution lies open."
-    assert text.count("Show the solution") == len(cells)
+    assert text.count("Show the solution") >= len(cells)
     assert "NBVAL_" not in text
 
 
