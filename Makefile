@@ -22,7 +22,7 @@ NBVAL = ASL_HOME="$(CURDIR)/build/nbval" ASL_PROGRESS=off $(BIN)/python -m pytes
 MUTMUT := mutmut==3.8.1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-fast test-notebooks lint format lab notebooks benchmarks coverage mutation lock clean
+.PHONY: help setup demo test test-fast test-notebooks lint format lab notebooks benchmarks coverage mutation site site-links lock clean
 
 help:  ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/make \1\t\2/' | expand -t 22
@@ -72,6 +72,12 @@ mutation: $(READY)  ## change splits, recipe and metrics in many small ways: doe
 	$(BIN)/python -m uv pip install --quiet --python $(BIN)/python $(MUTMUT)
 	$(BIN)/python -m mutmut run --max-children 2
 	$(BIN)/python -m mutmut results
+
+site: $(READY)  ## build the course as a static book in build/site, with the stored outputs, and check its links
+	$(BIN)/python -m scripts.build_site
+
+site-links: $(READY)  ## ask the network whether every external link of the site still answers
+	$(BIN)/python -m scripts.build_site --links
 
 lock: $(READY)  ## resolve the dependencies of pyproject.toml anew
 	$(BIN)/python scripts/lock.py
