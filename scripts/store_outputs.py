@@ -31,6 +31,7 @@ def execute(path: Path) -> None:
         timeout=1800,
         kernel_name="python3",
         record_timing=False,
+        coalesce_streams=True,  # a line that comes in two parts is one line
         resources={"metadata": {"path": str(path.parent)}},
     )
     client.execute()
