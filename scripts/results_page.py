@@ -10,7 +10,8 @@ The page says in a comment where each of these tables comes from and where it en
     ...
     <!-- end -->
 
-Everything else on the page stays as it is.
+Everything else on the page stays as it is, and so does the table of a run that lacks models which the table has: delete
+their rows first, where they are gone for good.
 """
 
 from __future__ import annotations
@@ -94,27 +95,36 @@ def notebooks_table(folder: Path) -> str:
     return markdown_table(["notebook", "section", "what", "accuracy (95 % interval)", "n"], rows)
 
 
+def first_cells(table: str) -> set[str]:
+    """Return the first cells of a table's rows."""
+    return set(re.findall(r"^\| ([^|]+?) +\|", table, re.MULTILINE))
+
+
 def update(page: str, root: Path) -> tuple[str, list[str]]:
-    """Return the page with its tables made anew, and the runs that are not under `root`: their tables stay."""
-    missing = []
+    """Return the page with its tables made anew, and sentences about the runs under `root` whose tables stay."""
+    left = []
 
     def table(match: re.Match[str]) -> str:
         if not has_results(root / match[2]):
-            missing.append(match[2])
+            left.append(f"{match[2]} has no results here: its table stays as it was.")
             return match[0]
-        return match[1] + results_table(root / match[2]) + match[3]
+        new = results_table(root / match[2])
+        if lost := sorted(first_cells(match[0]) - first_cells(new)):
+            left.append(f"{match[2]} has no results of {', '.join(lost)}: its table stays as it was.")
+            return match[0]
+        return match[1] + new + match[3]
 
     page = NOTEBOOKS.sub(lambda match: match[1] + notebooks_table(root / "notebooks") + match[2], page)
-    return RUN.sub(table, page), missing
+    return RUN.sub(table, page), left
 
 
 def main() -> None:
     path = ROOT / "docs" / "results.md"
-    page, missing = update(path.read_text(encoding="utf-8"), ROOT)
+    page, left = update(path.read_text(encoding="utf-8"), ROOT)
     with whole_file(path) as unfinished:
         Path(unfinished).write_text(page, encoding="utf-8")
-    for run in missing:
-        print(f"{run} has no results here: its table stays as it was.", file=sys.stderr)
+    for sentence in left:
+        print(sentence, file=sys.stderr)
 
 
 if __name__ == "__main__":

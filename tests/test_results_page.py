@@ -59,12 +59,21 @@ def test_only_the_tables_between_the_marks_change_and_a_run_that_is_not_here_kee
         "above\n<!-- results of outputs/demo -->\nold\n<!-- end -->\nbetween\n"
         "<!-- results of outputs/other -->\nkept\n<!-- end -->\nbelow\n"
     )
-    new, missing = update(page, tmp_path)
-    assert missing == ["outputs/other"]
+    new, left = update(page, tmp_path)
+    assert left == ["outputs/other has no results here: its table stays as it was."]
     assert "old" not in new
     assert "| lstm | 100.0 % (44 to 100) |" in new
     for words in ("above\n<!--", "<!-- end -->\nbetween\n<!--", "-->\nkept\n<!-- end -->\nbelow\n"):
         assert words in new
+
+
+def test_a_run_that_lacks_a_model_of_the_table_does_not_take_its_row_away(tmp_path):
+    save(tmp_path / "outputs" / "demo", model="lstm", answers=[0, 0, 0, 0], parameters=1)
+    table = "| model | ana |\n| --- | --- |\n| lstm | 1.0 % |\n| i3d_flow | 2.0 % |\n"
+    page = f"<!-- results of outputs/demo -->\n{table}<!-- end -->\n"
+    new, left = update(page, tmp_path)
+    assert new == page
+    assert left == ["outputs/demo has no results of i3d_flow: its table stays as it was."]
 
 
 def test_the_page_repeats_what_the_stored_notebooks_print():
