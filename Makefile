@@ -19,8 +19,10 @@ AFTERWARDS := $(filter-out $(PREPARE) $(MODELS),$(NOTEBOOKS))
 NBVAL = ASL_HOME="$(CURDIR)/build/nbval" ASL_PROGRESS=off $(BIN)/python -m pytest -c tests/notebooks/pytest.ini \
 	--rootdir . --nbval-lax --nbval-cell-timeout 900 --nbval-sanitize-with tests/notebooks/sanitize.cfg
 
+MUTMUT := mutmut==3.8.1
+
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-fast test-notebooks lint format lab notebooks lock clean
+.PHONY: help setup demo test test-fast test-notebooks lint format lab notebooks benchmarks coverage mutation site site-links lock clean
 
 help:  ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/make \1\t\2/' | expand -t 22
@@ -58,6 +60,24 @@ lab: $(READY)  ## open the course in JupyterLab
 
 notebooks: $(READY)  ## execute all notebooks in place and store their outputs
 	$(BIN)/python scripts/store_outputs.py
+
+benchmarks: $(READY)  ## all benchmarks, one after the other, into docs/benchmarks.md (half an hour on a quiet machine)
+	$(BIN)/python -m benchmarks
+
+coverage: $(READY)  ## the fast tests again, with the share of lines and branches of asl_lib that they reach
+	$(BIN)/python -m pytest -n 2 --dist loadscope --no-loadscope-reorder --cov --cov-report=term-missing:skip-covered \
+		--cov-report=html:build/coverage $(LONGEST) tests
+
+mutation: $(READY)  ## change splits, recipe and metrics in many small ways: does a test notice each? (an hour)
+	$(BIN)/python -m uv pip install --quiet --python $(BIN)/python $(MUTMUT)
+	$(BIN)/python -m mutmut run --max-children 2
+	$(BIN)/python -m mutmut results
+
+site: $(READY)  ## build the course as a static book in build/site, with the stored outputs, and check its links
+	$(BIN)/python -m scripts.build_site
+
+site-links: $(READY)  ## ask the network whether every external link of the site still answers
+	$(BIN)/python -m scripts.build_site --links
 
 lock: $(READY)  ## resolve the dependencies of pyproject.toml anew
 	$(BIN)/python scripts/lock.py

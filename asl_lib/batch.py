@@ -1,39 +1,20 @@
-"""Notebooks times parameters: papermill runs, each in a process of its own, and one report."""
+"""Notebooks times parameters: papermill runs, side by side where they can be, and one report."""
 
 from __future__ import annotations
 
 import hashlib
-import json
-import os
-import subprocess
 import sys
-import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
-from functools import cache, partial
-from pathlib import Path
+from functools import partial
 from typing import Any
 
-import nbformat
-import yaml
-
-from asl_lib.datasets import Dataset, get_dataset
-from asl_lib.files import write_json
-from asl_lib.params import Params, check_parameters, project_folder, relative
-
-# Kernels that start at the same moment sometimes pick the same port; nothing is lost by trying again.
-KERNEL_START_ERRORS = ("Kernel died before replying", "Address already in use", "Kernel didn't respond")
-STAGES = ("prepare", "model", "report", "live")
-EXERCISE_TAGS = frozenset({"exercise", "solution", "check"})
-"""Tags of the cells of an exercise: its text and the reader's own code, the solution, the check of both."""
-
-
-class BatchError(RuntimeError):
-    """A notebook that failed; the message holds its traceback and where the executed copy lies."""
+from asl_lib.datasets import get_dataset
+from asl_lib.notebooks import BatchError, Notebook, Run, find_notebooks
+from asl_lib.params import Params, check_parameters
 
 
 def say_line(line: str) -> None:
@@ -42,212 +23,48 @@ def say_line(line: str) -> None:
     sys.stdout.flush()
 
 
-@dataclass(frozen=True)
-class Notebook:
-    """One notebook of the course, with what its metadata and its `parameters` cell say.
-
-    Attributes:
-        path: the notebook.
-        stage: "prepare" (once per data set), "model" (once per held-out signer), "report" (after them) or "live" (last,
-            and not in batches).
-        parameters: names in its `parameters` cell.
-        subject: what it is about: "clips", "videos" (clips that do not come as landmarks only), "photographs" or "any"
-            data set.
-        results: files that it leaves, with {dataset_dir}, {run_dir} and {held_out} to fill in.
-    """
-
-    path: Path
-    stage: str
-    parameters: tuple[str, ...]
-    results: tuple[str, ...]
-    subject: str = "clips"
-
-    @property
-    def name(self) -> str:
-        return self.path.stem
-
-    @property
-    def models(self) -> list[str]:
-        """The models that it trains: the folders of its results."""
-        places = (Path(pattern).parts for pattern in self.results)
-        return list(dict.fromkeys(parts[parts.index("{held_out}") - 1] for parts in places if "{held_out}" in parts))
-
-    def suits(self, dataset: Dataset) -> bool:
-        """Say whether there is anything in the data set for this notebook to work on."""
-        if self.subject == "photographs":
-            return dataset.photographs() is not None
-        if self.subject == "videos":
-            return dataset.has_videos
-        return self.subject == "any" or dataset.kind != "photographs"
-
-
-def find_notebooks(folder: str | Path | None = None) -> list[Notebook]:
-    """Return the numbered notebooks of a folder, in order; by default the course's.
-
-    Raises:
-        BatchError: there are none, or one lacks its `parameters` cell or stage.
-    """
-    folder = Path(folder) if folder else course_folder() / "notebooks"
-    notebooks = [_read_notebook(path) for path in sorted(folder.glob("[0-9][0-9]_*.ipynb"))]
-    if not notebooks:
-        raise BatchError(f"There are no notebooks in {folder}. Run this in the course's folder, where README.md is.")
-    return notebooks
-
-
-def course_folder() -> Path:
-    """Return the folder that holds `notebooks/`: the working copy this library is installed from."""
-    beside = Path(__file__).resolve().parent.parent
-    return beside if (beside / "notebooks").is_dir() else project_folder()
-
-
-def _read_notebook(path: Path) -> Notebook:
-    import ast
-
-    notebook = nbformat.read(path, as_version=4)
-    about = notebook.metadata.get("asl", {})
-    cells = [cell for cell in notebook.cells if "parameters" in cell.metadata.get("tags", [])]
-    if len(cells) != 1 or about.get("stage") not in STAGES:
-        raise BatchError(
-            f"{path} must have one cell tagged 'parameters' and, in its metadata, asl.stage: one of "
-            f"{', '.join(STAGES)}."
-        )
-    names = [
-        target.id
-        for statement in ast.parse(cells[0].source).body
-        if isinstance(statement, ast.Assign | ast.AnnAssign)
-        for target in (statement.targets if isinstance(statement, ast.Assign) else [statement.target])
-        if isinstance(target, ast.Name)
-    ]
-    results, subject = tuple(about.get("results", ())), about.get("subject", "clips")
-    return Notebook(path, about["stage"], tuple(names), results, subject)
-
-
-@dataclass(frozen=True)
-class Run:
-    """One notebook with the parameters it is to be executed with.
-
-    Attributes:
-        notebook: which.
-        values: parameters, of which the notebook gets those that it has.
-        suffix: what to add to the name of the executed copy.
-        exercises: whether to execute the exercises and their solutions, too.
-    """
-
-    notebook: Notebook
-    values: Mapping[str, Any]
-    suffix: str = ""
-    exercises: bool = True
-
-    @property
-    def params(self) -> Params:
-        return check_parameters(self.values)
-
-    @property
-    def own_values(self) -> dict[str, Any]:
-        """The given parameters that this notebook has."""
-        return {key: value for key, value in self.values.items() if key in self.notebook.parameters}
-
-    @property
-    def output(self) -> Path:
-        return self.params.run_dir / "notebooks" / f"{self.notebook.name}{self.suffix}.ipynb"
-
-    @property
-    def marker(self) -> Path:
-        return self.output.with_suffix(".done.json")
-
-    def results(self) -> list[Path]:
-        params = self.params
-        places = {"dataset_dir": params.dataset_dir, "run_dir": params.run_dir, "held_out": params.held_out}
-        return [Path(pattern.format(**places)) for pattern in self.notebook.results]
-
-    def key(self, upstream: str) -> str:
-        """Return a hash of all that the result depends on: code, cells, parameters, earlier notebooks."""
-        cells = [cell.source for cell in self._content().cells if cell.cell_type == "code"]
-        effective = {name: getattr(self.params, name, None) for name in self.notebook.parameters}
-        text = json.dumps([cells, effective, upstream, _library_hash()], sort_keys=True, default=str)
-        return hashlib.sha256(text.encode()).hexdigest()
-
-    def _content(self) -> nbformat.NotebookNode:
-        """Return the notebook to execute: where exercises are not wanted, without their cells."""
-        notebook = nbformat.read(self.notebook.path, as_version=4)
-        if not self.exercises:
-            notebook.cells = [cell for cell in notebook.cells if not _is_exercise(cell)]
-        return notebook
-
-    def is_done(self, upstream: str) -> bool:
-        """Say whether an earlier execution left this very result."""
-        if not self.marker.is_file() or not self.output.is_file() or not all(path.exists() for path in self.results()):
-            return False
-        try:
-            return bool(json.loads(self.marker.read_text(encoding="utf-8"))["key"] == self.key(upstream))
-        except (ValueError, KeyError):
-            return False
-
-    def execute(self, upstream: str, *, threads: int | None = None) -> None:
-        """Execute the notebook with papermill in a process of its own.
-
-        Raises:
-            BatchError: a cell failed.
-        """
-        self.output.parent.mkdir(parents=True, exist_ok=True)
-        self.marker.unlink(missing_ok=True)
-        with tempfile.TemporaryDirectory() as folder:
-            parameters = Path(folder) / "parameters.yaml"
-            parameters.write_text(yaml.safe_dump(self.own_values, allow_unicode=True), encoding="utf-8")
-            source = Path(folder) / self.notebook.path.name
-            nbformat.write(self._content(), source)
-            command = [
-                sys.executable,
-                "-m",
-                "papermill",
-                str(source),
-                str(self.output),
-                "-f",
-                str(parameters),
-            ]
-            command += ["--cwd", str(self.notebook.path.parent), "--no-progress-bar"]
-            for attempt in (1, 2):
-                done = subprocess.run(command, capture_output=True, text=True, env=_environment(threads), check=False)
-                if done.returncode == 0:
-                    break
-                if attempt == 2 or not any(sign in done.stderr for sign in KERNEL_START_ERRORS):
-                    raise BatchError(_failure(self, done.stderr))
-        write_json(self.marker, {"key": self.key(upstream), "parameters": self.own_values})
-
-
-def _is_exercise(cell: nbformat.NotebookNode) -> bool:
-    return not EXERCISE_TAGS.isdisjoint(cell.metadata.get("tags", []))
-
-
 def run_course(
     values: Mapping[str, Any],
     *,
     models: Sequence[str] = (),
+    jobs: int = 0,
     say: Callable[[str], None] = say_line,
     force: bool = False,
 ) -> Params:
-    """Execute all notebooks in order with one set of parameters.
+    """Execute all notebooks with one set of parameters: what prepares, then the models side by side, then the rest.
 
     A notebook whose results are there already, from the same code and parameters, is skipped.
 
     Args:
         values: parameters as in a YAML file; unknown ones are refused.
         models: of the model notebooks, only those that train one of these; empty for all.
+        jobs: model notebooks at a time; 0 for one per core.
         say: what to do with each line of news.
         force: execute every notebook, done or not.
 
     Raises:
         ParameterError: a parameter does not exist or has a wrong value.
-        BatchError: a notebook failed; the later ones were not started.
+        BatchError: a notebook failed. The models beside it were finished; what needs them was not started.
     """
+    from asl_lib.parallel import cores
+
     params = check_parameters(values)
     notebooks = [notebook for notebook in find_notebooks() if notebook.suits(get_dataset(params.dataset))]
     training = _training(notebooks, models)
     runs = [Run(notebook, values) for notebook in notebooks if notebook.stage != "model" or notebook in training]
+    labels = {run.notebook.name: f"[{number}/{len(runs)}] {run.notebook.name}" for number, run in enumerate(runs, 1)}
     upstream = ""
-    for number, run in enumerate(runs, start=1):
-        label = f"[{number}/{len(runs)}] {run.notebook.name}"
-        upstream = _do(run, upstream, label, say, force=force)
+    for run in (run for run in runs if run.notebook.stage == "prepare"):
+        upstream = _do(run, upstream, labels[run.notebook.name], say, force=force)
+    # The models need what was prepared, not each other; the later a notebook, the longer it takes.
+    side_by_side = [run for run in reversed(runs) if run.notebook.stage == "model"]
+    names = [labels[run.notebook.name] for run in side_by_side]
+    if failures := _execute_here(side_by_side, names, upstream, say, jobs=jobs or cores(), force=force):
+        raise BatchError("\n\n".join(failures))
+    keys = sorted(run.key(upstream) for run in side_by_side)
+    upstream = hashlib.sha256("".join([upstream, *keys]).encode()).hexdigest()
+    for run in (run for run in runs if run.notebook.stage in ("report", "live")):
+        upstream = _do(run, upstream, labels[run.notebook.name], say, force=force)
     return params
 
 
@@ -481,32 +298,3 @@ def _ticking(label: str) -> Iterator[None]:
         stop.set()
         thread.join()
         print("\r\033[K", end="", flush=True)
-
-
-def _failure(run: Run, stderr: str) -> str:
-    """Return the traceback of the cell that failed, and where to look."""
-    lines = stderr.strip().splitlines()
-    starts = [i for i, line in enumerate(lines) if line.startswith("Exception encountered at")]
-    excerpt = "\n".join(lines[starts[0] :] if starts else lines[-30:])
-    return f"{run.notebook.name} failed. The executed copy, with the error in it: {relative(run.output)}\n\n{excerpt}"
-
-
-def _environment(threads: int | None) -> dict[str, str]:
-    environment = {**os.environ, "ASL_HOME": str(project_folder()), "ASL_PROGRESS": "off", "TF_CPP_MIN_LOG_LEVEL": "3"}
-    # Debuggers' warnings about frozen modules would be all that a good run prints.
-    environment["PYDEVD_DISABLE_FILE_VALIDATION"] = "1"
-    # A backend chosen for scripts would keep the figures out of the notebooks.
-    environment.pop("MPLBACKEND", None)
-    if threads:
-        environment |= {"TF_NUM_INTRAOP_THREADS": str(threads), "TF_NUM_INTEROP_THREADS": str(threads)}
-        environment |= {"OMP_NUM_THREADS": str(threads)}
-    return environment
-
-
-@cache
-def _library_hash() -> str:
-    digest = hashlib.sha256()
-    for path in sorted(Path(__file__).parent.rglob("*")):
-        if path.suffix in (".py", ".yaml"):
-            digest.update(path.read_bytes())
-    return digest.hexdigest()

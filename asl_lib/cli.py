@@ -43,9 +43,10 @@ def _parser() -> argparse.ArgumentParser:
     )
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
 
-    run = commands.add_parser("run", help="execute all notebooks in order with one parameter file")
+    run = commands.add_parser("run", help="execute all notebooks with one parameter file")
     _add_parameters(run)
     run.add_argument("--models", default="", metavar="A,B", help="train only these models (default: all)")
+    run.add_argument("--jobs", type=int, default=0, help="model notebooks at a time (default: one per core)")
     run.set_defaults(command=_run)
 
     batch = commands.add_parser("batch", help="execute the model notebooks once per held-out signer")
@@ -148,7 +149,8 @@ def _run(options: argparse.Namespace) -> None:
     from asl_lib.batch import run_course
     from asl_lib.params import split_names
 
-    _conclude(run_course(_values(options), models=split_names(options.models), force=options.force))
+    models = split_names(options.models)
+    _conclude(run_course(_values(options), models=models, jobs=options.jobs, force=options.force))
 
 
 def _batch(options: argparse.Namespace) -> None:
@@ -174,13 +176,17 @@ def _batch(options: argparse.Namespace) -> None:
 def _conclude(params: Any) -> None:
     """Say where the results are and how good the models are on people they have never seen."""
     from asl_lib.params import relative
-    from asl_lib.report import collect_results, has_results
+    from asl_lib.report import collect_results, has_results, write_page
 
     print(f"\nExecuted notebooks: {relative(params.run_dir / 'notebooks')}/")
     for folder, subject in ((params.run_dir, "Signs"), (params.run_dir / "letters", "Letters and digits")):
         if has_results(folder):
             print(f"\n{subject}")
             _print_results(collect_results(folder))
+    comparison = params.run_dir / "notebooks" / "11_compare.ipynb"
+    if comparison.is_file():
+        page = write_page(comparison, params.run_dir / "report")
+        print(f"\nThe report: {page.resolve().as_uri()}")
 
 
 def _print_results(results: Any) -> None:

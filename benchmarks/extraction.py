@@ -35,6 +35,7 @@ from asl_lib.landmarks import PARTS, Landmarks, read_pose, require_mediapipe, wr
 from asl_lib.parallel import cores, run_jobs
 from asl_lib.signer import load_lexicon, load_signers, write_clip
 from asl_lib.video import read_frames
+from benchmarks.rows import Row, tell
 
 WITHOUT_FACE = ("pose", "left_hand", "right_hand")
 READING_CLIPS, READING_FRAMES, FINISHED_CLIPS = 1000, 30, 21_000
@@ -197,17 +198,15 @@ def compare_extraction(options: argparse.Namespace) -> None:
         face: min(seconds for key, seconds in medians.items() if key.startswith(f"inference, {face} face"))
         for face in ("with", "no")
     }
-    ratios = {
-        "asl_lib to the plain loop, with face": medians["plain_loop"] / medians["asl_lib"],
-        "asl_lib to the plain loop, without face": medians["plain_loop"] / medians["asl_lib_without_face"],
-        "asl_lib to pose-format, with face": medians["pose_format"] / medians["asl_lib"],
-        "asl_lib to pose-format, without face": medians["pose_format"] / medians["asl_lib_without_face"],
-        "asl_lib to inference alone, with face": best["with"] / medians["asl_lib"],
-        "asl_lib to inference alone, without face": best["no"] / medians["asl_lib_without_face"],
-    }
     print()
-    for key, ratio in ratios.items():
-        print(f"{key:42s} {ratio:7.2f} x")
+    for words, face, key in (("with the face", "with", "asl_lib"), ("without the face", "no", "asl_lib_without_face")):
+        what = f"{frames:,} frames, {words}"
+        for against, seconds in (
+            ("the usual notebook's loop", medians["plain_loop"]),
+            ("pose-format's videos_to_poses", medians["pose_format"]),
+            ("nothing but the models: the bound", best[face]),
+        ):
+            tell(Row("extraction", what, against, seconds / medians[key]))
 
 
 def gather(folder: Path, real: Path, *, clips: int, repeat: int) -> int:
@@ -280,6 +279,9 @@ def compare_reading() -> None:
     for label, seconds in (("one .npy a frame", frames), ("one .pose a clip", poses), ("from the store", stored)):
         print(f"{label:42s} {seconds * 1000:7.0f} ms {frames / seconds:7.1f} x")
     print(f"{'making the store, once':42s} {first * 1000:7.0f} ms")
+    what = f"landmarks of {READING_CLIPS:,} clips from the store"
+    tell(Row("reading", what, "one .npy a frame", frames / stored))
+    tell(Row("reading", what, "one .pose a clip", poses / stored))
     compare_opening()
 
 
@@ -304,7 +306,7 @@ def compare_opening() -> None:
         )
         seconds = time.perf_counter() - started
         assert found.skipped == FINISHED_CLIPS, str(found)
-    print(f"{f'a finished set of {FINISHED_CLIPS:,} clips':42s} {seconds:7.1f} s until it is found done")
+    tell(Row("extraction", f"a finished set of {FINISHED_CLIPS:,} clips", fact=f"found done in {seconds:.1f} s"))
 
 
 def timed(function: object) -> float:

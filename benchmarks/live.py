@@ -31,6 +31,7 @@ from asl_lib.live.recogniser import LiveSettings, Recogniser
 from asl_lib.live.replay import FPS, SIZE, Calm, Said, follow, join_landmarks, join_videos, judge, usual_loop
 from asl_lib.live.sources import open_source
 from asl_lib.params import project_folder, relative
+from benchmarks.rows import Row, tell
 
 
 def clips_of(model: Path) -> list[tuple[str, str, Path]]:
@@ -69,11 +70,12 @@ def report_calm(model: Path, classifier: Classifier, *, threshold: float) -> Non
         )
         delays = [delay for one in calm for delay in one.delays_s]
         rate = sum(one.changes for one in calm) / sum(one.seconds for one in calm)
-        print(
-            f"calm, {name}: {right} of {signed} signs of {', '.join(by_signer)} got their word, {wrong} words were "
-            f"wrong or too many; the label changed {rate:.2f} times/s, {needless} times to a sign that was not signed; "
-            f"delay from the end of a sign: median {median(delays or [0]):.2f} s, at most {max(delays or [0]):.2f} s"
+        fact = (
+            f"{right} of {signed} signs of {', '.join(by_signer)} got their word, {wrong} words were wrong or too "
+            f"many; the label changed {rate:.2f} times/s, {needless} times to a sign that was not signed; delay from "
+            f"the end of a sign: median {median(delays or [0]):.2f} s, at most {max(delays or [0]):.2f} s"
         )
+        tell(Row("live", f"a stream of signs, {name}", fact=fact))
 
 
 def report_window(model: Path, classifier: Classifier) -> None:
@@ -94,10 +96,9 @@ def report_window(model: Path, classifier: Classifier) -> None:
             function()
             runs.append(time.perf_counter() - start)
         times[name] = 1000 * median(runs)
-    print(
-        f"window: features and network {times['asl_lib']:.2f} ms (median of 50), with model.predict "
-        f"{times['model.predict']:.1f} ms: {times['model.predict'] / times['asl_lib']:.0f} x"
-    )
+    print(f"window: {times['asl_lib']:.2f} ms (median of 50), with model.predict {times['model.predict']:.1f} ms")
+    ratio = times["model.predict"] / times["asl_lib"]
+    tell(Row("live", "features and network, one window", "the same features and model.predict", ratio))
 
 
 def report_video(model: Path, classifier: Classifier, *, soak_s: float) -> None:
@@ -125,13 +126,14 @@ def report_video(model: Path, classifier: Classifier, *, soak_s: float) -> None:
                 if time.monotonic() - started > (len(memory) + 1) * max(soak_s, 1) / 20:
                     memory.append(resident_mb())
             seconds = time.monotonic() - started
-    print(
-        f"{'soak' if soak_s else 'video'}, {seconds:.0f} s of {SIZE[0]} x {SIZE[1]} at {FPS:.0f} frames/s: pictures "
-        f"{pictures / seconds:.1f} frames/s, recognised {speed.recognised / seconds:.1f} frames/s, median latency "
-        f"{speed.latency_ms:.0f} ms, {speed.dropped} frames left out"
+    fact = (
+        f"pictures {pictures / seconds:.1f} frames/s, recognised {speed.recognised / seconds:.1f} frames/s, median "
+        f"latency {speed.latency_ms:.0f} ms, {speed.dropped} frames left out"
     )
     if soak_s and len(memory) > 5:
-        print(f"  memory {memory[3]:.0f} MB after a fifth, {memory[-1]:.0f} MB at the end")
+        fact += f"; memory {memory[3]:,.0f} MB after a fifth, {memory[-1]:,.0f} MB at the end"
+    what = f"{seconds:.0f} s of {SIZE[0]} x {SIZE[1]} at {FPS:.0f} frames/s"
+    tell(Row("live", f"{what}, in a loop" if soak_s else what, fact=fact))
 
 
 def resident_mb() -> float:

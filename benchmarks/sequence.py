@@ -26,6 +26,7 @@ from asl_lib.augment import Augmentation, jitter, rotate, scale, shear, shift
 from asl_lib.features import MIDDLE_KNUCKLE, FeatureRecipe
 from asl_lib.models import build_attention_lstm, build_attention_tcn, build_attention_transformer, build_lstm, build_tcn
 from asl_lib.training import compile_predictor, fit, set_seeds
+from benchmarks.rows import Row, tell
 
 FRAMES, CLASSES = 30, 100
 
@@ -102,12 +103,12 @@ def main() -> None:
 
     plain = best(lambda: vary_point_by_point(few, np.random.default_rng(1)), options.rounds) / len(few)
     ours = best(lambda: vary_batch(clips, np.random.default_rng(1)), options.rounds) / len(clips)
-    print(f"augmentation          {plain / ours:6.0f} x a loop over points", flush=True)
+    tell(Row("augmentation", f"five variations of {options.clips} clips", "a loop over points", plain / ours))
 
     np.testing.assert_allclose(encode_landmark_by_landmark(few, recipe), recipe.encode(few), rtol=1e-3, atol=1e-4)
     plain = best(lambda: encode_landmark_by_landmark(few, recipe), options.rounds) / len(few)
     ours = best(lambda: recipe.encode(clips), options.rounds) / len(clips)
-    print(f"features              {plain / ours:6.0f} x a loop over landmarks", flush=True)
+    tell(Row("features", f"encoding {options.clips} clips", "a loop over landmarks", plain / ours))
 
     y, X = rng.integers(0, CLASSES, len(clips)), recipe.encode(clips)
     for build in (build_lstm, build_tcn, build_attention_lstm, build_attention_tcn, build_attention_transformer):
@@ -126,10 +127,8 @@ def main() -> None:
         model.predict(X[:1], verbose=0)
         slow = best(lambda model=model: model.predict(X[:1], verbose=0), 20)  # type: ignore[misc]
         fast = best(lambda compiled=compiled: compiled(X[0]), 100)  # type: ignore[misc]
-        print(
-            f"{name:22s}epoch {plain / ours:5.2f} x fit on ready arrays; latency {slow / fast:5.0f} x model.predict",
-            flush=True,
-        )
+        tell(Row("epoch", f"{name}, varied and encoded on the fly", "fit on arrays that are ready", plain / ours))
+        tell(Row("latency", f"{name}, one clip", "model.predict", slow / fast))
 
 
 if __name__ == "__main__":

@@ -8,9 +8,10 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from asl_lib import batch
-from asl_lib.batch import EXERCISE_TAGS, BatchError, find_notebooks, run_course, run_each
+from asl_lib import notebooks
+from asl_lib.batch import run_course, run_each
 from asl_lib.datasets import get_dataset
+from asl_lib.notebooks import EXERCISE_TAGS, BatchError, find_notebooks
 from asl_lib.params import ParameterError, load_parameters
 from asl_lib.splits import SplitError
 from tests.conftest import ROOT
@@ -108,7 +109,7 @@ def executed(tmp_path_factory):
     write_short_course(folder / "notebooks")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("ASL_HOME", str(folder))
-        patch.setattr(batch, "course_folder", lambda: folder)
+        patch.setattr(notebooks, "course_folder", lambda: folder)
         run_course(VALUES, say=lambda _: None)
     return folder
 
@@ -119,7 +120,7 @@ def course(executed, tmp_path, monkeypatch):
     folder = tmp_path / "course"
     shutil.copytree(executed, folder)
     monkeypatch.setenv("ASL_HOME", str(folder))
-    monkeypatch.setattr(batch, "course_folder", lambda: folder)
+    monkeypatch.setattr(notebooks, "course_folder", lambda: folder)
     return folder
 
 
@@ -135,7 +136,7 @@ def papermill(monkeypatch):
             error = waiting.pop(0) if waiting else ""
             return subprocess.CompletedProcess(command, int(bool(error)), "", error)
 
-        monkeypatch.setattr(batch.subprocess, "run", run)
+        monkeypatch.setattr(notebooks.subprocess, "run", run)
         return calls
 
     return pretend
@@ -193,6 +194,17 @@ def test_after_a_failing_notebook_nothing_is_started(course):
     ):
         run_course({**VALUES, "run": "other", "test_signers": ["nobody"]}, say=said.append)
     assert news(said) == [("01_clips", "done"), ("03_features", "failed")]
+
+
+def test_models_are_trained_side_by_side_and_all_of_them_end_before_a_failure_stops_the_run(course, papermill):
+    path = course / "notebooks" / "05_model.ipynb"
+    shutil.copy(path, path.with_name("06_model.ipynb"))
+    said, calls = [], papermill("", "", "Exception encountered at: a cell")
+    with pytest.raises(BatchError, match="06_model failed"):
+        run_course(VALUES, force=True, jobs=1, say=said.append)
+    models = [("06_model", "failed"), ("05_model", "done")]
+    assert news(said) == [("01_clips", "done"), ("03_features", "done"), *models]
+    assert calls == ["01_clips", "03_features", "06_model", "05_model"]
 
 
 def test_a_batch_holds_each_signer_out_in_turn_without_exercises_and_rebuilds_the_report(course):

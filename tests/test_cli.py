@@ -1,7 +1,6 @@
 import os
 import subprocess
 import sys
-import time
 
 import numpy as np
 import pytest
@@ -22,11 +21,9 @@ def test_help_comes_without_loading_the_heavy_libraries():
 
 
 def test_help_names_every_command():
-    started = time.monotonic()
     output = subprocess.run(
         [sys.executable, "-m", "asl_lib.cli", "--help"], capture_output=True, text=True, check=True
     ).stdout
-    assert time.monotonic() - started < 10  # a second on an idle machine; here other tests run beside it
     for command in ("run", "batch", "extract", "export", "datasets"):
         assert command in output
 

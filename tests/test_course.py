@@ -10,7 +10,8 @@ import sys
 import nbformat
 import pytest
 
-from asl_lib.batch import BatchError, Run, find_notebooks, run_course, run_each
+from asl_lib.batch import run_course, run_each
+from asl_lib.notebooks import BatchError, Run, find_notebooks
 from tests.conftest import ROOT
 
 TINY = {

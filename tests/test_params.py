@@ -1,8 +1,8 @@
 import pytest
 import yaml
 
-from asl_lib.batch import find_notebooks
 from asl_lib.datasets import DATASETS
+from asl_lib.notebooks import find_notebooks
 from asl_lib.params import (
     DatasetName,
     ParameterError,

@@ -11,6 +11,8 @@ from asl_lib import plots
 from asl_lib.augment import Augmentation
 from asl_lib.evaluation import rate
 from asl_lib.features import FeatureRecipe
+from asl_lib.live.recogniser import Seen
+from asl_lib.live.replay import Signed
 from tests.conftest import make_clips, make_frames, make_landmarks
 from tests.test_evaluation import make_evaluation
 
@@ -129,12 +131,13 @@ def test_results_are_drawn_with_their_intervals():
 
 def test_reliability_gap_attention_and_mistakes_are_drawn():
     figure = plots.plot_reliability({"lstm": make_evaluation()})
-    assert "lstm (error" in figure.axes[0].get_legend().get_texts()[0].get_text()
+    assert "lstm (error" in figure.legends[0].get_texts()[0].get_text()
     summary = pd.DataFrame({"model": ["lstm", "tcn"], "mean_accuracy": [0.5, 0.6], "known_signers": [0.9, np.nan]})
     figure = plots.plot_gap(summary, chance=0.1)
     assert [text.get_text() for text in figure.axes[0].get_yticklabels()] == ["lstm"]
     figure = plots.plot_attention({"A": np.full((12, 4), 1 / 12), "B": np.eye(12)[:, :4]})
-    assert [ax.get_title() for ax in figure.axes] == ["A", "B", ""]
+    assert [ax.get_title() for ax in figure.axes[:3]] == ["A", "B", ""]
+    assert figure.axes[-1].get_ylabel() == "weight (%; even: 8.3)"
     points = RECIPE.points(make_landmarks(frames=12))
     figure = plots.plot_mistakes([("A, ana", points, "B, ben", points)], RECIPE, at=[2, 6])
     assert len(figure.axes) == 4
@@ -162,3 +165,137 @@ def test_more_models_than_colours_differ_in_their_form():
     figure = plots.plot_comparison(pd.DataFrame(rows), chance=0.1)
     looks = {(line.get_color(), line.get_marker()) for line in (bar.lines[0] for bar in figure.axes[0].containers)}
     assert len(looks) == 13
+
+
+def a_clip(**about):
+    return RECIPE.points(make_landmarks(frames=12, **about))
+
+
+def tracked_clip():
+    """Landmarks of a clip whose left hand is lost for a while."""
+    return make_landmarks(frames=25, width=160, height=120, missing=[("left_hand", 8, 15)])
+
+
+def worst_of_two():
+    clips = make_clips(["ana", "ben"], ["HELLO", "BOOK"])
+    found = {"ana-0": tracked_clip(), "ben-1": make_landmarks(frames=25, width=160, height=120)}
+    return plots.plot_worst_clips(plots.worst_clips(found, clips), found, lambda clip: make_frames(25))
+
+
+def a_history():
+    return pd.DataFrame({"epoch": [1, 2, 3], "loss": [2, 1, 0.5], "val_loss": [2, 1, 1.5],
+                         "accuracy": [0.1, 0.5, 0.9], "val_accuracy": [0.1, 0.6, 0.5]})  # fmt: skip
+
+
+def a_comparison():
+    return pd.DataFrame({"model": ["lstm", "lstm", "tcn"], "held_out": ["ana", "ben", "ana"],
+                         "accuracy": [0.5, 0.9, 1.0], "low": [0.3, 0.7, 0.9], "high": [0.7, 1.0, 1.0]})  # fmt: skip
+
+
+def some_seen():
+    return [Seen(0.04 * i, ("right_hand",), i > 5, top=(("HELLO", i / 50),) if i > 5 else (),
+                 committed="HELLO" if i == 30 else "") for i in range(50)]  # fmt: skip
+
+
+def a_gap():
+    return pd.DataFrame({"model": ["lstm", "tcn"], "mean_accuracy": [0.5, 0.6], "known_signers": [0.9, np.nan]})
+
+
+def a_flow():
+    flow = np.zeros((40, 40, 2), np.float32)
+    flow[10:30, 10:30] = (-6, 2)
+    return flow
+
+
+def some_rates():
+    return pd.DataFrame({"pose": [1.0, 1.0], "left_hand": [0.5, 0.998]}, index=["ana", "ben"])
+
+
+BLACK = np.zeros((40, 60, 3), np.uint8)
+ONE_HAND = np.full((2, 21, 3), [[[0.5]], [[np.nan]]])
+FIGURES = {
+    "plot_accuracy_per_signer": (lambda: plots.plot_accuracy_per_signer(make_evaluation()), ["ana 50 %", "e 33 %"]),
+    "plot_answer": (lambda: plots.plot_answer(BLACK, ["B", "A"], np.array([0.9, 0.1])), ["B 90 % and A 10 %"]),
+    "plot_attention": (lambda: plots.plot_attention({"BOOK": np.eye(12)[:, 3:5]}), ["BOOK frame 3", "2 heads"]),
+    "plot_augmentations": (
+        lambda: plots.plot_augmentations(a_clip(), {"shifted": a_clip() + np.float32(0.25)}, RECIPE),
+        ["shifted 0.35", "shoulder widths"],
+    ),
+    "plot_clip_curves": (
+        lambda: plots.plot_clip_curves(a_clip(missing=[("left_hand", 0, 12)]), RECIPE, title="HELLO, ana"),
+        ["HELLO, ana", "left hand is not detected in 12 and the right hand is not detected in 0 of 12 frames"],
+    ),
+    "plot_comparison": (lambda: plots.plot_comparison(a_comparison(), chance=0.1), ["tcn 100 % and lstm 70 %"]),
+    "plot_confusion": (
+        lambda: plots.plot_confusion(make_evaluation()),
+        ["3 signs", "2 of 4 clips", "B taken for A (1) and C taken for A (1)"],
+    ),
+    "plot_detection_rates": (
+        lambda: plots.plot_detection_rates(some_rates()),
+        ["pose 100 %", "left hand 50 % (ana) to over 99 %"],
+    ),
+    "plot_filmstrips": (lambda: plots.plot_filmstrips({"BOOK": np.zeros((16, 8, 8, 3))}), ["8 of BOOK"]),
+    "plot_flow": (lambda: plots.plot_flow(np.zeros((40, 40, 3), np.uint8), a_flow()), ["25 %", "6.0 px to the left"]),
+    "plot_frames": (lambda: plots.plot_frames({"ana": BLACK, "ben": BLACK}), ["2 pictures", "ana and ben"]),
+    "plot_gap": (lambda: plots.plot_gap(a_gap(), chance=0.1), ["lstm 90 % and 50 %"]),
+    "plot_history": (lambda: plots.plot_history(a_history()), ["3 epochs", "10 % to 90 %", "epoch 2, at 60 %"]),
+    "plot_mistakes": (
+        lambda: plots.plot_mistakes([("A, ana", a_clip(), "B, ben", a_clip())], RECIPE, at=[2, 6]),
+        ["A, ana beside B, ben", "2 moments"],
+    ),
+    "plot_photographs": (
+        lambda: plots.plot_photographs([BLACK[:, :40]] * 2, ["A", "B"], hands=ONE_HAND, heat=[np.eye(40)] * 2),
+        ["titled A and B", "found: in 1", "50 % of it"],
+    ),
+    "plot_points": (
+        lambda: plots.plot_points({"ana": a_clip(), "ben": a_clip(missing=[("right_hand", 0, 12)])}, RECIPE, at=5),
+        ["ana and ben", "missing in ben"],
+    ),
+    "plot_recognition": (
+        lambda: plots.plot_recognition(some_seen(), [Signed("BOOK", 0.0, 0.5)], threshold=0.4),
+        ["Signed: BOOK", "HELLO (wrong)", "threshold is 40 %"],
+    ),
+    "plot_reliability": (lambda: plots.plot_reliability({"lstm": make_evaluation()}), ["lstm (error 0."]),
+    "plot_screens": (lambda: plots.plot_screens([BLACK] * 2, ["1.0 s", "2.0 s"]), ["2 pictures", "1.0 s and 2.0 s"]),
+    "plot_skeletons": (
+        lambda: plots.plot_skeletons(make_frames(25), tracked_clip(), at=[0, 10, 24], title="HELLO by ana"),
+        ["HELLO by ana", "at 0.0, 0.4 and 1.0 s", "Not detected: left hand at 0.4 s"],
+    ),
+    "plot_split_scores": (
+        lambda: plots.plot_split_scores({"shuffled": rate(9, 10), "new signer": rate(4, 10)}, chance=0.1),
+        ["shuffled 90 %", "new signer 40 % (17 % to 69 %, n = 10)", "chance 10 %"],
+    ),
+    "plot_worst_clips": (worst_of_two, ["HELLO by ana (left hand found in 72 %", "BOOK by ben"]),
+}  # fmt: skip
+"""Every public plotting function: how a figure of it is drawn, and what its alt text must say about these data."""
+
+
+@pytest.mark.parametrize("name", sorted(name for name in dir(plots) if name.startswith("plot_")))
+def test_every_figure_says_in_words_what_its_data_show(name):
+    assert name in FIGURES, f"{name} is new: draw it in FIGURES, and say what its description must hold."
+    draw, facts = FIGURES[name]
+    text = plots.alt_text(draw())
+    assert 30 <= len(text) <= 600, text
+    assert not [fact for fact in facts if fact not in text], text
+    assert "nan" not in text.lower().replace("dominant", ""), text
+
+
+def test_a_title_that_is_set_later_stands_before_the_description():
+    figure = plots.plot_frames({"ana": BLACK})
+    figure.suptitle("HELLO")
+    assert plots.alt_text(figure) == "HELLO. 1 picture in a grid, titled ana."
+    bare, ax = plt.subplots()
+    ax.set(title="Speed", xlabel="time (s)")
+    assert plots.alt_text(bare) == "Figure: Speed; time (s)."
+
+
+def test_models_are_told_apart_without_colour():
+    table = pd.DataFrame(
+        [{"model": m, "held_out": "ben", "accuracy": 0.5, "low": 0.4, "high": 0.6} for m in "abcdefghijk"]
+    )
+    drawn = plots.plot_comparison(table, chance=0.1).axes[0].containers
+    assert len({bar.lines[0].get_marker() for bar in drawn}) == 11
+    lines = plots.plot_reliability({m: make_evaluation() for m in "abc"}).axes[0].containers
+    assert len({(bar.lines[0].get_marker(), bar.lines[0].get_linestyle()) for bar in lines}) == 3
+    known, new = plots.plot_gap(a_gap(), chance=0.1).axes[0].lines[-3:-1]
+    assert known.get_marker() != new.get_marker()

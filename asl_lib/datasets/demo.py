@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from pathlib import Path
 
 import pandas as pd
 
 from asl_lib.clips import make_clips, read_clips, write_clips
 from asl_lib.datasets.base import Dataset, DatasetError, Options, safe_name
-from asl_lib.files import write_json
-from asl_lib.parallel import run_jobs
-from asl_lib.progress import progress
+from asl_lib.datasets.demo_letters import DemoLetters
+from asl_lib.datasets.rendered import check_origin, render_all, signer_version
 
 RenderJob = tuple[Path, str, str, int, int]
 
@@ -56,57 +53,18 @@ class Demo(Dataset):
                     if not (dataset_dir / path).is_file():
                         jobs.append((dataset_dir / path, gloss, signer, repetition, options.seed))
         check_origin(dataset_dir / "demo.json", seed=options.seed, look=signer_version())
-        outcomes = run_jobs(_render, jobs, workers=options.workers)
-        failed = [o for o in progress(outcomes, total=len(jobs), description="Rendering", unit="clip") if o.error]
-        if failed:
-            raise DatasetError(
-                f"{len(failed)} of {len(jobs)} clips could not be rendered; first {jobs[failed[0].index][0]}: "
-                f"{failed[0].error} The others are kept: run it again when that is mended."
-            )
+        render_all(_render, jobs, workers=options.workers, unit="clip")
         clips = make_clips(rows)
         write_clips(clips, dataset_dir / "clips.csv")
         return clips
 
     def photographs(self) -> Dataset:
-        from asl_lib.datasets.demo_letters import DemoLetters
-
         return DemoLetters()
 
     def minimal_pairs(self) -> list[tuple[str, str, str]]:
         from asl_lib.signer import minimal_pairs
 
         return minimal_pairs()
-
-
-def check_origin(note: Path, *, seed: int, look: str) -> None:
-    """Refuse to mix pictures of two seeds or two versions of the signer: a file's name does not tell them apart.
-
-    Args:
-        note: file beside the pictures that says where they come from; written where there is none.
-        seed: where the randomness of the new ones starts.
-        look: all else that decides how they look.
-
-    Raises:
-        DatasetError: those that are there come from elsewhere.
-    """
-    origin = {"seed": seed, "signer": look}
-    if note.is_file() and (before := json.loads(note.read_text(encoding="utf-8"))) != origin:
-        what = "seed" if before.get("seed") != seed else "signer"
-        raise DatasetError(
-            f"{note.parent} holds clips of {what} {before.get(what)}; got {what} {origin[what]}. "
-            "Delete the folder to render them anew, or choose another data_dir."
-        )
-    write_json(note, origin)
-
-
-def signer_version(*, stills: bool = False) -> str:
-    """Return a short hash of all that decides how a clip, or a still picture, looks."""
-    digest = hashlib.sha256()
-    for path in sorted((Path(__file__).parent.parent / "signer").iterdir()):
-        counts = path.name != "__init__.py" and (stills or path.name != "stills.py")
-        if path.suffix in (".py", ".yaml") and counts:
-            digest.update(path.read_bytes())
-    return digest.hexdigest()[:12]
 
 
 def _render(job: RenderJob) -> None:

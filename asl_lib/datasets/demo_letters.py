@@ -10,10 +10,8 @@ import pandas as pd
 
 from asl_lib.clips import make_clips, read_clips, write_clips
 from asl_lib.datasets.base import Dataset, DatasetError, Options
-from asl_lib.datasets.demo import check_origin, signer_version
+from asl_lib.datasets.rendered import check_origin, render_all, signer_version
 from asl_lib.files import whole_file
-from asl_lib.parallel import run_jobs
-from asl_lib.progress import progress
 from asl_lib.signer import DIGITS, LETTERS, Signer, handshape_image, handshape_joints, load_signers, random_signer
 
 SIZE_PX = 128
@@ -94,13 +92,7 @@ def render_handshapes(
                 rows.append({"clip_id": clip_id, "path": path, "gloss": name, "signer": person.name})
                 if not (folder / path).is_file():
                     jobs.append((folder / path, name, person, seed * 1000 + number, variety))
-    outcomes = run_jobs(_render, jobs, workers=workers)
-    failed = [o for o in progress(outcomes, total=len(jobs), description="Rendering", unit="picture") if o.error]
-    if failed:
-        raise DatasetError(
-            f"{len(failed)} of {len(jobs)} pictures could not be rendered; first {jobs[failed[0].index][0]}: "
-            f"{failed[0].error} The others are kept: run it again when that is mended."
-        )
+    render_all(_render, jobs, workers=workers, unit="picture")
     clips = make_clips(rows)
     write_clips(clips, folder / "clips.csv")
     return clips

@@ -1,18 +1,15 @@
 """Every picture the notebooks show, in one style."""
 
 from asl_lib.plots.clips import (
-    detection_rates,
-    draw_part,
     plot_augmentations,
     plot_clip_curves,
-    plot_detection_rates,
     plot_frames,
     plot_mistakes,
     plot_points,
     plot_skeletons,
-    plot_worst_clips,
-    worst_clips,
 )
+from asl_lib.plots.detection import detection_rates, plot_detection_rates, plot_worst_clips, worst_clips
+from asl_lib.plots.drawing import draw_part
 from asl_lib.plots.live import plot_recognition, plot_screens
 from asl_lib.plots.photographs import plot_answer, plot_photographs
 from asl_lib.plots.results import (

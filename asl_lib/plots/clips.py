@@ -1,19 +1,27 @@
-"""Pictures of clips: frames, skeletons, curves, detection rates, augmentations."""
+"""Pictures of clips: frames, skeletons, curves, augmentations, mistakes."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 
-from asl_lib.features import LEFT_WRIST, RECIPE_PARTS, RIGHT_WRIST, WRIST, FeatureRecipe
-from asl_lib.landmarks import PARTS, Landmarks
-from asl_lib.plots.style import LIMBS, PART_COLOURS, PART_NAMES, shown_names
+from asl_lib.features import FeatureRecipe
+from asl_lib.landmarks import Landmarks
+from asl_lib.plots.drawing import (
+    HAND_FORMS,
+    draw_part,
+    draw_points,
+    name_hand,
+    part_legend,
+    picture_grid,
+    small_picture,
+    wrist_path,
+)
+from asl_lib.plots.style import PART_COLOURS, PART_NAMES, counted, describe, listed
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 
@@ -24,11 +32,11 @@ def plot_frames(frames: Mapping[str, np.ndarray], *, columns: int = 6) -> Figure
         frames: title -> (H, W, 3) uint8 RGB picture.
         columns: pictures in a row.
     """
-    figure, axes = _grid(len(frames), columns, next(iter(frames.values())).shape[:2])
+    figure, axes = picture_grid(len(frames), columns, next(iter(frames.values())).shape[:2])
     for ax, (title, frame) in zip(axes, frames.items(), strict=True):
-        ax.imshow(_small(frame))
+        ax.imshow(small_picture(frame))
         ax.set_title(title, fontsize="small", fontweight="normal")
-    return figure
+    return describe(figure, f"{counted(len(frames), 'picture').capitalize()} in a grid, titled {listed(frames)}.")
 
 
 def plot_skeletons(
@@ -44,19 +52,25 @@ def plot_skeletons(
         columns: pictures in a row.
     """
     height, width = frames[0].shape[:2]
-    figure, axes = _grid(len(at), columns, (height, width))
+    figure, axes = picture_grid(len(at), columns, (height, width))
     for ax, index in zip(axes, at, strict=True):
-        small = _small(frames[index])
+        small = small_picture(frames[index])
         ax.imshow(small)
         for part in landmarks.parts:
             points = landmarks.part(part)[index] * (small.shape[1], small.shape[0], 1)
             draw_part(ax, points, part, dots=part != "face")
+            name_hand(ax, points, part)
         ax.set_xlim(0, small.shape[1])
         ax.set_ylim(small.shape[0], 0)
         ax.set_title(f"{index / landmarks.fps:.1f} s", fontsize="small", fontweight="normal")
-    _part_legend(figure, landmarks.parts)
+    part_legend(figure, landmarks.parts)
     figure.suptitle(title)
-    return figure
+    moments = listed((f"{index / landmarks.fps:.1f}" for index in at), most=12)
+    return describe(
+        figure,
+        f"{counted(len(at), 'frame').capitalize()} of one clip, at {moments} s, with the detected landmarks drawn over "
+        f"the signer. {_missing(landmarks, at)}",
+    )
 
 
 def plot_points(clips: Mapping[str, np.ndarray], recipe: FeatureRecipe, *, at: int, columns: int = 4) -> Figure:
@@ -68,11 +82,19 @@ def plot_points(clips: Mapping[str, np.ndarray], recipe: FeatureRecipe, *, at: i
         at: which frame.
         columns: pictures in a row.
     """
-    figure, axes = _grid(len(clips), columns, (1, 1), frame=True)
+    figure, axes = picture_grid(len(clips), columns, (1, 1), frame=True)
     for ax, (title, points) in zip(axes, clips.items(), strict=True):
-        _draw_points(ax, points[at], recipe)
+        draw_points(ax, points[at], recipe)
         ax.set_title(title, fontsize="small", fontweight="normal")
-    return figure
+    lost = [title for title, points in clips.items() if np.isnan(points[at]).all(axis=-1).any()]
+    frame = (
+        "shoulder widths from the middle of the shoulders" if recipe.body_frame == "shoulders" else "the image's units"
+    )
+    return describe(
+        figure,
+        f"Stick figures of frame {at} of {listed(clips)}, drawn in {frame}. "
+        + (f"Points are missing in {listed(lost)}." if lost else "No point is missing."),
+    )
 
 
 def plot_mistakes(
@@ -93,14 +115,19 @@ def plot_mistakes(
     )
     for row, (signed, points, said, example) in zip(axes, mistakes, strict=True):
         for column, (ax, index) in enumerate(zip(row, [*at, *at], strict=True)):
-            _draw_points(ax, (points if column < len(at) else example)[index], recipe)
+            draw_points(ax, (points if column < len(at) else example)[index], recipe)
             ax.set_xticks([])
             ax.set_yticks([])
             ax.spines[:].set_visible(True)
-            ax.spines[:].set_color("#cc6677" if column < len(at) else "#999999")
+            ax.spines[:].set_color("#d55e00" if column < len(at) else "#999999")
         row[0].set_title(signed, fontsize="small", loc="left")
         row[len(at)].set_title(said, fontsize="small", loc="left")
-    return figure
+    pairs = "; ".join(f"{signed} beside {said}" for signed, _, said, _ in mistakes[:4])
+    return describe(
+        figure,
+        f"Stick figures of {counted(len(mistakes), 'clip')} taken for another sign, {counted(len(at), 'moment')} of "
+        f"each, on the left, and on the right an example of that other sign: {pairs}.",
+    )
 
 
 def plot_augmentations(before: np.ndarray, after: Mapping[str, np.ndarray], recipe: FeatureRecipe) -> Figure:
@@ -111,17 +138,26 @@ def plot_augmentations(before: np.ndarray, after: Mapping[str, np.ndarray], reci
         after: name of the variation -> the clip after it.
         recipe: the recipe that made the points.
     """
-    figure, axes = _grid(len(after), 4, (1, 1), frame=True)
+    figure, axes = picture_grid(len(after), 4, (1, 1), frame=True)
     middle = len(before) // 2
     for ax, (title, points) in zip(axes, after.items(), strict=True):
-        _draw_points(ax, before[middle], recipe, colour="#bbbbbb")
-        _draw_points(ax, points[middle], recipe)
+        draw_points(ax, before[middle], recipe, colour="#bbbbbb")
+        draw_points(ax, points[middle], recipe)
         for part in ("left_hand", "right_hand"):
-            path = _wrist_path(points, recipe, part)
-            ax.plot(path[:, 0], path[:, 1], ".", ms=3, color=PART_COLOURS[part])
+            path = wrist_path(points, recipe, part)
+            form: dict[str, Any] = {"marker": HAND_FORMS[part], "ms": 3, "ls": "", "color": PART_COLOURS[part]}
+            ax.plot(path[:, 0], path[:, 1], **form)
         ax.set_title(title, fontsize="small", fontweight="normal")
-    figure.suptitle("Frame in the middle of one clip: before (grey) and after (colour); dots: the wrists over time")
-    return figure
+    figure.suptitle(
+        "Frame in the middle of one clip: before (grey) and after (colour); the wrists over time (left: triangles)"
+    )
+    unit = "shoulder widths" if recipe.body_frame == "shoulders" else "of the image"
+    shifts = listed((f"{title} {_median_move(before, points):.2f}" for title, points in after.items()), most=12)
+    return describe(
+        figure,
+        f"The stick figure in the middle of one clip, before and after {counted(len(after), 'variation')}, with the "
+        f"paths of the wrists. The median distance that a point is moved ({unit}): {shifts}.",
+    )
 
 
 def plot_clip_curves(points: np.ndarray, recipe: FeatureRecipe, *, title: str, raw: np.ndarray | None = None) -> Figure:
@@ -138,7 +174,7 @@ def plot_clip_curves(points: np.ndarray, recipe: FeatureRecipe, *, title: str, r
     parts = [part for part in recipe.parts if part.endswith("_hand")]
     figure, axes = plt.subplots(1, 2, figsize=(10, 3.4), sharey=True)
     for ax, hand in zip(axes, ("left_hand", "right_hand"), strict=True):
-        path = _wrist_path(points, recipe, hand)
+        path = wrist_path(points, recipe, hand)
         frames = np.arange(len(points))
         ax.plot(frames, path[:, 0], color=PART_COLOURS[hand], label="x, to the right of the picture")
         ax.plot(frames, path[:, 1], color=PART_COLOURS[hand], ls="--", label="y, downwards")
@@ -147,174 +183,54 @@ def plot_clip_curves(points: np.ndarray, recipe: FeatureRecipe, *, title: str, r
             for frame in np.flatnonzero(unseen):
                 ax.axvspan(frame - 0.5, frame + 0.5, color="#dddddd", lw=0)
         if raw is not None:
-            dots = _wrist_path(raw, recipe, hand)
+            dots = wrist_path(raw, recipe, hand)
             ax.plot(np.linspace(0, len(points) - 1, len(raw)), dots, "k.", ms=2)
         ax.set_title(f"{PART_NAMES[hand]} (grey: hand not detected)")
         ax.set_xlabel("frame after resampling")
         ax.legend(fontsize="x-small", loc="best")
-    axes[0].set_ylabel("wrist (shoulder widths)" if recipe.body_frame == "shoulders" else "wrist (image widths)")
+    unit = "shoulder widths" if recipe.body_frame == "shoulders" else "image widths"
+    axes[0].set_ylabel(f"wrist ({unit})")
     figure.suptitle(title)
-    return figure
+    seen = [
+        f"the {PART_NAMES[hand]} is not detected in {np.isnan(points[:, recipe.columns(hand), 0]).all(axis=1).sum()}"
+        for hand in parts
+    ]
+    ranges = [
+        f"the {PART_NAMES[hand]}'s wrist moves {np.ptp(path[:, 0]):.1f} across and {np.ptp(path[:, 1]):.1f} up and down"
+        for hand in ("left_hand", "right_hand")
+        if len(path := _without_gaps(wrist_path(points, recipe, hand)))
+    ]
+    return describe(
+        figure,
+        f"Curves of x and y of both wrists over the {len(points)} frames of one clip, in {unit}: "
+        + (f"{listed(ranges)}. " if ranges else "no wrist was found. ")
+        + (f"Grey bands: {listed(seen)} of {counted(len(points), 'frame')}." if seen else ""),
+    )
 
 
-def plot_detection_rates(rates: pd.DataFrame, *, labels: Mapping[str, str] | None = None) -> Figure:
-    """Show in how many frames each part was detected.
-
-    Args:
-        rates: shares of frames from 0 to 1; one row a signer (or gloss), one column a part.
-        labels: gloss -> the word to show, where glosses are numbers.
-    """
-    import matplotlib.pyplot as plt
-    import seaborn as sns
-
-    figure, ax = plt.subplots(figsize=(6, 1.2 + 0.42 * len(rates)))
-    names = [PART_NAMES.get(part, part) for part in rates.columns]
-    sns.heatmap(
-        rates * 100, vmin=0, vmax=100, cmap="crest", annot=True, fmt=".0f", ax=ax, xticklabels=names, linewidths=1,
-        yticklabels=shown_names(rates.index, labels),
-        cbar_kws={"label": "frames in which it was detected (%)"},
-    )  # fmt: skip
-    ax.set_xlabel("")
-    ax.set_ylabel(rates.index.name or "")
-    ax.tick_params(axis="y", rotation=0)
-    return figure
+def _missing(landmarks: Landmarks, at: Sequence[int]) -> str:
+    """Return a sentence that says which parts are missing in which of these frames."""
+    gaps = []
+    for part in landmarks.parts:
+        seen = landmarks.seen(part)
+        lost = [f"{index / landmarks.fps:.1f} s" for index in at if not seen[index]]
+        if lost:
+            gaps.append(
+                f"{PART_NAMES[part]} at {listed(lost)}" if len(lost) < len(at) else f"{PART_NAMES[part]} throughout"
+            )
+    return (
+        f"Not detected: {'; '.join(gaps)}."
+        if gaps
+        else f"Detected in all of them: {listed(map(PART_NAMES.get, landmarks.parts))}."
+    )
 
 
-def detection_rates(landmarks: Mapping[str, Landmarks], clips: pd.DataFrame, *, by: str = "signer") -> pd.DataFrame:
-    """Return the share of frames in which each part was detected, one row per value of `by`.
-
-    Args:
-        landmarks: clip_id -> its landmarks.
-        clips: the clips table.
-        by: "signer" or "gloss".
-    """
-    rows = []
-    for clip_id, name in zip(clips["clip_id"], clips[by], strict=True):
-        if clip_id in landmarks:
-            clip = landmarks[clip_id]
-            for part in clip.parts:
-                seen = clip.seen(part)
-                rows.append((name, part, int(seen.sum()), len(seen)))
-    table = pd.DataFrame(rows, columns=[by, "part", "seen", "frames"]).groupby([by, "part"]).sum()
-    wide = (table["seen"] / table["frames"]).unstack("part")
-    return wide[[part for part in PARTS if part in wide.columns]]
+def _median_move(before: np.ndarray, after: np.ndarray) -> float:
+    """Return how far the points of a clip were moved, at the median; 0 where none is in both."""
+    moves = np.linalg.norm((after - before)[..., :2], axis=-1)
+    return float(np.median(moves[~np.isnan(moves)])) if not np.isnan(moves).all() else 0.0
 
 
-def worst_clips(landmarks: Mapping[str, Landmarks], clips: pd.DataFrame, *, count: int = 3) -> pd.DataFrame:
-    """Return the clips whose hands were lost most, worst first, with the share of frames in the column `found`.
-
-    Of each gloss only the worst clip is listed, so that one difficult sign does not fill the list.
-    A hand counts between the first and the last frame in which it was found, if it was found in a fifth of
-    the clip at least: what rests outside the picture is not lost. `hand` says which of the two is meant.
-    """
-    rows = []
-    for clip_id, clip in landmarks.items():
-        for hand in (part for part in ("left_hand", "right_hand") if part in clip.parts):
-            seen = np.flatnonzero(clip.seen(hand))
-            if len(seen) >= 0.2 * len(clip.points):
-                rows.append((clip_id, hand, len(seen) / (seen[-1] - seen[0] + 1)))
-    table = pd.DataFrame(rows, columns=["clip_id", "hand", "found"]).sort_values(["found", "clip_id"])
-    listed = table.drop_duplicates("clip_id").merge(clips, on="clip_id").drop_duplicates("gloss")
-    return listed.head(count).reset_index(drop=True)
-
-
-def plot_worst_clips(
-    worst: pd.DataFrame, landmarks: Mapping[str, Landmarks], read: Callable[[pd.Series], Iterable[np.ndarray]]
-) -> Figure:
-    """Show the longest gap of each clip, one row a clip: before the hand is lost, in the middle, when it is back.
-
-    Args:
-        worst: rows as `worst_clips` gives them.
-        landmarks: clip_id -> its landmarks.
-        read: gives the frames of a clip.
-    """
-    columns = 3
-    shapes, pictures = [], []
-    for _, clip in worst.iterrows():
-        frames, found = list(read(clip)), landmarks[clip["clip_id"]]
-        seen = np.flatnonzero(found.seen(clip["hand"]))
-        longest = int(np.argmax(np.diff(seen))) if len(seen) > 1 else 0
-        before, after = seen[longest], seen[min(longest + 1, len(seen) - 1)]
-        for moment in (before, (before + after) // 2, after):
-            pictures.append((frames[moment], found, moment, clip))
-            shapes.append(frames[moment].shape[:2])
-    figure, axes = _grid(len(pictures), columns, shapes[0])
-    for ax, (frame, found, moment, clip) in zip(axes, pictures, strict=True):
-        small = _small(frame)
-        ax.imshow(small)
-        for part in found.parts:
-            draw_part(ax, found.part(part)[moment] * (small.shape[1], small.shape[0], 1), part, dots=part != "face")
-        ax.set_xlim(0, small.shape[1])
-        ax.set_ylim(small.shape[0], 0)
-        state = "found" if found.seen(clip["hand"])[moment] else "lost"
-        ax.set_title(
-            f"{clip['gloss']}, {clip['signer']}: {PART_NAMES[clip['hand']]} {state}",
-            fontsize="small",
-            fontweight="normal",
-        )
-    _part_legend(figure, pictures[0][1].parts)
-    return figure
-
-
-def draw_part(ax: Axes, points: np.ndarray, part: str, *, colour: str | None = None, dots: bool = True) -> None:
-    """Draw one part, (l, 2 or more) points in data units, as lines and dots; NaN draws nothing."""
-    colour = colour or PART_COLOURS[part]
-    for one, other in LIMBS[part]:
-        if max(one, other) < len(points):
-            ax.plot(points[[one, other], 0], points[[one, other], 1], color=colour, lw=1.4, solid_capstyle="round")
-    shown = points[:25] if part == "pose" else points
-    ax.plot(shown[:, 0], shown[:, 1], ".", color=colour, ms=2.5 if dots else 0.6)
-
-
-def _draw_points(ax: Axes, points: np.ndarray, recipe: FeatureRecipe, *, colour: str | None = None) -> None:
-    for part in recipe.parts:
-        tracked = RECIPE_PARTS[part][0]
-        draw_part(ax, points[recipe.columns(part)][:25] if tracked == "pose" else points[recipe.columns(part)], tracked,
-                  colour=colour)  # fmt: skip
-    if recipe.body_frame == "shoulders":
-        ax.set_xlim(-1.7, 1.7)
-        ax.set_ylim(2.1, -1.3)
-    ax.set_aspect("equal")
-
-
-def _wrist_path(points: np.ndarray, recipe: FeatureRecipe, hand: str) -> np.ndarray:
-    """Return (T, C): where a wrist is over time, by the body if the recipe has it, else by the hand, else NaN."""
-    for part in ("pose", "upper_body"):
-        if part in recipe.parts:
-            return points[:, recipe.columns(part)][:, LEFT_WRIST if hand == "left_hand" else RIGHT_WRIST]
-    if hand in recipe.parts:
-        return points[:, recipe.columns(hand)][:, WRIST]
-    return np.full((len(points), points.shape[-1]), np.nan)
-
-
-def _small(frame: np.ndarray, *, most: int = 260) -> np.ndarray:
-    """Return a picture small enough for a notebook that is read in a browser."""
-    import cv2
-
-    factor = most / max(frame.shape[:2])
-    return cv2.resize(frame, None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA) if factor < 1 else frame
-
-
-def _grid(count: int, columns: int, shape: Sequence[int], *, frame: bool = False) -> tuple[Figure, list[Axes]]:
-    import matplotlib.pyplot as plt
-
-    columns = min(columns, count)
-    rows = -(-count // columns)
-    width = 10 / max(columns, 3)
-    figure, axes = plt.subplots(rows, columns, figsize=(width * columns, (width * shape[0] / shape[1] + 0.3) * rows),
-                                squeeze=False)  # fmt: skip
-    for index, ax in enumerate(axes.flat):
-        if frame and index < count:
-            ax.set_xticks([])
-            ax.set_yticks([])
-            ax.grid(False)
-        else:
-            ax.axis("off")
-    return figure, list(axes.flat)[:count]
-
-
-def _part_legend(figure: Figure, parts: Sequence[str]) -> None:
-    from matplotlib.lines import Line2D
-
-    handles = [Line2D([], [], color=PART_COLOURS[part], label=PART_NAMES[part]) for part in parts]
-    figure.legend(handles=handles, loc="outside lower center", ncols=len(parts), fontsize="small", frameon=False)
+def _without_gaps(path: np.ndarray) -> np.ndarray:
+    """Return the moments of a (T, C) path at which it is known."""
+    return path[~np.isnan(path).any(axis=1)]

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from asl_lib.plots.clips import _grid
-from asl_lib.plots.style import HAND_LIMBS, PART_COLOURS
+from asl_lib.plots.drawing import picture_grid
+from asl_lib.plots.style import HAND_LIMBS, PART_COLOURS, counted, describe, listed, percent
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -31,7 +31,7 @@ def plot_photographs(
         heat: (size, size) each, as `image_training.occlusion_map` gives them: the more orange, the more it mattered.
         columns: photographs in a row.
     """
-    figure, axes = _grid(len(images), min(columns, len(images)), np.shape(images[0])[:2])
+    figure, axes = picture_grid(len(images), min(columns, len(images)), np.shape(images[0])[:2])
     for number, (ax, image, title) in enumerate(zip(axes, images, titles, strict=True)):
         size = len(image)
         ax.imshow(np.asarray(image).astype(np.uint8))
@@ -43,7 +43,14 @@ def plot_photographs(
             for start, end in HAND_LIMBS:
                 ax.plot(*points[[start, end], :2].T, color=PART_COLOURS["right_hand"], linewidth=1.2)
         ax.set(xlim=(0, size - 1), ylim=(size - 1, 0))
-    return figure
+    text = (
+        f"{counted(len(images), 'photograph').capitalize()} of hands in a grid, titled {listed(dict.fromkeys(titles))}."
+    )
+    if hands is not None:
+        text += f" The hand's landmarks are drawn where one was found: in {(~np.isnan(hands[:, 0, 0])).sum()}."
+    if heat is not None:
+        text += f" Orange lies over what mattered to the network: {_where(heat)}."
+    return describe(figure, text)
 
 
 def plot_answer(image: np.ndarray, names: Sequence[str], probabilities: np.ndarray) -> Figure:
@@ -64,7 +71,18 @@ def plot_answer(image: np.ndarray, names: Sequence[str], probabilities: np.ndarr
     right.set(yticks=range(len(names)), yticklabels=names, xlim=(0, 115), xlabel="probability (%)")
     right.invert_yaxis()
     right.grid(False, axis="y")
-    return figure
+    answers = (f"{name} {percent(float(share))}" for name, share in zip(names, probabilities, strict=True))
+    return describe(figure, f"A photograph beside bars of the most probable answers: {listed(answers)}.")
+
+
+def _where(heat: Sequence[np.ndarray]) -> str:
+    """Return in words how much of what mattered lies in the middle half of the photographs."""
+    shares = []
+    for own in heat:
+        weight = np.clip(own, 0, None)
+        edge = len(weight) // 4
+        shares.append(weight[edge : len(weight) - edge, edge : len(weight) - edge].sum() / max(weight.sum(), 1e-9))
+    return f"{percent(float(np.mean(shares)))} of it lies in the middle quarter of the area, on average"
 
 
 def _overlay(ax: object, heat: np.ndarray) -> None:

@@ -10,16 +10,23 @@ import pandas as pd
 
 from asl_lib.calibration import calibration_error, reliability
 from asl_lib.evaluation import Evaluation, Rate
-from asl_lib.plots.style import shown_names
+from asl_lib.plots.style import counted, describe, listed, percent, shown_names
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+FORMS = "osD^vPX<>p*h"
+"""Markers of models: with the ten colours of the palette sixty looks, and no two neighbours differ by colour alone."""
+RIM: dict[str, Any] = {"mec": "0.25", "mew": 0.6}
+"""A dark rim, without which the palette's yellow is lost on white."""
+DASHES = ("-", "--", "-.", ":")
+
 
 def plot_history(history: pd.DataFrame) -> Figure:
     """Show loss and accuracy by epoch, with the epoch whose weights were kept."""
     import matplotlib.pyplot as plt
+    from matplotlib.ticker import MaxNLocator
 
     figure, axes = plt.subplots(1, 2, figsize=(10, 3.6))
     validated = "val_accuracy" in history
@@ -31,6 +38,7 @@ def plot_history(history: pd.DataFrame) -> Figure:
             ax.plot(history["epoch"], history[f"val_{name}"] * factor, label="validation signer", ls="--")
         ax.axvline(best, color="0.5", lw=1, ls=":")
         ax.set_xlabel("epoch")
+        ax.xaxis.set_major_locator(MaxNLocator(integer=True))
         ax.set_ylabel(label)
     # A few wild validation losses must not squeeze the rest of the curve to a line.
     top = np.nanpercentile(history.filter(regex="loss$").to_numpy(), 95)
@@ -40,7 +48,16 @@ def plot_history(history: pd.DataFrame) -> Figure:
         place = {"textcoords": "offset points", "fontsize": "x-small", "va": "top"}
         axes[0].annotate("weights kept", (best, 1.17 * top), xytext=(4, -4), **place)
     axes[0].legend(fontsize="small")
-    return figure
+    text = f"Curves of loss and accuracy over {counted(len(history), 'epoch')}. "
+    text += f"Training accuracy {_rise(history['accuracy'])}"
+    if validated:
+        text += (
+            f", validation accuracy {_rise(history['val_accuracy'])}; the weights kept are those of epoch {best}, at "
+        )
+        text += percent(float(history["val_accuracy"].max()))
+    return describe(
+        figure, text + f". Training loss goes from {history['loss'].iloc[0]:.2f} to {history['loss'].iloc[-1]:.2f}."
+    )
 
 
 def plot_confusion(
@@ -79,7 +96,14 @@ def plot_confusion(
     ax.tick_params(axis="y", rotation=0)
     if minimal_pairs:
         ax.set_title("Orange frames: minimal pairs")
-    return figure
+    accuracy, wrong = evaluation.accuracy, counts.to_numpy() * (1 - np.eye(len(counts), dtype=int))
+    order = [tuple(np.unravel_index(i, wrong.shape)) for i in np.argsort(-wrong, axis=None, kind="stable")[:2]]
+    confused = [f"{names[i]} taken for {names[j]} ({wrong[i, j]})" for i, j in order if wrong[i, j]]
+    return describe(
+        figure,
+        f"Confusion matrix of {counted(len(counts), 'sign')}: {accuracy.hits} of {counted(accuracy.n, 'clip')} on the "
+        "diagonal, that is, right. " + (f"Most frequent mistakes: {listed(confused)}." if confused else "No mistakes."),
+    )
 
 
 def plot_accuracy_per_signer(evaluation: Evaluation, *, chance: float | None = None) -> Figure:
@@ -89,9 +113,12 @@ def plot_accuracy_per_signer(evaluation: Evaluation, *, chance: float | None = N
     rates = evaluation.per_signer()
     figure, ax = plt.subplots(figsize=(6.5, 1.4 + 0.5 * len(rates)))
     _draw_rates(ax, rates)
-    _finish(ax, chance or 1 / len(evaluation.glosses))
+    chance = chance or 1 / len(evaluation.glosses)
+    _finish(ax, chance)
     ax.set_ylabel("test signer")
-    return figure
+    return describe(
+        figure, f"Accuracy of each test signer with its 95 % interval: {_rates(rates)}; chance {percent(chance)}."
+    )
 
 
 def plot_split_scores(scores: Mapping[str, Rate], *, chance: float) -> Figure:
@@ -101,7 +128,9 @@ def plot_split_scores(scores: Mapping[str, Rate], *, chance: float) -> Figure:
     figure, ax = plt.subplots(figsize=(7, 1.4 + 0.5 * len(scores)))
     _draw_rates(ax, scores)
     _finish(ax, chance)
-    return figure
+    return describe(
+        figure, f"Accuracies with their 95 % intervals, side by side: {_rates(scores)}; chance {percent(chance)}."
+    )
 
 
 def plot_comparison(table: pd.DataFrame, *, chance: float) -> Figure:
@@ -124,15 +153,24 @@ def plot_comparison(table: pd.DataFrame, *, chance: float) -> Figure:
         at = np.array([signers.index(name) for name in rows.index]) + offset
         value = rows["accuracy"].to_numpy() * 100
         error = np.abs(np.stack([rows["low"] * 100 - value, rows["high"] * 100 - value]))
-        form = "osD^"[k // 10 % 4]  # the palette has ten colours
-        ax.errorbar(value, at, xerr=error, fmt=form, color=palette[k], capsize=3, label=model)
+        form = FORMS[k % len(FORMS)]
+        ax.errorbar(value, at, xerr=error, fmt=form, color=palette[k], capsize=3, label=model, **RIM)
         ax.axvline(value.mean(), color=palette[k], lw=1.2, ls="--", alpha=0.8)
+        ax.plot(value.mean(), -0.6, form, color=palette[k], clip_on=False, zorder=5, **RIM)
     ax.set_yticks(range(len(signers)), signers)
     ax.set_ylim(len(signers) - 0.4, -0.6)
     _finish(ax, chance)
     ax.set_ylabel("held-out signer")
     figure.legend(fontsize="small", title="model (dashed: mean)", loc="outside right upper")
-    return figure
+    means = table.groupby("model")["accuracy"].mean().sort_values(ascending=False)
+    hardest = table.groupby("held_out")["accuracy"].mean().idxmin()
+    ranked = listed((f"{model} {percent(mean)}" for model, mean in means.items()), most=12)
+    return describe(
+        figure,
+        f"Accuracy of {counted(len(models), 'model')} on each of {counted(len(signers), 'held-out signer')}, with 95 % "
+        f"intervals. Means: {ranked}; chance {percent(chance)}."
+        + (f" The hardest signer is {hardest}." if len(signers) > 1 else ""),
+    )
 
 
 def plot_reliability(evaluations: Mapping[str, Evaluation], *, bins: int = 5) -> Figure:
@@ -148,18 +186,24 @@ def plot_reliability(evaluations: Mapping[str, Evaluation], *, bins: int = 5) ->
     figure, ax = plt.subplots(figsize=(6.5, 5))
     ax.plot([0, 100], [0, 100], color="0.6", lw=1, ls=":")
     palette = sns.color_palette("colorblind", len(evaluations))
-    for colour, (model, evaluation) in zip(palette, evaluations.items(), strict=True):
+    errors = []
+    for k, (colour, (model, evaluation)) in enumerate(zip(palette, evaluations.items(), strict=True)):
         table = 100 * reliability(evaluation, bins=bins)[["probability", "accuracy", "low", "high"]]
         error = [table["accuracy"] - table["low"], table["high"] - table["accuracy"]]
-        label = f"{model} (error {calibration_error(evaluation, bins=bins):.2f})"
-        ax.errorbar(table["probability"], table["accuracy"], yerr=error, fmt="o-", capsize=3, color=colour, label=label)
+        errors.append(f"{model} (error {calibration_error(evaluation, bins=bins):.2f})")
+        look = {"fmt": FORMS[k % len(FORMS)], "ls": DASHES[k % len(DASHES)], "capsize": 3, "color": colour, **RIM}
+        ax.errorbar(table["probability"], table["accuracy"], yerr=error, label=errors[-1], **look)
     ax.set_xlabel("probability of the answer (%)")
     ax.set_ylabel("right answers (%), with 95 % interval")
     ax.set_xlim(0, 102)
     ax.set_ylim(0, 102)
-    ax.annotate("too sure below this line", (72, 64), fontsize="x-small", color="0.35")
-    ax.legend(fontsize="small")
-    return figure
+    ax.annotate("below the diagonal: too sure", (101, 2), ha="right", fontsize="x-small", color="0.35")
+    figure.legend(fontsize="small", loc="outside upper center", ncols=2)
+    return describe(
+        figure,
+        "How often answers of a given probability are right, one line a model, beside the diagonal on which a model is "
+        f"as sure as it is right. Mean distance from it: {listed(errors, most=12)}.",
+    )
 
 
 def plot_attention(weights: Mapping[str, np.ndarray]) -> Figure:
@@ -174,8 +218,9 @@ def plot_attention(weights: Mapping[str, np.ndarray]) -> Figure:
     figure, axes = plt.subplots(rows, 3, figsize=(10, 1.0 + 1.15 * rows), sharex=True, squeeze=False)
     for ax in axes.flat[len(weights) :]:
         ax.axis("off")
+    even = 1 / max(map(len, weights.values()))  # of every frame, if all counted alike
     for ax, (title, own) in zip(axes.flat, weights.items(), strict=False):
-        ax.imshow(own.T, aspect="auto", cmap="Blues", vmin=0, vmax=max(3 / len(own), float(own.max())))
+        strip = ax.imshow(100 * own.T, aspect="auto", cmap="Blues", vmin=0, vmax=300 * even)
         ax.set_yticks(range(own.shape[1]), [str(head + 1) for head in range(own.shape[1])])
         ax.set_title(title, fontsize="small", fontweight="normal")
         ax.grid(visible=False)
@@ -183,7 +228,14 @@ def plot_attention(weights: Mapping[str, np.ndarray]) -> Figure:
         ax.set_ylabel("head")
     for ax in axes[-1]:
         ax.set_xlabel("frame")
-    return figure
+    figure.colorbar(strip, ax=axes, label=f"weight (%; even: {100 * even:.1f})", shrink=0.8, extend="max")
+    peaks = listed((f"{title} frame {own.mean(axis=1).argmax()}" for title, own in weights.items()), most=12)
+    heads = counted(max(own.shape[1] for own in weights.values()), "head")
+    return describe(
+        figure,
+        f"Strips of attention over the frames of {counted(len(weights), 'clip')}, one strip for each of {heads}, dark "
+        f"where the weight is. On average over the heads the most weight is on: {peaks}.",
+    )
 
 
 def plot_gap(summary: pd.DataFrame, *, chance: float) -> Figure:
@@ -199,14 +251,33 @@ def plot_gap(summary: pd.DataFrame, *, chance: float) -> Figure:
     figure, ax = plt.subplots(figsize=(7, 1.4 + 0.45 * len(table)))
     for row in table.itertuples():
         ax.plot([row.mean_accuracy * 100, row.known_signers * 100], [row.Index] * 2, color="0.7", lw=3, zorder=1)
-    ax.plot(table["known_signers"] * 100, table.index, "o", color="#029e73", label="signers known", zorder=2)
+    ax.plot(table["known_signers"] * 100, table.index, "D", color="#029e73", label="signers known", zorder=2)
     ax.plot(table["mean_accuracy"] * 100, table.index, "o", color="#0173b2", label="signer new (mean)", zorder=2)
     ax.set_yticks(range(len(table)), table["model"])
     ax.set_ylim(len(table) - 0.5, -0.6)
     _finish(ax, chance)
     ax.set_xlabel("accuracy (%)")
     figure.legend(fontsize="small", loc="outside upper center", ncols=2)
-    return figure
+    gaps = listed(
+        (f"{row.model} {percent(row.known_signers)} and {percent(row.mean_accuracy)}" for row in table.itertuples()),
+        most=12,
+    )
+    return describe(
+        figure, f"Each model's accuracy on known signers and, joined by a line, on new ones: {gaps or 'none'}."
+    )
+
+
+def _rise(values: pd.Series) -> str:
+    """Return in words where a curve of accuracies begins and ends."""
+    return f"goes from {percent(float(values.iloc[0]))} to {percent(float(values.iloc[-1]))}"
+
+
+def _rates(rates: Mapping[str, Rate]) -> str:
+    """Return names with their accuracies and intervals, as one reads them aloud."""
+    return listed(
+        (f"{name} {percent(r.value)} ({percent(r.low)} to {percent(r.high)}, n = {r.n})" for name, r in rates.items()),
+        most=9,
+    )
 
 
 def _draw_rates(ax: Axes, rates: Mapping[str, Rate]) -> None:

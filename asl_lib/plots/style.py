@@ -71,15 +71,38 @@ def describe(figure: Any, text: str) -> Any:
 
 
 def alt_text(figure: Any) -> str:
-    """Return a figure's alt text: what `describe` said, else its titles and the names of its axes."""
-    if figure in _DESCRIPTIONS:
-        return _DESCRIPTIONS[figure]
+    """Return a figure's alt text: its title and what `describe` said, else its titles and the names of its axes."""
     title = figure.get_suptitle()
+    if figure in _DESCRIPTIONS:
+        text = _DESCRIPTIONS[figure]
+        return f"{title.rstrip('.')}. {text}" if title and title.rstrip(".") not in text else text
     parts = [title] if title else []
     for axes in figure.axes:
         names = [axes.get_title(), axes.get_xlabel(), axes.get_ylabel()]
         parts += [name for name in names if name and name not in parts]
     return "Figure: " + "; ".join(parts) + "." if parts else "A figure without a title."
+
+
+def listed(names: Iterable[object], *, most: int = 6) -> str:
+    """Return names as a sentence lists them: "A", "A and B", "A, B and C", "A, B, C and 9 more"."""
+    words = [str(name) for name in names]
+    if len(words) > most:
+        words = [*words[: most - 1], f"{len(words) - most + 1} more"]
+    return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
+
+
+def counted(count: int, noun: str) -> str:
+    """Return "1 clip", "2 clips"."""
+    plural = f"{noun}es" if noun.endswith("s") else f"{noun}s"
+    return f"{count:,} {noun if count == 1 else plural}"
+
+
+def percent(share: float) -> str:
+    """Return a share from 0 to 1 in words: "92 %" for 0.917, and "0 %" or "100 %" only for nothing and all."""
+    rounded = round(100 * share)
+    if 0 < share < 1 and rounded in (0, 100):
+        return "under 1 %" if rounded == 0 else "over 99 %"
+    return f"{rounded} %"
 
 
 def _show_with_alt_text() -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from asl_lib.optical_flow import flow_colours
+from asl_lib.plots.style import counted, describe, listed, percent
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -32,7 +33,8 @@ def plot_filmstrips(strips: Mapping[str, np.ndarray], *, most: int = 8) -> Figur
         ax.imshow(row)
         ax.set_title(name, fontsize="small", fontweight="normal", loc="left")
         ax.axis("off")
-    return figure
+    shown = listed(f"{min(most, len(clip))} of {name}" for name, clip in strips.items())
+    return describe(figure, f"{counted(len(rows), 'filmstrip').capitalize()}, frames in the order of time: {shown}.")
 
 
 def plot_flow(frame: np.ndarray, flow: np.ndarray, *, bound_px: float = 10.0, step: int = 12) -> Figure:
@@ -67,4 +69,12 @@ def plot_flow(frame: np.ndarray, flow: np.ndarray, *, bound_px: float = 10.0, st
             side.set_visible(False)
     right.set(xticks=[-bound_px, 0, bound_px], xlabel="px to the right", yticks=[-bound_px, 0, bound_px])
     right.set_ylabel("px down")
-    return figure
+    speed = np.linalg.norm(flow, axis=-1)
+    share = float((speed > 0.5).mean())
+    across, down = flow[speed > 0.5].mean(axis=0) if share else np.zeros(2)
+    return describe(
+        figure,
+        f"A frame with arrows for optical flow, the same flow in colours, and the wheel of colours. {percent(share)} "
+        f"of the pixels move by more than half a px, at most {speed.max():.0f} px; on average {abs(across):.1f} px to "
+        f"the {'right' if across >= 0 else 'left'} and {abs(down):.1f} px {'down' if down >= 0 else 'up'}.",
+    )
