@@ -1,0 +1,131 @@
+"""Bring the tables of docs/results.md up to date: `python scripts/results_page.py`.
+
+The page says in a comment where each of these tables comes from and where it ends:
+
+    <!-- results of outputs/demo -->       from the metrics of a run, where it is on this machine
+    ...
+    <!-- end -->
+
+    <!-- printed by notebooks -->          every rate in the notebooks' stored outputs
+    ...
+    <!-- end -->
+
+Everything else on the page stays as it is, and so does the table of a run that lacks models which the table has: delete
+their rows first, where they are gone for good.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import nbformat
+
+from asl_lib.evaluation import Rate, average, rate
+from asl_lib.files import whole_file
+from asl_lib.report import collect_evaluation, collect_results, has_results, headline
+
+ROOT = Path(__file__).resolve().parent.parent
+RUN = re.compile(r"(<!-- results of (\S+) -->\n).*?(<!-- end -->)", re.DOTALL)
+NOTEBOOKS = re.compile(r"(<!-- printed by notebooks -->\n).*?(<!-- end -->)", re.DOTALL)
+PRINTED = re.compile(
+    r"(?P<what>.*?)(?P<value>\d+\.\d)% \(n = (?P<n>\d+), 95 % interval (?P<low>\d+)% to (?P<high>\d+)%\)"
+)
+"""A rate as `str(Rate)` prints it, and what stands before it in its line."""
+
+
+def percent(share: Rate) -> str:
+    """Return a rate as the page writes it: 91.7 % (78 to 97)."""
+    return f"{share.value:.1%} ({share.low * 100:.0f} to {share.high * 100:.0f})".replace("%", " %")
+
+
+def markdown_table(header: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
+    """Return a Markdown table; bars in its cells are escaped."""
+    header = list(header)
+    lines = [header, ["---"] * len(header), *rows]
+    return "".join("| " + " | ".join(cell.replace("|", r"\|") for cell in line) + " |\n" for line in lines)
+
+
+def results_table(run_dir: Path) -> str:
+    """Return one row a model: its accuracy by held-out signer and over all clips, with intervals.
+
+    The last row is the ensemble of notebook 11: the course's own models together.
+    """
+    results = headline(collect_results(run_dir))
+    signers, shares, sizes = sorted(set(results["held_out"])), {}, {}
+    for model, rows in results.groupby("model", sort=False):
+        own = zip(rows["held_out"], rows["accuracy"], rows["n"], strict=True)
+        shares[str(model)] = {signer: rate(round(accuracy * n), n) for signer, accuracy, n in own}
+        if rows["parameters"].notna().all():
+            sizes[str(model)] = f"{int(rows['parameters'].iloc[0]):,}"
+    members = [model for model in shares if model.startswith("attention_") or model == "trees"]
+    if len(members) > 1:
+        together = average([collect_evaluation(run_dir, model) for model in members])
+        shares[f"the {len(members)} own models together"] = together.per_signer()
+    lines = []
+    for model, by_signer in shares.items():
+        every = rate(sum(one.hits for one in by_signer.values()), sum(one.n for one in by_signer.values()))
+        cells = [percent(by_signer[name]) if name in by_signer else "" for name in signers]
+        lines.append([model, *cells, percent(every), str(every.n), sizes.get(model, "")])
+    return markdown_table(["model", *signers, "all clips", "n", "parameters"], lines)
+
+
+def printed_rates(path: Path) -> Iterator[list[str]]:
+    """Give section, label, rate and n of every rate that a notebook's stored outputs print."""
+    section = ""
+    for cell in nbformat.read(path, as_version=4).cells:
+        if cell.cell_type == "markdown":
+            section = ([section] + re.findall(r"^##+ (.+)$", cell.source, re.MULTILINE))[-1]
+            continue
+        text = "".join(output.get("text", "") for output in cell.outputs if output.output_type == "stream")
+        for line in text.splitlines():
+            for match in PRINTED.finditer(line):
+                value = f"{match['value']} % ({match['low']} to {match['high']})"
+                yield [section, " ".join(match["what"].split()).strip(" :"), value, match["n"]]
+
+
+def notebooks_table(folder: Path) -> str:
+    """Return one row for every rate that the stored notebooks of a folder print."""
+    rows = []
+    for path in sorted(folder.glob("[0-9][0-9]_*.ipynb")):
+        link = f"[{path.name[:2]}](../notebooks/{path.name})"
+        rows += [[link, *rate_printed] for rate_printed in printed_rates(path)]
+    return markdown_table(["notebook", "section", "what", "accuracy (95 % interval)", "n"], rows)
+
+
+def first_cells(table: str) -> set[str]:
+    """Return the first cells of a table's rows."""
+    return set(re.findall(r"^\| ([^|]+?) +\|", table, re.MULTILINE))
+
+
+def update(page: str, root: Path) -> tuple[str, list[str]]:
+    """Return the page with its tables made anew, and sentences about the runs under `root` whose tables stay."""
+    left = []
+
+    def table(match: re.Match[str]) -> str:
+        if not has_results(root / match[2]):
+            left.append(f"{match[2]} has no results here: its table stays as it was.")
+            return match[0]
+        new = results_table(root / match[2])
+        if lost := sorted(first_cells(match[0]) - first_cells(new)):
+            left.append(f"{match[2]} has no results of {', '.join(lost)}: its table stays as it was.")
+            return match[0]
+        return match[1] + new + match[3]
+
+    page = NOTEBOOKS.sub(lambda match: match[1] + notebooks_table(root / "notebooks") + match[2], page)
+    return RUN.sub(table, page), left
+
+
+def main() -> None:
+    path = ROOT / "docs" / "results.md"
+    page, left = update(path.read_text(encoding="utf-8"), ROOT)
+    with whole_file(path) as unfinished:
+        Path(unfinished).write_text(page, encoding="utf-8")
+    for sentence in left:
+        print(sentence, file=sys.stderr)
+
+
+if __name__ == "__main__":
+    main()
