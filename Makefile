@@ -58,8 +58,9 @@ format: $(READY)  ## let the formatter and the linter mend what they can
 lab: $(READY)  ## open the course in JupyterLab
 	$(BIN)/jupyter lab notebooks
 
-notebooks: $(READY)  ## execute all notebooks in place and store their outputs
+notebooks: $(READY)  ## execute all notebooks in place, store their outputs, and bring docs/results.md up to date
 	$(BIN)/python scripts/store_outputs.py
+	$(BIN)/python scripts/results_page.py
 
 benchmarks: $(READY)  ## all benchmarks, one after the other, into docs/benchmarks.md (half an hour on a quiet machine)
 	$(BIN)/python -m benchmarks
