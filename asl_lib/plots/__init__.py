@@ -13,6 +13,7 @@ from asl_lib.plots.clips import (
     plot_worst_clips,
     worst_clips,
 )
+from asl_lib.plots.explorer import explore_clip
 from asl_lib.plots.live import plot_recognition, plot_screens
 from asl_lib.plots.photographs import plot_answer, plot_photographs
 from asl_lib.plots.results import (
@@ -34,6 +35,7 @@ __all__ = [
     "describe",
     "detection_rates",
     "draw_part",
+    "explore_clip",
     "plot_accuracy_per_signer",
     "plot_answer",
     "plot_attention",
