@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 AS_IT_WAS = "#bbbbbb"
-PANEL_PX = 400
+PANEL_PX = 360
 PLAY_INTERVAL_MS = 120
 NONE, ALL = "none", "all together"
 
@@ -33,26 +33,21 @@ class Variation:
     strength: str
     most: float
     unit: str
-    steps: int = 20
-
-    @property
-    def start(self) -> float:
-        """Half of the most that can be chosen: enough to be seen."""
-        return self.most * -(-self.steps // 2) / self.steps
+    start_percent: int = 50
 
 
 VARIATIONS = {
-    "mirroring": Variation("mirrored", 1.0, "0 no, 1 yes", steps=1),
-    "time warp": Variation("warp", 0.8, "share of the speed"),
-    "crop in time": Variation("crop", 0.4, "share of the clip, at either end"),
+    "mirroring": Variation("mirrored", 1.0, "of all clips", start_percent=100),
+    "time warp": Variation("warp", 0.8, "of the speed"),
+    "crop in time": Variation("crop", 0.4, "of the clip, at either end"),
     "rotation": Variation("degrees", 60.0, "degrees, to either side"),
-    "scale": Variation("scale", 0.6, "share of the size"),
-    "shear": Variation("shear", 0.6, "x a unit of y"),
+    "scale": Variation("scale", 0.6, "of the size"),
+    "shear": Variation("shear", 0.6, "to the side, for each unit downwards"),
     "shift": Variation("shift", 0.6, "shoulder widths"),
     "another body": Variation("body", 0.1, "shoulder widths"),
     "jitter": Variation("jitter", 0.06, "shoulder widths"),
-    "hand dropout": Variation("drop", 0.6, "share of the frames"),
-    "frame dropout": Variation("frames", 0.6, "share of the frames"),
+    "hand dropout": Variation("drop", 0.6, "of the frames"),
+    "frame dropout": Variation("frames", 0.6, "of the frames"),
     ALL: Variation("", 4.0, "times that of training"),
 }
 """The variations that can be chosen, by the names of `Augmentation.steps`, and all of them at once."""
@@ -135,20 +130,32 @@ def _explorer(points: np.ndarray, recipe: FeatureRecipe, *, title: str, variatio
     import ipywidgets as widgets
 
     wide = {"style": {"description_width": "initial"}}
-    frame = widgets.IntSlider(1, 1, len(points), description="Frame", layout={"width": "420px"}, **wide)
-    play = widgets.Play(value=1, min=1, max=len(points), interval=PLAY_INTERVAL_MS, description="Play the clip")
+    middle = (len(points) + 1) // 2
+    frame = widgets.IntSlider(middle, 1, len(points), description="Frame", layout={"width": "420px"}, **wide)
+    play = widgets.Play(
+        value=middle,
+        min=1,
+        max=len(points),
+        interval=PLAY_INTERVAL_MS,
+        show_repeat=False,
+        tooltip="Play or pause; stop",
+    )
     widgets.jslink((play, "value"), (frame, "value"))
     parts = {
         part: widgets.Checkbox(True, description=_spoken(part), indent=False, layout={"width": "auto"})
         for part in recipe.parts
     }
     name = widgets.Dropdown(options=[NONE, *VARIATIONS], value=variation, description="Variation", **wide)
-    strength = widgets.FloatSlider(
-        0.0, min=0.0, max=1.0, description="Strength", readout_format=".3g", layout={"width": "420px"}, **wide
-    )
+    # In percent for all: a browser that is told of another maximum and step moves the handle by itself.
+    strength = widgets.IntSlider(50, 0, 100, step=5, description="Strength (%)", layout={"width": "420px"}, **wide)
     unit = widgets.Label()
     draw = widgets.BoundedIntText(seed, 0, 2**31 - 1, description="Seed", layout={"width": "150px"}, **wide)
-    view = widgets.ToggleButtons(options=["overlaid", "side by side"], description="View", **wide)
+    view = widgets.ToggleButtons(
+        options=["overlaid", "side by side"],
+        description="View",
+        layout={"width": "290px"},
+        style={"description_width": "initial", "button_width": "100px"},
+    )
     picture = widgets.HTML()
     varied = points
 
@@ -161,17 +168,18 @@ def _explorer(points: np.ndarray, recipe: FeatureRecipe, *, title: str, variatio
 
     def change(_: object = None) -> None:
         nonlocal varied
-        varied = vary(points, recipe, name.value, strength=strength.value, seed=draw.value)
+        choice = VARIATIONS.get(name.value)
+        turned = strength.value / 100 * choice.most if choice else 0
+        unit.value = f"= {turned:.3g} {choice.unit}" if choice else ""
+        varied = vary(points, recipe, name.value, strength=turned, seed=draw.value)
         show()
 
     def choose(_: object = None) -> None:
         choice = VARIATIONS.get(name.value)
         for control in (strength, draw, view):
             control.disabled = choice is None
-        unit.value = f"({choice.unit})" if choice else ""
         if choice:
-            with strength.hold_trait_notifications():
-                strength.max, strength.step, strength.value = choice.most, choice.most / choice.steps, choice.start
+            strength.value = choice.start_percent
         change()
 
     for control in (frame, view, *parts.values()):
@@ -183,9 +191,9 @@ def _explorer(points: np.ndarray, recipe: FeatureRecipe, *, title: str, variatio
     row = {"flex_flow": "row wrap", "align_items": "center"}
     return widgets.VBox(
         [
-            widgets.HBox([play, frame], layout=row),
-            widgets.HBox([widgets.Label("Show:"), *parts.values()], layout={**row, "grid_gap": "0 16px"}),
-            widgets.HBox([name, draw, view], layout=row),
+            widgets.HBox([widgets.Label("Play, stop"), play, frame], layout={**row, "grid_gap": "0 8px"}),
+            widgets.HBox([widgets.Label("Show"), *parts.values(), view], layout={**row, "grid_gap": "0 16px"}),
+            widgets.HBox([name, draw], layout=row),
             widgets.HBox([strength, unit], layout=row),
             picture,
         ]
@@ -217,7 +225,8 @@ def _svg(
             pixels = (clip[at, :, :2] - (low + high) / 2) * scale + PANEL_PX / 2
             shapes += [_svg_part(pixels[recipe.columns(part)], part, colour) for part in parts]
         shapes.append("</svg>")
-    width, height = len(panels) * PANEL_PX, PANEL_PX + 50
+    width, height = len(panels) * PANEL_PX, PANEL_PX + 68
+    shapes.append(_legend(parts, y=PANEL_PX + 38))
     shapes.append(_scale_bar(scale, recipe, right=width - 12, bottom=PANEL_PX + 16))
     last = before if after is None else after
     missing = [_spoken(part) for part in parts if np.isnan(last[at, recipe.columns(part), 0]).all()]
@@ -230,6 +239,12 @@ def _svg(
         f'role="img" aria-label="{escape(". ".join(said))}." font-family="sans-serif" font-size="13" fill="#333333">'
         f'{"".join(shapes)}<text x="8" y="{height - 10}">{escape(". ".join(caption))}</text></svg>'
     )
+
+
+def _legend(parts: Sequence[str], *, y: float) -> str:
+    """Return a line of text that names the parts, each after a spot of its colour."""
+    spots = (f'<tspan fill="{PART_COLOURS[RECIPE_PARTS[part][0]]}">●</tspan> {_spoken(part)}' for part in parts)
+    return f'<text x="8" y="{y}">{"&#160;&#160;".join(spots)}</text>'
 
 
 def _scale_bar(scale: float, recipe: FeatureRecipe, *, right: float, bottom: float) -> str:
@@ -265,7 +280,8 @@ def _still(points: np.ndarray, recipe: FeatureRecipe, *, title: str, variation: 
 
     rows: dict[str, np.ndarray] = {"as it was": points}
     if variation != NONE:
-        rows[variation] = vary(points, recipe, variation, strength=VARIATIONS[variation].start, seed=seed)
+        start = VARIATIONS[variation].most * VARIATIONS[variation].start_percent / 100
+        rows[variation] = vary(points, recipe, variation, strength=start, seed=seed)
     moments = np.linspace(0, len(points) - 1, 6).round().astype(int)
     low, high = _extent(points, recipe)
     figure, axes = plt.subplots(len(rows), 6, figsize=(10, 1.85 * len(rows) + 0.5), squeeze=False)
