@@ -21,7 +21,12 @@ def progress_bar(
     """Return tqdm's bar itself, to update by hand; the bar shows time left and rate."""
     from tqdm.auto import tqdm
 
-    quiet = os.environ.get("ASL_PROGRESS", "").lower() in ("off", "0", "no")
     return tqdm(
-        iterable, total=total, desc=description, unit=unit, leave=False, disable=quiet, dynamic_ncols=True, **options
-    )
+        iterable, total=total, desc=description, unit=unit, leave=False, disable=not progress_is_shown(),
+        dynamic_ncols=True, **options,
+    )  # fmt: skip
+
+
+def progress_is_shown() -> bool:
+    """Say whether somebody looks on: not where `ASL_PROGRESS=off`, as batches and tests set it."""
+    return os.environ.get("ASL_PROGRESS", "").lower() not in ("off", "0", "no")

@@ -10,6 +10,7 @@ from asl_lib.plots.clips import (
 )
 from asl_lib.plots.detection import detection_rates, plot_detection_rates, plot_worst_clips, worst_clips
 from asl_lib.plots.drawing import draw_part
+from asl_lib.plots.explorer import explore_clip
 from asl_lib.plots.live import plot_recognition, plot_screens
 from asl_lib.plots.photographs import plot_answer, plot_photographs
 from asl_lib.plots.results import (
@@ -31,6 +32,7 @@ __all__ = [
     "describe",
     "detection_rates",
     "draw_part",
+    "explore_clip",
     "plot_accuracy_per_signer",
     "plot_answer",
     "plot_attention",

@@ -22,11 +22,16 @@ HAND_FORMS = {"left_hand": "^", "right_hand": "."}
 def draw_part(ax: Axes, points: np.ndarray, part: str, *, colour: str | None = None, dots: bool = True) -> None:
     """Draw one part, (l, 2 or more) points in data units, as lines and dots; NaN draws nothing."""
     colour = colour or PART_COLOURS[part]
-    for one, other in LIMBS[part]:
-        if max(one, other) < len(points):
-            ax.plot(points[[one, other], 0], points[[one, other], 1], color=colour, lw=1.4, solid_capstyle="round")
-    shown = points[:25] if part == "pose" else points
+    limbs, shown = part_shape(points, part)
+    for limb in limbs:
+        ax.plot(limb[:, 0], limb[:, 1], color=colour, lw=1.4, solid_capstyle="round")
     ax.plot(shown[:, 0], shown[:, 1], ".", color=colour, ms=2.5 if dots else 0.6)
+
+
+def part_shape(points: np.ndarray, part: str) -> tuple[list[np.ndarray], np.ndarray]:
+    """Return what is drawn of a part, (l, C) points: its limbs, each (2, C), and the points that get a dot."""
+    limbs = [points[[one, other]] for one, other in LIMBS[part] if max(one, other) < len(points)]
+    return limbs, points[:25] if part == "pose" else points
 
 
 def draw_points(ax: Axes, points: np.ndarray, recipe: FeatureRecipe, *, colour: str | None = None) -> None:
