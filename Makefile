@@ -20,13 +20,13 @@ NBVAL = ASL_HOME="$(CURDIR)/build/nbval" ASL_PROGRESS=off $(BIN)/python -m pytes
 	--rootdir . --nbval-lax --nbval-cell-timeout 900 --nbval-sanitize-with tests/notebooks/sanitize.cfg
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-fast test-notebooks lint format lab notebooks lock clean
+.PHONY: help setup demo test test-fast test-notebooks lint format lab notebooks lock classroom wheelhouse clean
 
 help:  ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/make \1\t\2/' | expand -t 22
 
 $(READY): requirements.lock pyproject.toml scripts/check_system.py
-	@PYTHON="$(PYTHON)" sh scripts/setup.sh $(VENV)
+	@PYTHON="$(PYTHON)" WHEELHOUSE="$(WHEELHOUSE)" sh scripts/setup.sh $(VENV)
 	@touch $@
 
 setup: $(READY)  ## make the virtual environment with the locked versions (done once)
@@ -61,6 +61,12 @@ notebooks: $(READY)  ## execute all notebooks in place and store their outputs
 
 lock: $(READY)  ## resolve the dependencies of pyproject.toml anew
 	$(BIN)/python scripts/lock.py
+
+classroom: $(READY)  ## the exercises as assignments for a class, with and without solutions, in classroom/
+	@$(BIN)/asl classroom build
+
+wheelhouse: $(READY)  ## all wheels in wheelhouse/, to install in a room without a network: make WHEELHOUSE=… setup
+	@$(BIN)/python scripts/wheelhouse.py "$(or $(WHEELHOUSE),wheelhouse)"
 
 clean:  ## remove the environment, the demo's clips and all outputs
 	rm -rf $(VENV) build data/demo outputs/demo
