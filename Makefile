@@ -26,7 +26,7 @@ help:  ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/make \1\t\2/' | expand -t 22
 
 $(READY): requirements.lock pyproject.toml scripts/check_system.py
-	@PYTHON="$(PYTHON)" WHEELHOUSE="$(WHEELHOUSE)" sh scripts/setup.sh $(VENV)
+	@PYTHON="$(PYTHON)" WHEELHOUSE="$(if $(filter wheelhouse,$(MAKECMDGOALS)),,$(WHEELHOUSE))" sh scripts/setup.sh $(VENV)
 	@touch $@
 
 setup: $(READY)  ## make the virtual environment with the locked versions (done once)

@@ -84,8 +84,8 @@ def build_classroom(
     written = _Written(folder)
     written.write("nbgrader_config.py", CONFIG.format(course=_way(folder, course)).encode())
     written.write("README.md", README.encode())
-    with _configured(folder) as api:
-        assignments = [_build_one(path, course, written, api) for path in paths]
+    with _configured(folder) as (coursedir, config):
+        assignments = [_build_one(path, course, written, coursedir, config) for path in paths]
     for assignment in assignments:
         say(str(assignment))
         for sentence in assignment.problems:
@@ -129,12 +129,12 @@ def convert(path: Path, course: Path) -> tuple[dict[str, bytes], list[Exercise],
     return files, exercises, wrong
 
 
-def _build_one(path: Path, course: Path, written: _Written, api: Any) -> Assignment:
+def _build_one(path: Path, course: Path, written: _Written, coursedir: Any, config: Any) -> Assignment:
     name = path.stem
     files, exercises, wrong = convert(path, course)
     assignment = Assignment(name, len(exercises), sum(exercise.points for exercise in exercises), tuple(wrong))
     asked = set(grade_ids(nbformat.reads(files[path.name].decode(), as_version=4)))
-    handed_in, known = _handed_in(api, name)
+    handed_in, known = _handed_in(coursedir, name)
     if handed_in and asked != known:
         students = f"{handed_in} student{'s have' if handed_in > 1 else ' has'}"
         sentence = (
@@ -144,42 +144,45 @@ def _build_one(path: Path, course: Path, written: _Written, api: Any) -> Assignm
         return Assignment(name, assignment.exercises, assignment.points, (*assignment.problems, sentence))
     for file, content in files.items():
         written.write(f"source/{name}/{file}", content)
-    _release(name, written.folder, api)
+    _release(name, coursedir, config)
     return assignment
 
 
-def _release(name: str, folder: Path, api: Any) -> None:
+def _release(name: str, coursedir: Any, config: Any) -> None:
     """Let nbgrader make `release/<name>/`: first elsewhere, so that what is there stays whole if it fails.
 
     Raises:
         ClassroomError: nbgrader refused.
     """
+    from nbgrader.converters import GenerateAssignment
+    from nbgrader.utils import capture_log
+
     making = f".release-{uuid.uuid4().hex[:12]}"
-    kept = api.coursedir.release_directory
-    api.coursedir.release_directory = making
+    final = Path(coursedir.format_path(coursedir.release_directory, ".", name))
+    kept, coursedir.release_directory = coursedir.release_directory, making
+    coursedir.assignment_id = name
     try:
-        result = api.generate_assignment(name, force=True, create=True)
+        result = capture_log(GenerateAssignment(coursedir=coursedir, config=config))
         if not result["success"]:
             said = (result.get("log") or "") + (result.get("error") or "")
             raise ClassroomError(f"nbgrader could not release {name}. It said:\n\n{said.strip()}")
-        made = Path(api.coursedir.format_path(making, ".", name))
-        final = Path(api.coursedir.format_path(kept, ".", name))
+        made = Path(coursedir.format_path(making, ".", name))
         for path in sorted(path for path in made.rglob("*") if path.is_file()):
             with whole_file(final / path.relative_to(made)) as unfinished:
                 shutil.copyfile(path, unfinished)
     finally:
-        api.coursedir.release_directory = kept
-        shutil.rmtree(folder / making, ignore_errors=True)
+        coursedir.release_directory = kept
+        shutil.rmtree(Path(coursedir.root) / making, ignore_errors=True)
 
 
-def _handed_in(api: Any, name: str) -> tuple[int, set[str]]:
+def _handed_in(coursedir: Any, name: str) -> tuple[int, set[str]]:
     """Return how many students have handed an assignment in, and which cells it had for them."""
     from nbgrader.api import Gradebook, MissingEntry
 
-    address = api.coursedir.db_url
+    address = coursedir.db_url
     if address.startswith("sqlite:///") and not Path(address.removeprefix("sqlite:///")).is_file():
         return 0, set()
-    with Gradebook(address, api.coursedir.course_id) as gradebook:
+    with Gradebook(address, coursedir.course_id) as gradebook:
         try:
             assignment = gradebook.find_assignment(name)
         except MissingEntry:
@@ -233,9 +236,8 @@ def _require_nbgrader() -> None:
 
 
 @contextmanager
-def _configured(folder: Path) -> Iterator[Any]:
-    """Give nbgrader's own interface with the settings in `folder`, and undo what these do to the environment."""
-    from nbgrader.apps import NbGraderAPI
+def _configured(folder: Path) -> Iterator[tuple[Any, Any]]:
+    """Give nbgrader's course folder and the settings in `folder`, and undo what these do to the environment."""
     from nbgrader.coursedir import CourseDirectory
     from traitlets.config.loader import PyFileConfigLoader
 
@@ -243,8 +245,7 @@ def _configured(folder: Path) -> Iterator[Any]:
     try:
         config = PyFileConfigLoader("nbgrader_config.py", path=str(folder)).load_config()
         config.CourseDirectory.root = str(folder)
-        api = NbGraderAPI(CourseDirectory(config=config), config=config)
-        yield api
+        yield CourseDirectory(config=config), config
     finally:
         for name in [name for name in os.environ if name not in before]:
             del os.environ[name]
