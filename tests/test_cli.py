@@ -27,7 +27,7 @@ def test_help_names_every_command():
         [sys.executable, "-m", "asl_lib.cli", "--help"], capture_output=True, text=True, check=True
     ).stdout
     assert time.monotonic() - started < 10  # a second on an idle machine; here other tests run beside it
-    for command in ("run", "batch", "extract", "export", "datasets"):
+    for command in ("run", "batch", "extract", "export", "classroom", "datasets"):
         assert command in output
 
 
