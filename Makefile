@@ -5,7 +5,7 @@
 
 PYTHON ?= python3.11
 VENV := .venv
-BIN := $(VENV)/bin
+BIN := $(VENV)/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
 READY := $(VENV)/.ready
 NOTEBOOKS := $(sort $(wildcard notebooks/[0-9][0-9]_*.ipynb))
 # Clips and features come first; the models need only these, so two are trained at a time, the longest first;
@@ -22,13 +22,14 @@ NBVAL = ASL_HOME="$(CURDIR)/build/nbval" ASL_PROGRESS=off $(BIN)/python -m pytes
 MUTMUT := mutmut==3.8.1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-fast test-notebooks lint format lab notebooks benchmarks coverage mutation site site-links lock clean
+.PHONY: help setup demo test test-fast test-notebooks lint format lab notebooks benchmarks coverage mutation site site-links \
+	lock classroom wheelhouse audit fuzz clean
 
 help:  ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/make \1\t\2/' | expand -t 22
 
 $(READY): requirements.lock pyproject.toml scripts/check_system.py
-	@PYTHON="$(PYTHON)" sh scripts/setup.sh $(VENV)
+	@PYTHON="$(PYTHON)" WHEELHOUSE="$(if $(filter wheelhouse,$(MAKECMDGOALS)),,$(WHEELHOUSE))" sh scripts/setup.sh $(VENV)
 	@touch $@
 
 setup: $(READY)  ## make the virtual environment with the locked versions (done once)
@@ -82,6 +83,12 @@ site-links: $(READY)  ## ask the network whether every external link of the site
 
 lock: $(READY)  ## resolve the dependencies of pyproject.toml anew
 	$(BIN)/python scripts/lock.py
+
+classroom: $(READY)  ## the exercises as assignments for a class, with and without solutions, in classroom/
+	@$(BIN)/asl classroom build
+
+wheelhouse: $(READY)  ## all wheels in wheelhouse/, to install in a room without a network: make WHEELHOUSE=… setup
+	@$(BIN)/python scripts/wheelhouse.py "$(or $(WHEELHOUSE),wheelhouse)"
 
 clean:  ## remove the environment, the demo's clips and all outputs
 	rm -rf $(VENV) build data/demo outputs/demo

@@ -160,13 +160,15 @@ def project_folder() -> Path:
     """Return the folder that `data/` and `outputs/` are relative to.
 
     It is `$ASL_HOME` where that is set, else the nearest folder above the current one that holds
-    `notebooks/` and `params/`, else the current folder: the same for a kernel that starts in
-    `notebooks/` and for papermill started at the top.
+    `notebooks/` and `params/`, else the one that this library is installed from, else the current folder: the
+    same for a kernel that starts in `notebooks/`, for papermill started at the top, and for an assignment in a
+    student's own folder.
     """
     if home := os.environ.get("ASL_HOME"):
         return Path(home).resolve()
     here = Path.cwd().resolve()
-    for folder in (here, *here.parents):
+    installed_from = Path(__file__).resolve().parent.parent
+    for folder in (here, *here.parents, installed_from):
         if (folder / "notebooks").is_dir() and (folder / "params").is_dir():
             return folder
     return here

@@ -1,4 +1,5 @@
 import os
+import re
 import subprocess
 import sys
 
@@ -24,8 +25,15 @@ def test_help_names_every_command():
     output = subprocess.run(
         [sys.executable, "-m", "asl_lib.cli", "--help"], capture_output=True, text=True, check=True
     ).stdout
-    for command in ("run", "batch", "extract", "export", "datasets"):
+    for command in ("run", "batch", "extract", "export", "classroom", "datasets"):
         assert command in output
+
+
+def test_the_version_and_the_system_are_told_for_a_report(capsys):
+    with pytest.raises(SystemExit) as ended:
+        main(["--version"])
+    assert ended.value.code == 0
+    assert re.fullmatch(r"asl_lib \d+\.\d+\.\d+, \S+\n", capsys.readouterr().out)
 
 
 @pytest.mark.parametrize("arguments", [["datasets"], ["datasets", "list"]])

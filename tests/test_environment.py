@@ -1,8 +1,13 @@
+import os
 import re
+import subprocess
+import sys
 
+import pytest
 import yaml
 from packaging.requirements import Requirement
 
+from scripts import wheelhouse
 from scripts.check_system import LIBRARIES, explain, missing_libraries
 from scripts.lock import CONDA_PYTHON, direct_dependencies, simplify, tomllib
 from tests.conftest import ROOT
@@ -60,3 +65,42 @@ def test_missing_system_libraries_are_named_with_their_packages():
     assert "libGL.so.1 is missing: OpenCV needs it" in text
     assert "apt-get install -y libgl1" in text
     assert set(LIBRARIES) >= {"libGL.so.1", "libglib-2.0.so.0"}
+
+
+def test_binder_gets_the_python_and_the_system_libraries_of_the_course():
+    folder = ROOT / ".binder"
+    assert (folder / "runtime.txt").read_text().strip() == f"python-{CONDA_PYTHON}"
+    assert set((folder / "apt.txt").read_text().split()) == {debian for _, debian, _ in LIBRARIES.values()}
+    script = folder / "postBuild"
+    assert os.access(script, os.X_OK)
+    assert subprocess.run(["bash", "-n", script], check=False).returncode == 0
+    assert "-r requirements.lock" in script.read_text()
+
+
+def test_setup_names_a_wheelhouse_that_is_not_complete(tmp_path):
+    environment = {**os.environ, "WHEELHOUSE": str(tmp_path), "PYTHON": sys.executable}
+    command = ["sh", "scripts/setup.sh", str(tmp_path / "venv")]
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert f"no complete wheelhouse in '{tmp_path}'" in done.stderr
+    assert not (tmp_path / "venv").exists()
+
+
+def test_a_wheelhouse_that_was_interrupted_does_not_pass_for_a_complete_one(tmp_path, monkeypatch):
+    asked = []
+
+    def interrupted(*arguments):
+        asked.append(arguments)
+        if "--dry-run" in arguments:
+            raise subprocess.CalledProcessError(1, "pip")
+
+    monkeypatch.setattr(wheelhouse, "pip", interrupted)
+    (tmp_path / "README.txt").write_text("of an earlier one")
+    with pytest.raises(subprocess.CalledProcessError):
+        wheelhouse.fill(tmp_path)
+    assert not (tmp_path / "README.txt").exists()
+    monkeypatch.setattr(wheelhouse, "pip", lambda *arguments: asked.append(arguments))
+    wheelhouse.fill(tmp_path)
+    assert f"make WHEELHOUSE=path/to/{tmp_path.name} setup" in (tmp_path / "README.txt").read_text()
+    assert {"requirements.lock"} <= {part.rpartition("/")[2] for arguments in asked for part in arguments}
+    assert any("setuptools>=77" in arguments for arguments in asked), "What the project itself is built with."
