@@ -11,7 +11,7 @@ from typing import Any
 
 import nbformat
 
-from asl_lib.batch import EXERCISE_TAGS
+from asl_lib.notebooks import EXERCISE_TAGS
 
 POINTS = {"One line.": 1, "Ten minutes.": 2, "Half an hour.": 3, "An evening.": 5}
 """The line under an exercise's heading that says what it takes -> its points."""
