@@ -18,11 +18,12 @@ from typing import Any
 
 import nbformat
 
+from asl_lib.batch import say_line
 from asl_lib.classroom.convert import Exercise, convert_notebook, grade_ids, problems
 from asl_lib.classroom.links import Links
 from asl_lib.classroom.texts import CONFIG, README
 from asl_lib.files import whole_file, write_json
-from asl_lib.notebooks import course_folder, say_line
+from asl_lib.notebooks import course_folder
 from asl_lib.params import project_folder
 
 NO_NBGRADER = (
