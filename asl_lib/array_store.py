@@ -108,6 +108,8 @@ class ArrayStore:
         """Return the last entry of each clip; none where the file is missing, of another form, or shorter than told."""
         try:
             values = np.load(self.path, mmap_mode="r", allow_pickle=False)
+            if values.dtype != np.dtype(self.dtype):
+                return {}
             lines = self.journal.read_text(encoding="utf-8").split("\n")
             about = json.loads(lines[0])
         except (OSError, ValueError, EOFError):
@@ -118,10 +120,10 @@ class ArrayStore:
         for line in lines[1:-1]:  # what follows the last line's end was being written when the process was killed
             try:
                 entry = json.loads(line)
-            except ValueError:
+                if -1 <= entry["row"] < len(values) and {"stamp", "reason"} <= entry.keys():
+                    entries[entry["clip_id"]] = entry
+            except (ValueError, KeyError, TypeError, AttributeError):
                 continue
-            if entry["row"] < len(values):
-                entries[entry["clip_id"]] = entry
         return entries
 
     def _make_room(self, rows: int) -> None:

@@ -39,6 +39,8 @@ Part = Literal["pose", "upper_body", "face", "lips", "brows", "eyes", "left_hand
 
 
 LONGEST_NAME = 100
+LONGEST_REASON, LONGEST_SHOWN = 300, 200
+"""Characters of an error's reason, and of a value in it."""
 
 
 class ParameterError(ValueError):
@@ -48,7 +50,7 @@ class ParameterError(ValueError):
 class Params(BaseModel):
     """All parameters of the course. A notebook uses the ones that its `parameters` cell names."""
 
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
 
     # Where things are
     run: str = Field("demo", pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", description="name of the run: outputs/<run>/")
@@ -108,7 +110,7 @@ class Params(BaseModel):
     gpus: int = Field(0, ge=0, le=1024, description="GPUs that share each batch; 0 leaves it to TensorFlow")
     batch_size: int = Field(32, ge=1, description="clips in one training step")
     learning_rate: float = Field(1.0e-4, gt=0, description="step size of Adam")
-    seed: int = Field(42, ge=0, description="where all randomness starts")
+    seed: int = Field(42, ge=0, lt=2**32, description="where all randomness starts")
     workers: int = Field(0, ge=0, le=256, description="processes for rendering and extraction; 0 for one per core")
     scheduler: str = Field("", description="address of a Dask scheduler whose workers extract; empty for this machine")
 
@@ -211,8 +213,8 @@ def read_yaml(path: str | Path) -> dict[str, Any]:
     if not path.is_file():
         raise ParameterError(f"There is no parameter file {path}. The course's own are in params/.")
     try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        values = parse_yaml(path.read_text(encoding="utf-8"))
+    except ValueError as error:
         raise ParameterError(f"{path} is not valid YAML: {' '.join(str(error).split())}") from error
     if values is None:
         return {}
@@ -221,10 +223,32 @@ def read_yaml(path: str | Path) -> dict[str, Any]:
     return values
 
 
+def parse_yaml(text: str) -> Any:
+    """Return what a YAML text says: plain values only, written out.
+
+    Raises:
+        ValueError: it is no YAML, or has an alias (a few lines of them would fill any memory), or a tag that makes
+            objects.
+    """
+    try:
+        # A subclass of PyYAML's safe loader.
+        return yaml.load(text, Loader=_PlainLoader)
+    except (yaml.YAMLError, ValueError, RecursionError, OverflowError, AttributeError, TypeError) as error:
+        raise ValueError(" ".join(str(error).split())[:LONGEST_REASON]) from error
+
+
+class _PlainLoader(yaml.SafeLoader):
+    def compose_node(self, parent: Any, index: Any) -> Any:
+        if self.check_event(yaml.AliasEvent):
+            mark = self.peek_event().start_mark  # type: ignore[no-untyped-call]
+            raise yaml.composer.ComposerError(None, None, "aliases (*name) are not taken: write the value out", mark)
+        return super().compose_node(parent, index)
+
+
 def check_parameters(values: Mapping[str, Any], *, source: str = "The parameters cell") -> Params:
     """Return the checked parameters, or raise one ParameterError that lists all that is wrong."""
     try:
-        return Params(**{str(key): value for key, value in values.items()})
+        return Params(**{_shown(key) if not isinstance(key, str) else key: value for key, value in values.items()})
     except ValidationError as error:
         sentences = [_sentence(problem) for problem in error.errors()]
         raise ParameterError(f"{source}: " + " ".join(dict.fromkeys(sentences))) from None
@@ -251,7 +275,7 @@ def _sentence(problem: Any) -> str:
     rule = RULES.get(kind, "must be: " + problem["msg"].removeprefix("Input should be "))
     if kind == "literal_error":
         rule += ", ".join(_allowed(key))
-    sentence = f"'{key}' {rule}; got {value!r}."
+    sentence = f"'{key}' {rule}; got {_shown(value)}."
     if kind in ("float_type", "int_type") and isinstance(value, str):
         sentence += (
             f" It is text: write it without quotes{', with a point before the e (1.0e-3)' if 'e' in value else ''}."
@@ -259,8 +283,17 @@ def _sentence(problem: Any) -> str:
     if kind == "string_type" and isinstance(value, bool):
         sentence += " YAML takes YES, NO, ON and OFF for true and false: write such a name in quotes."
     elif kind == "string_type" and len(problem["loc"]) > 1:
-        sentence += f" Write it in quotes: '{value}'."
+        sentence += f" Write it in quotes: '{_shown(value)}'."
     return sentence
+
+
+def _shown(value: Any) -> str:
+    """Return a value as it is shown to people, however large it is."""
+    try:
+        text = repr(value)
+    except (ValueError, RecursionError):  # a number of thousands of digits, lists in lists in lists
+        return f"a {type(value).__name__} too large to show"
+    return text if len(text) <= LONGEST_SHOWN else f"{text[:LONGEST_SHOWN]} …"
 
 
 def _allowed(key: str) -> list[str]:
