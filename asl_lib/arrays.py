@@ -1,9 +1,10 @@
-"""Arrays from an `.npz` file that nobody has checked: numbers and text, and no more of them than there are."""
+"""Arrays from files that nobody has checked: numbers and text, and no more of them than there are."""
 
 from __future__ import annotations
 
 import lzma
 import math
+import tokenize
 import zipfile
 import zlib
 from collections.abc import Sequence
@@ -43,6 +44,19 @@ def read_npz(path: str | Path, names: Sequence[str]) -> dict[str, np.ndarray]:
     return arrays
 
 
+def map_npy(path: str | Path) -> np.ndarray:
+    """Return the array of a `.npy` file, mapped: only what is used is read.
+
+    Raises:
+        OSError: the file cannot be read.
+        ValueError: it is no `.npy`, is damaged, or shorter than it says.
+    """
+    try:
+        return np.load(path, mmap_mode="r", allow_pickle=False)
+    except (EOFError, SyntaxError, TypeError, OverflowError, tokenize.TokenError, MemoryError) as error:
+        raise ValueError(f"its header is damaged: {error}") from error
+
+
 def _read_array(member: IO[bytes], limit: int) -> np.ndarray:
     formats: Any = np.lib.format
     version = formats.read_magic(member)
@@ -51,7 +65,7 @@ def _read_array(member: IO[bytes], limit: int) -> np.ndarray:
     read_header = formats.read_array_header_1_0 if version == (1, 0) else formats.read_array_header_2_0
     try:
         shape, by_column, dtype = read_header(member)
-    except (TypeError, SyntaxError, OverflowError) as error:
+    except (TypeError, SyntaxError, OverflowError, tokenize.TokenError) as error:
         raise ValueError(f"an array has no usable header: {error}") from error
     if dtype.hasobject:
         raise ValueError("it holds pickled objects, which could run a program")

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from asl_lib.arrays import map_npy
 from asl_lib.clips import Clip
 from asl_lib.files import ABANDONED_AFTER_S, file_stamp, read_json, write_json, write_npy_header
 from asl_lib.landmarks import PARTS, LandmarkError, Landmarks
@@ -175,7 +176,8 @@ def _open(folder: Path, index: dict[str, Any]) -> np.ndarray:
         return np.empty((0, sum(PARTS[part] for part in index["parts"]), VALUES), np.float32)
     # An empty file of values cannot be mapped, and need not be.
     empty = not any(clip["frames"] for clip in index["clips"])
-    return np.load(folder / index["file"], mmap_mode=None if empty else "r", allow_pickle=False)
+    path = folder / index["file"]
+    return np.load(path, allow_pickle=False) if empty else map_npy(path)
 
 
 def _read_index(path: Path, parts: tuple[str, ...]) -> dict[str, Any]:

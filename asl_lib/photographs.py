@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from asl_lib.arrays import map_npy
 from asl_lib.files import file_stamp, read_json, whole_file, write_json, write_npy_header
 from asl_lib.labelled import PictureSet, labels_of
 from asl_lib.parallel import cores
@@ -22,7 +23,7 @@ SMALLEST_PX = 16
 """A picture with a shorter side shows no fingers."""
 MOST_PIXELS = 89_000_000
 """Where Pillow begins to warn: a file of some kB can claim a picture that fills the memory."""
-FORMATS = ("JPEG", "PNG", "BMP", "GIF", "WEBP", "TIFF", "MPO")
+FORMATS = ("JPEG", "PNG", "BMP", "GIF", "WEBP", "TIFF")
 """What cameras and data sets have. Pillow knows forty more, one of which calls another program (EPS)."""
 # What Pillow raises where a file is damaged, by the place and the format.
 DAMAGE = (OSError, ValueError, TypeError, LookupError, ArithmeticError, SyntaxError, AttributeError, RuntimeError,
@@ -44,6 +45,7 @@ def read_photograph(path: str | Path, *, size: int) -> np.ndarray:
     """
     from PIL import Image, ImageOps
 
+    Image.init()  # or Pillow does not know all of these by name
     try:
         with Image.open(path, formats=FORMATS) as file:
             if file.width * file.height > MOST_PIXELS:  # known before one of them is read
@@ -164,8 +166,8 @@ def _decode_all(paths: list[Path], clip_ids: list[str], target: Path, *, size: i
 def _open(path: Path, *, size: int) -> np.ndarray | None:
     """Return the array of photographs, mapped from its file, or None where there is none or it is damaged."""
     try:
-        images = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (OSError, ValueError, EOFError):
+        images = map_npy(path)
+    except (OSError, ValueError):
         return None
     return images if images.shape[1:] == (size, size, 3) and images.dtype == np.uint8 else None
 

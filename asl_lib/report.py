@@ -19,6 +19,7 @@ FOLDERS = ("held_out_", "split_official", "split_random")
 """How the folders of results begin, the most demanding protocol first."""
 TEXT = dict.fromkeys(("clip_id", "signer", "gloss", "predicted"), str)
 """Columns of predictions that stay text, though glosses and signers may look like numbers."""
+PREDICTED = ["clip_id", "signer", "gloss", "predicted", "probability", "rank"]
 COLUMNS = [
     "protocol",
     "model",
@@ -94,7 +95,7 @@ def collect_evaluation(run_dir: str | Path, model: str) -> Evaluation:
     tables, probabilities, glosses = [], [], []
     for path in paths:
         try:
-            tables.append(pd.read_csv(path, keep_default_na=False, dtype=TEXT))
+            tables.append(pd.read_csv(path, keep_default_na=False, dtype=TEXT)[PREDICTED])
             kept = read_npz(path.with_name("probabilities.npz"), ["probabilities", "glosses"])
             if kept["probabilities"].shape != (len(tables[-1]), kept["glosses"].size):
                 raise ValueError(f"{len(tables[-1])} predictions, but probabilities {kept['probabilities'].shape}")

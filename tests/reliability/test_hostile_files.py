@@ -55,7 +55,7 @@ def folder(tmp_path_factory):
     write_video(folder / "clip.mp4", make_frames(6, height=64, width=64), fps=25)
     features().save(folder / "features.npz", recipe=RECIPE)
     RECIPE.save(folder / "recipe.json")
-    evaluation = evaluate(np.eye(3), np.arange(3), glosses="ABC", signers=["a"] * 3, clip_ids=["a", "b", "c"])
+    evaluation = evaluate(np.eye(3), np.arange(3), glosses=("A", "B", "C"), signers=["a"] * 3, clip_ids=["a", "b", "c"])
     evaluation.save(folder / "run" / "lstm" / "held_out_a", model="lstm")
     return folder
 
@@ -318,8 +318,8 @@ BOMB = "a0: &a0 [x, x]\n" + "".join(f"a{n}: &a{n} [*a{n - 1}, *a{n - 1}]\n" for 
         ("run: !!python/name:os.system", "could not determine a constructor"),
         ("run: !!python/object/new:subprocess.Popen [['touch', '{ran}']]", "could not determine a constructor"),
         ("epochs: " + "9" * 5000, "4300|whole number"),
-        ("epochs: 0x" + "f" * 9000, "too large to show|whole number"),
-        ("signs: " + "[" * 3000 + "]" * 3000, "recursion|must be"),
+        ("epochs: 0x" + "f" * 9000, "less than or equal to 1000000000; got a int too large to show"),
+        ("signs: " + "[" * 1500 + "]" * 1500, "recursion|must be"),
         ("seed: 99999999999999999999", "less than 4294967296"),
         ("learning_rate: .inf", "finite"),
         ("threshold: .nan", "must be"),
@@ -334,7 +334,7 @@ BOMB = "a0: &a0 [x, x]\n" + "".join(f"a{n}: &a{n} [*a{n - 1}, *a{n - 1}]\n" for 
 def test_a_hostile_parameter_file_is_refused_in_a_sentence_of_bearable_length(tmp_path, text, words):
     path = tmp_path / "p.yaml"
     path.write_text(text.replace("{ran}", str(tmp_path / "ran")))
-    with little_python_memory(60), pytest.raises(ParameterError, match=words) as caught:
+    with little_memory(100), pytest.raises(ParameterError, match=words) as caught:
         load_parameters(path)
     assert len(str(caught.value)) < 3000
     assert not (tmp_path / "ran").exists()
