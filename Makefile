@@ -20,7 +20,7 @@ NBVAL = ASL_HOME="$(CURDIR)/build/nbval" ASL_PROGRESS=off $(BIN)/python -m pytes
 	--rootdir . --nbval-lax --nbval-cell-timeout 900 --nbval-sanitize-with tests/notebooks/sanitize.cfg
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-fast test-notebooks lint format lab notebooks lock clean
+.PHONY: help setup demo test test-fast test-notebooks lint format lab notebooks lock fuzz audit clean
 
 help:  ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/make \1\t\2/' | expand -t 22
@@ -61,6 +61,12 @@ notebooks: $(READY)  ## execute all notebooks in place and store their outputs
 
 lock: $(READY)  ## resolve the dependencies of pyproject.toml anew
 	$(BIN)/python scripts/lock.py
+
+fuzz: $(READY)  ## hostile files, fifty times as many as in `make test` and other ones each time (about half an hour)
+	ASL_FUZZ=50 $(BIN)/python -m pytest -q --timeout 3600 -k "damaged or any or whatever or wrong_values" tests/reliability
+
+audit: $(READY)  ## look every locked version up among the known vulnerabilities (needs pypi.org or api.osv.dev)
+	@sh scripts/audit.sh $(BIN)/uv
 
 clean:  ## remove the environment, the demo's clips and all outputs
 	rm -rf $(VENV) build data/demo outputs/demo

@@ -165,3 +165,14 @@ def test_servers_listen_to_this_machine_alone_unless_told_otherwise():
 @pytest.mark.parametrize("rule", ["S301", "S602", "BLE"])
 def test_the_linter_watches_too(rule):
     assert f'"{rule}"' in (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+
+
+def test_every_test_that_the_page_on_reliability_names_exists():
+    named = set(re.findall(r"`(test_\w+)`", (ROOT / "docs" / "reliability.md").read_text(encoding="utf-8")))
+    there = {
+        name
+        for path in (ROOT / "tests").rglob("test_*.py")
+        for name in re.findall(r"^def (test_\w+)\(", path.read_text(encoding="utf-8"), re.MULTILINE)
+    }
+    assert len(named) > 30
+    assert named <= there, sorted(named - there)
