@@ -62,7 +62,7 @@ notebooks: $(READY)  ## execute all notebooks in place and store their outputs
 lock: $(READY)  ## resolve the dependencies of pyproject.toml anew
 	$(BIN)/python scripts/lock.py
 
-fuzz: $(READY)  ## hostile files, fifty times as many as in `make test` and other ones each time (about half an hour)
+fuzz: $(READY)  ## hostile files, fifty times as many as in `make test` and other ones each time (about ten minutes)
 	ASL_FUZZ=50 $(BIN)/python -m pytest -q --timeout 3600 -k "damaged or any or whatever or wrong_values" tests/reliability
 
 audit: $(READY)  ## look every locked version up among the known vulnerabilities (needs pypi.org or api.osv.dev)

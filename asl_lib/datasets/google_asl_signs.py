@@ -65,10 +65,11 @@ def read_parquet(path: Path) -> Landmarks:
     """
     if not path.is_file():
         raise LandmarkError(f"There are no landmarks at {path}. Download the data set again.")
+    from pyarrow import ArrowException
+
     try:
         table = pd.read_parquet(path, columns=COLUMNS)
-    except (OSError, ValueError, KeyError, NotImplementedError, MemoryError) as error:
-        # pyarrow's own errors are among these
+    except (OSError, ValueError, KeyError, NotImplementedError, MemoryError, ArrowException) as error:
         raise LandmarkError(f"{path} is not a whole parquet file of landmarks ({error}). Download it again.") from error
     starts = dict(zip(PARTS, np.cumsum([0, *PARTS.values()])[:-1].tolist(), strict=True))
     if table.empty or not set(table["type"]) <= set(PARTS):

@@ -4,7 +4,7 @@ import io
 import json
 import struct
 import zipfile
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 
 import cv2
@@ -418,14 +418,19 @@ def test_damaged_lists_of_a_data_set_are_read_or_named(tmp_path_factory, data, n
             assert folder.resolve() in (folder / path).resolve().parents
 
 
+@cache  # it holds the time when it was made
+def sheet_of_labels():
+    sheet = io.BytesIO()
+    pd.DataFrame({"SignID": [1], "Sign-Arabic": ["a"], "Sign-English": ["b"]}).to_excel(sheet, index=False)
+    return sheet.getvalue()
+
+
 @given(st.data())
 @tries(40)
 @pytest.mark.filterwarnings("ignore")
 def test_a_damaged_sheet_of_labels_is_read_or_named(tmp_path_factory, data):
     folder = tmp_path_factory.mktemp("karsl")
-    sheet = io.BytesIO()
-    pd.DataFrame({"SignID": [1], "Sign-Arabic": ["a"], "Sign-English": ["b"]}).to_excel(sheet, index=False)
-    (folder / "KARSL-502_Labels.xlsx").write_bytes(data.draw(damaged(sheet.getvalue())))
+    (folder / "KARSL-502_Labels.xlsx").write_bytes(data.draw(damaged(sheet_of_labels())))
     with little_memory():
         labels = answer(lambda: get_dataset("karsl").labels(folder), DatasetError)
     assert isinstance(labels, dict) or str(folder) in labels
