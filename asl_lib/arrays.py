@@ -40,7 +40,7 @@ def read_npz(path: str | Path, names: Sequence[str]) -> dict[str, np.ndarray]:
                 with archive.open(f"{name}.npy") as member:
                     arrays[name] = _read_array(member, limit - sum(array.nbytes for array in arrays.values()))
     except (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, RuntimeError, MemoryError) as error:
-        raise ValueError(f"it is damaged: {error or type(error).__name__}") from error
+        raise ValueError(f"it is damaged: {str(error)[:200] or type(error).__name__}") from error
     return arrays
 
 

@@ -139,7 +139,8 @@ def _write(entry: Entry, folder: Path, budget: _Budget) -> None:
             raise
         if isinstance(error, RuntimeError) and "password" in str(error):
             raise UnpackError(f"{budget.archive} needs a password: unpack it with 7-Zip, which asks for it.") from error
-        raise UnpackError(f"{entry.name} in {budget.archive} cannot be unpacked: {error}.") from error
+        reason = str(error)[:200]
+        raise UnpackError(f"{entry.name} in {budget.archive} cannot be unpacked: {reason}.") from error
 
 
 def _check_size(archive: Path, folder: Path, declared: int) -> None:
@@ -198,7 +199,7 @@ def _entries(archive: Path) -> Iterator[tuple[list[Entry], int]]:
                 f"{archive} is no zip or tar archive. It may be a web page: look at it, then download it again."
             )
     except DAMAGE as error:
-        raise UnpackError(f"{archive} is damaged: {error}. Delete it and download it again.") from error
+        raise UnpackError(f"{archive} is damaged: {str(error)[:200]}. Delete it and download it again.") from error
     except OSError as error:
         if error.errno is not None:
             raise  # of the system; what gzip and bzip2 say of their data has no number
