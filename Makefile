@@ -12,7 +12,7 @@ NOTEBOOKS := $(sort $(wildcard notebooks/[0-9][0-9]_*.ipynb))
 # then whatever needs trained models.
 numbered = $(foreach number,$(1),$(wildcard notebooks/$(number)_*.ipynb))
 # Test files that take minutes: started first, so that no core waits for one of them at the end.
-LONGEST := tests/test_course.py tests/test_batch.py tests/browser
+LONGEST := tests/test_course.py tests/test_batch.py tests/reliability/test_faults.py tests/browser
 PREPARE := $(call numbered,01 02 03)
 MODELS := $(call numbered,10 09 08 07 06 05 04)
 AFTERWARDS := $(filter-out $(PREPARE) $(MODELS),$(NOTEBOOKS))
@@ -89,6 +89,12 @@ classroom: $(READY)  ## the exercises as assignments for a class, with and witho
 
 wheelhouse: $(READY)  ## all wheels in wheelhouse/, to install in a room without a network: make WHEELHOUSE=… setup
 	@$(BIN)/python scripts/wheelhouse.py "$(or $(WHEELHOUSE),wheelhouse)"
+
+fuzz: $(READY)  ## hostile files, fifty times as many as in `make test` and other ones each time (about ten minutes)
+	ASL_FUZZ=50 $(BIN)/python -m pytest -q --timeout 3600 -k "damaged or any or whatever or wrong_values" tests/reliability
+
+audit: $(READY)  ## look every locked version up among the known vulnerabilities (needs the network)
+	@sh scripts/audit.sh $(BIN)/uv
 
 clean:  ## remove the environment, the demo's clips and all outputs
 	rm -rf $(VENV) build data/demo outputs/demo

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from asl_lib.arrays import map_npy
 from asl_lib.files import write_npy_header
 
 STORE_VERSION = 1
@@ -89,7 +90,7 @@ class ArrayStore:
         rows = [row for row in rows if row >= 0]
         if not rows:
             return StoredRows(np.empty((0, *self.shape), self.dtype), np.empty(0, int))
-        return StoredRows(np.load(self.path, mmap_mode="r", allow_pickle=False), np.array(rows))
+        return StoredRows(map_npy(self.path), np.array(rows))
 
     def reasons(self, clip_ids: Iterable[str]) -> dict[str, str]:
         """Return why some of these clips have no array."""
@@ -107,7 +108,9 @@ class ArrayStore:
     def _read_journal(self) -> dict[str, dict[str, Any]]:
         """Return the last entry of each clip; none where the file is missing, of another form, or shorter than told."""
         try:
-            values = np.load(self.path, mmap_mode="r", allow_pickle=False)
+            values = map_npy(self.path)
+            if values.dtype != np.dtype(self.dtype):
+                return {}
             lines = self.journal.read_text(encoding="utf-8").split("\n")
             about = json.loads(lines[0])
         except (OSError, ValueError, EOFError):
@@ -118,10 +121,10 @@ class ArrayStore:
         for line in lines[1:-1]:  # what follows the last line's end was being written when the process was killed
             try:
                 entry = json.loads(line)
-            except ValueError:
+                if -1 <= entry["row"] < len(values) and {"stamp", "reason"} <= entry.keys():
+                    entries[entry["clip_id"]] = entry
+            except (ValueError, KeyError, TypeError, AttributeError):
                 continue
-            if entry["row"] < len(values):
-                entries[entry["clip_id"]] = entry
         return entries
 
     def _make_room(self, rows: int) -> None:

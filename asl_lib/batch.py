@@ -208,7 +208,11 @@ def _execute_here(
             for run, text in zip(runs, labels, strict=True)
         ]
         for future in started:
-            error = future.exception()
+            try:
+                error = future.exception()
+            except KeyboardInterrupt:  # or the pool would first do all that waits
+                pool.shutdown(wait=False, cancel_futures=True)
+                raise
             if isinstance(error, BatchError):
                 failures.append(str(error))
             elif error is not None:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import time
-import zipfile
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from asl_lib.arrays import read_npz
 from asl_lib.files import whole_file
 
 if TYPE_CHECKING:
@@ -63,12 +63,13 @@ class Checkpoint:
     def restore(self, model: keras.Model) -> Progress:
         """Put the kept state into a compiled model and return the progress; nothing kept, nothing changed."""
         try:
-            with np.load(self.path, allow_pickle=False) as kept:
-                about = json.loads(str(kept["about"]))
-                if about["key"] != self.key:
-                    return Progress()
-                states = [[kept[f"{kind}{i}"] for i in range(about[kind])] for kind in ("model", "optimizer", "best")]
-        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+            about = json.loads(str(read_npz(self.path, ["about"])["about"]))
+            if about["key"] != self.key:
+                return Progress()
+            names = [[f"{kind}{i}" for i in range(about[kind])] for kind in ("model", "optimizer", "best")]
+            kept = read_npz(self.path, [name for group in names for name in group])
+            states = [[kept[name] for name in group] for group in names]
+        except (OSError, ValueError, KeyError, TypeError):
             return Progress()  # there is none, or a damaged one: start anew
         model.optimizer.build(model.trainable_variables)
         variables, values = [*model.variables, *model.optimizer.variables], [*states[0], *states[1]]

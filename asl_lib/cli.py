@@ -123,16 +123,17 @@ def _add_parameters(parser: argparse.ArgumentParser, *, force: bool = True) -> N
 
 
 def _values(options: argparse.Namespace) -> dict[str, Any]:
-    import yaml
-
-    from asl_lib.params import ParameterError, check_parameters, read_yaml
+    from asl_lib.params import ParameterError, check_parameters, parse_yaml, read_yaml
 
     values = read_yaml(options.parameters)
     for change in options.changes:
         key, equals, value = change.partition("=")
         if not equals:
             raise ParameterError(f"--set must be given as KEY=VALUE; got {change!r}.")
-        values[key.strip()] = yaml.safe_load(value)
+        try:
+            values[key.strip()] = parse_yaml(value)
+        except ValueError as error:
+            raise ParameterError(f"--set {key.strip()} must have a YAML value; got {value!r} ({error}).") from error
     check_parameters(values, source=options.parameters)
     return values
 

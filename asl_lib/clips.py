@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,9 @@ COLUMNS = ("clip_id", "path", "gloss", "signer", "split", "start", "end", "box")
 REQUIRED = ("clip_id", "path", "gloss", "signer")
 DEFAULTS: dict[str, object] = {"split": "", "start": 0, "end": -1, "box": ""}
 SPLITS = ("", "train", "validation", "test")
+LAST_FRAME = 1e9
+LONGEST_NAME = 200
+"""Characters: with an ending and a prefix, file systems take 255."""
 
 
 Clip = Mapping[str, Any] | pd.Series
@@ -32,8 +35,21 @@ def make_clips(rows: list[dict[str, object]]) -> pd.DataFrame:
         rows: one dict a clip with clip_id, path (relative to the data set's folder), gloss, signer and,
             where they apply, split ("train", "validation" or "test": the data set's official one), start
             and end (first frame and the frame to stop before; -1 for the end of the video).
+
+    Raises:
+        ClipsError: a path leaves the folder, or as `check_clips`.
     """
+    for row in rows:
+        path = str(row.get("path", ""))
+        windows = PureWindowsPath(path)
+        if windows.drive or windows.root or ".." in windows.parts or "\0" in path:
+            raise ClipsError(f"A clip's path must stay in its data set's folder; got {path[:200]!r}. Mend the list.")
     return check_clips(pd.DataFrame([{**DEFAULTS, **row} for row in rows]), source="The clips table")
+
+
+def is_plain_name(name: str) -> bool:
+    """Say whether a name of somebody else's choosing stays in its folder when it becomes part of a file's name."""
+    return 0 < len(name) <= LONGEST_NAME and name[0] != "." and name.isprintable() and not any(c in "/\\" for c in name)
 
 
 def write_clips(table: pd.DataFrame, path: str | Path) -> None:
@@ -53,7 +69,7 @@ def read_clips(path: str | Path) -> pd.DataFrame:
         raise ClipsError(f"There is no clips table {path}. Run notebook 01 first.")
     try:
         table = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8")
-    except (pd.errors.EmptyDataError, pd.errors.ParserError, UnicodeDecodeError) as error:
+    except (ValueError, OverflowError) as error:  # pandas's own errors are ValueErrors
         raise ClipsError(f"{path} is not a CSV table: {error}. Run notebook 01 again, or mend the file.") from error
     return check_clips(table, source=str(path))
 
@@ -83,11 +99,18 @@ def check_clips(table: pd.DataFrame, *, source: str) -> pd.DataFrame:
             raise ClipsError(f"{source}, line {empty[0] + 2}: '{column}' must not be empty.")
     if (double := clips["clip_id"][clips["clip_id"].duplicated()]).size:
         raise ClipsError(f"{source} must give every clip its own clip_id; '{double.iloc[0]}' stands there twice.")
+    for column in ("clip_id", "signer"):
+        for name in clips[column].unique():
+            if not is_plain_name(name):
+                raise ClipsError(
+                    f"{source}: '{column}' becomes part of a file's name, so it must not hold '/', '\\' or a control "
+                    f"character, begin with '.', or be longer than {LONGEST_NAME} characters; got {name[:200]!r}."
+                )
     if (unknown := clips["split"][~clips["split"].isin(SPLITS)]).size:
         raise ClipsError(f"{source}: split must be empty, train, validation or test; got '{unknown.iloc[0]}'.")
     for column in ("start", "end"):
-        numbers = pd.to_numeric(clips[column], errors="coerce")
-        if (bad := clips[column][numbers.isna()]).size:
+        numbers = pd.to_numeric(clips[column], errors="coerce").astype(float)
+        if (bad := clips[column][~(numbers.abs() <= LAST_FRAME) | (numbers % 1 != 0)]).size:
             raise ClipsError(f"{source}: '{column}' must be a frame number; got '{bad.iloc[0]}'.")
         clips[column] = numbers.astype(int)
     for text in clips["box"][clips["box"] != ""].unique():
@@ -104,7 +127,7 @@ def parse_box(text: str, *, source: str = "A clip's box") -> tuple[int, int, int
     if not text:
         return None
     numbers = text.split()
-    if len(numbers) == 4 and all(number.isdigit() for number in numbers):
+    if len(numbers) == 4 and all(number.isdecimal() and len(number) <= 9 for number in numbers):
         left, top, right, bottom = map(int, numbers)
         if left < right and top < bottom:
             return left, top, right, bottom

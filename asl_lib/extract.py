@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import threading
@@ -17,7 +16,7 @@ import numpy as np
 import pandas as pd
 
 from asl_lib.clips import Clip, parse_box
-from asl_lib.files import remove_abandoned, whole_file, write_json
+from asl_lib.files import read_json, remove_abandoned, whole_file, write_json
 from asl_lib.landmarks import (
     PARTS,
     HolisticDetector,
@@ -297,7 +296,7 @@ def write_failures(failures: pd.DataFrame, path: str | Path) -> None:
 
 def _read_record(job: Job) -> dict[str, Any]:
     try:
-        made = json.loads(job.record.read_bytes())
+        made = read_json(job.record)
     except (FileNotFoundError, ValueError):
         return {}
     return made if isinstance(made, dict) else {}

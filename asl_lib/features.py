@@ -11,7 +11,7 @@ recipe is written beside every model. It works in two steps:
 
 from __future__ import annotations
 
-import json
+import reprlib
 from dataclasses import asdict, dataclass, fields
 from functools import cache
 from pathlib import Path
@@ -19,10 +19,12 @@ from typing import Any
 
 import numpy as np
 
-from asl_lib.files import write_json
+from asl_lib.files import read_json, write_json
 from asl_lib.landmarks import PARTS, Landmarks, pose_format_holistic
 
 RECIPE_VERSION = 2
+MOST_FRAMES = 10_000
+"""No sign lasts so long; a file that asks for more asks for all memory."""
 LIPS = (61, 146, 91, 181, 84, 17, 314, 405, 321, 375, 291, 185, 40, 39, 37, 0, 267, 269, 270, 409,
         78, 95, 88, 178, 87, 14, 317, 402, 318, 324, 308, 191, 80, 81, 82, 13, 312, 311, 310, 415)  # fmt: skip
 BROWS = (276, 283, 282, 295, 285, 300, 293, 334, 296, 336, 46, 53, 52, 65, 55, 70, 63, 105, 66, 107)
@@ -112,7 +114,7 @@ class FeatureRecipe:
             if getattr(self, name) not in allowed:
                 raise RecipeError(f"{name} must be one of {', '.join(allowed)}; got {getattr(self, name)!r}.")
         for part in self.parts:
-            if part not in RECIPE_PARTS:
+            if not isinstance(part, str) or part not in RECIPE_PARTS:
                 raise RecipeError(f"parts must be among {', '.join(RECIPE_PARTS)}; got {part!r}.")
         chosen = [(RECIPE_PARTS[part][0], index) for part in self.parts for index in RECIPE_PARTS[part][1]]
         if not self.parts or len(set(chosen)) < len(chosen):
@@ -120,8 +122,11 @@ class FeatureRecipe:
                 "parts must be at least one, and none inside another (upper_body is in pose; lips, brows and eyes are "
                 f"in face); got {self.parts}."
             )
-        if self.frames < 2 or self.max_gap < 0:
-            raise RecipeError(f"frames must be at least 2 and max_gap at least 0; got {self.frames}, {self.max_gap}.")
+        if not 2 <= self.frames <= MOST_FRAMES or self.max_gap < 0:
+            raise RecipeError(
+                f"frames must be at least 2 (and at most {MOST_FRAMES:,}) and max_gap at least 0; got {self.frames}, "
+                f"{self.max_gap}."
+            )
 
     @property
     def tracked_parts(self) -> tuple[str, ...]:
@@ -228,7 +233,7 @@ class FeatureRecipe:
             RecipeError: the file is missing, no recipe, or of a version this library does not know.
         """
         try:
-            values = json.loads(Path(path).read_text(encoding="utf-8"))
+            values = read_json(path)
         except (OSError, ValueError) as error:
             raise RecipeError(f"{path} cannot be read as a recipe: {error}.") from error
         return cls.from_dict(values, source=str(path))
@@ -248,6 +253,10 @@ class FeatureRecipe:
             raise RecipeError(
                 f"{source} has an entry '{unknown[0]}' that no recipe has. Known: {', '.join(sorted(known))}."
             )
+        for field in fields(cls):
+            value, kind = given.get(field.name, field.default), type(field.default)
+            if not isinstance(value, list | tuple if kind is tuple else kind) or (kind is int and value is True):
+                raise RecipeError(f"{source}: '{field.name}' must be a {kind.__name__}; got {reprlib.repr(value)}.")
         return cls(**given)
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from asl_lib.arrays import read_npz
 from asl_lib.features import FeatureRecipe, RecipeError
 from asl_lib.files import whole_file, write_npy_header
 from asl_lib.labelled import LabelledSet, labels_of
@@ -62,6 +63,17 @@ class FeatureSet(LabelledSet):
                 for start in range(0, len(self), CLIPS_AT_A_TIME):
                     member.write(recipe.encode(self.points[start : start + CLIPS_AT_A_TIME]).astype("<f4").tobytes())
 
+    def check(self) -> None:
+        """Raise ValueError where the arrays do not belong together."""
+        n, classes = len(self.y) if self.y.ndim == 1 else -1, len(self.glosses) if self.glosses.ndim == 1 else 0
+        texts = (self.glosses, self.signer, self.clip_id, self.split)
+        if any(text.dtype.kind != "U" for text in texts) or any(text.shape != (n,) for text in texts[1:]):
+            raise ValueError("its signers, ids and splits must be one text a clip")
+        if self.points.dtype != np.float32 or self.points.ndim != 4 or len(self.points) != n:
+            raise ValueError(f"its points must be ({n}, frames, landmarks, coordinates); got {self.points.shape}")
+        if self.y.dtype.kind != "i" or (n and not 0 <= self.y.min() <= self.y.max() < classes):
+            raise ValueError(f"its classes must be numbers of its {classes} glosses")
+
     @classmethod
     def load(cls, path: str | Path) -> FeatureSet:
         """Read what `save` wrote.
@@ -73,9 +85,10 @@ class FeatureSet(LabelledSet):
         if not path.is_file():
             raise FeatureFileError(f"There are no features at {path}. Run notebook 03 with the same parameters first.")
         try:
-            with np.load(path, allow_pickle=False) as arrays:
-                return cls(**{name: arrays[name] for name in cls.__dataclass_fields__})
-        except (OSError, ValueError, KeyError) as error:
+            features = cls(**read_npz(path, list(cls.__dataclass_fields__)))
+            features.check()
+            return features
+        except (OSError, ValueError) as error:
             raise FeatureFileError(f"{path} is not a file of features ({error}). Run notebook 03 again.") from error
 
 

@@ -54,6 +54,19 @@ def write_json(path: str | Path, value: Any) -> None:
         unfinished.write_text(json.dumps(value, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
+def read_json(path: str | Path) -> Any:
+    """Return what a JSON file says.
+
+    Raises:
+        OSError: it cannot be read.
+        ValueError: it is no JSON, or one that is nested so deeply that no program of ours wrote it.
+    """
+    try:
+        return json.loads(Path(path).read_bytes())
+    except RecursionError as error:
+        raise ValueError("it is nested too deeply") from error
+
+
 def file_stamp(path: str | Path) -> list[int]:
     """Return size and time of a file, by which a later version of it is known: [0, 0] for one that is not there."""
     try:

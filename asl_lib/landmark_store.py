@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import json
 import mmap
 import time
 import uuid
@@ -16,8 +15,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from asl_lib.arrays import map_npy
 from asl_lib.clips import Clip
-from asl_lib.files import ABANDONED_AFTER_S, file_stamp, write_json, write_npy_header
+from asl_lib.files import ABANDONED_AFTER_S, file_stamp, read_json, write_json, write_npy_header
 from asl_lib.landmarks import PARTS, LandmarkError, Landmarks
 
 STORE_VERSION = 1
@@ -176,31 +176,43 @@ def _open(folder: Path, index: dict[str, Any]) -> np.ndarray:
         return np.empty((0, sum(PARTS[part] for part in index["parts"]), VALUES), np.float32)
     # An empty file of values cannot be mapped, and need not be.
     empty = not any(clip["frames"] for clip in index["clips"])
-    return np.load(folder / index["file"], mmap_mode=None if empty else "r", allow_pickle=False)
+    path = folder / index["file"]
+    return np.load(path, allow_pickle=False) if empty else map_npy(path)
 
 
 def _read_index(path: Path, parts: tuple[str, ...]) -> dict[str, Any]:
     """Return the index of the store, or that of an empty one where it is missing, damaged or of another version."""
     nothing = {"version": STORE_VERSION, "file": "", "parts": parts, "clips": [], "failed": []}
     try:
-        index = json.loads(path.read_bytes())
+        index = read_json(path)
         frames = sum(clip["frames"] for clip in index["clips"])
         whole = (path.parent / index["file"]).stat().st_size >= frames * sum(PARTS[p] for p in parts) * VALUES * 4
         usable = index["version"] == STORE_VERSION and tuple(index["parts"]) == parts and "failed" in index
-    except (OSError, ValueError, KeyError, TypeError):
+        if usable and whole:
+            values = _open(path.parent, index)
+            usable = values.dtype == np.float32 and values.shape == (frames, sum(PARTS[p] for p in parts), VALUES)
+    except (OSError, ValueError, KeyError, TypeError, EOFError):
         return nothing
     return index if usable and whole else nothing
 
 
 def _remove_unused(folder: Path, replaced: str) -> None:
     """Remove the values that were just replaced, and those that killed processes left a day ago."""
-    named = {json.loads(path.read_bytes())["file"] for path in folder.glob("index-*.json")}
+    named = {_file_of(path) for path in folder.glob("index-*.json")}
     for path in folder.glob("landmarks-*.npy"):
         # Windows does not remove a file that is open: the next call will.
         with contextlib.suppress(OSError):
             old = time.time() - path.stat().st_mtime > ABANDONED_AFTER_S
             if path.name not in named and (path.name == replaced or old):
                 path.unlink()
+
+
+def _file_of(index: Path) -> str:
+    """Return the file of values that an index names; "" where it is damaged."""
+    try:
+        return str(read_json(index)["file"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return ""
 
 
 def _with_parts(landmarks: Landmarks, parts: tuple[str, ...]) -> Landmarks:

@@ -31,6 +31,10 @@ COMPONENTS = {part: f"{part.upper()}_LANDMARKS" for part in PARTS}
 SUPPORTED_MEDIAPIPE = "0.10.21"
 # MediaPipe's own z stays within a few widths of the hips or the wrist.
 LARGEST_Z_IN_WIDTHS = 10.0
+LARGEST_PX = 1e6
+POSE_VERSIONS = (0.1, 0.2)
+# What pose-format raises where a file is damaged, by the place.
+DAMAGE = (ValueError, IndexError, KeyError, TypeError, ArithmeticError, struct.error, NotImplementedError, MemoryError)
 
 
 class LandmarkError(ValueError):
@@ -272,25 +276,36 @@ def read_pose(path: str | Path) -> Landmarks:
     path = Path(path)
     if not path.is_file():
         raise LandmarkError(f"There are no landmarks at {path}. Run notebook 02 first, or look why it failed there.")
+    content = path.read_bytes()
+    version = struct.unpack("<f", content[:4])[0] if len(content) >= 4 else 0.0
     try:
-        pose = Pose.read(path.read_bytes())
+        # Version 0.0, which nobody writes any more, lets a file of some kB keep a reader busy for hours.
+        if round(version, 3) not in POSE_VERSIONS:
+            raise ValueError(f"its version is {version:.3g}; {' and '.join(map(str, POSE_VERSIONS))} are read")
+        pose = Pose.read(content)
         data, confidence = np.asarray(pose.body.data.data), np.asarray(pose.body.confidence)
-    except (ValueError, IndexError, KeyError, TypeError, OverflowError, struct.error, NotImplementedError) as error:
+        fps = float(pose.body.fps)
+        if not 0 < fps < np.inf:
+            raise ValueError(f"it has {fps} frames a second")
+    except DAMAGE as error:
         raise LandmarkError(
             f"{path} is not a whole .pose file ({error}). Delete it and extract the clip again."
         ) from error
     if data.ndim != 4 or not len(data) or not data.shape[1]:
         raise LandmarkError(f"{path} must hold at least one frame of one person; its data has shape {data.shape}.")
     columns, parts = _columns(pose.header.components, path)
+    if data.shape[3] < 3:
+        raise LandmarkError(f"{path} must hold x, y and z of every landmark; its data has shape {data.shape}.")
     size = pose.header.dimensions
     points = np.array(data[:, 0, columns, :3], np.float32)
-    seen = confidence[:, 0, columns] > 0
-    points[~seen] = np.nan
+    visible = np.array(confidence[:, 0, columns], np.float32)
+    # What lies a thousand pictures away is damage: it would overflow in every sum.
+    visible[~(visible > 0) | ~(np.abs(points) < LARGEST_PX).all(axis=-1)] = 0
+    points[visible == 0] = np.nan
     width, height = max(1, size.width), max(1, size.height)
     points[..., 2] = _depth_in_widths(points[..., 2], width)
     points[..., :2] /= np.array([width, height], np.float32)
-    visible = np.array(confidence[:, 0, columns], np.float32)
-    return Landmarks(points, visible, parts, float(pose.body.fps), width, height)
+    return Landmarks(points, np.minimum(visible, 1), parts, fps, width, height)
 
 
 def _depth_in_widths(depth: np.ndarray, width: int) -> np.ndarray:

@@ -39,6 +39,10 @@ Part = Literal["pose", "upper_body", "face", "lips", "brows", "eyes", "left_hand
 
 
 LONGEST_NAME = 100
+MOST = 10**9
+"""No count of anything here is larger; numbers of thousands of digits are valid YAML."""
+LONGEST_REASON, LONGEST_SHOWN = 300, 200
+"""Characters of an error's reason, and of a value in it."""
 
 
 class ParameterError(ValueError):
@@ -48,7 +52,7 @@ class ParameterError(ValueError):
 class Params(BaseModel):
     """All parameters of the course. A notebook uses the ones that its `parameters` cell names."""
 
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
 
     # Where things are
     run: str = Field("demo", pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", description="name of the run: outputs/<run>/")
@@ -58,7 +62,9 @@ class Params(BaseModel):
     dataset: DatasetName = Field("demo", description="name of the data set")
     download: bool = Field(False, description="download the data set if it is not here and may be downloaded")
     subset: str = Field("", description="published subset, such as 100 of wlasl and karsl; empty for all")
-    clips_per_sign: int = Field(0, ge=0, description="at most so many clips of each sign, drawn at random; 0 for all")
+    clips_per_sign: int = Field(
+        0, ge=0, le=MOST, description="at most so many clips of each sign, at random; 0 for all"
+    )
     also: list[DatasetName] = Field([], description="data sets of videos beside your own recordings, such as demo")
     signs: list[str] = Field([], description="glosses to use; empty for all")
     signers: list[str] = Field([], description="signers to use; empty for all")
@@ -73,7 +79,7 @@ class Params(BaseModel):
     mirror_left_handed: bool = Field(False, description="mirror clips signed with the left hand")
     timing: Literal["resample", "pad", "window"] = Field("resample", description="how a clip becomes `frames` long")
     frames: int = Field(30, ge=2, le=1000, description="frames of every clip")
-    max_gap: int = Field(5, ge=0, description="longest gap, in frames, that is filled by interpolation")
+    max_gap: int = Field(5, ge=0, le=MOST, description="longest gap, in frames, that is filled by interpolation")
     mask: bool = Field(True, description="tell the model which parts were seen in each frame")
     # Split
     split: Literal["signer", "official", "random"] = Field(
@@ -83,32 +89,36 @@ class Params(BaseModel):
     validation_signers: list[str] = Field([], description="signers for early stopping; empty to choose one")
     # Training
     augment: bool = Field(True, description="vary the training clips anew in every epoch")
-    epochs: int = Field(200, ge=1, description="most passes over the training clips")
-    own_epochs: int = Field(60, ge=1, description="passes over the training clips for the course's own networks")
-    patience: int = Field(40, ge=1, description="epochs without improvement before training stops")
-    groups: int = Field(4, ge=2, description="groups of glosses of the hierarchical network")
+    epochs: int = Field(200, ge=1, le=MOST, description="most passes over the training clips")
+    own_epochs: int = Field(
+        60, ge=1, le=MOST, description="passes over the training clips for the course's own networks"
+    )
+    patience: int = Field(40, ge=1, le=MOST, description="epochs without improvement before training stops")
+    groups: int = Field(4, ge=2, le=MOST, description="groups of glosses of the hierarchical network")
     image_size: int = Field(64, ge=32, le=1024, description="side of the photographs, in px")
     published_size: int = Field(64, ge=32, le=1024, description="side of the photographs for the published CNN, in px")
-    image_epochs: int = Field(20, ge=1, description="passes over the training photographs for the course's own CNNs")
+    image_epochs: int = Field(20, ge=1, le=MOST, description="passes over the photographs for the course's own CNNs")
     transfer_weights: str = Field("", description="weights to transfer: a .weights.h5 file or imagenet")
-    rendered: int = Field(0, ge=0, description="rendered pictures of each class to train on besides; 0 for none")
+    rendered: int = Field(
+        0, ge=0, le=MOST, description="rendered pictures of each class to train on besides; 0 for none"
+    )
     source: str = Field("", description="video to recognise signs in; empty for test clips one after the other")
     live_model: str = Field("attention_lstm", description="network of this run for the live demo")
     threshold: float = Field(0.4, ge=0, le=1, description="least probability of a sign that is named")
     video_frames: int = Field(16, ge=8, le=1000, description="frames of every clip for the video networks")
     video_size: int = Field(64, ge=32, le=1024, description="side of their frames, in px")
     video_width: float = Field(0.25, gt=0, le=1, description="share of I3D's published filters; 1 for all")
-    video_epochs: int = Field(25, ge=1, description="passes over the training clips for the video networks")
-    video_batch: int = Field(8, ge=1, description="clips in one training step of the video networks")
+    video_epochs: int = Field(25, ge=1, le=MOST, description="passes over the training clips for the video networks")
+    video_batch: int = Field(8, ge=1, le=MOST, description="clips in one training step of the video networks")
     video_rate: float = Field(2.0e-3, gt=0, description="step size of Adam for the video networks")
     flow_method: Literal["dis", "farneback", "tvl1"] = Field("dis", description="method of the optical flow")
     i3d_weights: str = Field("", description="folder with the weights of I3D's Keras port; empty: random ones")
-    top_epochs: int = Field(5, ge=1, description="epochs of I3D's new top alone, where i3d_weights are given")
+    top_epochs: int = Field(5, ge=1, le=MOST, description="epochs of I3D's new top alone, where i3d_weights are given")
     precision: Literal["float32", "mixed_float16", "mixed_bfloat16"] = Field("float32", description="of the numbers")
     gpus: int = Field(0, ge=0, le=1024, description="GPUs that share each batch; 0 leaves it to TensorFlow")
-    batch_size: int = Field(32, ge=1, description="clips in one training step")
+    batch_size: int = Field(32, ge=1, le=MOST, description="clips in one training step")
     learning_rate: float = Field(1.0e-4, gt=0, description="step size of Adam")
-    seed: int = Field(42, ge=0, description="where all randomness starts")
+    seed: int = Field(42, ge=0, lt=2**32, description="where all randomness starts")
     workers: int = Field(0, ge=0, le=256, description="processes for rendering and extraction; 0 for one per core")
     scheduler: str = Field("", description="address of a Dask scheduler whose workers extract; empty for this machine")
 
@@ -213,8 +223,8 @@ def read_yaml(path: str | Path) -> dict[str, Any]:
     if not path.is_file():
         raise ParameterError(f"There is no parameter file {path}. The course's own are in params/.")
     try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        values = parse_yaml(path.read_text(encoding="utf-8"))
+    except ValueError as error:
         raise ParameterError(f"{path} is not valid YAML: {' '.join(str(error).split())}") from error
     if values is None:
         return {}
@@ -223,10 +233,32 @@ def read_yaml(path: str | Path) -> dict[str, Any]:
     return values
 
 
+def parse_yaml(text: str) -> Any:
+    """Return what a YAML text says: plain values only, written out.
+
+    Raises:
+        ValueError: it is no YAML, or has an alias (a few lines of them would fill any memory), or a tag that makes
+            objects.
+    """
+    try:
+        # A subclass of PyYAML's safe loader.
+        return yaml.load(text, Loader=_PlainLoader)
+    except (yaml.YAMLError, ValueError, RecursionError, OverflowError, AttributeError, TypeError) as error:
+        raise ValueError(" ".join(str(error).split())[:LONGEST_REASON]) from error
+
+
+class _PlainLoader(yaml.SafeLoader):
+    def compose_node(self, parent: Any, index: Any) -> Any:
+        if self.check_event(yaml.AliasEvent):
+            mark = self.peek_event().start_mark  # type: ignore[no-untyped-call]
+            raise yaml.composer.ComposerError(None, None, "aliases (*name) are not taken: write the value out", mark)
+        return super().compose_node(parent, index)
+
+
 def check_parameters(values: Mapping[str, Any], *, source: str = "The parameters cell") -> Params:
     """Return the checked parameters, or raise one ParameterError that lists all that is wrong."""
     try:
-        return Params(**{str(key): value for key, value in values.items()})
+        return Params(**{_shown(key) if not isinstance(key, str) else key: value for key, value in values.items()})
     except ValidationError as error:
         sentences = [_sentence(problem) for problem in error.errors()]
         raise ParameterError(f"{source}: " + " ".join(dict.fromkeys(sentences))) from None
@@ -253,7 +285,7 @@ def _sentence(problem: Any) -> str:
     rule = RULES.get(kind, "must be: " + problem["msg"].removeprefix("Input should be "))
     if kind == "literal_error":
         rule += ", ".join(_allowed(key))
-    sentence = f"'{key}' {rule}; got {value!r}."
+    sentence = f"'{key}' {rule}; got {_shown(value)}."
     if kind in ("float_type", "int_type") and isinstance(value, str):
         sentence += (
             f" It is text: write it without quotes{', with a point before the e (1.0e-3)' if 'e' in value else ''}."
@@ -261,8 +293,17 @@ def _sentence(problem: Any) -> str:
     if kind == "string_type" and isinstance(value, bool):
         sentence += " YAML takes YES, NO, ON and OFF for true and false: write such a name in quotes."
     elif kind == "string_type" and len(problem["loc"]) > 1:
-        sentence += f" Write it in quotes: '{value}'."
+        sentence += f" Write it in quotes: '{_shown(value)}'."
     return sentence
+
+
+def _shown(value: Any) -> str:
+    """Return a value as it is shown to people, however large it is."""
+    try:
+        text = repr(value)
+    except (ValueError, RecursionError):  # a number of thousands of digits, lists in lists in lists
+        return f"a {type(value).__name__} too large to show"
+    return text if len(text) <= LONGEST_SHOWN else f"{text[:LONGEST_SHOWN]} …"
 
 
 def _allowed(key: str) -> list[str]:

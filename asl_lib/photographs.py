@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable
+import struct
+import zlib
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,12 +14,20 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from asl_lib.files import file_stamp, whole_file, write_json, write_npy_header
+from asl_lib.arrays import map_npy
+from asl_lib.files import file_stamp, read_json, whole_file, write_json, write_npy_header
 from asl_lib.labelled import PictureSet, labels_of
 from asl_lib.parallel import cores
 
 SMALLEST_PX = 16
 """A picture with a shorter side shows no fingers."""
+MOST_PIXELS = 89_000_000
+"""Where Pillow begins to warn: a file of some kB can claim a picture that fills the memory."""
+FORMATS = ("JPEG", "PNG", "BMP", "GIF", "WEBP", "TIFF")
+"""What cameras and data sets have. Pillow knows forty more, one of which calls another program (EPS)."""
+# What Pillow raises where a file is damaged, by the place and the format.
+DAMAGE = (OSError, ValueError, TypeError, LookupError, ArithmeticError, SyntaxError, AttributeError, RuntimeError,
+          MemoryError, EOFError, struct.error, zlib.error)  # fmt: skip
 
 
 class PhotographError(ValueError):
@@ -36,10 +45,13 @@ def read_photograph(path: str | Path, *, size: int) -> np.ndarray:
     """
     from PIL import Image, ImageOps
 
+    Image.init()  # or Pillow does not know all of these by name
     try:
-        with Image.open(path) as file:
+        with Image.open(path, formats=FORMATS) as file:
+            if file.width * file.height > MOST_PIXELS:  # known before one of them is read
+                raise ValueError(f"its {file.width} x {file.height} px are more than {MOST_PIXELS:,}")
             image = _as_rgb(ImageOps.exif_transpose(file))
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+    except (*DAMAGE, Image.DecompressionBombError) as error:
         raise PhotographError(f"{path} cannot be read as a picture: {error}. Save it anew as JPEG or PNG.") from error
     if min(image.size) < SMALLEST_PX:
         raise PhotographError(
@@ -103,17 +115,18 @@ def load_photographs(clips: pd.DataFrame, *, source_dir: str | Path, folder: str
     stamps = [(name, *file_stamp(source_dir / name)) for name in clips["path"]]
     key = hashlib.sha256(json.dumps([size, stamps]).encode())
     note = folder / f"photographs-{size}.json"
-    about = _read_note(note)
-    if about.get("key") != key.hexdigest():
+    about, images = _read_note(note), _open(note.with_suffix(".npy"), size=size)
+    if about.get("key") != key.hexdigest() or images is None or len(images) != len(paths) - len(about["left_out"]):
         about = _decode_all(paths, clips["clip_id"].tolist(), note.with_suffix(".npy"), size=size)
         write_json(note, {**about, "key": key.hexdigest()})
+        images = _open(note.with_suffix(".npy"), size=size)
     reasons = dict(about["left_out"])
     table = clips[~clips["clip_id"].isin(reasons)]
     if table.empty:
         reason = next(iter(reasons.values()), "the clips table is empty")
         raise PhotographError(f"None of the {len(clips)} photographs could be read; the first: {reason}")
     return PhotographSet(
-        images=np.load(note.with_suffix(".npy"), mmap_mode="r", allow_pickle=False),
+        images=images,
         **labels_of(table),
         left_out=pd.DataFrame(about["left_out"], columns=["clip_id", "reason"]),
     )
@@ -131,26 +144,37 @@ def _decode_all(paths: list[Path], clip_ids: list[str], target: Path, *, size: i
 
     target.parent.mkdir(parents=True, exist_ok=True)
     left_out, count = [], 0
-    with whole_file(target) as unfinished:
-        create: Callable[..., np.ndarray] = np.lib.format.open_memmap
-        images = create(unfinished, "w+", np.uint8, (len(paths), size, size, 3))
-        with ThreadPoolExecutor(cores()) as pool:
-            found = progress(pool.map(attempt, paths), total=len(paths), description="Reading", unit="photograph")
-            for clip_id, image in zip(clip_ids, found, strict=True):
-                if isinstance(image, str):
-                    left_out.append([clip_id, image])
-                else:
-                    images[count] = image
-                    count += 1
-        del images
-        with open(unfinished, "r+b") as file:
-            write_npy_header(file, (count, size, size, 3), dtype="|u1")
+    with (
+        whole_file(target) as unfinished,
+        unfinished.open("wb") as file,
+        ThreadPoolExecutor(cores()) as pool,
+    ):
+        # Written, not mapped: on a full disk this is an error that can be told, and not the end of the process.
+        write_npy_header(file, (0, size, size, 3), dtype="|u1")
+        found = progress(pool.map(attempt, paths), total=len(paths), description="Reading", unit="photograph")
+        for clip_id, image in zip(clip_ids, found, strict=True):
+            if isinstance(image, str):
+                left_out.append([clip_id, image])
+            else:
+                file.write(np.ascontiguousarray(image, np.uint8).tobytes())
+                count += 1
+        file.seek(0)
+        write_npy_header(file, (count, size, size, 3), dtype="|u1")
     return {"left_out": left_out}
+
+
+def _open(path: Path, *, size: int) -> np.ndarray | None:
+    """Return the array of photographs, mapped from its file, or None where there is none or it is damaged."""
+    try:
+        images = map_npy(path)
+    except (OSError, ValueError):
+        return None
+    return images if images.shape[1:] == (size, size, 3) and images.dtype == np.uint8 else None
 
 
 def _read_note(path: Path) -> dict[str, Any]:
     try:
-        about = json.loads(path.read_bytes())
+        about = read_json(path)
     except (OSError, ValueError):
         return {}
-    return about if isinstance(about, dict) and path.with_suffix(".npy").is_file() else {}
+    return about if isinstance(about, dict) and isinstance(about.get("left_out"), list) else {}

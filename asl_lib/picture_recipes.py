@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -10,13 +9,16 @@ from typing import Any, ClassVar, TypeVar
 
 import numpy as np
 
-from asl_lib.files import write_json
+from asl_lib.files import read_json, write_json
 from asl_lib.frame_store import FrameSet, read_clip, square_frame, take_frames
 from asl_lib.labelled import PictureSet
+from asl_lib.optical_flow import METHODS
 from asl_lib.photographs import read_photograph
 from asl_lib.training_loop import TrainingError
 
 AnyRecipe = TypeVar("AnyRecipe", bound="PictureRecipe")
+LARGEST_PX, MOST_FRAMES = 4096, 10_000
+"""What a recipe may ask for: a file that asks for more asks for all memory."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +39,13 @@ class PictureRecipe:
         """Shape of what `transform` gives."""
         raise NotImplementedError
 
+    def check(self) -> None:
+        """Raise ValueError where a value is not of its kind."""
+        if not all(isinstance(gloss, str) for gloss in self.glosses):
+            raise ValueError("glosses must be texts")
+        if type(self.size) is not int or not 1 <= self.size <= LARGEST_PX:
+            raise ValueError(f"size must be a number of px, from 1 to {LARGEST_PX}")
+
     def save(self, path: str | Path) -> None:
         """Write the recipe as JSON."""
         write_json(path, {"version": 1, "input": self.noun, **asdict(self)})
@@ -49,11 +58,13 @@ class PictureRecipe:
             TrainingError: the file is missing, or no recipe of this kind.
         """
         try:
-            values = json.loads(Path(path).read_text(encoding="utf-8"))
+            values = read_json(path)
             about = values.pop("version"), values.pop("input")
             if about != (1, cls.noun):
                 raise ValueError(f"version {about[0]} of {about[1]}")
-            return cls(**{**values, "glosses": tuple(values["glosses"])})
+            recipe = cls(**{**values, "glosses": tuple(values["glosses"])})
+            recipe.check()
+            return recipe
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise TrainingError(f"{path} is not the recipe of a network for {cls.noun}s ({error!r}).") from error
 
@@ -85,6 +96,13 @@ class VideoRecipe(PictureRecipe):
     frames: int
     flow: str
     noun = "clip"
+
+    def check(self) -> None:
+        super().check()
+        if type(self.frames) is not int or not 1 <= self.frames <= MOST_FRAMES:
+            raise ValueError(f"frames must be a number from 1 to {MOST_FRAMES}")
+        if self.flow != "" and self.flow not in tuple(METHODS):
+            raise ValueError(f"flow must be empty or one of {', '.join(METHODS)}")
 
     @property
     def shape(self) -> tuple[int, ...]:

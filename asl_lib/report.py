@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -10,8 +9,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from asl_lib.arrays import read_npz
 from asl_lib.evaluation import Evaluation, mean_over_signers, rate
-from asl_lib.files import whole_file
+from asl_lib.files import read_json, whole_file
 
 PROTOCOLS = {"signer": "new signer", "official": "official split", "random": "known signers"}
 """The parameter `split` -> what its accuracy says."""
@@ -19,6 +19,7 @@ FOLDERS = ("held_out_", "split_official", "split_random")
 """How the folders of results begin, the most demanding protocol first."""
 TEXT = dict.fromkeys(("clip_id", "signer", "gloss", "predicted"), str)
 """Columns of predictions that stay text, though glosses and signers may look like numbers."""
+PREDICTED = ["clip_id", "signer", "gloss", "predicted", "probability", "rank"]
 COLUMNS = [
     "protocol",
     "model",
@@ -64,7 +65,7 @@ def collect_results(run_dir: str | Path) -> pd.DataFrame:
     rows = []
     for path in _metrics(run_dir):
         try:
-            metrics = json.loads(path.read_text(encoding="utf-8"))
+            metrics = read_json(path)
             training = {key: metrics.get(key) for key in ("model", "parameters", "epochs", "minutes")}
             training["protocol"] = PROTOCOLS[metrics.get("split", "signer")]
             signers = metrics["signers"]
@@ -72,7 +73,7 @@ def collect_results(run_dir: str | Path) -> pd.DataFrame:
                 keys = ("hits", "top5_hits", "n")
                 signers = {"all": {key: sum(counts[key] for counts in signers.values()) for key in keys}}
             rows += [{**training, **row, "together": len(metrics["signers"])} for row in _rows(signers)]
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
+        except (ValueError, KeyError, TypeError, AttributeError, ArithmeticError) as error:
             raise ReportError(f"{path} is not a table of results ({error!r}). Train that model again.") from error
     if not rows:
         raise ReportError(f"There are no results under {run_dir}. Train a model first: notebook 05.")
@@ -94,10 +95,12 @@ def collect_evaluation(run_dir: str | Path, model: str) -> Evaluation:
     tables, probabilities, glosses = [], [], []
     for path in paths:
         try:
-            tables.append(pd.read_csv(path, keep_default_na=False, dtype=TEXT))
-            with np.load(path.with_name("probabilities.npz"), allow_pickle=False) as kept:
-                probabilities.append(kept["probabilities"])
-                glosses.append(tuple(kept["glosses"].tolist()))
+            tables.append(pd.read_csv(path, keep_default_na=False, dtype=TEXT)[PREDICTED])
+            kept = read_npz(path.with_name("probabilities.npz"), ["probabilities", "glosses"])
+            if kept["probabilities"].shape != (len(tables[-1]), kept["glosses"].size):
+                raise ValueError(f"{len(tables[-1])} predictions, but probabilities {kept['probabilities'].shape}")
+            probabilities.append(kept["probabilities"])
+            glosses.append(tuple(kept["glosses"].tolist()))
         except (OSError, ValueError, KeyError) as error:
             raise ReportError(
                 f"The results in {path.parent} cannot be read ({error}). Train that model again."

@@ -6,6 +6,7 @@ import hashlib
 import json
 import math
 import time
+import zipfile
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -17,6 +18,7 @@ import pandas as pd
 from asl_lib.checkpoint import Checkpoint, Progress
 from asl_lib.files import whole_file
 from asl_lib.progress import progress_bar
+from asl_lib.unpack import LARGEST_RATIO, UNSUSPICIOUS_BYTES
 
 if TYPE_CHECKING:
     import keras
@@ -140,6 +142,23 @@ def fingerprint(*arrays: np.ndarray, about: list[Any]) -> str:
 
 
 AnyRecipe = TypeVar("AnyRecipe")
+NETWORK_FILES = ("metadata.json", "config.json", "model.weights.h5")
+
+
+def check_archive(path: Path) -> None:
+    """Raise ValueError where a `.keras` file holds more than Keras writes for a network of layers.
+
+    Keras unpacks what else there is, such as vocabularies, into a temporary folder, bombs and all.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            entries = archive.infolist()
+    except (zipfile.BadZipFile, NotImplementedError) as error:
+        raise ValueError(f"it is not a whole .keras file ({error}).") from error
+    if others := [entry.filename for entry in entries if entry.filename not in NETWORK_FILES]:
+        raise ValueError(f"it holds '{others[0][:100]}', which no network of the course has.")
+    if sum(entry.file_size for entry in entries) > max(UNSUSPICIOUS_BYTES, LARGEST_RATIO * path.stat().st_size):
+        raise ValueError("it unpacks to more than a hundred times its size.")
 
 
 def load_network(
@@ -162,9 +181,12 @@ def load_network(
         raise TrainingError(f"There is no {path}. {remedy}")
     recipe = load_recipe(path.with_name("recipe.json"))
     try:
-        return keras.saving.load_model(path, safe_mode=True), recipe
-    except (ValueError, OSError, TypeError, KeyError) as error:
-        raise TrainingError(f"{path} cannot be loaded as a Keras model: {error}") from error
+        check_archive(path)
+        return keras.saving.load_model(path, safe_mode=True, compile=False), recipe
+    except Exception as error:
+        # Keras, h5py and TensorFlow raise whatever the damaged place breaks, with their own, undocumented classes.
+        reason = " ".join(str(error).split())[:300] or type(error).__name__
+        raise TrainingError(f"{path} cannot be loaded as a Keras model: {reason} {remedy}") from error
 
 
 def _follow(

@@ -6,6 +6,7 @@ import lzma
 import os
 import shutil
 import stat
+import struct
 import tarfile
 import zipfile
 import zlib
@@ -13,7 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath, PureWindowsPath
-from typing import IO
+from typing import IO, Any
 
 from asl_lib.progress import progress_bar
 
@@ -30,7 +31,13 @@ OTHER_TOOLS = {
 }
 
 
-DAMAGE = (zipfile.BadZipFile, tarfile.TarError, EOFError, zlib.error, lzma.LZMAError)
+LONGEST_HEADER = 1 << 20
+"""Bytes of a tar archive's note on one file: the library reads all of it before anybody can look at it."""
+# What the libraries raise where an archive is damaged, by the place.
+DAMAGE = (
+    zipfile.BadZipFile, tarfile.TarError, EOFError, zlib.error, lzma.LZMAError, struct.error,
+    ValueError, LookupError, OverflowError, NotImplementedError, RecursionError, MemoryError,
+)  # fmt: skip
 
 
 class UnpackError(RuntimeError):
@@ -93,7 +100,9 @@ class _Budget:
 
     def __init__(self, archive: Path) -> None:
         self.archive, self.used = archive, 0
-        self.limit = max(UNSUSPICIOUS_BYTES, LARGEST_RATIO * archive.stat().st_size)
+        about = archive.stat()
+        self.limit = max(UNSUSPICIOUS_BYTES, LARGEST_RATIO * about.st_size)
+        self.since_ns = max(about.st_mtime_ns, about.st_ctime_ns)
 
     def spend(self, count: int) -> None:
         self.used += count
@@ -103,9 +112,9 @@ class _Budget:
 
 def _write(entry: Entry, folder: Path, budget: _Budget) -> None:
     path = folder / entry.name
-    if path.is_file() and path.stat().st_size == entry.size:
+    if path.is_file() and path.stat().st_size == entry.size and path.stat().st_mtime_ns >= budget.since_ns:
         budget.spend(entry.size)
-        return  # of an earlier, interrupted call
+        return  # of an earlier, interrupted call; one that is older than the archive is of another archive
     partial = path.with_name(f".{path.name}.part")
     written = 0
     try:
@@ -122,13 +131,16 @@ def _write(entry: Entry, folder: Path, budget: _Budget) -> None:
         if written != entry.size:
             raise UnpackError(f"{entry.name} in {budget.archive} is cut short: {written:,} of {entry.size:,} bytes.")
         os.replace(partial, path)
-    except (*DAMAGE, OSError, RuntimeError) as error:
+    except BaseException as error:
         partial.unlink(missing_ok=True)
+        if not isinstance(error, (*DAMAGE, OSError, RuntimeError)):
+            raise  # Ctrl-C
         if isinstance(error, UnpackError):
             raise
         if isinstance(error, RuntimeError) and "password" in str(error):
             raise UnpackError(f"{budget.archive} needs a password: unpack it with 7-Zip, which asks for it.") from error
-        raise UnpackError(f"{entry.name} in {budget.archive} cannot be unpacked: {error}.") from error
+        reason = str(error)[:200]
+        raise UnpackError(f"{entry.name} in {budget.archive} cannot be unpacked: {reason}.") from error
 
 
 def _check_size(archive: Path, folder: Path, declared: int) -> None:
@@ -162,8 +174,8 @@ def _entries(archive: Path) -> Iterator[tuple[list[Entry], int]]:
                     if not info.is_dir() and _no_link_in_zip(info, archive)
                 ]
                 yield found, sum(entry.size for entry in found)
-        elif tarfile.is_tarfile(archive):
-            with tarfile.open(archive) as tar:
+        elif _is_tar(archive):
+            with tarfile.open(archive, tarinfo=_CarefulInfo) as tar:
                 found, declared, limit = [], 0, max(UNSUSPICIOUS_BYTES, LARGEST_RATIO * archive.stat().st_size)
                 for member in tar:
                     declared += member.size
@@ -187,11 +199,37 @@ def _entries(archive: Path) -> Iterator[tuple[list[Entry], int]]:
                 f"{archive} is no zip or tar archive. It may be a web page: look at it, then download it again."
             )
     except DAMAGE as error:
-        raise UnpackError(f"{archive} is damaged: {error}. Delete it and download it again.") from error
+        raise UnpackError(f"{archive} is damaged: {str(error)[:200]}. Delete it and download it again.") from error
     except OSError as error:
         if error.errno is not None:
             raise  # of the system; what gzip and bzip2 say of their data has no number
         raise UnpackError(f"{archive} is damaged: {error}. Delete it and download it again.") from error
+
+
+class _CarefulInfo(tarfile.TarInfo):
+    """A member whose notes are not read where they are larger than any name: they can be bombs, too."""
+
+    def _proc_member(self, archive: tarfile.TarFile) -> Any:
+        if self.type in NOTES and self.size > LONGEST_HEADER:
+            raise tarfile.ReadError(f"a note of {self.size:,} bytes on one file")
+        return super()._proc_member(archive)  # type: ignore[misc]
+
+
+NOTES = (
+    tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.SOLARIS_XHDTYPE, tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK,
+)  # fmt: skip
+
+
+def _is_tar(archive: Path) -> bool:
+    try:
+        tarfile.open(archive, tarinfo=_CarefulInfo).close()
+    except tarfile.ReadError as error:
+        if "a note of" in str(error):
+            raise
+        return False
+    except tarfile.TarError:
+        return False
+    return True
 
 
 def _safe(name: str, archive: Path) -> str:

@@ -30,6 +30,11 @@ class VideoInfo:
 
 
 FALLBACK_FPS = 25.0
+LARGEST_SIDE_PX = 8192
+"""8K has 7,680. A header of some bytes can claim pictures that fill the memory."""
+TEXT_LIKE_VIDEOS = (b"RIFF", b"OggS", b"GIF8", b"YUV4MPEG")
+ATOMS = (b"ftyp", b"mdat", b"moov", b"wide", b"free", b"skip", b"pnot")
+"""How videos begin whose first bytes may all be letters: magic words, and the first atom of QuickTime and MP4."""
 
 
 def video_info(path: str | Path) -> VideoInfo:
@@ -77,13 +82,17 @@ def read_frames(path: str | Path, *, start: int = 0, end: int | None = None) -> 
     index = 0
     try:
         while end is None or index < end:
-            if not capture.grab():
-                break
-            if index >= start:
-                ok, frame = capture.retrieve()
-                if not ok:
+            try:
+                if not capture.grab():
                     break
-                yield cv2.cvtColor(frame, cv2.COLOR_BGR2RGB)
+                ok, frame = capture.retrieve() if index >= start else (True, None)
+                picture = cv2.cvtColor(frame, cv2.COLOR_BGR2RGB) if ok and frame is not None else None
+            except cv2.error as error:
+                raise VideoError(f"{path} is damaged at frame {index} ({error.err}). Convert it anew.") from error
+            if not ok:
+                break
+            if picture is not None:
+                yield picture
             index += 1
     finally:
         capture.release()
@@ -205,6 +214,15 @@ def _checked_size(frame: np.ndarray, path: Path) -> tuple[int, int]:
     return height, width
 
 
+def _is_text(path: Path) -> bool:
+    """Say whether a file begins like a playlist: FFmpeg would open the files and addresses that it names."""
+    with path.open("rb") as file:
+        head = file.read(8)
+    if head.startswith(TEXT_LIKE_VIDEOS) or head[4:] in ATOMS:
+        return False
+    return all(32 <= byte < 127 or byte in b"\t\n\r" for byte in head.removeprefix(b"\xef\xbb\xbf"))
+
+
 def _open(path: Path) -> Any:
     import cv2
 
@@ -212,10 +230,19 @@ def _open(path: Path) -> Any:
         raise VideoError(f"There is no video at {path}. Check the path in the clips table.")
     if path.stat().st_size == 0:
         raise VideoError(f"{path} is empty (0 bytes). Record or download it again.")
-    capture = cv2.VideoCapture(str(path))
-    if not capture.isOpened():
-        capture.release()
+    # FFmpeg alone: other readers of OpenCV take a name with a "%" for a series of pictures.
+    capture = None if _is_text(path) else cv2.VideoCapture(str(path), cv2.CAP_FFMPEG)
+    if capture is None or not capture.isOpened():
+        if capture is not None:
+            capture.release()
         raise VideoError(f"{path} is not a video that OpenCV can open. Convert it to mp4, or remove it from the clips.")
+    width, height = int(capture.get(cv2.CAP_PROP_FRAME_WIDTH)), int(capture.get(cv2.CAP_PROP_FRAME_HEIGHT))
+    if max(width, height) > LARGEST_SIDE_PX:
+        capture.release()
+        raise VideoError(
+            f"{path} must have pictures of at most {LARGEST_SIDE_PX} px a side; its header says {width}x{height}. "
+            "Convert it to a smaller size, or remove it from the clips."
+        )
     # Phones store the picture as the sensor lies and note how to turn it; OpenCV ignores the note unless told.
     capture.set(cv2.CAP_PROP_ORIENTATION_AUTO, 1)
     return capture

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from asl_lib.datasets.base import Dataset, DatasetError, Published, inner_folder, read_list, table_of
+from asl_lib.datasets.base import Dataset, DatasetError, Published, inner_folder, read_lines, read_list, table_of
 
 SIDES = {"train": "train", "val": "validation", "test": "test"}
 LABELS = {
@@ -54,6 +54,8 @@ class Autsl(Dataset):
         if not path.is_file():
             return {}
         table = read_list(path, ["ClassId", language])
+        if (bad := table["ClassId"][~table["ClassId"].str.fullmatch(r"\d{1,9}")]).size:
+            raise DatasetError(f"{path}: 'ClassId' must be a number; got '{bad.iloc[0][:100]}'. Download it again.")
         return {f"{int(number):03d}": label for number, label in zip(table["ClassId"], table[language], strict=True)}
 
 
@@ -66,10 +68,10 @@ def _label_file(source_dir: Path, side: str) -> Path | None:
 def _read_labels(path: Path) -> list[tuple[str, int]]:
     """Return (sample, sign number) of each line 'signer0_sample1,41'; the files have no header."""
     found = []
-    for number, line in enumerate(path.read_text(encoding="utf-8-sig").splitlines(), start=1):
-        match = re.fullmatch(r"(signer\d+_sample\d+)[,;](\d+)", line.strip())
+    for number, line in enumerate(read_lines(path), start=1):
+        match = re.fullmatch(r"(signer\d{1,9}_sample\d{1,9})[,;](\d{1,9})", line.strip())
         if match:
             found.append((match[1], int(match[2])))
-        elif line.strip():
+        else:
             raise DatasetError(f"{path}, line {number} must be like 'signer0_sample1,41'; got '{line.strip()}'.")
     return found

@@ -246,12 +246,24 @@ def read_list(path: Path, columns: Sequence[str]) -> pd.DataFrame:
     """
     try:
         table = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig")
-    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
+    except (ValueError, OverflowError) as error:  # pandas's own errors are ValueErrors
         raise DatasetError(f"{path} is not a CSV table ({error}). Download it again.") from error
     for column in columns:
         if column not in table.columns:
             raise DatasetError(f"{path} has no column '{column}' (found: {', '.join(table.columns)}).")
     return table
+
+
+def read_lines(path: Path) -> list[str]:
+    """Return the lines of a published text list that are not empty.
+
+    Raises:
+        DatasetError: it is no text.
+    """
+    try:
+        return [line for line in path.read_text(encoding="utf-8-sig").splitlines() if line.strip()]
+    except UnicodeDecodeError as error:
+        raise DatasetError(f"{path} is not a text in UTF-8 ({error}). Download it again.") from error
 
 
 def table_of(rows: list[dict[str, object]]) -> pd.DataFrame:

@@ -33,6 +33,6 @@ class Fingerspelling(Dataset):
         index = read_list(source_dir / "index.csv", ["path", "words"]).drop_duplicates("path")
         rows: list[dict[str, object]] = []
         for path, word in zip(index["path"], index["words"], strict=True):
-            signer, gloss = Path(path).parts[0], word.strip().upper()
+            signer, gloss = path.partition("/")[0], word.strip().upper()
             rows.append({"clip_id": f"{signer}-{gloss}", "path": path, "gloss": gloss, "signer": signer})
         return table_of(rows)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from asl_lib.datasets.base import Dataset, DatasetError, Published, read_list, shared_folder, table_of
+from asl_lib.datasets.base import Dataset, DatasetError, Published, read_lines, read_list, shared_folder, table_of
 
 LISTS = {
     "train": ("train_list.txt", "train.txt"),
@@ -55,11 +55,10 @@ class Isogd(Dataset):
             path = next((source_dir / name for name in names if (source_dir / name).is_file()), None)
             if path is None:
                 continue
-            for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+            for number, line in enumerate(read_lines(path), start=1):
                 fields = line.split()
-                if not fields:
-                    continue
-                if len(fields) != 3 or not Path(fields[0]).name.startswith("M_") or not fields[2].isdigit():
+                named = len(fields) == 3 and Path(fields[0]).name.startswith("M_")
+                if not named or not fields[2].isdecimal() or len(fields[2]) > 9:
                     raise DatasetError(
                         f"{path}, line {number} must be 'train/001/M_00001.avi train/001/K_00001.avi 1'; got '{line}'."
                     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import zipfile
 from pathlib import Path
 
 import pandas as pd
@@ -21,6 +22,7 @@ from asl_lib.datasets.base import (
 SUBSETS = {"100": (71, 170), "190": (1, 190), "502": (1, 502)}
 """Subset -> its first and last sign. KArSL-100 is the one that recognition papers compare on."""
 LABEL_FILES = "KARSL-502_Labels"
+LARGEST_SHEET_BYTES = 100 << 20
 
 
 class Karsl(Dataset):
@@ -74,15 +76,34 @@ class Karsl(Dataset):
         if not files:
             return {}
         path = files[0]
-        table = pd.read_excel(path) if path.suffix == ".xlsx" else pd.read_csv(path, encoding="utf-8-sig")
+        table = _read_table(path)
         column = f"Sign-{language}"
         for needed in ("SignID", column):
             if needed not in table.columns:
                 raise DatasetError(f"{path} has no column '{needed}' (found: {', '.join(map(str, table.columns))}).")
-        return {
-            f"{int(number):04d}": str(label).strip()
-            for number, label in zip(table["SignID"], table[column], strict=True)
-        }
+        numbers = pd.to_numeric(table["SignID"], errors="coerce")
+        if (bad := table["SignID"][~numbers.between(0, 9999)]).size:
+            raise DatasetError(f"{path}: 'SignID' must be a number to 9999; got '{str(bad.iloc[0])[:100]}'.")
+        return {f"{int(number):04d}": str(label).strip() for number, label in zip(numbers, table[column], strict=True)}
+
+
+def _read_table(path: Path) -> pd.DataFrame:
+    """Return the label file, xlsx or csv.
+
+    Raises:
+        DatasetError: it is damaged, or no such table.
+    """
+    try:
+        if path.suffix == ".csv":
+            return pd.read_csv(path, encoding="utf-8-sig")
+        with zipfile.ZipFile(path) as archive:
+            size = sum(entry.file_size for entry in archive.infolist())
+        if size > LARGEST_SHEET_BYTES:
+            raise ValueError(f"it unpacks to {size:,} bytes")
+        return pd.read_excel(path, engine="openpyxl")
+    except Exception as error:
+        # An .xlsx is a zip of XML: what is wrong with it is raised by half a dozen libraries.
+        raise DatasetError(f"{path} is not a table ({str(error)[:200]}). Download it again, or remove it.") from error
 
 
 def _signer_and_sign(path: Path) -> tuple[str, int] | None:

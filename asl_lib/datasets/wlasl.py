@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from asl_lib.datasets.base import SPLIT_NAMES, Dataset, DatasetError, Published, inner_folder, shared_folder, table_of
+from asl_lib.datasets.base import (
+    SPLIT_NAMES,
+    Dataset,
+    DatasetError,
+    Published,
+    inner_folder,
+    read_lines,
+    shared_folder,
+    table_of,
+)
+from asl_lib.files import read_json
 from asl_lib.progress import progress
 from asl_lib.video import VideoError, video_info
 
@@ -96,7 +105,7 @@ def _from_index(entries: list[Any], path: Path) -> list[dict[str, object]]:
                         "box": f"{left} {top} {right} {bottom}" if left < right and top < bottom else "",
                     }
                 )
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise DatasetError(f"{path} is not of the form of WLASL v0.3: {error!r}. Download it again.") from error
     return rows
 
@@ -111,7 +120,7 @@ def _from_subset(
         try:
             number, first, last = about["action"]
             split = SPLIT_NAMES[about["subset"]]
-        except (KeyError, TypeError, ValueError) as error:
+        except (KeyError, TypeError, ValueError, OverflowError) as error:
             raise DatasetError(f"{path}: '{video_id}' has no usable subset and action: {error!r}.") from error
         row = by_id.get(video_id) or {
             "clip_id": video_id,
@@ -130,13 +139,20 @@ def _glosses(source_dir: Path) -> dict[int, str]:
     path = source_dir / "wlasl_class_list.txt"
     if not path.is_file():
         return {}
-    lines = path.read_text(encoding="utf-8").splitlines()
-    return {int(number): gloss.strip() for number, _, gloss in (line.partition("\t") for line in lines if line.strip())}
+    glosses = {}
+    for number, line in enumerate(read_lines(path), start=1):
+        label, _, gloss = line.partition("\t")
+        if not label.strip().isdecimal() or len(label) > 9:
+            raise DatasetError(
+                f"{path}, line {number} must be like '0<tab>book'; got '{line[:100]}'. Download it again."
+            )
+        glosses[int(label)] = gloss.strip()
+    return glosses
 
 
 def _read_json(path: Path, form: type) -> Any:
     try:
-        value = json.loads(path.read_text(encoding="utf-8"))
+        value = read_json(path)
     except (ValueError, OSError) as error:
         raise DatasetError(f"{path} is not a whole JSON file ({error}). Download it again.") from error
     if not isinstance(value, form):

@@ -9,7 +9,7 @@ from typing import Any
 from asl_lib.live.errors import SessionError
 from asl_lib.live.record import RecordingSession
 from asl_lib.live.recording import Recording
-from asl_lib.live.routes import as_json, prompt_as_json
+from asl_lib.live.routes import as_json, as_time, prompt_as_json
 from asl_lib.live.sessions import NOBODY_ASKS, Session, Sessions
 from asl_lib.params import relative, split_names
 
@@ -92,14 +92,10 @@ class Commands:
             raise SessionError("Nothing can be recorded before you agree that it is stored.", status=403)
         glosses = split_names(str(about.get("glosses", "")))
         repetitions = about.get("repetitions")
-        if (
-            not isinstance(repetitions, int)
-            or not (1 <= repetitions <= MOST_REPETITIONS)
-            or len(glosses) > MOST_GLOSSES
-        ):
+        if type(repetitions) is not int or not (1 <= repetitions <= MOST_REPETITIONS) or len(glosses) > MOST_GLOSSES:
             raise SessionError(
                 f"At most {MOST_GLOSSES} signs can be recorded, each 1 to {MOST_REPETITIONS} times; got {len(glosses)} "
-                f"signs, {repetitions} times.",
+                f"signs, {str(repetitions)[:20]} times.",
                 status=400,
             )
         signer = str(about.get("signer", "")).strip()
@@ -113,7 +109,8 @@ class Commands:
         """Begin the countdown, at a time of the page's own clock."""
         session = self._sessions.get(token)
         with session.turn:
-            _recorder(session).start(float(about.get("time_s", session.newest_s)))
+            time_s = as_time(about["time_s"], "A countdown must say when it begins.") if "time_s" in about else None
+            _recorder(session).start(session.newest_s if time_s is None else time_s)
             return self._prompt(session)
 
     def keep(self, token: str, _: dict[str, Any]) -> dict[str, Any]:

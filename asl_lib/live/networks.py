@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from asl_lib.arrays import read_npz
 from asl_lib.features import FeatureRecipe
 from asl_lib.landmarks import Landmarks
 from asl_lib.live.errors import LiveError
@@ -50,9 +51,8 @@ class Classifier:
         model, recipe = load_model(folder)
         path = Path(folder) / "probabilities.npz"
         try:
-            with np.load(path, allow_pickle=False) as arrays:
-                glosses = tuple(arrays["glosses"].tolist())
-        except (OSError, ValueError, KeyError) as error:
+            glosses = tuple(str(gloss) for gloss in read_npz(path, ["glosses"])["glosses"].ravel())
+        except (OSError, ValueError) as error:
             raise LiveError(
                 f"{path} must tell the glosses of the network beside it ({error!r}). Run the notebook that trained it "
                 "again."

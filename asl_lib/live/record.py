@@ -14,6 +14,8 @@ from asl_lib.live.timing import even_moments
 from asl_lib.video import write_video
 
 RECORDING_FPS = 25.0
+SHORTEST_S = 0.012
+"""Frames that are nearer to the last one are left out: memory holds at most 84 a second, whatever is sent."""
 SAFE_NAME = re.compile(r"[\w][\w .'&()+-]*", re.UNICODE)
 
 
@@ -105,7 +107,8 @@ class RecordingSession:
             self._phase = "capture"
         if self._phase == "capture":
             if elapsed_s <= self.countdown_s + self.capture_s and self._fits(frame):
-                self._captured.append((time_s, frame.copy()))
+                if not self._captured or time_s - self._captured[-1][0] >= SHORTEST_S:
+                    self._captured.append((time_s, frame.copy()))
             else:
                 self._phase = "review" if len(self._captured) >= 2 else "ready"
         return self._prompt(elapsed_s)

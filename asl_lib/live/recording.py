@@ -15,6 +15,8 @@ from asl_lib.live.errors import LiveError
 
 LONGEST_S = 60.0
 MOST_BYTES = 120_000_000
+MOST_GAP_S = 5.0
+"""A frame later than this after a minute is a jump of the page's clock: kept, it would make a film of years."""
 FPS = 25.0
 
 
@@ -45,7 +47,9 @@ class Recording:
         if self.full:
             return
         with self.lock:
-            if not self.frames or time_s > self.frames[-1][0]:
+            if not self.frames or (
+                time_s > self.frames[-1][0] and time_s - self.frames[0][0] <= LONGEST_S + MOST_GAP_S
+            ):
                 self.frames.append((time_s, jpeg))
             if word:
                 self.words.append((time_s - self.frames[0][0], word))

@@ -25,6 +25,8 @@ from asl_lib.live.sessions import Sessions
 from asl_lib.overlay import UPPER_BODY
 
 MOST_FRAME_BYTES = 2_000_000
+LATEST_S = 1e10
+"""Three hundred years of a page's clock: what is later is no time."""
 POLICY = (
     "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval' blob:; style-src 'self' 'unsafe-inline'; "
     "img-src 'self' data: blob:; media-src 'self' blob:; font-src 'self' data:; connect-src 'self' data: blob:; "
@@ -96,9 +98,7 @@ def routes(sessions: Sessions, commands: dict[str, Callable[[str, dict[str, Any]
     def taking(answer: Callable[[str, bytes, float], dict[str, Any]]) -> Callable[[Request], Awaitable[Response]]:
         async def frame(request: Request) -> Response:
             jpeg = await _body(request)
-            time_s = float(request.headers.get("x-time", "nan"))
-            if not np.isfinite(time_s):
-                raise SessionError("A frame must say when it was taken. Load the page again.", status=400)
+            time_s = as_time(request.headers.get("x-time"), "A frame must say when it was taken. Load the page again.")
             return JSONResponse(await run_in_threadpool(answer, _token(request), jpeg, time_s))
 
         return frame
@@ -107,7 +107,10 @@ def routes(sessions: Sessions, commands: dict[str, Callable[[str, dict[str, Any]
         name = request.path_params["name"]
         if name not in commands:
             raise SessionError(f"There is no command '{name}'. Known: {', '.join(commands)}.", status=404)
-        about = json.loads(await _body(request) or b"{}")
+        try:
+            about = json.loads(await _body(request) or b"{}")
+        except (ValueError, RecursionError):
+            about = None
         if not isinstance(about, dict):
             raise SessionError("What comes with a command must be a JSON object.", status=400)
         return JSONResponse(await run_in_threadpool(commands[name], _token(request), about))
@@ -117,6 +120,21 @@ def routes(sessions: Sessions, commands: dict[str, Callable[[str, dict[str, Any]
         Route("/asl/prompt", _with_sentences(taking(prompt)), methods=["POST"]),
         Route("/asl/command/{name}", _with_sentences(command), methods=["POST"]),
     ]
+
+
+def as_time(value: Any, otherwise: str) -> float:
+    """Return what a page says of a time as seconds.
+
+    Raises:
+        SessionError: it is none; `otherwise` says so.
+    """
+    try:
+        time_s = float(value)
+    except (TypeError, ValueError, OverflowError):
+        time_s = np.nan
+    if not abs(time_s) <= LATEST_S:
+        raise SessionError(otherwise, status=400)
+    return time_s
 
 
 def _token(request: Request) -> str:

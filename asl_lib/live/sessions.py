@@ -24,6 +24,8 @@ from asl_lib.live.transcript import Transcript
 MOST_PAGES = 500
 NOBODY_ASKS = "No signs are being asked for. Press Begin."
 FORGOTTEN_AFTER_S = 3600.0
+CLOSEST_S = 0.004
+"""No camera of a page gives 250 frames a second: what comes closer to the last frame is left out."""
 MOST_WAITING = 2
 """Frames of one page at a time: one that is looked at, one on its way. More would only be old when their turn comes."""
 
@@ -160,7 +162,7 @@ class Sessions:
         """
         session = self.get(token)
         with self._turn(session) as free:
-            if not free or time_s <= session.newest_s:
+            if not free or time_s < session.newest_s + CLOSEST_S:
                 return None
             recogniser = self._recogniser(session)
             session.newest_s = time_s
@@ -176,7 +178,7 @@ class Sessions:
         with self._turn(session) as free:
             if session.recorder is None:
                 raise SessionError(NOBODY_ASKS, status=409)
-            if not free or time_s <= session.newest_s:
+            if not free or time_s < session.newest_s + CLOSEST_S:
                 return None
             self._take_place(session)
             session.newest_s = time_s

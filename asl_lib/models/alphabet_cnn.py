@@ -135,8 +135,9 @@ def load_weights(model: keras.Model, path: str | Path) -> None:
             # Keras only warns where the file lacks a layer, and goes on with random weights.
             warnings.simplefilter("error", UserWarning)
             model.load_weights(path)
-    except (ValueError, OSError, KeyError, TypeError, UserWarning) as error:
-        reason = " ".join(str(error).split())
+    except Exception as error:
+        # Keras and h5py raise whatever the damaged place breaks.
+        reason = " ".join(str(error).split())[:300] or type(error).__name__
         raise WeightsError(f"{path} does not fit the network {model.name}: {reason}") from error
 
 

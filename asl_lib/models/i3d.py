@@ -142,8 +142,11 @@ def load_i3d_weights(model: keras.Model, path: str | Path) -> list[str]:
                         "Build the network with width 1 and as many channels as the file's."
                     )
                 found.append((layer, values))
-    except OSError as error:
-        raise WeightsError(f"{path} is not an .h5 file of weights: {error}") from error
+    except WeightsError:
+        raise
+    except Exception as error:
+        # h5py raises whatever the damaged place breaks.
+        raise WeightsError(f"{path} is not an .h5 file of weights: {str(error)[:300]}") from error
     for layer, values in found:
         layer.set_weights(values)
     return left

@@ -1,0 +1,474 @@
+"""Files from strangers: a valid value or the library's own sentence, in bounded memory, whatever the bytes."""
+
+import io
+import json
+import struct
+import zipfile
+from functools import cache, partial
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+
+from asl_lib.arrays import read_npz
+from asl_lib.clips import ClipsError, make_clips, read_clips
+from asl_lib.datasets import get_dataset
+from asl_lib.datasets.base import DatasetError
+from asl_lib.datasets.google_asl_signs import read_parquet
+from asl_lib.evaluation import evaluate
+from asl_lib.extract import Job, extract_clips, state_of
+from asl_lib.features import FeatureRecipe, RecipeError
+from asl_lib.featureset import FeatureFileError, FeatureSet
+from asl_lib.landmarks import PARTS, LandmarkError, read_pose, write_pose
+from asl_lib.params import ParameterError, Params, load_parameters
+from asl_lib.photographs import PhotographError, read_photograph
+from asl_lib.picture_recipes import PhotographRecipe, VideoRecipe
+from asl_lib.report import ReportError, collect_evaluation, collect_results
+from asl_lib.training_loop import TrainingError
+from asl_lib.video import VideoError, read_frames, video_info, write_video
+from tests.conftest import make_clips as table_of
+from tests.conftest import make_frames, make_landmarks
+from tests.reliability.hostile import answer, damaged, little_memory, little_python_memory, tries
+
+SCALARS = st.one_of(
+    st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=6), st.just(10**30), st.just("signer/../..")
+)
+VALUES = st.recursive(
+    SCALARS,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=4), inner, max_size=3),
+    max_leaves=6,
+)
+RECIPE = FeatureRecipe(frames=8)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """A folder with one whole file of each kind."""
+    folder = tmp_path_factory.mktemp("whole")
+    landmarks = make_landmarks(frames=6)
+    write_pose(folder / "clip.pose", landmarks)
+    write_video(folder / "clip.mp4", make_frames(6, height=64, width=64), fps=25)
+    features().save(folder / "features.npz", recipe=RECIPE)
+    RECIPE.save(folder / "recipe.json")
+    evaluation = evaluate(np.eye(3), np.arange(3), glosses=("A", "B", "C"), signers=["a"] * 3, clip_ids=["a", "b", "c"])
+    evaluation.save(folder / "run" / "lstm" / "held_out_a", model="lstm")
+    return folder
+
+
+def features():
+    rng = np.random.default_rng(0)
+    points = rng.normal(size=(3, 8, RECIPE.num_landmarks, 2)).astype(np.float32)
+    names = np.array(["a", "b", "c"])
+    return FeatureSet(points, np.arange(3), np.array(["A", "B", "C"]), names, names, np.array(["", "", ""]))
+
+
+@given(st.data())
+@tries(150)
+def test_damaged_landmarks_are_read_or_named_and_the_recipe_makes_numbers_of_them(folder, data):
+    path = folder / "damaged.pose"
+    path.write_bytes(data.draw(damaged((folder / "clip.pose").read_bytes())))
+    with little_memory():
+        landmarks = answer(lambda: read_pose(path), LandmarkError)
+        if isinstance(landmarks, str):
+            assert str(path) in landmarks
+            return
+        assert np.isfinite(landmarks.points[~np.isnan(landmarks.points)]).all()
+        assert 0 < landmarks.fps < np.inf
+        encoded = answer(lambda: RECIPE.transform(landmarks), RecipeError)
+    assert isinstance(encoded, str) or np.isfinite(encoded).all()
+
+
+def pose_header(version, components, *, frames, people):
+    body = struct.pack("<fHHHH", version, 640, 480, 0, len(components))
+    for name, form, points in components:
+        body += struct.pack("<H", len(name)) + name + struct.pack("<H", len(form)) + form
+        body += struct.pack("<HHH", points, 0, 0) + b"\1\0a" * points
+    size = struct.pack("<fI", 25, frames) if round(version, 1) == 0.2 else struct.pack("<HH", 25, frames & 0xFFFF)
+    return body + size + struct.pack("<H", people)
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize(
+    "content",
+    [
+        pose_header(0.2, [(b"POSE_LANDMARKS", b"XYZC", 33)], frames=4_000_000_000, people=1),
+        pose_header(0.2, [(b"POSE_LANDMARKS", b"XYZC", 33)], frames=4_000_000_000, people=60_000),
+        pose_header(0.2, [(b"POSE_LANDMARKS", b"XYZC", 0)], frames=4_000_000_000, people=60_000),
+        pose_header(0.2, [(b"POSE_LANDMARKS", b"C", 33)], frames=10, people=1) + bytes(4000),
+        pose_header(0.1, [(b"POSE_LANDMARKS", b"XYZC", 0)], frames=60_000, people=0),
+        pose_header(0.0, [(b"", b"XC", 0)] * 60_000, frames=60_000, people=60_000) + b"\xff" * 1000,
+        pose_header(float("nan"), [], frames=1, people=1),
+    ],
+    ids=["frames", "people", "no points", "no coordinates", "nobody", "loops of version 0.0", "no version"],
+)
+def test_a_header_that_claims_billions_of_frames_is_refused_at_once_and_takes_no_memory(tmp_path, content):
+    (tmp_path / "large.pose").write_bytes(content)
+    with little_python_memory(60), pytest.raises(LandmarkError, match="large.pose"):
+        read_pose(tmp_path / "large.pose")
+
+
+@given(st.data())
+@tries(120)
+def test_damaged_features_are_read_or_named(folder, data):
+    path = folder / "damaged.npz"
+    path.write_bytes(data.draw(damaged((folder / "features.npz").read_bytes())))
+    with little_memory():
+        found = answer(lambda: FeatureSet.load(path), FeatureFileError)
+    if isinstance(found, str):
+        assert str(path) in found
+    else:
+        assert found.points.shape[0] == len(found.y) == len(found.clip_id)
+
+
+def npz_of(path, name, *, descr, shape, content=b"", level=zipfile.ZIP_STORED):
+    header = io.BytesIO()
+    np.lib.format.write_array_header_1_0(header, {"descr": descr, "fortran_order": False, "shape": shape})
+    with zipfile.ZipFile(path, "w", level) as archive:
+        archive.writestr(f"{name}.npy", header.getvalue() + content)
+
+
+class Trap:
+    """Makes a file when it is unpickled."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def __reduce__(self):
+        return Path.touch, (self.path,)
+
+
+def test_pickled_objects_in_features_are_refused_and_do_not_run(folder, tmp_path):
+    arrays = {name: getattr(features(), name) for name in FeatureSet.__dataclass_fields__}
+    arrays["glosses"] = np.array([Trap(tmp_path / "ran")] * 3, dtype=object)
+    np.savez(tmp_path / "features.npz", **arrays)
+    with pytest.raises(FeatureFileError, match="pickled objects, which could run a program"):
+        FeatureSet.load(tmp_path / "features.npz")
+    assert not (tmp_path / "ran").exists()
+
+
+@pytest.mark.parametrize("shape", [(10**12,), (2**40, 2**40), (-1,), (3 * 10**8,)])
+def test_an_array_that_claims_more_than_the_file_holds_is_refused_before_there_is_room_for_it(tmp_path, shape):
+    npz_of(tmp_path / "large.npz", "a", descr="<f4", shape=shape, content=b"1234")
+    with little_python_memory(20), pytest.raises(ValueError, match="more than the file can hold"):
+        read_npz(tmp_path / "large.npz", ["a"])
+
+
+def test_arrays_that_do_not_belong_together_are_refused(tmp_path):
+    whole = features()
+    for name, value, words in (
+        ("y", np.array([0, 1, 3]), "numbers of its 3 glosses"),
+        ("signer", np.array(["a"]), "one text a clip"),
+        ("points", whole.points[:2], r"its points must be \(3, "),
+        ("y", np.float32(1), "one text a clip"),
+    ):
+        arrays = {field: getattr(whole, field) for field in FeatureSet.__dataclass_fields__}
+        np.savez(tmp_path / "features.npz", **{**arrays, name: value})
+        with pytest.raises(FeatureFileError, match=words):
+            FeatureSet.load(tmp_path / "features.npz")
+
+
+@given(st.data(), st.dictionaries(st.sampled_from([*FeatureRecipe.__dataclass_fields__, "version", "x"]), VALUES))
+@tries(120)
+def test_a_recipe_of_wrong_values_or_damaged_bytes_is_refused_in_a_sentence(folder, data, changed):
+    path = folder / "damaged.json"
+    whole = json.loads((folder / "recipe.json").read_text())
+    path.write_bytes(data.draw(damaged(json.dumps({**whole, **changed}).encode())) if not changed else
+                     json.dumps({**whole, **changed}).encode())  # fmt: skip
+    recipe = answer(lambda: FeatureRecipe.load(path), RecipeError)
+    if not isinstance(recipe, str):
+        assert recipe.num_features > 0
+        assert recipe.encode(np.zeros((recipe.frames, recipe.num_landmarks, recipe.num_coordinates))).size < 5e7
+
+
+@given(st.dictionaries(st.sampled_from(["size", "glosses", "frames", "flow", "version", "x"]), VALUES))
+@tries(60)
+def test_a_recipe_for_pictures_of_wrong_values_is_refused_in_a_sentence(folder, changed):
+    path = folder / "pictures.json"
+    for whole in (PhotographRecipe(32, ("A", "B")), VideoRecipe(32, ("A", "B"), 8, "dis")):
+        whole.save(path)
+        path.write_text(json.dumps({**json.loads(path.read_text()), **changed}))
+        recipe = answer(partial(whole.load, path), TrainingError)
+        assert isinstance(recipe, str) or all(isinstance(side, int) for side in recipe.shape)
+
+
+@pytest.mark.parametrize(
+    "text", ["[" * 100_000, '{"a":' * 100_000, "1" * 5000, "\ud800".encode("utf-8", "surrogatepass")]
+)
+def test_json_that_nobody_wrote_is_refused_in_a_sentence(tmp_path, text):
+    path = tmp_path / "recipe.json"
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    for load, error in ((FeatureRecipe.load, RecipeError), (PhotographRecipe.load, TrainingError)):
+        with pytest.raises(error, match=r"recipe\.json"):
+            load(path)
+    (tmp_path / "lstm" / "held_out_a").mkdir(parents=True)
+    path.rename(tmp_path / "lstm" / "held_out_a" / "metrics.json")
+    with pytest.raises(ReportError, match=r"metrics\.json is not a table of results"):
+        collect_results(tmp_path)
+
+
+@given(st.data(), st.sampled_from(["metrics.json", "predictions.csv", "probabilities.npz"]))
+@tries(60)
+def test_damaged_results_are_read_or_named(folder, tmp_path_factory, data, name):
+    run = tmp_path_factory.mktemp("run")
+    place = run / "lstm" / "held_out_a"
+    place.mkdir(parents=True)
+    for path in (folder / "run" / "lstm" / "held_out_a").iterdir():
+        content = path.read_bytes()
+        (place / path.name).write_bytes(data.draw(damaged(content)) if path.name == name else content)
+    answer(lambda: collect_results(run), ReportError)
+    answer(lambda: collect_evaluation(run, "lstm"), ReportError)
+
+
+@given(st.data())
+@tries(60)
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+def test_a_damaged_video_gives_frames_or_a_sentence_that_names_it(folder, data):
+    path = folder / "damaged.mp4"
+    path.write_bytes(data.draw(st.one_of(damaged((folder / "clip.mp4").read_bytes()), st.binary(max_size=300))))
+    with little_memory():
+        info = answer(lambda: video_info(path), VideoError)
+        count = answer(lambda: sum(frame.size > 0 for frame in read_frames(path)), VideoError)
+    for answered in (info, count):
+        assert not isinstance(answered, str) or str(path) in answered
+
+
+def test_a_playlist_that_calls_itself_a_video_is_not_followed(folder, tmp_path):
+    """FFmpeg knows files by their content: a text that names other files would be played as these."""
+    (tmp_path / "real.mp4").write_bytes((folder / "clip.mp4").read_bytes())
+    path = tmp_path / "video.mp4"
+    for text in (
+        "ffconcat version 1.0\nfile real.mp4\n",
+        "#EXTM3U\n#EXT-X-TARGETDURATION:5\n#EXTINF:5,\nreal.mp4\n#EXT-X-ENDLIST\n",
+        "\ufeff#EXTM3U\n",
+        '<?xml version="1.0"?><MPD></MPD>',
+        "v=0\no=- 0 0 IN IP4 127.0.0.1\n",
+    ):
+        path.write_text(text, encoding="utf-8")
+        with pytest.raises(VideoError, match="not a video"):
+            list(read_frames(path))
+
+
+def test_a_series_of_pictures_is_no_video(tmp_path):
+    for number in range(3):
+        cv2.imwrite(str(tmp_path / f"secret{number}.png"), np.zeros((8, 8, 3), np.uint8))
+    (tmp_path / "secret%d.png").write_bytes(b"not a picture itself")
+    with pytest.raises(VideoError, match="not a video"):
+        list(read_frames(tmp_path / "secret%d.png"))
+
+
+def test_pictures_larger_than_any_camera_s_are_refused_by_the_header(tmp_path):
+    write_video(tmp_path / "wide.mp4", [np.zeros((16, 8194, 3), np.uint8)], fps=25)
+    with pytest.raises(VideoError, match=r"wide\.mp4 must have pictures of at most 8192 px a side; .* 8194x16"):
+        video_info(tmp_path / "wide.mp4")
+
+
+def picture_of(form):
+    file = io.BytesIO()
+    colours = np.random.default_rng(0).integers(0, 255, (24, 24, 3), np.uint8)
+    Image.fromarray(colours).save(file, form)
+    return file.getvalue()
+
+
+@pytest.mark.filterwarnings("ignore")
+@given(st.data(), st.sampled_from(["JPEG", "PNG", "GIF", "BMP", "TIFF", "WEBP"]))
+@tries(150)
+def test_a_damaged_photograph_is_read_or_named(folder, data, form):
+    path = folder / "damaged.picture"
+    path.write_bytes(data.draw(damaged(picture_of(form))))
+    with little_memory():
+        image = answer(lambda: read_photograph(path, size=32), PhotographError)
+    if isinstance(image, str):
+        assert str(path) in image
+    else:
+        assert image.shape == (32, 32, 3)
+        assert image.dtype == np.uint8
+
+
+@pytest.mark.filterwarnings("ignore::PIL.Image.DecompressionBombWarning")
+@pytest.mark.parametrize("size", [(60_000, 60_000), (10_000, 9_000)])
+def test_a_picture_that_would_fill_the_memory_is_refused_by_its_header(tmp_path, size):
+    header = bytearray(picture_of("PNG"))
+    header[16:24] = struct.pack(">II", *size)
+    header[29:33] = struct.pack(">I", __import__("zlib").crc32(bytes(header[12:29])))
+    (tmp_path / "large.png").write_bytes(bytes(header))
+    with little_memory(60), pytest.raises(PhotographError, match=r"large\.png cannot be read .* pixels|are more than"):
+        read_photograph(tmp_path / "large.png", size=32)
+
+
+def test_a_picture_in_a_language_of_programs_is_not_opened(tmp_path):
+    (tmp_path / "page.jpg").write_bytes(b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 99 99\n%%EndComments\n")
+    with pytest.raises(PhotographError, match="cannot identify"):
+        read_photograph(tmp_path / "page.jpg", size=32)
+
+
+BOMB = "a0: &a0 [x, x]\n" + "".join(f"a{n}: &a{n} [*a{n - 1}, *a{n - 1}]\n" for n in range(1, 60)) + "signs: *a59\n"
+
+
+@pytest.mark.timeout(30)
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (BOMB, r"aliases \(\*name\) are not taken"),
+        ("run: !!python/object/apply:os.system ['touch {ran}']", "could not determine a constructor"),
+        ("run: !!python/name:os.system", "could not determine a constructor"),
+        ("run: !!python/object/new:subprocess.Popen [['touch', '{ran}']]", "could not determine a constructor"),
+        ("epochs: " + "9" * 5000, "4300|whole number"),
+        ("epochs: 0x" + "f" * 9000, "less than or equal to 1000000000; got a int too large to show"),
+        ("signs: " + "[" * 1500 + "]" * 1500, "recursion|must be"),
+        ("seed: 99999999999999999999", "less than 4294967296"),
+        ("learning_rate: .inf", "finite"),
+        ("threshold: .nan", "must be"),
+        ("run: 2024-99-99", "month"),
+        ("? [a, b]\n: c", "unhashable|There is no parameter"),
+        ("run: !!binary '@'", "must be text|base64|valid YAML"),
+        ("run: ../../elsewhere", "must be made of letters"),
+        ("signs: [" + "[" * 50 + "x" * 9000 + "]" * 50 + "]", "must be text"),
+        ("\0", "not valid YAML"),
+    ],
+)
+def test_a_hostile_parameter_file_is_refused_in_a_sentence_of_bearable_length(tmp_path, text, words):
+    path = tmp_path / "p.yaml"
+    path.write_text(text.replace("{ran}", str(tmp_path / "ran")))
+    with little_memory(100), pytest.raises(ParameterError, match=words) as caught:
+        load_parameters(path)
+    assert len(str(caught.value)) < 3000
+    assert not (tmp_path / "ran").exists()
+
+
+@given(st.dictionaries(st.sampled_from([*Params.model_fields, "x", ""]), VALUES, max_size=4), st.data())
+@tries(120)
+def test_any_parameter_file_is_checked_or_refused_in_a_sentence(folder, values, data):
+    import yaml
+
+    path = folder / "damaged.yaml"
+    path.write_bytes(
+        data.draw(st.one_of(st.just(yaml.safe_dump(values).encode()), damaged(yaml.safe_dump(values).encode())))
+    )
+    answer(lambda: load_parameters(path), ParameterError)
+
+
+NAMES = st.one_of(
+    st.sampled_from(["../evil", "/etc/passwd", "..", "a\0", "C:\\a", "a" * 300, "é", ""]), st.text(max_size=8)
+)
+
+
+@given(
+    st.lists(
+        st.fixed_dictionaries(dict.fromkeys(("clip_id", "path", "gloss", "signer", "start", "box"), NAMES)),
+        max_size=3,
+    )
+)
+@tries(80)
+def test_no_name_in_a_clips_table_leads_out_of_a_folder(tmp_path_factory, rows):
+    folder = tmp_path_factory.mktemp("data")
+    clips = answer(lambda: make_clips(rows), ClipsError)
+    if isinstance(clips, str):
+        return
+    dataset = get_dataset("recordings")
+    for clip in clips.to_dict("records"):
+        for place in (dataset.pose_path(folder, clip), folder / clip["path"], folder / f"held_out_{clip['signer']}"):
+            assert folder.resolve() in Path(place).resolve().parents or Path(place).resolve() == folder.resolve()
+
+
+@given(st.data())
+@tries(60)
+def test_a_damaged_clips_table_is_read_or_named(folder, data):
+    path = folder / "clips.csv"
+    path.write_bytes(data.draw(damaged(table_of(["ana", "ben"]).to_csv(index=False).encode())))
+    clips = answer(lambda: read_clips(path), ClipsError)
+    assert not isinstance(clips, str) or str(path) in clips
+
+
+LISTS = {
+    "wlasl": {
+        "WLASL_v0.3.json": json.dumps([{"gloss": "book", "instances": [
+            {"video_id": "1", "bbox": [1, 2, 3, 4], "signer_id": 1, "split": "train", "frame_start": 1,
+             "frame_end": -1}]}]),
+        "nslt_2000.json": json.dumps({"1": {"subset": "train", "action": [0, 1, 20]}}),
+        "wlasl_class_list.txt": "0\tbook\n1\tdrink\n",
+    },
+    "isogd": {"train_list.txt": "train/001/M_00001.avi train/001/K_00001.avi 1\n", "class.csv": "sClass,sLong\nc1,a\n"},
+    "autsl": {"train_labels.csv": "signer0_sample1,41\n", "SignList_ClassId_TR_EN.csv": "ClassId,TR,EN\n0,abla,a\n"},
+    "asl_citizen": {"splits/train.csv": "Participant ID,Video file,Gloss,ASL-LEX Code\nP1,1-A.mp4,A,x\n"},
+    "google_asl_signs": {"train.csv": "path,participant_id,sequence_id,sign\na/1.parquet,26,1,blow\n"},
+    "fingerspelling": {"index.csv": "path,spoken_language,words\nase/a.pose,en,a\n"},
+    "karsl": {"01/train/0071/a.mp4": "", "KARSL-502_Labels.csv": "SignID,Sign-Arabic,Sign-English\n1,a,b\n"},
+}  # fmt: skip
+
+
+@given(st.data(), st.sampled_from(sorted(LISTS)))
+@tries(200)
+def test_damaged_lists_of_a_data_set_are_read_or_named(tmp_path_factory, data, name):
+    folder = tmp_path_factory.mktemp("data") / name
+    bad = data.draw(st.sampled_from(sorted(LISTS[name])))
+    for place, text in LISTS[name].items():
+        (folder / place).parent.mkdir(parents=True, exist_ok=True)
+        (folder / place).write_bytes(data.draw(damaged(text.encode())) if place == bad else text.encode())
+    dataset = get_dataset(name)
+    clips = answer(lambda: dataset.find_clips(folder), (DatasetError, ClipsError))
+    labels = answer(lambda: dataset.labels(folder), DatasetError)
+    assert isinstance(labels, str) or all(isinstance(word, str) for word in labels.values())
+    if not isinstance(clips, str):
+        for path in clips["path"]:
+            assert folder.resolve() in (folder / path).resolve().parents
+
+
+@cache  # it holds the time when it was made
+def sheet_of_labels():
+    sheet = io.BytesIO()
+    pd.DataFrame({"SignID": [1], "Sign-Arabic": ["a"], "Sign-English": ["b"]}).to_excel(sheet, index=False)
+    return sheet.getvalue()
+
+
+@given(st.data())
+@tries(40)
+@pytest.mark.filterwarnings("ignore")
+def test_a_damaged_sheet_of_labels_is_read_or_named(tmp_path_factory, data):
+    folder = tmp_path_factory.mktemp("karsl")
+    (folder / "KARSL-502_Labels.xlsx").write_bytes(data.draw(damaged(sheet_of_labels())))
+    with little_memory():
+        labels = answer(lambda: get_dataset("karsl").labels(folder), DatasetError)
+    assert isinstance(labels, dict) or str(folder) in labels
+
+
+@given(st.data())
+@tries(60)
+def test_a_damaged_parquet_of_landmarks_is_read_or_named(folder, data):
+    path, file = folder / "damaged.parquet", io.BytesIO()
+    rows = [(frame, part, index) for frame in (1, 2) for part in PARTS for index in range(3)]
+    table = pd.DataFrame(rows, columns=["frame", "type", "landmark_index"]).assign(x=0.5, y=0.5, z=0.0)
+    table.to_parquet(file)
+    path.write_bytes(data.draw(damaged(file.getvalue())))
+    with little_memory():
+        landmarks = answer(lambda: read_parquet(path), LandmarkError)
+    assert isinstance(landmarks, str) or np.isfinite(landmarks.points[~np.isnan(landmarks.points)]).all()
+
+
+@given(st.data())
+@tries(40)
+def test_a_damaged_note_beside_landmarks_means_that_they_are_made_again(folder, data):
+    note = json.dumps({"parts": ["pose"], "frames": 6, "pose_bytes": 1, "start": 0})
+    job = Job(folder / "clip.mp4", folder / "noted.pose")
+    job.pose.write_bytes(b"1")
+    job.record.write_bytes(data.draw(st.one_of(damaged(note.encode()), st.just(b"[" * 100_000))))
+    assert state_of(job, ["pose"]) in ("new", "changed")
+
+
+def test_a_hostile_video_among_others_costs_nobody_else_its_landmarks(folder, tmp_path):
+    """Through the worker processes, as it happens: random bytes, a playlist, a picture, half a file."""
+    whole = (folder / "clip.mp4").read_bytes()
+    contents = {"noise": np.random.default_rng(0).bytes(5000), "list": b"ffconcat version 1.0\nfile good.mp4\n",
+                "picture": picture_of("PNG"), "half": whole[: len(whole) // 2], "good": whole}  # fmt: skip
+    for name, content in contents.items():
+        (tmp_path / f"{name}.mp4").write_bytes(content)
+    clips = make_clips([{"clip_id": n, "path": f"{n}.mp4", "gloss": "A", "signer": "b"} for n in contents])
+    extraction = extract_clips(clips, source_dir=tmp_path, pose_path=lambda clip: tmp_path / f"{clip['clip_id']}.pose",
+                               parts=["pose"], workers=1)  # fmt: skip
+    assert extraction.done == 1
+    assert sorted(extraction.failures.clip_id) == ["half", "list", "noise", "picture"]
+    assert all(len(reason) > 20 for reason in extraction.failures.reason)
