@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable
 from typing import Any
 
@@ -76,9 +77,18 @@ def build_hand_mlp(*, units: int = 128, seed: int = 42) -> Any:
         units: width of its one hidden layer.
         seed: where its randomness starts.
     """
+    from sklearn.exceptions import ConvergenceWarning
     from sklearn.neural_network import MLPClassifier
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
 
-    perceptron = MLPClassifier((units,), alpha=1.0e-2, max_iter=150, random_state=seed)
+    class Perceptron(MLPClassifier):
+        """It ends after a set number of passes, as the networks of notebook 08 do: nothing to be warned of."""
+
+        def fit(self, X: Any, y: Any) -> Any:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", ConvergenceWarning)
+                return super().fit(X, y)
+
+    perceptron = Perceptron((units,), alpha=1.0e-2, max_iter=150, random_state=seed)
     return make_pipeline(StandardScaler(), perceptron)

@@ -96,8 +96,11 @@ class Params(BaseModel):
     patience: int = Field(40, ge=1, le=MOST, description="epochs without improvement before training stops")
     groups: int = Field(4, ge=2, le=MOST, description="groups of glosses of the hierarchical network")
     image_size: int = Field(64, ge=32, le=1024, description="side of the photographs, in px")
-    published_size: int = Field(64, ge=32, le=1024, description="side of the photographs for the published CNN, in px")
-    image_epochs: int = Field(20, ge=1, le=MOST, description="passes over the photographs for the course's own CNNs")
+    published_size: int = Field(32, ge=32, le=1024, description="side of the photographs for the published CNN, in px")
+    image_epochs: int = Field(20, ge=1, le=MOST, description="passes over the photographs for the course's own CNN")
+    transfer_epochs: int = Field(
+        0, ge=0, le=MOST, description="the same with transferred weights; 0: image_epochs, or none"
+    )
     transfer_weights: str = Field("", description="weights to transfer: a .weights.h5 file or imagenet")
     rendered: int = Field(
         0, ge=0, le=MOST, description="rendered pictures of each class to train on besides; 0 for none"
@@ -108,7 +111,7 @@ class Params(BaseModel):
     video_frames: int = Field(16, ge=8, le=1000, description="frames of every clip for the video networks")
     video_size: int = Field(64, ge=32, le=1024, description="side of their frames, in px")
     video_width: float = Field(0.25, gt=0, le=1, description="share of I3D's published filters; 1 for all")
-    video_epochs: int = Field(25, ge=1, le=MOST, description="passes over the training clips for the video networks")
+    video_epochs: int = Field(12, ge=1, le=MOST, description="passes over the training clips for the video networks")
     video_batch: int = Field(8, ge=1, le=MOST, description="clips in one training step of the video networks")
     video_rate: float = Field(2.0e-3, gt=0, description="step size of Adam for the video networks")
     flow_method: Literal["dis", "farneback", "tvl1"] = Field("dis", description="method of the optical flow")

@@ -44,6 +44,13 @@ def test_a_perceptron_learns_rendered_digits_from_people_nobody_wrote_down(tmp_p
     assert (learned.predict(numbers[12:]) == photos.y[12:]).all()
 
 
+def test_a_perceptron_ends_after_its_passes_and_warns_of_nothing(recwarn):
+    rng = np.random.default_rng(1)
+    learned = build_hand_mlp(units=16).fit(rng.normal(size=(300, 20)), rng.integers(0, 10, 300))
+    assert learned[-1].n_iter_ == 150
+    assert not recwarn.list
+
+
 def test_rendering_keeps_what_is_there_and_refuses_what_is_no_letter(tmp_path):
     people = [load_signers()["ana"]]
     first = render_handshapes(tmp_path, ["A"], people, each=1, seed=1)
