@@ -98,9 +98,7 @@ class Params(BaseModel):
     image_size: int = Field(64, ge=32, le=1024, description="side of the photographs, in px")
     published_size: int = Field(32, ge=32, le=1024, description="side of the photographs for the published CNN, in px")
     image_epochs: int = Field(20, ge=1, le=MOST, description="passes over the photographs for the course's own CNN")
-    transfer_epochs: int = Field(
-        0, ge=0, le=MOST, description="the same with transferred weights; 0: image_epochs, or none"
-    )
+    transfer_epochs: int = Field(0, ge=0, le=MOST, description="the same, weights transferred; 0: image_epochs or none")
     transfer_weights: str = Field("", description="weights to transfer: a .weights.h5 file or imagenet")
     rendered: int = Field(
         0, ge=0, le=MOST, description="rendered pictures of each class to train on besides; 0 for none"

@@ -9,14 +9,19 @@ from __future__ import annotations
 import base64
 import io
 import os
+import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import nbformat
 import seaborn as sns
 from nbclient import NotebookClient
 from PIL import Image
+
+from asl_lib.parallel import cores
 
 ROOT = Path(__file__).resolve().parent.parent
 LARGEST_KB = 600
@@ -68,14 +73,39 @@ def shrink_picture(encoded: str) -> str:
     return smaller if len(smaller) < len(encoded) else encoded
 
 
+def store(path: Path) -> None:
+    """Execute one notebook and say how long it took."""
+    started = time.monotonic()
+    execute(path)
+    print(f"{path.name}: {time.monotonic() - started:.0f} s, {path.stat().st_size // 1024} kB", flush=True)
+
+
+def store_apart(path: Path, *, threads: int) -> None:
+    """Do the same in a process of its own, with so many threads for the networks.
+
+    Raises:
+        CalledProcessError: a cell failed.
+    """
+    names = ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS")
+    environment = os.environ | dict.fromkeys(names, str(threads))
+    subprocess.run([sys.executable, __file__, path.name[:2]], env=environment, check=True)
+
+
 def main() -> None:
     os.environ |= {"ASL_PROGRESS": "off", "TF_CPP_MIN_LOG_LEVEL": "3", "PYDEVD_DISABLE_FILE_VALIDATION": "1"}
     chosen = sys.argv[1:]
-    for path in sorted((ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb")):
-        if not chosen or any(path.name.startswith(number) for number in chosen):
-            started = time.monotonic()
-            execute(path)
-            print(f"{path.name}: {time.monotonic() - started:.0f} s, {path.stat().st_size // 1024} kB", flush=True)
+    paths = sorted((ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb"))
+    paths = [path for path in paths if not chosen or any(path.name.startswith(number) for number in chosen)]
+    models = [path for path in paths if nbformat.read(path, as_version=4).metadata["asl"]["stage"] == "model"]
+    if len(models) < 2:
+        models = []
+    for path in (path for path in paths if not models or path < models[0]):
+        store(path)
+    # As `asl run` does it: the models side by side, so that both give the same digits.
+    with ThreadPoolExecutor(cores()) as pool:
+        list(pool.map(partial(store_apart, threads=1), reversed(models)))
+    for path in (path for path in paths if models and path > models[-1]):
+        store(path)
 
 
 if __name__ == "__main__":
