@@ -63,7 +63,7 @@ notebooks: $(READY)  ## execute all notebooks in place, store their outputs, and
 	$(BIN)/python scripts/store_outputs.py
 	$(BIN)/python scripts/results_page.py
 
-benchmarks: $(READY)  ## all benchmarks, one after the other, into docs/benchmarks.md (half an hour on a quiet machine)
+benchmarks: $(READY)  ## all benchmarks, one after the other, into docs/benchmarks.md (a quarter of an hour on a quiet machine)
 	$(BIN)/python -m benchmarks
 
 coverage: $(READY)  ## the fast tests again, with the share of lines and branches of asl_lib that they reach
