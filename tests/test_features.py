@@ -418,8 +418,10 @@ def test_a_recipe_that_cannot_be_is_refused_in_words(options, words):
 
 
 def test_landmarks_without_a_needed_part_or_without_shoulders_are_refused():
-    with pytest.raises(RecipeError, match="needs right_hand.*only pose, left_hand"):
+    with pytest.raises(RecipeError, match="needs right_hand, but these landmarks have only pose, left_hand"):
         FeatureRecipe().transform(make_landmarks(parts=("pose", "left_hand")))
+    with pytest.raises(RecipeError, match="needs left_hand, right_hand, but these landmarks have only pose"):
+        FeatureRecipe().transform(make_landmarks(parts=("pose",)))
     with pytest.raises(RecipeError, match="both shoulders"):
         FeatureRecipe().transform(make_landmarks(missing=[("pose", 0, 20)]))
 
