@@ -255,7 +255,9 @@ class FeatureRecipe:
             )
         for field in fields(cls):
             value, kind = given.get(field.name, field.default), type(field.default)
-            if not isinstance(value, list | tuple if kind is tuple else kind) or (kind is int and value is True):
+            if not isinstance(value, list | tuple if kind is tuple else kind) or (
+                kind is int and isinstance(value, bool)
+            ):
                 raise RecipeError(f"{source}: '{field.name}' must be a {kind.__name__}; got {reprlib.repr(value)}.")
         return cls(**given)
 

@@ -126,6 +126,13 @@ def test_pairs_taken_for_each_other_come_by_number_and_then_by_name():
     }
 
 
+def test_ten_pairs_are_shown_unless_another_number_is_asked_for():
+    true, predicted = np.triu_indices(6, k=1)
+    names = [str(number) for number in range(15)]
+    evaluation = evaluate(np.eye(6)[predicted], true, glosses=list("ABCDEF"), signers=names, clip_ids=names)
+    assert [len(evaluation.most_confused(**most)) for most in ({}, {"most": 3}, {"most": 99})] == [10, 3, 15]
+
+
 def test_accuracy_is_the_share_of_clips_whose_best_guess_is_right():
     evaluation = make_evaluation()
     assert (evaluation.accuracy.hits, evaluation.accuracy.n) == (2, 4)

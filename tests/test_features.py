@@ -226,6 +226,7 @@ def wrists_at(left, right, **options):
         (wrists_at(0.9, 0.3, missing=[("right_hand", 0, 5)]), True),
         (wrists_at(0.3, 0.9, missing=[("left_hand", 0, 5)]), False),
         (wrists_at(0.3, 0.9, missing=[("left_hand", 0, 3)]), True),
+        (wrists_at(0.9, 0.3, missing=[("left_hand", 4, 20), ("right_hand", 0, 20)]), False),
         (wrists_at(0.5, 0.5), False),
         (wrists_at(np.nan, 0.3, missing=[("right_hand", 0, 2)]), True),
         (wrists_at(np.nan, 0.9, missing=[("left_hand", 0, 2)]), False),
@@ -236,6 +237,7 @@ def wrists_at(left, right, **options):
         "seen in a quarter more frames, however low",
         "seen in a quarter less, however high",
         "seen a little less and higher",
+        "seen in just a fifth more frames and lower",
         "as high as the other",
         "wrist never seen, the hand more often",
         "wrist never seen, the hand less often",
@@ -439,6 +441,23 @@ def test_a_file_that_is_no_recipe_of_ours_is_refused_in_words(tmp_path, content,
     (tmp_path / "recipe.json").write_text(content)
     with pytest.raises(RecipeError, match=rf"recipe\.json.*{words}"):
         FeatureRecipe.load(tmp_path / "recipe.json")
+
+
+@pytest.mark.parametrize(
+    ("entry", "words"),
+    [
+        ({"frames": "30"}, "'frames' must be a int; got '30'."),
+        ({"frames": 30.0}, "'frames' must be a int; got 30.0."),
+        ({"max_gap": True}, "'max_gap' must be a int; got True."),
+        ({"max_gap": False}, "'max_gap' must be a int; got False."),
+        ({"mask": 1}, "'mask' must be a bool; got 1."),
+        ({"parts": "pose"}, "'parts' must be a tuple; got 'pose'."),
+        ({"timing": None}, "'timing' must be a str; got None."),
+    ],
+)
+def test_an_entry_of_another_kind_is_refused_in_words(entry, words):
+    with pytest.raises(RecipeError, match=f"^The recipe: {words}$"):
+        FeatureRecipe.from_dict({"version": 2, **entry})
 
 
 def test_a_recipe_that_comes_from_no_file_is_called_the_recipe():
