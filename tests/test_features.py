@@ -412,11 +412,17 @@ def test_encoding_a_batch_is_encoding_each_clip():
         ({"parts": ()}, "parts must be"),
         ({"parts": ("pose", "upper_body")}, "none inside another"),
         ({"frames": 1}, "frames must be at least 2"),
+        ({"frames": 10_001}, "at most 10,000.*got 10001, 5"),
     ],
 )
 def test_a_recipe_that_cannot_be_is_refused_in_words(options, words):
     with pytest.raises(RecipeError, match=words):
         FeatureRecipe(**options)
+
+
+@pytest.mark.parametrize("frames", [2, 10_000])
+def test_the_shortest_and_the_longest_recipe_can_be(frames):
+    assert FeatureRecipe(frames=frames).transform(make_landmarks(frames=3)).shape == (frames, 153)
 
 
 def test_landmarks_without_a_needed_part_or_without_shoulders_are_refused():
