@@ -8,7 +8,7 @@ import pytest
 from tests.conftest import ROOT
 
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb"))
-NAMED = re.compile(r'(aria-label|title)="[^"]{10,}"')
+NAMED = re.compile(r"""(aria-label|title)=("[^"]{10,}"|'[^']{10,}')""")
 
 
 def stored(path):

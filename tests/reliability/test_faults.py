@@ -16,7 +16,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from asl_lib import batch, cli, download
+from asl_lib import batch, cli, datasets_cli, download, notebooks
 from asl_lib.extract import Extraction
 from asl_lib.features import FeatureRecipe
 from asl_lib.featureset import build_features
@@ -41,17 +41,31 @@ UNIX = pytest.mark.skipif(
 resource = pytest.importorskip("resource", reason="Limits of a process are POSIX's; Windows has no such module.")
 
 
+STARTED = []
+"""Programs that a test started; whatever happens to it, they end with it."""
+
+
+@pytest.fixture(autouse=True)
+def no_program_outlives_its_test():
+    yield
+    while STARTED:
+        with STARTED.pop() as program:
+            program.kill()
+
+
 def start(program, *arguments, **environment):
     """Start a Python program in a process group of its own, as from a shell."""
-    return subprocess.Popen(
+    process = subprocess.Popen(
         [sys.executable, "-c", program, *map(str, arguments)],
         cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT), **environment}, start_new_session=True,
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )  # fmt: skip
+    STARTED.append(process)
+    return process
 
 
-def wait_for(happened, process, *, seconds=120):
+def wait_for(happened, process, *, seconds=300):
     deadline = time.monotonic() + seconds
     while not happened():
         assert process.poll() is None, process.communicate()[0]
@@ -296,8 +310,8 @@ def test_data_that_changed_under_a_stopped_training_begin_it_anew(tmp_path, monk
 BATCH = """
 import json, sys
 from pathlib import Path
-from asl_lib import batch
-batch.course_folder = lambda: Path(sys.argv[1])
+from asl_lib import batch, notebooks
+notebooks.course_folder = lambda: Path(sys.argv[1])
 batch.run_each(json.loads(sys.argv[2]), jobs=1, **json.loads(sys.argv[3]))
 """
 
@@ -319,7 +333,7 @@ def test_a_batch_that_is_stopped_keeps_its_finished_runs_and_does_the_others(tmp
     assert not (tmp_path / "outputs/short/report/results.csv").exists()
 
     monkeypatch.setenv("ASL_HOME", str(tmp_path))
-    monkeypatch.setattr(batch, "course_folder", lambda: tmp_path)
+    monkeypatch.setattr(notebooks, "course_folder", lambda: tmp_path)
     said = []
     batch.run_each(VALUES, jobs=1, say=said.append, **OPTIONS)
     assert sum("05_model" in line and "is done already" in line for line in said) == len(finished)
@@ -332,7 +346,7 @@ def test_ctrl_c_in_the_command_is_told_in_a_sentence(monkeypatch, capsys):
     def interrupted(_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(cli, "_datasets", interrupted)
+    monkeypatch.setattr(datasets_cli, "_datasets", interrupted)
     assert cli.main(["datasets"]) == 130
     assert "What was finished is kept: the same command goes on from there." in capsys.readouterr().err
 
@@ -341,7 +355,7 @@ def test_a_full_disk_in_the_command_is_told_in_a_sentence(monkeypatch, capsys):
     def full(_):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "outputs/demo/features.npz")
 
-    monkeypatch.setattr(cli, "_datasets", full)
+    monkeypatch.setattr(datasets_cli, "_datasets", full)
     assert cli.main(["datasets"]) == 1
     assert "No space left on device: 'outputs/demo/features.npz'" in capsys.readouterr().err
 
