@@ -55,7 +55,7 @@ def mean_over_signers(accuracies: Sequence[float], *, seed: int = 42) -> tuple[f
     """Return the mean over held-out signers and its 95 % bootstrap interval over signers.
 
     Signers, not clips, are what differs between one test and the next, so they are what is resampled
-    (percentile method, 10,000 draws; with fewer than 3 signers the interval is their range).
+    (percentile method, 10,000 draws; the interval of 3 signers or fewer is therefore their range).
 
     Raises:
         ValueError: there is no accuracy.
@@ -63,8 +63,6 @@ def mean_over_signers(accuracies: Sequence[float], *, seed: int = 42) -> tuple[f
     values = np.asarray(accuracies, float)
     if not len(values):
         raise ValueError("accuracies must hold at least one signer's; got none.")
-    if len(values) < 3:
-        return float(values.mean()), float(values.min()), float(values.max())
     draws = np.random.default_rng(seed).choice(values, (10_000, len(values))).mean(axis=1)
     low, high = np.percentile(draws, [2.5, 97.5])
     return float(values.mean()), float(low), float(high)

@@ -215,7 +215,7 @@ class FeatureRecipe:
         blocks = [coordinates]
         if self.velocities:
             blocks.append(np.diff(coordinates, axis=-2, prepend=coordinates[..., :1, :]))
-        blocks = [np.nan_to_num(block, nan=0.0) for block in (*blocks, *shapes)]
+        blocks = [np.nan_to_num(block) for block in (*blocks, *shapes)]
         if self.mask:
             seen = [~np.isnan(points[..., self.columns(part), 0]).all(axis=-1) for part in self.parts]
             blocks.append(np.stack(seen, axis=-1))
@@ -255,7 +255,9 @@ class FeatureRecipe:
             )
         for field in fields(cls):
             value, kind = given.get(field.name, field.default), type(field.default)
-            if not isinstance(value, list | tuple if kind is tuple else kind) or (kind is int and value is True):
+            if not isinstance(value, list | tuple if kind is tuple else kind) or (
+                kind is int and isinstance(value, bool)
+            ):
                 raise RecipeError(f"{source}: '{field.name}' must be a {kind.__name__}; got {reprlib.repr(value)}.")
         return cls(**given)
 
@@ -298,8 +300,6 @@ def fill_gaps(points: np.ndarray, *, max_gap: int) -> np.ndarray:
     hand that was out of sight for longer, because nobody knows where it was.
     """
     filled = points.copy()
-    if max_gap == 0 or len(points) < 3:
-        return filled
     frames = np.arange(len(points))
     missing = np.isnan(points).any(axis=2)  # (T, L)
     last = np.maximum.accumulate(np.where(missing, -1, frames[:, None]), axis=0)
@@ -332,7 +332,7 @@ def resample(clip: np.ndarray, *, num_frames: int) -> np.ndarray:
     return sample_at(clip, np.linspace(0, len(clip) - 1, num_frames))
 
 
-def cut_or_pad(clip: np.ndarray, *, num_frames: int, centre: bool = False) -> np.ndarray:
+def cut_or_pad(clip: np.ndarray, *, num_frames: int, centre: bool) -> np.ndarray:
     """Return (num_frames, L, C) float32: the clip's first frames, or its middle ones; NaN where it has none.
 
     Args:
@@ -342,7 +342,7 @@ def cut_or_pad(clip: np.ndarray, *, num_frames: int, centre: bool = False) -> np
     """
     padded = np.full((num_frames, *clip.shape[1:]), np.nan, np.float32)
     extra = len(clip) - num_frames
-    skip, lead = (max(0, extra) // 2, max(0, -extra) // 2) if centre else (0, 0)
+    skip, lead = (max(0, extra // 2), max(0, -extra // 2)) if centre else (0, 0)
     part = clip[skip : skip + num_frames]
     padded[lead : lead + len(part)] = part
     return padded
@@ -350,7 +350,7 @@ def cut_or_pad(clip: np.ndarray, *, num_frames: int, centre: bool = False) -> np
 
 def sample_at(clip: np.ndarray, times: np.ndarray) -> np.ndarray:
     """Return (len(times), L, C) float32: the clip at fractional frame numbers from 0 to T - 1."""
-    before = np.clip(np.floor(times).astype(int), 0, len(clip) - 1)
+    before = np.floor(times).astype(int)
     after = np.minimum(before + 1, len(clip) - 1)
     weight = (times - before)[:, None, None].astype(np.float32)
     mixed = clip[before] * (1 - weight) + clip[after] * weight

@@ -1,3 +1,5 @@
+from math import comb
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -56,6 +58,37 @@ def test_mcnemar_counts_where_only_one_is_right():
     assert mcnemar(one, other)[:2] == (12, 0)
     assert mcnemar(one, other)[2] == pytest.approx(2 * 0.5**12)
     assert mcnemar(one, one) == (0, 0, 1.0)
+
+
+@given(pairs=st.lists(st.tuples(st.booleans(), st.booleans()), min_size=1, max_size=30), seed=st.integers(0, 99))
+@settings(deadline=None)
+def test_mcnemar_is_a_sign_test_on_the_clips_that_one_alone_has_right_in_whatever_order_they_come(pairs, seed):
+    right = np.array(pairs)
+    order = np.random.default_rng(seed).permutation(len(right))
+    names = np.array([f"c{number}" for number in range(len(right))])
+    one, other = (
+        evaluate(
+            np.eye(2)[(~hit).astype(int)], np.zeros(len(hit), int), glosses=["A", "B"], signers=clips, clip_ids=clips
+        )
+        for hit, clips in ((right[:, 0], names), (right[order, 1], names[order]))
+    )
+    first, second, chance = mcnemar(one, other)
+    assert (first, second) == (pairs.count((True, False)), pairs.count((False, True)))
+    tosses = first + second
+    as_uneven = sum(comb(tosses, k) for k in range(tosses + 1) if abs(2 * k - tosses) >= abs(first - second))
+    assert chance == pytest.approx(as_uneven / 2**tosses)
+    assert mcnemar(other, one) == (second, first, pytest.approx(chance))
+
+
+def test_mcnemar_compares_clips_that_both_have_judged_and_says_if_there_are_none():
+    one, other = (
+        evaluate(np.eye(2), np.zeros(2, int), glosses=["A", "B"], signers=["x"] * 2, clip_ids=list(clips))
+        for clips in ("pq", "qr")
+    )
+    assert mcnemar(one, other) == (0, 1, 1.0)
+    stranger = evaluate(np.eye(2), np.zeros(2, int), glosses=["A", "B"], signers=["x"] * 2, clip_ids=["s", "t"])
+    with pytest.raises(ValueError, match="same clips; they have none in common"):
+        mcnemar(one, stranger)
 
 
 def test_macro_f1_counts_rare_glosses_as_much_as_frequent_ones():

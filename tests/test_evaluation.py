@@ -3,8 +3,9 @@ import re
 
 import nbformat
 import numpy as np
+import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from asl_lib.evaluation import average, evaluate, mean_over_signers, rate
@@ -42,6 +43,96 @@ def test_glosses_and_signers_that_look_like_numbers_come_back_as_text(tmp_path):
     assert list(back.per_signer()) == ["003"]
 
 
+def test_an_evaluation_shows_who_signed_what_and_what_the_model_made_of_it():
+    table = make_evaluation().table
+    assert table.to_dict("list") == {
+        "clip_id": ["w", "x", "y", "z"],
+        "signer": ["ana", "ana", "ben", "ben"],
+        "gloss": ["A", "B", "C", "C"],
+        "predicted": ["A", "A", "C", "A"],
+        "probability": [0.7, 0.6, 0.7, 0.5],
+        "rank": [1, 2, 1, 2],
+    }
+
+
+def test_what_is_saved_can_be_read_by_any_program(tmp_path):
+    probabilities = np.array([[0.25, 2 / 3, 1 / 12], [0.5, 0.3, 0.2]])
+    evaluation = evaluate(
+        probabilities, np.array([1, 1]), glosses=["A", "B", "C"], signers=["ben", "ana"], clip_ids=["x", "y"]
+    )
+    evaluation.save(tmp_path, model="lstm")
+    assert (tmp_path / "predictions.csv").read_text().splitlines() == [
+        "clip_id,signer,gloss,predicted,probability,rank",
+        "x,ben,B,B,0.66667,1",
+        "y,ana,B,A,0.50000,2",
+    ]
+    accuracy = rate(1, 2)
+    assert json.loads((tmp_path / "metrics.json").read_text()) == {
+        "model": "lstm",
+        "accuracy": 0.5,
+        "interval": [pytest.approx(accuracy.low), pytest.approx(accuracy.high)],
+        "n": 2,
+        "top5_accuracy": 1.0,
+        "macro_f1": pytest.approx(2 / 3),
+        "classes": 3,
+        "signers": {"ana": {"hits": 0, "top5_hits": 1, "n": 1}, "ben": {"hits": 1, "top5_hits": 1, "n": 1}},
+    }
+    with np.load(tmp_path / "probabilities.npz", allow_pickle=False) as stored:
+        assert stored["clip_id"].tolist() == ["x", "y"]
+        assert stored["glosses"].tolist() == ["A", "B", "C"]
+        assert stored["probabilities"].dtype == np.float32
+        np.testing.assert_allclose(stored["probabilities"], probabilities, atol=1e-7)
+
+
+def test_the_fifth_guess_still_counts_among_the_top_5_and_the_sixth_does_not(tmp_path):
+    falling = np.tile(np.arange(7, 0, -1) / 28, (7, 1))
+    evaluation = evaluate(
+        falling, np.arange(7), glosses=list("ABCDEFG"), signers=list("zzzzaaa"), clip_ids=list("1234567")
+    )
+    assert evaluation.table["rank"].tolist() == [1, 2, 3, 4, 5, 6, 7]
+    assert evaluation.top(5).hits == 5
+    assert list(evaluation.counts().items()) == [
+        ("a", {"hits": 0, "top5_hits": 1, "n": 3}),
+        ("z", {"hits": 1, "top5_hits": 4, "n": 4}),
+    ]
+    evaluation.save(tmp_path)
+    assert json.loads((tmp_path / "metrics.json").read_text())["top5_accuracy"] == 5 / 7
+
+
+@given(pairs=st.lists(st.tuples(st.integers(0, 4), st.integers(0, 4)), min_size=1, max_size=40))
+@settings(deadline=None)
+def test_precision_recall_and_f1_of_every_gloss_are_scikit_learn_s(pairs):
+    from sklearn.metrics import precision_recall_fscore_support
+
+    true, said = np.array(pairs).T
+    names = [str(number) for number in range(len(true))]
+    table = evaluate(np.eye(5)[said], true, glosses=list("EDCBA"), signers=names, clip_ids=names).per_gloss()
+    theirs = precision_recall_fscore_support(true, said, labels=range(5), zero_division=0.0)
+    expected = pd.DataFrame(dict(zip(["precision", "recall", "f1", "n"], theirs, strict=True))).astype({"n": int})
+    pd.testing.assert_frame_equal(table, expected.set_index(pd.Index(list("EDCBA"), name="gloss")))
+
+
+def test_pairs_taken_for_each_other_come_by_number_and_then_by_name():
+    said = {("D", "C"): 1, ("D", "B"): 1, ("D", "A"): 1, ("A", "D"): 2, ("B", "C"): 1, ("A", "A"): 5}
+    glosses = ["D", "C", "B", "A"]
+    true, predicted = np.array([[glosses.index(g) for g in pair] for pair, n in said.items() for _ in range(n)]).T
+    names = [str(number) for number in range(len(true))]
+    confused = evaluate(np.eye(4)[predicted], true, glosses=glosses, signers=names, clip_ids=names).most_confused()
+    assert confused.to_dict("list") == {
+        "one": ["D", "C", "D", "D"],
+        "other": ["A", "B", "B", "C"],
+        "clips": [3, 1, 1, 1],
+        "of": [10, 1, 4, 3],
+    }
+
+
+def test_ten_pairs_are_shown_unless_another_number_is_asked_for():
+    true, predicted = np.triu_indices(6, k=1)
+    names = [str(number) for number in range(15)]
+    evaluation = evaluate(np.eye(6)[predicted], true, glosses=list("ABCDEF"), signers=names, clip_ids=names)
+    assert [len(evaluation.most_confused(**most)) for most in ({}, {"most": 3}, {"most": 99})] == [10, 3, 15]
+
+
 def test_accuracy_is_the_share_of_clips_whose_best_guess_is_right():
     evaluation = make_evaluation()
     assert (evaluation.accuracy.hits, evaluation.accuracy.n) == (2, 4)
@@ -65,6 +156,10 @@ def test_known_wilson_interval():
     value = rate(33, 36)  # checked by hand with z = 1.96
     assert (round(value.low, 3), round(value.high, 3)) == (0.782, 0.971)
     assert str(value) == "91.7% (n = 36, 95 % interval 78% to 97%)"
+    assert (
+        f"{value}|{value:>45}"
+        == "91.7% (n = 36, 95 % interval 78% to 97%)|     91.7% (n = 36, 95 % interval 78% to 97%)"
+    )
 
 
 @given(n=st.integers(1, 500), data=st.data())
@@ -79,6 +174,25 @@ def test_the_mean_over_signers_lies_in_its_interval(values):
     mean, low, high = mean_over_signers(values)
     assert min(values) - 1e-9 <= low <= mean + 1e-9
     assert mean - 1e-9 <= high <= max(values) + 1e-9
+
+
+@pytest.mark.parametrize("values", [[0.4], [0.4, 0.9], [0.7, 0.2, 0.9]])
+def test_the_interval_over_three_signers_or_fewer_is_their_range(values):
+    assert mean_over_signers(values) == pytest.approx((np.mean(values), min(values), max(values)), abs=1e-12)
+
+
+def test_the_interval_over_many_signers_is_where_95_per_cent_of_resampled_means_fall():
+    values = np.linspace(0.3, 1.0, 40)
+    spread = values.std() / np.sqrt(40)
+    mean, low, high = mean_over_signers(values)
+    assert mean == pytest.approx(0.65)
+    assert ((low - mean) / spread, (high - mean) / spread) == pytest.approx((-1.96, 1.96), abs=0.06)
+    assert mean_over_signers(values) == mean_over_signers(values, seed=42) != mean_over_signers(values, seed=43)
+
+
+def test_no_signer_has_no_mean():
+    with pytest.raises(ValueError, match="at least one signer's; got none"):
+        mean_over_signers([])
 
 
 @pytest.mark.parametrize(("hits", "n"), [(1, 0), (3, 2), (-1, 2)])
@@ -156,6 +270,7 @@ def test_an_ensemble_averages_probabilities_of_the_clips_that_all_have_judged():
     both = average([one, other])
     assert both.table["clip_id"].tolist() == ["w", "x", "z"]
     assert both.table["predicted"].tolist() == ["C", "B", "A"]
+    assert both.table["signer"].tolist() == ["ana", "ana", "ben"]
     np.testing.assert_allclose(both.probabilities[0], [0.35, 0.1, 0.55])
     with pytest.raises(ValueError, match="same glosses"):
         average([one, evaluate(sure, np.arange(3), glosses=list("ABD"), signers=["a"] * 3, clip_ids=list("wxy"))])

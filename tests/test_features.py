@@ -53,7 +53,7 @@ def test_any_recipe_gives_features_of_its_own_shape_without_nan(recipe, frames, 
     )
     features = recipe.transform(landmarks)
     assert features.shape == (recipe.frames, recipe.num_features)
-    assert features.dtype == np.float32
+    assert features.dtype == recipe.points(landmarks).dtype == np.float32
     assert np.isfinite(features).all()
 
 
@@ -86,6 +86,17 @@ def test_the_shape_of_the_picture_changes_nothing():
     np.testing.assert_allclose(BODY.points(wide), BODY.points(landmarks), atol=1e-4)
 
 
+def in_the_picture(**options):
+    """A recipe that leaves everything where it is in the picture, frame by frame."""
+    return FeatureRecipe(coordinates="xyz", body_frame="image", hand_frame="body", timing="pad", frames=20, **options)
+
+
+def test_in_the_picture_s_frame_everything_is_in_widths_of_the_picture():
+    landmarks = make_landmarks(width=640, height=480)
+    expected = landmarks.points * np.array([1, 480 / 640, 1])
+    np.testing.assert_allclose(in_the_picture().points(landmarks), expected, atol=1e-6)
+
+
 def test_shoulders_are_a_unit_apart_with_the_origin_between_them():
     points = BODY.points(make_landmarks())
     np.testing.assert_allclose(points[:, 11], np.tile([0.5, 0], (30, 1)), atol=1e-5)
@@ -110,6 +121,19 @@ def test_a_handshape_reads_the_same_wherever_the_hand_is():
     )
 
 
+@pytest.mark.parametrize("coordinates", ["xy", "xyz"])
+def test_a_palm_has_the_length_one_in_the_clip_s_median_and_depth_does_not_count(coordinates):
+    landmarks = make_landmarks(missing=[("left_hand", 0, 20)])
+    recipe = FeatureRecipe(parts=("left_hand", "right_hand"), coordinates=coordinates, mask=False)
+    clips = np.stack([recipe.points(make_landmarks(seed=1)), recipe.points(landmarks)])
+    shown = recipe.encode(clips).reshape(2, recipe.frames, 42, -1)
+    hands = shown[:, :, :21], shown[:, :, 21:]
+    for hand in (hands[0][0], hands[1][0], hands[1][1]):
+        np.testing.assert_array_equal(hand[:, 0], 0)
+        assert np.median(np.linalg.norm(hand[:, 9, :2], axis=-1)) == pytest.approx(1, abs=1e-5)
+    assert (hands[0][1] == 0).all(), "A clip without a hand changes no other, and shows none."
+
+
 def test_the_mask_says_what_was_seen_and_missing_values_are_zero():
     recipe = FeatureRecipe(frames=20, max_gap=0)
     features = recipe.transform(make_landmarks(missing=[("right_hand", 8, 14)]))
@@ -118,7 +142,7 @@ def test_the_mask_says_what_was_seen_and_missing_values_are_zero():
     assert (features[8:14, recipe.columns("right_hand").start * 2 : -3] == 0).all()
 
 
-@given(gap=st.integers(1, 8), longest=st.integers(0, 8), start=st.integers(0, 12))
+@given(gap=st.integers(1, 8), longest=st.integers(0, 8), start=st.integers(0, 19))
 def test_gaps_are_filled_up_to_the_longest_and_only_between_sightings(gap, longest, start):
     points = np.arange(20, dtype=np.float32)[:, None, None] * np.ones((1, 2, 2), np.float32)
     holed = points.copy()
@@ -139,6 +163,21 @@ def test_resampling_keeps_both_ends_and_straight_lines(frames, num_frames):
     np.testing.assert_allclose(result[:, 0, 0], expected, atol=1e-5)
 
 
+@pytest.mark.parametrize("frames", [1, 2, 3])
+def test_in_the_shortest_clips_a_gap_is_one_frame_between_two(frames):
+    points = np.arange(frames, dtype=np.float32)[:, None, None] * np.ones((1, 2, 2), np.float32)
+    for at in range(frames):
+        holed = points.copy()
+        holed[at, 1] = np.nan
+        np.testing.assert_array_equal(fill_gaps(holed, max_gap=4), points if (frames, at) == (3, 1) else holed)
+
+
+def test_a_frame_that_is_taken_as_it_is_does_not_suffer_from_its_neighbours():
+    clip = np.arange(12, dtype=np.float32).reshape(6, 1, 2)
+    clip[[1, 4]] = np.nan
+    np.testing.assert_array_equal(resample(clip, num_frames=6), clip)
+
+
 def test_resampling_does_not_guess_across_a_gap():
     clip = np.ones((5, 1, 2), np.float32)
     clip[2] = np.nan
@@ -157,6 +196,58 @@ def test_a_left_handed_clip_becomes_its_right_handed_mirror_image():
     left = replace(right, points=np.concatenate([pose[:, list(POSE_MIRROR)], right_hand, left_hand], axis=1))
     np.testing.assert_allclose(recipe.points(left), recipe.points(right), atol=1e-5)
     assert np.isnan(BODY.points(left)[:, BODY.columns("right_hand")]).all()
+    np.testing.assert_array_equal(recipe.points(right), BODY.points(right), "a right-handed clip stays as it is")
+
+
+def test_a_mirrored_clip_stays_in_its_picture_and_its_depth_as_it_was():
+    landmarks = make_landmarks(missing=[("right_hand", 0, 20)], parts=("pose", "face", "left_hand", "right_hand"))
+    parts = ("pose", "face", "left_hand", "right_hand")
+    plain, mirrored = (
+        in_the_picture(parts=parts, mirror_left_handed=mirror).points(landmarks) for mirror in (False, True)
+    )
+    in_a_mirror = plain * np.array([-1, 1, 1]) + np.array([1, 0, 0])
+    recipe = in_the_picture(parts=parts)
+    for part, other in zip(parts, ("pose", "face", "right_hand", "left_hand"), strict=True):
+        expected = in_a_mirror[:, recipe.columns(other)][:, mirror_order(part)]
+        np.testing.assert_allclose(mirrored[:, recipe.columns(part)], expected, atol=1e-6)
+
+
+def wrists_at(left, right, **options):
+    """Landmarks whose wrists are held at these heights; y grows downwards."""
+    landmarks = make_landmarks(**options)
+    points = landmarks.points.copy()
+    points[:, 15, 1], points[:, 16, 1] = left, right
+    return replace(landmarks, points=points)
+
+
+@pytest.mark.parametrize(
+    ("landmarks", "leads"),
+    [
+        (wrists_at(0.9, 0.3, missing=[("right_hand", 0, 5)]), True),
+        (wrists_at(0.3, 0.9, missing=[("left_hand", 0, 5)]), False),
+        (wrists_at(0.3, 0.9, missing=[("left_hand", 0, 3)]), True),
+        (wrists_at(0.9, 0.3, missing=[("left_hand", 4, 20), ("right_hand", 0, 20)]), False),
+        (wrists_at(0.5, 0.5), False),
+        (wrists_at(np.nan, 0.3, missing=[("right_hand", 0, 2)]), True),
+        (wrists_at(np.nan, 0.9, missing=[("left_hand", 0, 2)]), False),
+        (wrists_at(0.3, np.nan), False),
+        (wrists_at([np.nan] + [0.3] * 19, [np.nan] + [0.9] * 19), True),
+    ],
+    ids=[
+        "seen in a quarter more frames, however low",
+        "seen in a quarter less, however high",
+        "seen a little less and higher",
+        "seen in just a fifth more frames and lower",
+        "as high as the other",
+        "wrist never seen, the hand more often",
+        "wrist never seen, the hand less often",
+        "the other wrist never seen, the hands as often",
+        "higher where wrists are seen",
+    ],
+)
+def test_the_left_hand_leads_if_it_is_seen_far_more_often_or_else_held_higher(landmarks, leads):
+    mirrored = in_the_picture(mirror_left_handed=True).points(landmarks)
+    assert np.array_equal(mirrored, in_the_picture().points(landmarks), equal_nan=True) != leads
 
 
 def test_when_both_hands_are_seen_the_higher_wrist_leads():
@@ -210,6 +301,15 @@ def test_a_handshape_does_not_depend_on_place_size_and_but_for_directions_on_tur
     np.testing.assert_allclose(describe_hand(turned(hand, degrees))[:, :41], before[:, :41], atol=2e-3)
 
 
+def test_the_thumb_s_distances_are_in_palm_lengths_of_each_frame():
+    hand = np.random.default_rng(0).normal(size=(4, 21, 3)).astype(np.float32) * np.arange(1, 5)[:, None, None]
+    for described, points in zip(describe_hand(hand), hand, strict=True):
+        palm = np.linalg.norm(points[9] - points[0])
+        expected = [np.linalg.norm(points[index] - points[4]) / palm for index in range(5, 21)]
+        np.testing.assert_allclose(described[25:41], expected, rtol=1e-4)
+        np.testing.assert_allclose(describe_hand(points), described, atol=1e-5)
+
+
 def test_a_straight_finger_has_joints_of_cosine_one():
     hand = np.zeros((21, 3), np.float32)
     for number, base in enumerate((1, 5, 9, 13, 17)):
@@ -247,6 +347,17 @@ def test_minmax_stretches_every_frame_to_the_unit_square():
     np.testing.assert_allclose(np.nanmax(points, axis=1), 1, atol=1e-6)
 
 
+def test_minmax_stretches_what_is_seen_and_leaves_the_rest_missing():
+    parts = ("left_hand", "right_hand")
+    landmarks = make_landmarks(parts=parts, missing=[("left_hand", 0, 8), ("right_hand", 4, 12)])
+    points = FeatureRecipe(parts=parts, body_frame="minmax", timing="pad", frames=20, max_gap=0).points(landmarks)
+    seen = ~np.isnan(points).all(axis=(1, 2))
+    assert seen.tolist() == [True] * 4 + [False] * 4 + [True] * 12
+    np.testing.assert_allclose(np.nanmin(points[seen], axis=1), 0, atol=1e-6)
+    np.testing.assert_allclose(np.nanmax(points[seen], axis=1), 1, atol=1e-6)
+    np.testing.assert_array_equal(np.isnan(points), np.isnan(landmarks.points[..., :2]))
+
+
 @pytest.mark.parametrize(("timing", "kept"), [("pad", range(8)), ("window", range(6, 14))])
 def test_a_longer_clip_is_cut_to_its_beginning_or_its_middle(timing, kept):
     landmarks = make_landmarks(frames=20)
@@ -273,10 +384,22 @@ def test_inputs_are_not_changed():
     np.testing.assert_array_equal(landmarks.points, before)
 
 
+@pytest.mark.parametrize("hand_frame", ["wrist", "body", "both"])
+def test_encoding_does_not_change_the_points(hand_frame):
+    recipe = FeatureRecipe(hand_frame=hand_frame)
+    points = recipe.points(make_landmarks())
+    before = points.copy()
+    recipe.encode(points)
+    np.testing.assert_array_equal(points, before)
+
+
 def test_encoding_a_batch_is_encoding_each_clip():
-    recipe = FeatureRecipe()
-    clips = np.stack([recipe.points(make_landmarks(seed=seed, missing=[("left_hand", 0, 20)])) for seed in range(3)])
-    np.testing.assert_array_equal(recipe.encode(clips), np.stack([recipe.encode(clip) for clip in clips]))
+    recipe = FeatureRecipe(handshape=True)
+    gaps = ([], [("left_hand", 0, 20)], [("left_hand", 0, 20), ("right_hand", 0, 20)])
+    clips = np.stack([recipe.points(make_landmarks(seed=seed, missing=gap)) for seed, gap in enumerate(gaps)])
+    np.testing.assert_allclose(recipe.encode(clips), np.stack([recipe.encode(clip) for clip in clips]), atol=1e-5)
+    plain = FeatureRecipe()
+    np.testing.assert_array_equal(plain.encode(clips), np.stack([plain.encode(clip) for clip in clips]))
 
 
 @pytest.mark.parametrize(
@@ -285,10 +408,11 @@ def test_encoding_a_batch_is_encoding_each_clip():
         ({"coordinates": "xyw"}, "coordinates must be one of xy, xyz"),
         ({"body_frame": "hips"}, "shoulders, image"),
         ({"hand_frame": "palm"}, "wrist, body"),
-        ({"parts": ("pose", "foot")}, "foot"),
+        ({"parts": ("pose", "foot")}, "among pose, upper_body, face.*got 'foot'"),
         ({"parts": ()}, "parts must be"),
         ({"parts": ("pose", "upper_body")}, "none inside another"),
         ({"frames": 1}, "frames must be at least 2"),
+        ({"frames": 10_001}, "at most 10,000.*got 10001, 5"),
     ],
 )
 def test_a_recipe_that_cannot_be_is_refused_in_words(options, words):
@@ -296,9 +420,16 @@ def test_a_recipe_that_cannot_be_is_refused_in_words(options, words):
         FeatureRecipe(**options)
 
 
+@pytest.mark.parametrize("frames", [2, 10_000])
+def test_the_shortest_and_the_longest_recipe_can_be(frames):
+    assert FeatureRecipe(frames=frames).transform(make_landmarks(frames=3)).shape == (frames, 153)
+
+
 def test_landmarks_without_a_needed_part_or_without_shoulders_are_refused():
-    with pytest.raises(RecipeError, match="needs right_hand.*only pose, left_hand"):
+    with pytest.raises(RecipeError, match="needs right_hand, but these landmarks have only pose, left_hand"):
         FeatureRecipe().transform(make_landmarks(parts=("pose", "left_hand")))
+    with pytest.raises(RecipeError, match="needs left_hand, right_hand, but these landmarks have only pose"):
+        FeatureRecipe().transform(make_landmarks(parts=("pose",)))
     with pytest.raises(RecipeError, match="both shoulders"):
         FeatureRecipe().transform(make_landmarks(missing=[("pose", 0, 20)]))
 
@@ -309,10 +440,32 @@ def test_landmarks_without_a_needed_part_or_without_shoulders_are_refused():
         ("{", "cannot be read"),
         ("[1]", "version None"),
         (json.dumps({"version": 99}), "version 2; got version 99.*newer"),
-        (json.dumps({"version": 1, "smell": 3}), "'smell'"),
+        (json.dumps({"version": 1, "smell": 3}), "'smell' that no recipe has. Known: body_frame, coordinates, "),
     ],
 )
 def test_a_file_that_is_no_recipe_of_ours_is_refused_in_words(tmp_path, content, words):
     (tmp_path / "recipe.json").write_text(content)
-    with pytest.raises(RecipeError, match=words):
+    with pytest.raises(RecipeError, match=rf"recipe\.json.*{words}"):
         FeatureRecipe.load(tmp_path / "recipe.json")
+
+
+@pytest.mark.parametrize(
+    ("entry", "words"),
+    [
+        ({"frames": "30"}, "'frames' must be a int; got '30'."),
+        ({"frames": 30.0}, "'frames' must be a int; got 30.0."),
+        ({"max_gap": True}, "'max_gap' must be a int; got True."),
+        ({"max_gap": False}, "'max_gap' must be a int; got False."),
+        ({"mask": 1}, "'mask' must be a bool; got 1."),
+        ({"parts": "pose"}, "'parts' must be a tuple; got 'pose'."),
+        ({"timing": None}, "'timing' must be a str; got None."),
+    ],
+)
+def test_an_entry_of_another_kind_is_refused_in_words(entry, words):
+    with pytest.raises(RecipeError, match=f"^The recipe: {words}$"):
+        FeatureRecipe.from_dict({"version": 2, **entry})
+
+
+def test_a_recipe_that_comes_from_no_file_is_called_the_recipe():
+    with pytest.raises(RecipeError, match="^The recipe must be a recipe of version 2"):
+        FeatureRecipe.from_dict({"version": 99})

@@ -32,6 +32,15 @@ def test_the_leak_check_names_the_two_sides():
         check_split(clips, train=[0], validation=[1, 2], test=[2])
 
 
+@pytest.mark.parametrize(
+    ("count", "named"), [(5, r"are: s0, s1, s2, s3, s4\. A model"), (6, r"are: s0, s1, s2, s3, s4 …\. A model")]
+)
+def test_the_leak_check_names_five_and_says_that_there_are_more(count, named):
+    clips = make_clips([f"s{number}" for number in range(count)] * 2)
+    with pytest.raises(LeakError, match=f"train and test; {count} {named}"):
+        check_split(clips, train=range(count), test=range(count, 2 * count))
+
+
 def test_a_copy_of_a_clip_under_another_signer_s_name_is_a_leak():
     clips = make_clips(signers=["ana", "ben"]).assign(clip_id="the same clip")
     with pytest.raises(LeakError, match="the same clip"):
@@ -61,9 +70,17 @@ def test_over_all_held_out_signers_each_validates_once():
     assert sorted(validators) == list("abcd")
 
 
-def test_the_validation_signer_can_be_chosen():
+@pytest.mark.parametrize(("tested", "validating"), [("a", "b"), ("c", "d"), ("d", "a"), ("ab", "c"), ("da", "b")])
+def test_the_signer_after_the_first_tested_one_validates_and_after_the_last_comes_the_first(tested, validating):
+    clips = make_clips(list("dbca"))
+    split = split_by_signer(clips, test_signers=list(tested))
+    assert list(clips.signer[split.validation]) == [validating]
+
+
+@pytest.mark.parametrize("way", [split_by_signer, make_split])
+def test_the_validation_signer_can_be_chosen(way):
     clips = make_clips(list("abcd"))
-    split = split_by_signer(clips, test_signers=["a"], validation_signers=["c"])
+    split = way(clips, test_signers=["a"], validation_signers=["c"])
     assert list(clips.signer[split.validation]) == ["c"]
 
 
@@ -78,8 +95,13 @@ def test_an_unknown_held_out_signer_is_answered_with_those_there_are():
 
 
 def test_holding_nobody_out_is_refused():
-    with pytest.raises(SplitError, match="at least one"):
+    with pytest.raises(SplitError, match="at least one of ana, ben, cem; got none"):
         split_by_signer(make_clips(["ana", "ben", "cem"]), test_signers=[])
+
+
+def test_holding_everybody_out_is_refused_with_their_names():
+    with pytest.raises(SplitError, match="With ana, ben held out .* the clips have 2 signers"):
+        split_by_signer(make_clips(["ana", "ben"]), test_signers=["ana"])
 
 
 def test_a_random_split_is_seeded_keeps_the_share_of_each_gloss_and_leaks_signers():
@@ -90,6 +112,34 @@ def test_a_random_split_is_seeded_keeps_the_share_of_each_gloss_and_leaks_signer
     assert (clips.gloss[one.test] == "YES").mean() == 0.25
     with pytest.raises(LeakError):
         check_split(clips, train=one.train, validation=one.validation, test=one.test)
+
+
+@pytest.mark.parametrize(
+    ("sizes", "clips_a_side"),
+    [
+        ({}, [60, 20, 20]),
+        ({"test_size": 0.2, "validation_size": 0.4}, [40, 40, 20]),
+        ({"test_size": 0.5, "validation_size": 0.25}, [25, 25, 50]),
+    ],
+)
+def test_every_side_of_a_random_split_has_its_size_and_the_share_of_each_gloss(sizes, clips_a_side):
+    clips = make_clips(["ana", "ben"] * 50, ["YES", "NO", "NO", "NO", "NO"] * 20)
+    sides = split_at_random(clips, seed=1, **sizes).sides()
+    assert {name: len(rows) for name, rows in sides.items()} == dict(zip(sides, clips_a_side, strict=True))
+    assert all((clips.gloss[rows] == "YES").mean() == 0.2 for rows in sides.values())
+    assert sorted(np.concatenate(list(sides.values()))) == list(range(100))
+
+
+def test_a_random_split_is_the_same_on_every_side_for_the_same_seed():
+    clips = make_clips(["ana", "ben"] * 20, ["YES", "NO"] * 20)
+    sides, again, unnamed, other = (
+        make_split(clips, how="random", **seed).sides() for seed in ({"seed": 42}, {"seed": 42}, {}, {"seed": 43})
+    )
+    assert list(sides) == ["train", "validation", "test"]
+    for name, rows in sides.items():
+        np.testing.assert_array_equal(rows, again[name])
+        np.testing.assert_array_equal(rows, unnamed[name])
+        assert not np.array_equal(rows, other[name])
 
 
 def test_too_few_clips_for_a_random_split_are_refused():
@@ -111,6 +161,15 @@ def test_the_official_split_is_the_publishers_and_says_whether_signers_are_known
     assert not is_signer_independent(known, make_split(known, how="official"))
 
 
+@pytest.mark.parametrize("column", ["clip_id", "content"])
+@pytest.mark.parametrize("pair", [("train", "validation"), ("train", "test"), ("validation", "test")])
+def test_no_clip_may_stand_on_two_sides_of_an_official_split(column, pair):
+    clips = official(["train", "validation", "test"]).assign(content=["1", "2", "3"])
+    clips.loc[clips["split"].isin(pair), column] = "the same clip"
+    with pytest.raises(LeakError, match=f"No {column} may be in both {pair[0]} and {pair[1]}.*the same clip"):
+        make_split(clips, how="official")
+
+
 def test_a_data_set_without_an_official_side_is_told_what_to_do():
     with pytest.raises(SplitError, match=r"official side 'validation'.*split='signer'"):
         make_split(official(["train", "test"]), how="official")
@@ -120,6 +179,7 @@ def test_the_way_to_split_is_chosen_by_name():
     clips = make_clips(["a", "b", "c"] * 10, ["X", "Y"] * 15)
     by_signer = make_split(clips, how="signer", test_signers=["a"])
     assert set(clips.signer[by_signer.test]) == {"a"}
+    np.testing.assert_array_equal(make_split(clips, test_signers=["a"]).test, by_signer.test)
     at_random = make_split(clips, how="random", seed=3)
     assert not is_signer_independent(clips, at_random)
     with pytest.raises(SplitError, match="must be signer, official or random; got 'fair'"):
