@@ -70,7 +70,7 @@ coverage: $(READY)  ## the fast tests again, with the share of lines and branche
 	$(BIN)/python -m pytest -n 2 --dist loadscope --no-loadscope-reorder --cov --cov-report=term-missing:skip-covered \
 		--cov-report=html:build/coverage $(LONGEST) tests
 
-mutation: $(READY)  ## change splits, recipe and metrics in many small ways: does a test notice each? (an hour)
+mutation: $(READY)  ## change splits, recipe and metrics in many small ways: does a test notice each? (ten minutes)
 	$(BIN)/python -m uv pip install --quiet --python $(BIN)/python $(MUTMUT)
 	$(BIN)/python -m mutmut run --max-children 2
 	$(BIN)/python -m mutmut results
