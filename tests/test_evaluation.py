@@ -81,6 +81,16 @@ def test_the_mean_over_signers_lies_in_its_interval(values):
     assert mean - 1e-9 <= high <= max(values) + 1e-9
 
 
+@given(st.lists(st.floats(0, 1), min_size=1, max_size=4))
+def test_of_fewer_than_five_signers_the_range_is_given_and_no_interval(values):
+    assert mean_over_signers(values)[1:] == (min(values), max(values))
+
+
+def test_the_interval_over_five_signers_is_narrower_than_their_range():
+    _, low, high = mean_over_signers([0.2, 0.4, 0.5, 0.6, 0.9])
+    assert 0.2 < low < high < 0.9
+
+
 @pytest.mark.parametrize(("hits", "n"), [(1, 0), (3, 2), (-1, 2)])
 def test_impossible_counts_are_refused(hits, n):
     with pytest.raises(ValueError, match="must be between"):
