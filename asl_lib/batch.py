@@ -125,16 +125,13 @@ def run_each(
     number, total = parse_shard(shard, least=0) if shard else (0, 1)
     upstream = ""
     for notebook in (n for n in notebooks if n.stage == "prepare"):
-        run = Run(notebook, values)
+        run = Run(notebook, values, exercises=False)
         if number and not run.is_done(upstream):
             raise BatchError(
                 f"{notebook.name} must be done before shard {shard} can start, or all shards would do it at once. "
                 f"Run the same command with --shard 0/{total} first."
             )
         upstream = _do(run, upstream, notebook.name, say, force=force and not number)
-    if shard and not number:
-        return params
-
     clips = read_clips(params.dataset_dir / "clips.csv")
     clips = select_clips(clips, signs=params.signs, signers=[*params.signers])
     signers = sorted(set(select_clips(clips, signers=list(choices))["signer"]))
@@ -158,7 +155,13 @@ def run_each(
         for notebook in training
         for changed, suffix, about in cases
     ]
+    if shard and not number:
+        count = len(planned)
+        say(f"Prepared. Model runs to do: {count}. As many shards give each its own: sbatch --array=1-{count}")
+        return params
     planned = planned[number - 1 :: total] if shard else planned
+    if not planned:
+        say(f"There is nothing in shard {shard}: there are fewer runs than shards.")
     runs = [run for run, _ in planned]
     labels = [f"[{i}/{len(runs)}] {about}" for i, (_, about) in enumerate(planned, 1)]
     if scheduler:
@@ -169,7 +172,7 @@ def run_each(
     for notebook in (n for n in notebooks if n.stage == "report" and not shard):
         # What a report shows depends on all results, so it is always built anew.
         try:
-            _do(Run(notebook, values), upstream, notebook.name, say, force=True)
+            _do(Run(notebook, values, exercises=False), upstream, notebook.name, say, force=True)
         except BatchError as error:
             reports.append(str(error))
     if failures:
@@ -207,16 +210,16 @@ def _execute_here(
             pool.submit(_do, run, upstream, text, say, force=force, threads=max(1, cores() // jobs), live=jobs == 1)
             for run, text in zip(runs, labels, strict=True)
         ]
-        for future in started:
-            try:
+        try:
+            for future in started:
                 error = future.exception()
-            except KeyboardInterrupt:  # or the pool would first do all that waits
-                pool.shutdown(wait=False, cancel_futures=True)
-                raise
-            if isinstance(error, BatchError):
-                failures.append(str(error))
-            elif error is not None:
-                raise error
+                if isinstance(error, BatchError):
+                    failures.append(str(error))
+                elif error is not None:
+                    raise error
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)  # an interrupted batch starts no further run
+            raise
     return failures
 
 

@@ -183,7 +183,7 @@ def _conclude(params: Any) -> None:
 
 
 def _print_results(results: Any) -> None:
-    from asl_lib.evaluation import rate
+    from asl_lib.evaluation import FEWEST_SIGNERS, rate
     from asl_lib.report import summarise
 
     new_signers = results["protocol"] == "new signer"
@@ -195,7 +195,7 @@ def _print_results(results: Any) -> None:
     for row in results[several].itertuples():
         print(f"  {row.model}, {row.held_out}: {rate(round(row.accuracy * row.n), row.n)}")
     for row in summarise(results).itertuples():
-        spread = "95 % interval over signers" if row.signers > 2 else "range"
+        spread = "95 % interval over signers" if row.signers >= FEWEST_SIGNERS else "range"
         spread += f" {row.low:.0%} to {row.high:.0%}"
         print(f"  {row.model}, mean over {row.signers} signers: {row.mean_accuracy:.1%} ({spread})")
 

@@ -282,6 +282,8 @@ def describe(datasets: Sequence[Dataset], folder_of: Callable[[Dataset], Path]) 
     for dataset in datasets:
         table = folder_of(dataset) / "clips.csv"
         here = f"{len(read_clips(table)):,} clips here" if table.is_file() else "not here"
+        if not table.is_file() and folder_of(dataset).is_dir():
+            here = f"a folder is here, no clips table yet: asl datasets check {dataset.name}"
         lines.append(f"{dataset.name}: {dataset.title}")
         lines.append(f"    {dataset.kind}, {dataset.size}; licence: {dataset.licence}; {here}")
     return "\n".join(lines)

@@ -51,11 +51,16 @@ def rate(hits: int, n: int) -> Rate:
     return Rate(int(hits), int(n), float(interval.low), float(interval.high))
 
 
+FEWEST_SIGNERS = 5
+"""With fewer, no 95 % interval over signers can be drawn from them: their range is given instead."""
+
+
 def mean_over_signers(accuracies: Sequence[float], *, seed: int = 42) -> tuple[float, float, float]:
     """Return the mean over held-out signers and its 95 % bootstrap interval over signers.
 
     Signers, not clips, are what differs between one test and the next, so they are what is resampled
-    (percentile method, 10,000 draws; the interval of 3 signers or fewer is therefore their range).
+    (percentile method, 10,000 draws). With fewer than 5 signers it is their range and no interval: of three, one
+    draw in 27 is three times the lowest, so the percentiles are the lowest and the highest, whatever lies beyond.
 
     Raises:
         ValueError: there is no accuracy.
@@ -63,6 +68,8 @@ def mean_over_signers(accuracies: Sequence[float], *, seed: int = 42) -> tuple[f
     values = np.asarray(accuracies, float)
     if not len(values):
         raise ValueError("accuracies must hold at least one signer's; got none.")
+    if len(values) < FEWEST_SIGNERS:
+        return float(values.mean()), float(values.min()), float(values.max())
     draws = np.random.default_rng(seed).choice(values, (10_000, len(values))).mean(axis=1)
     low, high = np.percentile(draws, [2.5, 97.5])
     return float(values.mean()), float(low), float(high)

@@ -150,11 +150,22 @@ class Run:
         return [Path(pattern.format(**places)) for pattern in self.notebook.results]
 
     def key(self, upstream: str) -> str:
-        """Return a hash of all that the result depends on: code, cells, parameters, earlier notebooks."""
-        cells = [cell.source for cell in self._content().cells if cell.cell_type == "code"]
+        """Return a hash of all that the result depends on: code, cells, parameters, earlier notebooks.
+
+        No result depends on an exercise, so a course with exercises and a batch without them know each other's.
+        """
+        cells = [cell.source for cell in self._cells() if cell.cell_type == "code" and not is_exercise(cell)]
         effective = {name: getattr(self.params, name, None) for name in self.notebook.parameters}
         text = json.dumps([cells, effective, upstream, _library_hash()], sort_keys=True, default=str)
         return hashlib.sha256(text.encode()).hexdigest()
+
+    def _cells(self) -> list[nbformat.NotebookNode]:
+        return list(nbformat.read(self.notebook.path, as_version=4).cells)
+
+    def _exercises_key(self) -> str:
+        """Return a hash of the exercises that are executed; empty where none are."""
+        cells = [cell.source for cell in self._cells() if cell.cell_type == "code" and is_exercise(cell)]
+        return hashlib.sha256(json.dumps(cells).encode()).hexdigest() if self.exercises else ""
 
     def _content(self) -> nbformat.NotebookNode:
         """Return the notebook to execute: where exercises are not wanted, without their cells."""
@@ -164,12 +175,14 @@ class Run:
         return notebook
 
     def is_done(self, upstream: str) -> bool:
-        """Say whether an earlier execution left this very result."""
+        """Say whether an earlier execution left this very result, and did the exercises where they are wanted."""
         if not self.marker.is_file() or not self.output.is_file() or not all(path.exists() for path in self.results()):
             return False
         try:
-            return bool(json.loads(self.marker.read_text(encoding="utf-8"))["key"] == self.key(upstream))
-        except (ValueError, KeyError):
+            made = json.loads(self.marker.read_text(encoding="utf-8"))
+            exercised = not self.exercises or made["exercises"] == self._exercises_key()
+            return bool(exercised and made["key"] == self.key(upstream))
+        except (ValueError, KeyError, TypeError):
             return False
 
     def execute(self, upstream: str, *, threads: int | None = None) -> None:
@@ -201,7 +214,9 @@ class Run:
                     break
                 if attempt == 2 or not any(sign in done.stderr for sign in KERNEL_START_ERRORS):
                     raise BatchError(_failure(self, done.stderr))
-        write_json(self.marker, {"key": self.key(upstream), "parameters": self.own_values})
+        write_json(
+            self.marker, {"key": self.key(upstream), "exercises": self._exercises_key(), "parameters": self.own_values}
+        )
 
 
 def is_exercise(cell: nbformat.NotebookNode) -> bool:

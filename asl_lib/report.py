@@ -137,6 +137,8 @@ def headline(results: pd.DataFrame) -> pd.DataFrame:
 def summarise(results: pd.DataFrame) -> pd.DataFrame:
     """Return each model's mean over held-out signers, with the 95 % bootstrap interval over signers.
 
+    Of fewer than 5 signers `low` and `high` are their range.
+
     Columns: model, signers, clips, mean_accuracy, low, high, lowest, highest, known_signers (its accuracy where the
     signers are known, from a run with split="random"; NaN where there is none), parameters, minutes (of one training).
     """

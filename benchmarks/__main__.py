@@ -25,7 +25,10 @@ from benchmarks.rows import FILE_VARIABLE, Row, read_rows
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "benchmarks.md"
 COMMANDS = {
-    "extraction": (["--clips", "12", "--repeat", "1", "--rounds", "2"], ["--clips", "2", "--repeat", "0", "--rounds", "1"]),
+    "extraction": (
+        ["--clips", "12", "--repeat", "1", "--rounds", "2"],
+        ["--clips", "2", "--repeat", "0", "--rounds", "1"],
+    ),
     "sequence": ([], ["--clips", "64", "--rounds", "1"]),
     "growth": ([], ["--clips", "320", "--videos", "16"]),
     "live": (["--soak", "60"], ["--only", "calm,window"]),

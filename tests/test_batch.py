@@ -2,7 +2,11 @@
 
 import json
 import shutil
+import signal
 import subprocess
+import sys
+import threading
+import time
 from pathlib import Path
 
 import nbformat
@@ -11,7 +15,7 @@ import pytest
 from asl_lib import notebooks
 from asl_lib.batch import run_course, run_each
 from asl_lib.datasets import get_dataset
-from asl_lib.notebooks import EXERCISE_TAGS, BatchError, find_notebooks
+from asl_lib.notebooks import EXERCISE_TAGS, BatchError, Run, find_notebooks
 from asl_lib.params import ParameterError, load_parameters
 from asl_lib.splits import SplitError
 from tests.conftest import ROOT
@@ -222,12 +226,32 @@ def test_a_batch_holds_each_signer_out_in_turn_without_exercises_and_rebuilds_th
     assert not (course / "outputs" / "short" / "solved.txt").exists()
 
 
+def test_a_failing_exercise_stops_no_batch_and_a_course_does_the_exercises_that_a_batch_left_out(course):
+    path = course / "notebooks" / "03_features.ipynb"
+    notebook = nbformat.read(path, as_version=4)
+    check = "raise AssertionError('the answer is wrong')"
+    notebook.cells.append(nbformat.v4.new_code_cell(check, metadata={"tags": ["check"]}))
+    nbformat.write(notebook, path)
+    said, values = [], {**VALUES, "run": "researched"}
+    run_each(values, say=said.append, **OPTIONS)
+    assert ("03_features", "done") in news(said)
+    with pytest.raises(BatchError, match="the answer is wrong"):
+        run_course(values, say=lambda _: None)
+    notebook.cells[-1].source = "answer = 'right'"
+    nbformat.write(notebook, path)
+    run_course(values, say=lambda _: None)
+    said.clear()
+    run_each(values, say=said.append, **OPTIONS)
+    assert [what for _, what in news(said)] == ["kept"] * 5 + ["done"], "a batch takes what a course has prepared"
+
+
 def test_shards_do_their_part_of_a_batch_and_a_last_call_builds_the_report(course):
     values, said = {**VALUES, "run": "sharded"}, []
     with pytest.raises(BatchError, match="01_clips must be done before shard 1/2.*--shard 0/2 first"):
         run_each(values, shard="1/2", say=lambda _: None, **OPTIONS)
     run_each(values, shard="0/2", say=said.append, **OPTIONS)
-    assert news(said) == [("01_clips", "done"), ("03_features", "done")]
+    assert news(said[:2]) == [("01_clips", "done"), ("03_features", "done")]
+    assert said[2:] == ["Prepared. Model runs to do: 3. As many shards give each its own: sbatch --array=1-3"]
     models = course / "outputs" / "sharded" / "lstm"
     run_each(values, shard="2/2", jobs=1, say=said.append, **OPTIONS)
     assert [path.name for path in models.iterdir()] == ["held_out_ben"]
@@ -235,9 +259,32 @@ def test_shards_do_their_part_of_a_batch_and_a_last_call_builds_the_report(cours
     assert sorted(path.name for path in models.iterdir()) == ["held_out_ana", "held_out_ben", "held_out_eli"]
     assert not (course / "outputs" / "sharded" / "report").exists()
     said.clear()
+    run_each(values, shard="5/5", say=said.append, **OPTIONS)
+    assert said[2:] == ["There is nothing in shard 5/5: there are fewer runs than shards."]
+    said.clear()
     run_each(values, say=said.append, **OPTIONS)
     assert [what for _, what in news(said)] == ["kept"] * 5 + ["done"]
     assert (course / "outputs" / "sharded" / "report" / "results.csv").is_file()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no pthread_kill")
+def test_an_interrupted_batch_starts_no_further_run_and_goes_on_where_it_was(course, monkeypatch):
+    started, execute = [], Run.execute
+
+    def interrupt(run, upstream, **options):
+        if run.notebook.stage == "model":
+            started.append(run.suffix)
+            if len(started) == 1:
+                time.sleep(1)  # until the main thread waits
+                signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
+        execute(run, upstream, **options)
+
+    monkeypatch.setattr(Run, "execute", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        run_each(VALUES, jobs=1, say=lambda _: None, **OPTIONS)
+    assert started == [".held_out_ana"], "what waited for its turn was started after the interruption"
+    run_each(VALUES, jobs=1, say=lambda _: None, **OPTIONS)
+    assert started == [".held_out_ana", ".held_out_ben", ".held_out_eli"], "what was finished is kept"
 
 
 def test_the_workers_of_a_dask_cluster_execute_model_notebooks(course):

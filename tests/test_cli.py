@@ -115,12 +115,22 @@ def test_the_slurm_array_extracts_every_clip_once(capsys, home):
     assert ["1 clips extracted" in said[0], "2 clips extracted" in said[1]] == [True, True], said
     assert len(list((home / "data" / "recordings" / "poses").glob("*.pose"))) == 3
     assert "must be done before shard 1/2" in slurm_task("batch.sbatch", "p.yaml", home, task=1, tasks=2)
+    said = slurm_task("batch.sbatch", "p.yaml", home, "--models", "nonsense", task=1, tasks=2)
+    assert "No notebook trains a model 'nonsense'" in said, "what follows the parameter file must be passed on"
 
 
-def slurm_task(script, parameters, folder, *, task, tasks):
+def test_a_data_set_whose_files_are_here_and_its_clips_table_is_not_is_said_to_be_unlooked_at(capsys, home):
+    (home / "data" / "karsl").mkdir(parents=True)
+    assert main(["datasets"]) == 0
+    listed = capsys.readouterr().out
+    assert "cite the paper; a folder is here, no clips table yet: asl datasets check karsl" in listed
+    assert "C-UDA 1.0: computational use only; not here" in listed
+
+
+def slurm_task(script, parameters, folder, *more, task, tasks):
     """Run one task of a job array as Slurm would; return what it says."""
     slurm = {"SLURM_ARRAY_TASK_ID": str(task), "SLURM_ARRAY_TASK_COUNT": str(tasks), "SLURM_CPUS_PER_TASK": "1"}
-    command = ["bash", str(ROOT / "scripts" / script), parameters]
+    command = ["bash", str(ROOT / "scripts" / script), parameters, *more]
     environment = {**os.environ, "PYTHONPATH": str(ROOT), **slurm}
     done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
     return done.stdout + done.stderr

@@ -134,6 +134,10 @@ class Dataset(ABC):
         """Return the clips that are present after a look into their files, where their lists need one."""
         return clips
 
+    def published_signs(self, subset: str = "") -> tuple[str, ...]:
+        """Return all glosses that its publishers give for a subset; empty where a list in the data set names them."""
+        return ()
+
     def labels(self, source_dir: Path) -> dict[str, str]:
         """Return the words for glosses that are numbers; empty where a gloss is a word itself."""
         return {}

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pandas as pd
 
 from asl_lib.clips import Clip, missing_files
-from asl_lib.datasets.base import Dataset
+from asl_lib.datasets.base import Dataset, Published
 from asl_lib.landmarks import LandmarkError
 from asl_lib.params import relative
 from asl_lib.progress import progress
@@ -28,6 +28,8 @@ class Inventory:
         missing: rows whose files are not there.
         broken: clip_id, path and reason of those whose files are there and cannot be opened.
         thin: gloss, signer and clips, where there are fewer clips of a sign by a signer than published.
+        absent: published signs of which there is no clip at all.
+        subset: the published subset that was asked for; empty for all.
     """
 
     dataset: Dataset
@@ -36,15 +38,28 @@ class Inventory:
     missing: pd.DataFrame
     broken: pd.DataFrame
     thin: pd.DataFrame
+    absent: tuple[str, ...] = ()
+    subset: str = ""
 
     def problems(self) -> pd.DataFrame:
-        """Return one row a problem: clip_id, path, problem."""
+        """Return one row a problem: clip_id, path, problem; both are empty where it is not about one file."""
+        per_cell = self.dataset.published.per_cell
+        counts = [
+            f"sign {gloss}, signer {signer}: {n} of {per_cell} clips" for gloss, signer, n in self.thin.to_numpy()
+        ]
+        counts += [f"sign {gloss}: no clip" for gloss in self.absent]
+        too_few = pd.DataFrame({"clip_id": "", "path": "", "problem": counts})
         missing = self.missing[["clip_id", "path"]].assign(problem="missing")
         broken = self.broken[["clip_id", "path"]].assign(problem=self.broken["reason"])
-        return pd.concat([missing, broken], ignore_index=True)
+        return pd.concat([missing, broken, too_few], ignore_index=True)
+
+    def published(self) -> Published:
+        """Return how much its publishers say there is: of the subset, where that can be reckoned, else of all."""
+        what, signs = self.dataset.published, len(self.dataset.published_signs(self.subset))
+        return replace(what, signs=signs, clips=signs * what.signers * what.per_cell) if signs else what
 
     def __str__(self) -> str:
-        what = self.dataset.published
+        what = self.published()
         lines = [
             f"{self.dataset.name} in {relative(self.folder)}",
             f"  present: {_count(self.present)}",
@@ -62,6 +77,11 @@ class Inventory:
         ]
         if len(self.broken) > SHOWN:
             lines.append(f"    … and {len(self.broken) - SHOWN:,} more")
+        if self.absent:
+            lines.append(f"  signs without any clip: {len(self.absent):,}{_few(pd.Series(self.absent))}")
+        signers = self.present["signer"].nunique()
+        if what.per_cell and signers < what.signers:
+            lines.append(f"  signers without any clip: {what.signers - signers}; there are {_names(self.present)}")
         if len(self.thin):
             lines.append(f"  fewer than {what.per_cell} clips of a sign by a signer: {len(self.thin):,} times")
             shown = self.thin.head(SHOWN).itertuples(index=False)
@@ -93,7 +113,10 @@ def take_inventory(
     bad = pd.Series([reason is not None for reason in reasons], dtype=bool)
     broken = here[bad][["clip_id", "path"]].assign(reason=[reason for reason in reasons if reason is not None])
     present = here[~bad].reset_index(drop=True)
-    return Inventory(dataset, folder, present, missing, broken.reset_index(drop=True), _thin(dataset, present))
+    found = set(present["gloss"])
+    absent = tuple(gloss for gloss in dataset.published_signs(subset) if gloss not in found)
+    thin, broken = _thin(dataset, present), broken.reset_index(drop=True)
+    return Inventory(dataset, folder, present, missing, broken, thin, absent, subset)
 
 
 def _problem(dataset: Dataset, dataset_dir: Path, folder: Path, clip: Clip, *, look_inside: bool) -> str | None:
@@ -139,6 +162,10 @@ def _thin(dataset: Dataset, present: pd.DataFrame) -> pd.DataFrame:
 
 def _count(clips: pd.DataFrame) -> str:
     return f"{len(clips):,} clips, {clips['gloss'].nunique():,} signs, {clips['signer'].nunique():,} signers"
+
+
+def _names(clips: pd.DataFrame) -> str:
+    return ", ".join(sorted(set(clips["signer"]))) or "none"
 
 
 def _few(paths: pd.Series) -> str:

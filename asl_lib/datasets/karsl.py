@@ -9,6 +9,7 @@ from pathlib import Path
 import pandas as pd
 
 from asl_lib.datasets.base import (
+    IMAGE_SUFFIXES,
     MADE_HERE,
     SPLIT_NAMES,
     VIDEO_SUFFIXES,
@@ -58,9 +59,18 @@ class Karsl(Dataset):
             clip_id = safe_name("-".join((signer, split or "all", f"{sign:04d}", path.stem)))
             row = {"clip_id": clip_id, "path": relative.as_posix(), "gloss": f"{sign:04d}", "signer": signer}
             rows.append({**row, "split": split})
+        if not rows and any(path.suffix.lower() in IMAGE_SUFFIXES for path in source_dir.rglob("*.*")):
+            raise DatasetError(
+                f"In {source_dir} each video is a folder of pictures, a form that other places give KArSL in. "
+                f"Make videos of them first: {self.page} has the command."
+            )
         if not rows:
             raise self.absent(source_dir, f"video of a sign from {first} to {last}")
         return table_of(rows)
+
+    def published_signs(self, subset: str = "") -> tuple[str, ...]:
+        first, last = SUBSETS[subset or "502"]
+        return tuple(f"{sign:04d}" for sign in range(first, last + 1))
 
     def labels(self, source_dir: Path, language: str = "Arabic") -> dict[str, str]:
         """Return sign number -> its meaning.

@@ -44,5 +44,8 @@ class Lsa64(Dataset):
             raise self.absent(source_dir, "video named <sign>_<signer>_<repetition>.mp4 (001_001_001.mp4)")
         return table_of(rows)
 
+    def published_signs(self, subset: str = "") -> tuple[str, ...]:
+        return tuple(f"{sign:03d}" for sign in range(1, 65))
+
     def labels(self, source_dir: Path) -> dict[str, str]:
         return {f"{number:03d}": " ".join(name.split()) for number, name in enumerate(NAMES.split(","), start=1)}

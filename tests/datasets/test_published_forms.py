@@ -160,6 +160,26 @@ def test_karsl_is_read_from_folders_and_from_flat_names(tmp_path):
     assert "sign 0071, signer 02: 0" in found
 
 
+def test_a_sign_and_a_signer_without_any_clip_are_named(tmp_path):
+    for sign in range(71, 170):
+        touch(tmp_path, *(f"{signer}/train/{sign:04d}/{n}.mp4" for signer in ("01", "03") for n in range(50)))
+    inventory = take_inventory(get_dataset("karsl"), tmp_path, subset="100", look_inside=False)
+    said = str(inventory)
+    assert "published: 15,000 clips, 100 signs, 3 signers" in said
+    assert "signs without any clip: 1 (0170)" in said
+    assert "signers without any clip: 1; there are 01, 03" in said
+    assert inventory.problems().problem.tolist() == ["sign 0170: no clip"]
+    (tmp_path / "03" / "train" / "0080" / "7.mp4").unlink()
+    problems = take_inventory(get_dataset("karsl"), tmp_path, subset="100", look_inside=False).problems()
+    assert problems.problem.tolist() == ["sign 0080, signer 03: 49 of 50 clips", "sign 0170: no clip"]
+
+
+def test_karsl_as_folders_of_frames_is_refused_with_the_way_to_make_videos_of_them(tmp_path):
+    touch(tmp_path, "01/01/train/0071/03_01_0071_(18_12_16_15_35_56)_c/frame_0001.jpg")
+    with pytest.raises(DatasetError, match="each video is a folder of pictures.*docs/datasets/karsl.md"):
+        get_dataset("karsl").prepare(tmp_path)
+
+
 @pytest.mark.parametrize("suffix", [".xlsx", ".csv"])
 def test_karsl_labels_are_read_in_both_languages(tmp_path, suffix):
     table = pd.DataFrame(
