@@ -34,6 +34,8 @@ COMMANDS = {
     "live": (["--soak", "60"], ["--only", "calm,window"]),
 }
 """Benchmark -> its options, and its options when it is only to be tried."""
+NOTES = "## Notes"
+"""What stands under this heading of the page is written by hand, and stays."""
 PACKAGES = ("mediapipe", "pose-format", "tensorflow", "keras", "numpy", "opencv-contrib-python", "pandas")
 TITLES = {
     "extraction": "Extracting landmarks",
@@ -122,7 +124,8 @@ def main() -> None:
     if options.quick:
         print(text)
     else:
-        PAGE.write_text(text, encoding="utf-8")
+        _, marker, notes = PAGE.read_text(encoding="utf-8").partition(NOTES) if PAGE.is_file() else ("", "", "")
+        PAGE.write_text(f"{text}\n{marker}{notes}" if marker else text, encoding="utf-8")
         print(f"Written: {PAGE.relative_to(Path.cwd()) if PAGE.is_relative_to(Path.cwd()) else PAGE.name}")
     if failures:
         raise SystemExit(1)
