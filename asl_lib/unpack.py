@@ -31,6 +31,8 @@ OTHER_TOOLS = {
 }
 
 
+LONGEST_NAME, LONGEST_PATH = 240, 1024
+"""Bytes: file systems take 255 of a name, and an unfinished file has six more; systems take some thousand of a path."""
 LONGEST_HEADER = 1 << 20
 """Bytes of a tar archive's note on one file: the library reads all of it before anybody can look at it."""
 # What the libraries raise where an archive is damaged, by the place.
@@ -247,6 +249,10 @@ def _safe(name: str, archive: Path) -> str:
     safe = PurePosixPath(*windows.parts).as_posix()
     if safe == ".":
         raise UnpackError(f"{archive} holds a file without a name. Nothing was unpacked: delete it.")
+    if len(os.fsencode(safe)) > LONGEST_PATH or any(len(os.fsencode(part)) > LONGEST_NAME for part in windows.parts):
+        raise UnpackError(
+            f"{archive} names a file at too great length: '{name[:60]}…'. Nothing was unpacked: delete it."
+        )
     return safe
 
 

@@ -107,6 +107,15 @@ def test_a_bomb_in_the_note_on_a_file_is_refused_before_it_is_read(tmp_path, kin
         unpack(archive, tmp_path / "data")
 
 
+@pytest.mark.parametrize("name", ["x" * 256, "x" * 250, "é" * 125, "/".join(["folder"] * 800)])
+def test_a_name_that_no_file_system_takes_is_refused_before_anything_is_written(tmp_path, name):
+    content = zip_of([("a", b"first", tarfile.REGTYPE, ""), (name, b"second", tarfile.REGTYPE, "")])
+    (tmp_path / "set.zip").write_bytes(content)
+    with pytest.raises(UnpackError, match=r"set\.zip names a file at too great length: '\w.*Nothing was unpacked"):
+        unpack(tmp_path / "set.zip", tmp_path)
+    assert [path.name for path in everything(tmp_path)] == ["set.zip"]
+
+
 def test_names_that_stand_twice_give_one_file_with_the_content_of_one_of_them(tmp_path):
     with pytest.warns(UserWarning, match="Duplicate name"):
         content = zip_of([("a", b"first", tarfile.REGTYPE, ""), ("a", b"second!", tarfile.REGTYPE, "")])
