@@ -19,7 +19,7 @@ import nbformat
 import yaml
 
 from asl_lib.datasets import Dataset
-from asl_lib.files import write_json
+from asl_lib.files import read_json, write_json
 from asl_lib.params import Params, check_parameters, project_folder, relative
 
 # Kernels that start at the same moment sometimes pick the same port; nothing is lost by trying again.
@@ -179,7 +179,7 @@ class Run:
         if not self.marker.is_file() or not self.output.is_file() or not all(path.exists() for path in self.results()):
             return False
         try:
-            made = json.loads(self.marker.read_text(encoding="utf-8"))
+            made = read_json(self.marker)
             exercised = not self.exercises or made["exercises"] == self._exercises_key()
             return bool(exercised and made["key"] == self.key(upstream))
         except (ValueError, KeyError, TypeError):
@@ -209,7 +209,9 @@ class Run:
             ]
             command += ["--cwd", str(self.notebook.path.parent), "--no-progress-bar"]
             for attempt in (1, 2):
-                done = subprocess.run(command, capture_output=True, text=True, env=_environment(threads), check=False)
+                done = subprocess.run(
+                    command, capture_output=True, text=True, env=execution_environment(threads), check=False
+                )
                 if done.returncode == 0:
                     break
                 if attempt == 2 or not any(sign in done.stderr for sign in KERNEL_START_ERRORS):
@@ -232,7 +234,8 @@ def _failure(run: Run, stderr: str) -> str:
     return f"{run.notebook.name} failed. The executed copy, with the error in it: {relative(run.output)}\n\n{excerpt}"
 
 
-def _environment(threads: int | None) -> dict[str, str]:
+def execution_environment(threads: int | None) -> dict[str, str]:
+    """Return the environment of a process that executes a notebook, with so many threads for networks; None for all."""
     environment = {**os.environ, "ASL_HOME": str(project_folder()), "ASL_PROGRESS": "off", "TF_CPP_MIN_LOG_LEVEL": "3"}
     # Debuggers' warnings about frozen modules would be all that a good run prints.
     environment["PYDEVD_DISABLE_FILE_VALIDATION"] = "1"

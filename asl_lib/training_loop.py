@@ -18,7 +18,7 @@ import pandas as pd
 from asl_lib.checkpoint import Checkpoint, Progress
 from asl_lib.files import whole_file
 from asl_lib.progress import progress_bar
-from asl_lib.unpack import LARGEST_RATIO, UNSUSPICIOUS_BYTES
+from asl_lib.unpack import largest_unpacked
 
 if TYPE_CHECKING:
     import keras
@@ -157,7 +157,7 @@ def check_archive(path: Path) -> None:
         raise ValueError(f"it is not a whole .keras file ({error}).") from error
     if others := [entry.filename for entry in entries if entry.filename not in NETWORK_FILES]:
         raise ValueError(f"it holds '{others[0][:100]}', which no network of the course has.")
-    if sum(entry.file_size for entry in entries) > max(UNSUSPICIOUS_BYTES, LARGEST_RATIO * path.stat().st_size):
+    if sum(entry.file_size for entry in entries) > largest_unpacked(path):
         raise ValueError("it unpacks to more than a hundred times its size.")
 
 

@@ -97,13 +97,18 @@ def unpack(archive: str | Path, folder: str | Path) -> Path:
     return target
 
 
+def largest_unpacked(archive: Path) -> int:
+    """Return how many bytes an archive may unpack to before it is taken for a bomb."""
+    return max(UNSUSPICIOUS_BYTES, LARGEST_RATIO * archive.stat().st_size)
+
+
 class _Budget:
     """Counts what really comes out: a header can lie."""
 
     def __init__(self, archive: Path) -> None:
         self.archive, self.used = archive, 0
         about = archive.stat()
-        self.limit = max(UNSUSPICIOUS_BYTES, LARGEST_RATIO * about.st_size)
+        self.limit = largest_unpacked(archive)
         self.since_ns = max(about.st_mtime_ns, about.st_ctime_ns)
 
     def spend(self, count: int) -> None:
@@ -146,7 +151,7 @@ def _write(entry: Entry, folder: Path, budget: _Budget) -> None:
 
 
 def _check_size(archive: Path, folder: Path, declared: int) -> None:
-    if declared > max(UNSUSPICIOUS_BYTES, LARGEST_RATIO * archive.stat().st_size):
+    if declared > largest_unpacked(archive):
         raise UnpackError(_bomb(archive, declared))
     free = shutil.disk_usage(folder).free
     if declared + SPARE_BYTES > free:

@@ -21,6 +21,7 @@ import seaborn as sns
 from nbclient import NotebookClient
 from PIL import Image
 
+from asl_lib.notebooks import execution_environment, find_notebooks
 from asl_lib.parallel import cores
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -86,26 +87,24 @@ def store_apart(path: Path, *, threads: int) -> None:
     Raises:
         CalledProcessError: a cell failed.
     """
-    names = ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS")
-    environment = os.environ | dict.fromkeys(names, str(threads))
-    subprocess.run([sys.executable, __file__, path.name[:2]], env=environment, check=True)
+    subprocess.run([sys.executable, __file__, path.name[:2]], env=execution_environment(threads), check=True)
 
 
 def main() -> None:
     os.environ |= {"ASL_PROGRESS": "off", "TF_CPP_MIN_LOG_LEVEL": "3", "PYDEVD_DISABLE_FILE_VALIDATION": "1"}
-    chosen = sys.argv[1:]
-    paths = sorted((ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb"))
-    paths = [path for path in paths if not chosen or any(path.name.startswith(number) for number in chosen)]
-    models = [path for path in paths if nbformat.read(path, as_version=4).metadata["asl"]["stage"] == "model"]
-    if len(models) < 2:
-        models = []
-    for path in (path for path in paths if not models or path < models[0]):
-        store(path)
+    numbers = tuple(sys.argv[1:])
+    chosen = [book for book in find_notebooks(ROOT / "notebooks") if not numbers or book.name.startswith(numbers)]
+    if len(chosen) == 1:  # the process of its own, or a wish
+        store(chosen[0].path)
+        return
+    for notebook in (notebook for notebook in chosen if notebook.stage == "prepare"):
+        store(notebook.path)
     # As `asl run` does it: the models side by side, so that both give the same digits.
+    models = [notebook.path for notebook in reversed(chosen) if notebook.stage == "model"]
     with ThreadPoolExecutor(cores()) as pool:
-        list(pool.map(partial(store_apart, threads=1), reversed(models)))
-    for path in (path for path in paths if models and path > models[-1]):
-        store(path)
+        list(pool.map(partial(store_apart, threads=1), models))
+    for notebook in (notebook for notebook in chosen if notebook.stage in ("report", "live")):
+        store(notebook.path)
 
 
 if __name__ == "__main__":

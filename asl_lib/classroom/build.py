@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import shutil
 import uuid
@@ -22,7 +21,7 @@ from asl_lib.batch import say_line
 from asl_lib.classroom.convert import Exercise, convert_notebook, grade_ids, problems
 from asl_lib.classroom.links import Links
 from asl_lib.classroom.texts import CONFIG, README
-from asl_lib.files import whole_file, write_json
+from asl_lib.files import read_json, whole_file, write_json
 from asl_lib.notebooks import course_folder
 from asl_lib.params import project_folder
 
@@ -201,7 +200,7 @@ class _Written:
         self.folder = folder
         self.kept: list[str] = []
         try:
-            self._hashes: dict[str, str] = json.loads((folder / self.LIST).read_text(encoding="utf-8"))
+            self._hashes: dict[str, str] = read_json(folder / self.LIST)
         except (OSError, ValueError):
             self._hashes = {}
 

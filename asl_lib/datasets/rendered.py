@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from asl_lib.datasets.base import DatasetError
-from asl_lib.files import write_json
+from asl_lib.files import read_json, write_json
 from asl_lib.parallel import run_jobs
 from asl_lib.progress import progress
 
@@ -47,7 +46,7 @@ def check_origin(note: Path, *, seed: int, look: str) -> None:
         DatasetError: those that are there come from elsewhere.
     """
     origin = {"seed": seed, "signer": look}
-    if note.is_file() and (before := json.loads(note.read_text(encoding="utf-8"))) != origin:
+    if note.is_file() and (before := read_json(note)) != origin:
         what = "seed" if before.get("seed") != seed else "signer"
         raise DatasetError(
             f"{note.parent} holds clips of {what} {before.get(what)}; got {what} {origin[what]}. "

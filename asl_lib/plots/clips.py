@@ -11,9 +11,8 @@ from asl_lib.features import FeatureRecipe
 from asl_lib.landmarks import Landmarks
 from asl_lib.plots.drawing import (
     HAND_FORMS,
-    draw_part,
+    draw_frame,
     draw_points,
-    name_hand,
     part_legend,
     picture_grid,
     small_picture,
@@ -54,14 +53,7 @@ def plot_skeletons(
     height, width = frames[0].shape[:2]
     figure, axes = picture_grid(len(at), columns, (height, width))
     for ax, index in zip(axes, at, strict=True):
-        small = small_picture(frames[index])
-        ax.imshow(small)
-        for part in landmarks.parts:
-            points = landmarks.part(part)[index] * (small.shape[1], small.shape[0], 1)
-            draw_part(ax, points, part, dots=part != "face")
-            name_hand(ax, points, part)
-        ax.set_xlim(0, small.shape[1])
-        ax.set_ylim(small.shape[0], 0)
+        draw_frame(ax, frames[index], landmarks, index)
         ax.set_title(f"{index / landmarks.fps:.1f} s", fontsize="small", fontweight="normal")
     part_legend(figure, landmarks.parts)
     figure.suptitle(title)

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from asl_lib.landmarks import PARTS, Landmarks
-from asl_lib.plots.drawing import draw_part, name_hand, part_legend, picture_grid, small_picture
+from asl_lib.plots.drawing import draw_frame, part_legend, picture_grid
 from asl_lib.plots.style import PART_NAMES, counted, describe, listed, percent, shown_names
 
 if TYPE_CHECKING:
@@ -112,14 +112,7 @@ def plot_worst_clips(
             shapes.append(frames[moment].shape[:2])
     figure, axes = picture_grid(len(pictures), columns, shapes[0])
     for ax, (frame, found, moment, clip) in zip(axes, pictures, strict=True):
-        small = small_picture(frame)
-        ax.imshow(small)
-        for part in found.parts:
-            points = found.part(part)[moment] * (small.shape[1], small.shape[0], 1)
-            draw_part(ax, points, part, dots=part != "face")
-            name_hand(ax, points, part)
-        ax.set_xlim(0, small.shape[1])
-        ax.set_ylim(small.shape[0], 0)
+        draw_frame(ax, frame, found, moment)
         state = "found" if found.seen(clip["hand"])[moment] else "lost"
         ax.set_title(
             f"{clip['gloss']}, {clip['signer']}: {PART_NAMES[clip['hand']]} {state}",

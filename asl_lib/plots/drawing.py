@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from asl_lib.features import LEFT_WRIST, RECIPE_PARTS, RIGHT_WRIST, WRIST, FeatureRecipe
+from asl_lib.landmarks import Landmarks
 from asl_lib.plots.style import LIMBS, PART_COLOURS, PART_NAMES
 
 if TYPE_CHECKING:
@@ -76,6 +77,18 @@ def small_picture(frame: np.ndarray, *, most: int = 260) -> np.ndarray:
 
     factor = most / max(frame.shape[:2])
     return cv2.resize(frame, None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA) if factor < 1 else frame
+
+
+def draw_frame(ax: Axes, frame: np.ndarray, landmarks: Landmarks, index: int) -> None:
+    """Show a (H, W, 3) frame, the one of number `index`, with the landmarks that were found in it."""
+    small = small_picture(frame)
+    ax.imshow(small)
+    for part in landmarks.parts:
+        points = landmarks.part(part)[index] * (small.shape[1], small.shape[0], 1)
+        draw_part(ax, points, part, dots=part != "face")
+        name_hand(ax, points, part)
+    ax.set_xlim(0, small.shape[1])
+    ax.set_ylim(small.shape[0], 0)
 
 
 def picture_grid(count: int, columns: int, shape: Sequence[int], *, frame: bool = False) -> tuple[Figure, list[Axes]]:
