@@ -168,6 +168,7 @@ def _batch(options: argparse.Namespace) -> None:
 
 def _conclude(params: Any) -> None:
     """Say where the results are and how good the models are on people they have never seen."""
+    from asl_lib.notebooks import find_notebooks
     from asl_lib.params import relative
     from asl_lib.report import collect_results, has_results, write_page
 
@@ -176,10 +177,10 @@ def _conclude(params: Any) -> None:
         if has_results(folder):
             print(f"\n{subject}")
             _print_results(collect_results(folder))
-    comparison = params.run_dir / "notebooks" / "11_compare.ipynb"
-    if comparison.is_file():
-        page = write_page(comparison, params.run_dir / "report")
-        print(f"\nThe report: {page.resolve().as_uri()}")
+    for notebook in (notebook for notebook in find_notebooks() if notebook.stage == "report"):
+        executed = params.run_dir / "notebooks" / notebook.path.name
+        if executed.is_file():
+            print(f"\nThe report: {write_page(executed, params.run_dir / 'report').resolve().as_uri()}")
 
 
 def _print_results(results: Any) -> None:
@@ -287,7 +288,7 @@ def _extract(options: argparse.Namespace) -> int:
 
 def _preview(clip_id: str, clips: Any, dataset: Any, folder: Any, parts: Sequence[str]) -> int:
     from asl_lib.clips import ClipsError
-    from asl_lib.extract import write_preview
+    from asl_lib.extraction_job import write_preview
     from asl_lib.params import relative
     from asl_lib.quiet import quiet_native_stderr
 

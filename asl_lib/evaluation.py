@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import platform
 from collections.abc import Sequence
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,9 @@ import numpy as np
 import pandas as pd
 
 from asl_lib.files import whole_file, write_json
+
+VERSIONED = ("asl_lib", "keras", "mediapipe", "numpy", "scikit-learn", "tensorflow")
+"""Packages whose version stands beside results."""
 
 
 @dataclass(frozen=True)
@@ -143,7 +148,10 @@ class Evaluation:
         return pd.DataFrame(rows[:most], columns=["one", "other", "clips", "of"])
 
     def save(self, folder: str | Path, **about: Any) -> None:
-        """Write `metrics.json` (with what `about` adds), `predictions.csv` and `probabilities.npz`."""
+        """Write `metrics.json` (with what `about` adds), `predictions.csv` and `probabilities.npz`.
+
+        The versions of Python and of what computed the numbers stand beside them: another version may round otherwise.
+        """
         folder = Path(folder)
         with whole_file(folder / "predictions.csv") as unfinished:
             self.table.to_csv(unfinished, index=False, float_format="%.5f", lineterminator="\n")
@@ -165,6 +173,7 @@ class Evaluation:
             "macro_f1": self.macro_f1,
             "classes": len(self.glosses),
             "signers": self.counts(),
+            "versions": {"python": platform.python_version(), **{name: version(name) for name in VERSIONED}},
         }
         write_json(folder / "metrics.json", values)
 

@@ -20,7 +20,10 @@ from typing import Any
 import numpy as np
 
 from asl_lib.files import read_json, write_json
-from asl_lib.landmarks import PARTS, Landmarks, pose_format_holistic
+from asl_lib.handshape import HANDSHAPE_SIZE, MIDDLE_KNUCKLE, WRIST, describe_hand
+from asl_lib.holistic import pose_format_holistic
+from asl_lib.landmarks import PARTS, Landmarks
+from asl_lib.resampling import cut_or_pad, fill_gaps, resample
 
 RECIPE_VERSION = 2
 MOST_FRAMES = 10_000
@@ -51,10 +54,6 @@ POSE_MIRROR = (0, 4, 5, 6, 1, 2, 3, 8, 7, 10, 9, *(i + 1 if i % 2 else i - 1 for
 """Index of the landmark on the other side of the body, for each of the 33 pose landmarks."""
 OTHER_SIDE = {"left_hand": "right_hand", "right_hand": "left_hand"}
 """The part that a part is in a mirror, where that is another one."""
-WRIST, MIDDLE_KNUCKLE = 0, 9
-FINGERS = tuple((0, *range(base, base + 4)) for base in (1, 5, 9, 13, 17))
-"""The landmarks of each finger from the wrist to its tip, thumb first."""
-TIPS = tuple(finger[-1] for finger in FINGERS)
 
 
 class RecipeError(ValueError):
@@ -260,102 +259,6 @@ class FeatureRecipe:
             ):
                 raise RecipeError(f"{source}: '{field.name}' must be a {kind.__name__}; got {reprlib.repr(value)}.")
         return cls(**given)
-
-
-HANDSHAPE_SIZE = {2: 15 + 10 + 16 + 40, 3: 15 + 10 + 16 + 60}
-"""Numbers of `describe_hand`, by number of coordinates."""
-
-
-def describe_hand(hand: np.ndarray) -> np.ndarray:
-    """Return what describes a hand's shape whatever its place and size.
-
-    The cosines of the 15 finger joints (1 is straight), the 10 distances between finger tips and the 16 from the
-    thumb's tip to the other fingers' landmarks (both in palm lengths), and the directions of the 20 bones. Only the
-    last turn with the hand: palm orientation, one of Stokoe's parameters, is in them.
-
-    Args:
-        hand: (..., 21, C) landmarks of one hand in 2 or 3 coordinates; NaN where missing.
-
-    Returns:
-        (..., 81) for 2 coordinates, (..., 101) for 3; NaN where missing.
-    """
-    start = [joint for finger in FINGERS for joint in finger[:-1]]
-    end = [joint for finger in FINGERS for joint in finger[1:]]
-    bones = hand[..., end, :] - hand[..., start, :]  # (..., 20, C), four a finger
-    directions = bones / np.maximum(np.linalg.norm(bones, axis=-1, keepdims=True), 1e-6)
-    inner = [i for i in range(len(end)) if i % 4 != 3]
-    bends = (directions[..., inner, :] * directions[..., [i + 1 for i in inner], :]).sum(axis=-1)
-    palm = np.maximum(np.linalg.norm(hand[..., MIDDLE_KNUCKLE, :] - hand[..., WRIST, :], axis=-1), 1e-6)[..., None]
-    one, other = np.triu_indices(len(TIPS), k=1)
-    tips = hand[..., TIPS, :]
-    apart = np.linalg.norm(tips[..., one, :] - tips[..., other, :], axis=-1) / palm
-    thumb = np.linalg.norm(hand[..., 5:, :] - hand[..., TIPS[0], None, :], axis=-1) / palm
-    return np.concatenate([bends, apart, thumb, directions.reshape(*hand.shape[:-2], -1)], axis=-1)
-
-
-def fill_gaps(points: np.ndarray, *, max_gap: int) -> np.ndarray:
-    """Return (T, L, C) points with gaps of at most `max_gap` frames filled by linear interpolation in time.
-
-    A gap has a seen frame on both sides: what is missing at the start or the end stays NaN, and so does a
-    hand that was out of sight for longer, because nobody knows where it was.
-    """
-    filled = points.copy()
-    frames = np.arange(len(points))
-    missing = np.isnan(points).any(axis=2)  # (T, L)
-    last = np.maximum.accumulate(np.where(missing, -1, frames[:, None]), axis=0)
-    following = np.minimum.accumulate(np.where(missing, len(points), frames[:, None])[::-1], axis=0)[::-1]
-    fillable = missing & (last >= 0) & (following < len(points)) & (following - last - 1 <= max_gap)
-    at, landmark = np.nonzero(fillable)
-    before, after = last[at, landmark], following[at, landmark]
-    weight = ((at - before) / (after - before))[:, None].astype(points.dtype)
-    filled[at, landmark] = points[before, landmark] * (1 - weight) + points[after, landmark] * weight
-    return filled
-
-
-def resample(clip: np.ndarray, *, num_frames: int) -> np.ndarray:
-    """Return `clip` resampled to `num_frames` by linear interpolation in time.
-
-    Args:
-        clip: (T, L, C) points; NaN where missing.
-        num_frames: length of the result, at least 2.
-
-    Returns:
-        New (num_frames, L, C) float32. A point is NaN where either neighbour in time is.
-
-    Raises:
-        ValueError: the clip has no frame, or `num_frames` < 2.
-    """
-    if num_frames < 2:
-        raise ValueError(f"num_frames must be at least 2; got {num_frames}.")
-    if len(clip) == 0:
-        raise ValueError("clip must have at least one frame; got none.")
-    return sample_at(clip, np.linspace(0, len(clip) - 1, num_frames))
-
-
-def cut_or_pad(clip: np.ndarray, *, num_frames: int, centre: bool) -> np.ndarray:
-    """Return (num_frames, L, C) float32: the clip's first frames, or its middle ones; NaN where it has none.
-
-    Args:
-        clip: (T, L, C) points.
-        num_frames: length of the result.
-        centre: take, or stand in, the middle instead of the beginning.
-    """
-    padded = np.full((num_frames, *clip.shape[1:]), np.nan, np.float32)
-    extra = len(clip) - num_frames
-    skip, lead = (max(0, extra // 2), max(0, -extra // 2)) if centre else (0, 0)
-    part = clip[skip : skip + num_frames]
-    padded[lead : lead + len(part)] = part
-    return padded
-
-
-def sample_at(clip: np.ndarray, times: np.ndarray) -> np.ndarray:
-    """Return (len(times), L, C) float32: the clip at fractional frame numbers from 0 to T - 1."""
-    before = np.floor(times).astype(int)
-    after = np.minimum(before + 1, len(clip) - 1)
-    weight = (times - before)[:, None, None].astype(np.float32)
-    mixed = clip[before] * (1 - weight) + clip[after] * weight
-    # On a frame exactly, its neighbour does not matter: 0 x NaN would make it missing.
-    return np.where(weight == 0, clip[before], mixed).astype(np.float32)
 
 
 def _isotropic(landmarks: Landmarks, parts: tuple[str, ...]) -> dict[str, np.ndarray]:

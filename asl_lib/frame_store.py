@@ -12,7 +12,9 @@ import numpy as np
 import pandas as pd
 
 from asl_lib.array_store import ArrayStore, write_row
-from asl_lib.extract import MIN_FRAMES, cut_frames, quiet_worker
+from asl_lib.clip_frames import cut_frames
+from asl_lib.extract import quiet_worker
+from asl_lib.extraction_job import MIN_FRAMES
 from asl_lib.files import file_stamp
 from asl_lib.labelled import PictureSet, labels_of
 from asl_lib.optical_flow import METHODS, FlowError, optical_flow, quantise_flow

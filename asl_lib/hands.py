@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from asl_lib.features import describe_hand
-from asl_lib.landmarks import require_mediapipe
+from asl_lib.handshape import describe_hand
+from asl_lib.holistic import require_mediapipe
 from asl_lib.quiet import quiet_native_stderr
 
 BORDER = 0.25

@@ -87,6 +87,12 @@ class Params(BaseModel):
     )
     test_signers: list[str] = Field(["ben", "eli"], min_length=1, description="signers that are held out for the test")
     validation_signers: list[str] = Field([], description="signers for early stopping; empty to choose one")
+    validation_share: float = Field(
+        0.0,
+        ge=0,
+        lt=1,
+        description="share of the other signers' clips for early stopping, instead of a signer; 0 for none",
+    )
     # Training
     augment: bool = Field(True, description="vary the training clips anew in every epoch")
     epochs: int = Field(200, ge=1, le=MOST, description="most passes over the training clips")

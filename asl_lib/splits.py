@@ -36,6 +36,7 @@ def make_split(
     how: str = "signer",
     test_signers: Sequence[str] = (),
     validation_signers: Sequence[str] = (),
+    validation_share: float = 0.0,
     seed: int = 42,
 ) -> Split:
     """Split clips as the parameter `split` says.
@@ -45,37 +46,56 @@ def make_split(
         how: "signer" holds `test_signers` out; "official" takes the data set's own sides; "random" shuffles the
             clips, so that all signers are known: the signer-dependent number to put beside the other.
         test_signers, validation_signers: for "signer", see `split_by_signer`.
-        seed: for "random".
+        validation_share: for "signer" and "official": this share of the clips that are not in the test validates,
+            instead of a signer or the official side. All signers but those of the test are then learned from: the
+            protocol of papers on data sets with three signers.
+        seed: for "random" and `validation_share`.
 
     Raises:
         SplitError: the split cannot be made from these clips, or there is no such way.
         LeakError: a clip stands on two sides.
     """
     if how == "signer":
-        return split_by_signer(clips, test_signers=test_signers, validation_signers=validation_signers)
+        return split_by_signer(
+            clips,
+            test_signers=test_signers,
+            validation_signers=validation_signers,
+            validation_share=validation_share,
+            seed=seed,
+        )
     if how == "official":
-        return split_official(clips)
+        return split_official(clips, validation_share=validation_share, seed=seed)
     if how == "random":
         return split_at_random(clips, seed=seed)
     raise SplitError(f"split must be signer, official or random; got {how!r}.")
 
 
-def split_official(clips: pd.DataFrame) -> Split:
+def split_official(clips: pd.DataFrame, *, validation_share: float = 0.0, seed: int = 42) -> Split:
     """Split clips as their publishers did.
 
     Some official splits share no signer (ASL Citizen, AUTSL), others do (WLASL): `is_signer_independent` tells, and
     says which numbers may be compared. No clip may stand on two sides in any of them.
+
+    Args:
+        clips: the clips table, or any with the columns clip_id, gloss, signer and split.
+        validation_share: above 0, this share of all clips outside the official test validates, and the others train.
+            Some data sets (KArSL) have no official validation side.
+        seed: which clips these are.
 
     Raises:
         SplitError: a side is empty: the data set has no official split, or its files are incomplete.
     """
     side = clips["split"].to_numpy(str)
     split = Split(*(np.flatnonzero(side == name) for name in ("train", "validation", "test")))
+    if validation_share and len(split.train):
+        rest = np.sort(np.concatenate([split.train, split.validation]))
+        train, validation = _take_share(clips, rest, share=validation_share, seed=seed)
+        split = Split(np.sort(train), np.sort(validation), split.test)
     empty = [name for name, rows in split.sides().items() if not len(rows)]
     if empty:
         raise SplitError(
             f"No clip is on the official side '{empty[0]}'. Use split='signer' with test_signers, or get the files "
-            "that are missing."
+            "that are missing; where only validation is, validation_share=0.1 takes it from the training clips."
         )
     check_split(clips, train=split.train, validation=split.validation, test=split.test, by=("clip_id", "content"))
     return split
@@ -102,7 +122,12 @@ def signer_folds(signers: Sequence[str], folds: int) -> list[list[str]]:
 
 
 def split_by_signer(
-    clips: pd.DataFrame, *, test_signers: Sequence[str], validation_signers: Sequence[str] = ()
+    clips: pd.DataFrame,
+    *,
+    test_signers: Sequence[str],
+    validation_signers: Sequence[str] = (),
+    validation_share: float = 0.0,
+    seed: int = 42,
 ) -> Split:
     """Hold signers out: the only split that tells how a model does with a person it has never seen.
 
@@ -112,6 +137,10 @@ def split_by_signer(
         validation_signers: who decides when training stops. None given: the signer who follows the first
             test signer in the alphabet, so that a run over all signers uses each of them once. The test
             signers never decide anything.
+        validation_share: above 0, nobody is held out for validation: this share of the other signers' clips decides,
+            with each gloss's part of it, and these signers stand in training and in validation. They know when
+            they have learned *their* signers, not new ones; the test is as honest as before.
+        seed: which clips these are.
 
     Raises:
         SplitError: a signer does not exist, or nobody is left to train on.
@@ -122,6 +151,20 @@ def split_by_signer(
             raise SplitError(f"There is no signer '{name}' to hold out. The clips have: {', '.join(signers)}.")
     if not test_signers:
         raise SplitError(f"test_signers must name at least one of {', '.join(signers)}; got none.")
+    if validation_share:
+        if validation_signers:
+            raise SplitError(
+                f"Either validation_signers or validation_share, not both; got {', '.join(validation_signers)} and "
+                f"{validation_share:g}."
+            )
+        tested = np.isin(clips["signer"].to_numpy(), list(test_signers))
+        test, rest = np.flatnonzero(tested), np.flatnonzero(~tested)
+        if not len(rest):
+            raise SplitError(f"With {', '.join(test_signers)} held out for the test nobody is left to train on.")
+        train, validation = map(np.sort, _take_share(clips, rest, share=validation_share, seed=seed))
+        check_split(clips, train=rest, test=test)
+        check_split(clips, train=train, validation=validation, test=test, by=("clip_id", "content"))
+        return Split(train, validation, test)
     if not validation_signers:
         first = signers.index(test_signers[0])
         others = [name for name in signers[first + 1 :] + signers[:first] if name not in test_signers]
@@ -147,16 +190,21 @@ def split_at_random(clips: pd.DataFrame, *, seed: int, test_size: float = 0.2, v
     Raises:
         SplitError: a gloss has too few clips for three sides.
     """
+    rest, test = _take_share(clips, np.arange(len(clips)), share=test_size, seed=seed)
+    train, validation = _take_share(clips, rest, share=validation_size / (1 - test_size), seed=seed)
+    return Split(np.sort(train), np.sort(validation), np.sort(test))
+
+
+def _take_share(clips: pd.DataFrame, rows: np.ndarray, *, share: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return the rows left and a share of them, of each gloss the same, both in random order."""
     from sklearn.model_selection import train_test_split
 
-    rows, gloss = np.arange(len(clips)), clips["gloss"].to_numpy()
+    gloss = clips["gloss"].to_numpy()[rows]
     try:
-        rest, test = train_test_split(rows, test_size=test_size, random_state=seed, stratify=gloss)
-        share = validation_size / (1 - test_size)
-        train, validation = train_test_split(rest, test_size=share, random_state=seed, stratify=gloss[rest])
+        rest, taken = train_test_split(rows, test_size=share, random_state=seed, stratify=gloss)
     except ValueError as error:
-        raise SplitError(f"These {len(clips)} clips cannot be split at random: {error}") from error
-    return Split(np.sort(train), np.sort(validation), np.sort(test))
+        raise SplitError(f"These {len(rows)} clips cannot be split at random: {error}") from error
+    return rest, taken
 
 
 def check_split(

@@ -23,7 +23,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from asl_lib.extract import detect_clip, quiet_worker
+from asl_lib.extract import quiet_worker
+from asl_lib.extraction_job import detect_clip
 from asl_lib.parallel import run_jobs
 from asl_lib.signer import load_lexicon, load_signers, write_clip
 

@@ -28,11 +28,14 @@ import numpy as np
 
 from asl_lib.clips import Clip, make_clips
 from asl_lib.datasets.base import shared_folder
-from asl_lib.extract import Job, extract_clips, settings_of
+from asl_lib.extract import extract_clips
+from asl_lib.extraction_job import Job, settings_of
 from asl_lib.files import write_json
+from asl_lib.holistic import require_mediapipe
 from asl_lib.landmark_store import load_landmarks
-from asl_lib.landmarks import PARTS, Landmarks, read_pose, require_mediapipe, write_pose
+from asl_lib.landmarks import PARTS, Landmarks
 from asl_lib.parallel import cores, run_jobs
+from asl_lib.pose_files import read_pose, write_pose
 from asl_lib.signer import load_lexicon, load_signers, write_clip
 from asl_lib.video import read_frames
 from benchmarks.rows import Row, tell
@@ -134,7 +137,7 @@ def measure(name: str, videos: Path, workers: int) -> float:
 
 def infer(job: tuple[list[Path], bool]) -> float:
     """Return the seconds that the models alone take for decoded clips, after a first frame that loads them."""
-    from asl_lib.landmarks import holistic_without_face
+    from asl_lib.holistic import holistic_without_face
 
     paths, face = job
     solutions = require_mediapipe()

@@ -24,13 +24,14 @@ from statistics import median
 
 import numpy as np
 
-from asl_lib.landmarks import Landmarks, read_pose
+from asl_lib.landmarks import Landmarks
 from asl_lib.live.networks import Classifier
 from asl_lib.live.pipeline import Pipeline
 from asl_lib.live.recogniser import LiveSettings, Recogniser
 from asl_lib.live.replay import FPS, SIZE, Calm, Said, follow, join_landmarks, join_videos, judge, usual_loop
 from asl_lib.live.sources import open_source
 from asl_lib.params import project_folder, relative
+from asl_lib.pose_files import read_pose
 from benchmarks.rows import Row, tell
 
 

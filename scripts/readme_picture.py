@@ -9,8 +9,8 @@ import matplotlib
 matplotlib.use("Agg")
 
 from asl_lib import plots
-from asl_lib.landmarks import read_pose
 from asl_lib.params import Params
+from asl_lib.pose_files import read_pose
 from asl_lib.video import read_frames
 
 ROOT = Path(__file__).resolve().parent.parent

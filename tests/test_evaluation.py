@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from asl_lib.evaluation import average, evaluate, mean_over_signers, rate
+from asl_lib.evaluation import VERSIONED, average, evaluate, mean_over_signers, rate
 from asl_lib.report import (
     ReportError,
     collect_evaluation,
@@ -67,7 +67,11 @@ def test_what_is_saved_can_be_read_by_any_program(tmp_path):
         "y,ana,B,A,0.50000,2",
     ]
     accuracy = rate(1, 2)
-    assert json.loads((tmp_path / "metrics.json").read_text()) == {
+    metrics = json.loads((tmp_path / "metrics.json").read_text())
+    versions = metrics.pop("versions")
+    assert versions["numpy"] == np.__version__
+    assert set(versions) == {"python", *VERSIONED}
+    assert metrics == {
         "model": "lstm",
         "accuracy": 0.5,
         "interval": [pytest.approx(accuracy.low), pytest.approx(accuracy.high)],

@@ -13,10 +13,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from asl_lib import extract, parallel
+from asl_lib.clip_frames import crop
 from asl_lib.clips import make_clips
-from asl_lib.extract import Job, ShardError, crop, extract_clip, extract_clips, take_shard, write_failures
-from asl_lib.landmarks import LandmarkError, read_pose
+from asl_lib.extract import ShardError, extract_clips, take_shard, write_failures
+from asl_lib.extraction_job import Job, extract_clip
+from asl_lib.landmarks import LandmarkError
 from asl_lib.parallel import SchedulerError
+from asl_lib.pose_files import read_pose
 from asl_lib.video import write_video
 from tests.conftest import ROOT, make_frames
 

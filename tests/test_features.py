@@ -6,17 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from asl_lib.features import (
-    HANDSHAPE_SIZE,
-    POSE_MIRROR,
-    RECIPE_PARTS,
-    FeatureRecipe,
-    RecipeError,
-    describe_hand,
-    fill_gaps,
-    mirror_order,
-    resample,
-)
+from asl_lib.features import POSE_MIRROR, RECIPE_PARTS, FeatureRecipe, RecipeError, mirror_order
+from asl_lib.handshape import HANDSHAPE_SIZE, describe_hand
+from asl_lib.resampling import fill_gaps, resample
 from tests.conftest import make_landmarks
 
 BODY = FeatureRecipe(hand_frame="body", mask=False)

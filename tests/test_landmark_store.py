@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from asl_lib.landmark_store import load_landmarks
-from asl_lib.landmarks import LandmarkError, read_pose, write_pose
+from asl_lib.landmarks import LandmarkError
+from asl_lib.pose_files import read_pose, write_pose
 from tests.conftest import make_clips, make_landmarks
 
 PARTS = ("pose", "left_hand", "right_hand")

@@ -6,15 +6,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from asl_lib.landmarks import (
-    PARTS,
-    HolisticDetector,
-    LandmarkError,
-    Landmarks,
-    read_pose,
-    require_mediapipe,
-    write_pose,
-)
+from asl_lib.holistic import HolisticDetector, require_mediapipe
+from asl_lib.landmarks import PARTS, LandmarkError, Landmarks
+from asl_lib.pose_files import read_pose, write_pose
 from asl_lib.video import read_frames
 from tests.conftest import make_landmarks
 
@@ -149,7 +143,7 @@ def test_landmarks_know_where_their_parts_are():
 
 def test_tensorflow_is_not_loaded_for_mediapipe_and_can_be_afterwards():
     program = (
-        "import sys; from asl_lib.landmarks import require_mediapipe; require_mediapipe(); "
+        "import sys; from asl_lib.holistic import require_mediapipe; require_mediapipe(); "
         "print('tensorflow' in sys.modules); import tensorflow; print(tensorflow.constant(3).numpy())"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)

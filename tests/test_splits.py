@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from asl_lib.features import FeatureRecipe
@@ -82,6 +82,75 @@ def test_the_validation_signer_can_be_chosen(way):
     clips = make_clips(list("abcd"))
     split = way(clips, test_signers=["a"], validation_signers=["c"])
     assert list(clips.signer[split.validation]) == ["c"]
+
+
+@settings(deadline=None)  # the first call imports scikit-learn
+@given(
+    signers=st.lists(st.sampled_from(["ana", "ben", "cem"]), min_size=12, max_size=30),
+    share=st.floats(0.2, 0.6),
+    seed=st.integers(0, 99),
+)
+def test_a_share_of_the_other_signers_clips_can_validate_instead_of_a_signer(signers, share, seed):
+    clips = make_clips(["ana", "ben", "cem", "ben", *signers])
+    split = make_split(clips, test_signers=["ana"], validation_share=share, seed=seed)
+    assert sorted(np.concatenate([split.train, split.validation, split.test])) == list(range(len(clips)))
+    assert set(clips.signer[split.test]) == {"ana"}
+    assert set(clips.signer[np.concatenate([split.train, split.validation])]) == {"ben", "cem"}
+    others = len(split.train) + len(split.validation)
+    assert len(split.validation) == np.ceil(others * share)
+    again = make_split(clips, test_signers=["ana"], validation_share=share, seed=seed)
+    np.testing.assert_array_equal(again.validation, split.validation)
+
+
+def test_a_share_for_validation_has_of_each_gloss_the_same_part():
+    clips = make_clips(["ana", "ben", "cem", "dan"] * 20)
+    clips["gloss"] = ["BOOK", "MOTHER"] * 40
+    split = split_by_signer(clips, test_signers=["ana"], validation_share=0.2)
+    assert clips.gloss[split.validation].value_counts().to_dict() == {"BOOK": 4, "MOTHER": 8}
+    other = split_by_signer(clips, test_signers=["ana"], validation_share=0.2, seed=43)
+    assert list(other.validation) != list(split.validation), "The seed chooses the clips."
+
+
+def test_with_a_share_for_validation_two_signers_are_enough():
+    clips = make_clips(["ana", "ben"] * 10)
+    split = split_by_signer(clips, test_signers=["ben"], validation_share=0.3)
+    assert (len(split.train), len(split.validation), len(split.test)) == (7, 3, 10)
+    with pytest.raises(SplitError, match="nobody is left"):
+        split_by_signer(clips, test_signers=["ana", "ben"], validation_share=0.3)
+
+
+def test_a_share_and_a_signer_for_validation_exclude_each_other():
+    clips = make_clips(["ana", "ben", "cem"] * 4)
+    with pytest.raises(SplitError, match=r"not both; got cem and 0\.2"):
+        split_by_signer(clips, test_signers=["ana"], validation_signers=["cem"], validation_share=0.2)
+
+
+def test_too_few_clips_for_a_share_are_named():
+    clips = make_clips(["ana", "ben", "ben"])
+    clips["gloss"] = ["BOOK", "BOOK", "MOTHER"]
+    with pytest.raises(SplitError, match="These 2 clips cannot be split at random"):
+        split_by_signer(clips, test_signers=["ana"], validation_share=0.5)
+
+
+def test_a_recording_under_two_names_is_no_leak_hidden_by_a_share():
+    clips = make_clips(["ana", *["ben"] * 9]).assign(content=["same", *map(str, range(8)), "same"])
+    with pytest.raises(LeakError, match="same"):
+        split_by_signer(clips, test_signers=["ana"], validation_share=0.3)
+
+
+@pytest.mark.parametrize("validating", [0, 4])
+def test_an_official_split_without_a_validation_side_takes_a_share_of_its_training_clips(validating):
+    sides = ["train"] * (16 - validating) + ["validation"] * validating + ["test"] * 4
+    clips = make_clips(["ana", "ben"] * 10).assign(split=sides)
+    if not validating:
+        with pytest.raises(SplitError, match=r"'validation'.*validation_share"):
+            make_split(clips, how="official")
+    split = make_split(clips, how="official", validation_share=0.25, seed=1)
+    assert list(split.test) == [16, 17, 18, 19]
+    assert (len(split.train), len(split.validation)) == (12, 4)
+    assert sorted(np.concatenate([split.train, split.validation])) == list(range(16))
+    with pytest.raises(SplitError, match="'train'"):
+        make_split(clips.assign(split="test"), how="official", validation_share=0.25)
 
 
 def test_a_test_signer_cannot_validate():

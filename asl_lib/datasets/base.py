@@ -15,7 +15,8 @@ import pandas as pd
 from asl_lib.clips import COLUMNS, Clip, make_clips, missing_files, sample_clips, write_clips
 from asl_lib.files import whole_file
 from asl_lib.landmark_store import LandmarkStore, load_landmarks
-from asl_lib.landmarks import Landmarks, read_pose
+from asl_lib.landmarks import Landmarks
+from asl_lib.pose_files import read_pose
 
 VIDEO_SUFFIXES = (".mp4", ".mov", ".avi", ".mkv", ".webm", ".m4v")
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png")

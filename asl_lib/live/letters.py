@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from asl_lib.landmarks import require_mediapipe
+from asl_lib.holistic import require_mediapipe
 from asl_lib.live.recogniser import LiveSettings, Seen, best_of
 from asl_lib.live.smoothing import Commits, Smoother
 from asl_lib.photographs import fit_square

@@ -15,7 +15,8 @@ from typing import Any, Protocol
 import numpy as np
 
 from asl_lib.features import FeatureRecipe
-from asl_lib.landmarks import PARTS, HolisticDetector, Landmarks
+from asl_lib.holistic import HolisticDetector
+from asl_lib.landmarks import PARTS, Landmarks
 from asl_lib.live.activity import hands_up
 from asl_lib.live.errors import LiveError
 from asl_lib.live.smoothing import Commits, Smoother

@@ -14,7 +14,7 @@ from asl_lib.datasets import get_dataset
 from asl_lib.datasets.base import Options
 from asl_lib.extract import extract_clips
 from asl_lib.features import FeatureRecipe
-from asl_lib.landmarks import read_pose
+from asl_lib.pose_files import read_pose
 from asl_lib.video import read_frames
 from tests.conftest import ROOT
 

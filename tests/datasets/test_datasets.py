@@ -8,7 +8,7 @@ from asl_lib.clips import read_clips
 from asl_lib.datasets import DATASETS, DatasetError, Options, get_dataset
 from asl_lib.features import FeatureRecipe
 from asl_lib.featureset import FeatureFileError, FeatureSet, build_features
-from asl_lib.landmarks import write_pose
+from asl_lib.pose_files import write_pose
 from asl_lib.signer import load_signers
 from asl_lib.video import read_frames, write_video
 from tests.conftest import ROOT, make_clips, make_frames, make_landmarks

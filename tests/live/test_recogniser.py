@@ -62,7 +62,7 @@ def test_a_clip_that_is_replayed_gives_the_offline_probabilities(classifier):
 def test_real_video_that_is_replayed_frame_by_frame_gives_the_offline_probabilities(classifier, shared_data, name):
     from itertools import islice
 
-    from asl_lib.landmarks import HolisticDetector
+    from asl_lib.holistic import HolisticDetector
     from asl_lib.video import read_frames, video_info
 
     path = shared_data / "video" / f"{name}.mp4"

@@ -21,10 +21,10 @@ from asl_lib.extract import Extraction
 from asl_lib.features import FeatureRecipe
 from asl_lib.featureset import build_features
 from asl_lib.landmark_store import load_landmarks
-from asl_lib.landmarks import write_pose
 from asl_lib.live.recording import Recording
 from asl_lib.live.window import run_live
 from asl_lib.photographs import load_photographs
+from asl_lib.pose_files import write_pose
 from asl_lib.unpack import unpack
 from tests.conftest import ROOT, make_clips, make_frames, make_landmarks
 from tests.live.test_web import jpeg_of
@@ -184,7 +184,7 @@ def landmarks_of(folder, count=4):
 
 
 def store(folder, clips):
-    from asl_lib.landmarks import read_pose
+    from asl_lib.pose_files import read_pose
 
     path_of = lambda clip: folder / f"{clip['clip_id']}.pose"  # noqa: E731
     return load_landmarks(clips, read=lambda clip: read_pose(path_of(clip)), path_of=path_of, folder=folder / "store",

@@ -21,13 +21,15 @@ from asl_lib.datasets import get_dataset
 from asl_lib.datasets.base import DatasetError
 from asl_lib.datasets.google_asl_signs import read_parquet
 from asl_lib.evaluation import evaluate
-from asl_lib.extract import Job, extract_clips, state_of
+from asl_lib.extract import extract_clips
+from asl_lib.extraction_job import Job, state_of
 from asl_lib.features import FeatureRecipe, RecipeError
 from asl_lib.featureset import FeatureFileError, FeatureSet
-from asl_lib.landmarks import PARTS, LandmarkError, read_pose, write_pose
+from asl_lib.landmarks import PARTS, LandmarkError
 from asl_lib.params import ParameterError, Params, load_parameters
 from asl_lib.photographs import PhotographError, read_photograph
 from asl_lib.picture_recipes import PhotographRecipe, VideoRecipe
+from asl_lib.pose_files import read_pose, write_pose
 from asl_lib.report import ReportError, collect_evaluation, collect_results
 from asl_lib.training_loop import TrainingError
 from asl_lib.video import VideoError, read_frames, video_info, write_video

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from asl_lib.datasets import DatasetError
 from asl_lib.datasets.demo_letters import drawn_joints, random_people
-from asl_lib.landmarks import HolisticDetector
+from asl_lib.holistic import HolisticDetector
 from asl_lib.signer import (
     DIGITS,
     HANDSHAPES,

@@ -1,0 +1,39 @@
+"""What describes a hand's shape, wherever the hand is."""
+
+from __future__ import annotations
+
+import numpy as np
+
+WRIST, MIDDLE_KNUCKLE = 0, 9
+FINGERS = tuple((0, *range(base, base + 4)) for base in (1, 5, 9, 13, 17))
+"""The landmarks of each finger from the wrist to its tip, thumb first."""
+TIPS = tuple(finger[-1] for finger in FINGERS)
+HANDSHAPE_SIZE = {2: 15 + 10 + 16 + 40, 3: 15 + 10 + 16 + 60}
+"""Numbers of `describe_hand`, by number of coordinates."""
+
+
+def describe_hand(hand: np.ndarray) -> np.ndarray:
+    """Return what describes a hand's shape whatever its place and size.
+
+    The cosines of the 15 finger joints (1 is straight), the 10 distances between finger tips and the 16 from the
+    thumb's tip to the other fingers' landmarks (both in palm lengths), and the directions of the 20 bones. Only the
+    last turn with the hand: palm orientation, one of Stokoe's parameters, is in them.
+
+    Args:
+        hand: (..., 21, C) landmarks of one hand in 2 or 3 coordinates; NaN where missing.
+
+    Returns:
+        (..., 81) for 2 coordinates, (..., 101) for 3; NaN where missing.
+    """
+    start = [joint for finger in FINGERS for joint in finger[:-1]]
+    end = [joint for finger in FINGERS for joint in finger[1:]]
+    bones = hand[..., end, :] - hand[..., start, :]  # (..., 20, C), four a finger
+    directions = bones / np.maximum(np.linalg.norm(bones, axis=-1, keepdims=True), 1e-6)
+    inner = [i for i in range(len(end)) if i % 4 != 3]
+    bends = (directions[..., inner, :] * directions[..., [i + 1 for i in inner], :]).sum(axis=-1)
+    palm = np.maximum(np.linalg.norm(hand[..., MIDDLE_KNUCKLE, :] - hand[..., WRIST, :], axis=-1), 1e-6)[..., None]
+    one, other = np.triu_indices(len(TIPS), k=1)
+    tips = hand[..., TIPS, :]
+    apart = np.linalg.norm(tips[..., one, :] - tips[..., other, :], axis=-1) / palm
+    thumb = np.linalg.norm(hand[..., 5:, :] - hand[..., TIPS[0], None, :], axis=-1) / palm
+    return np.concatenate([bends, apart, thumb, directions.reshape(*hand.shape[:-2], -1)], axis=-1)

@@ -1,0 +1,70 @@
+"""A clip's points in time: short gaps filled, and any number of frames made of it."""
+
+from __future__ import annotations
+
+import numpy as np
+
+
+def fill_gaps(points: np.ndarray, *, max_gap: int) -> np.ndarray:
+    """Return (T, L, C) points with gaps of at most `max_gap` frames filled by linear interpolation in time.
+
+    A gap has a seen frame on both sides: what is missing at the start or the end stays NaN, and so does a
+    hand that was out of sight for longer, because nobody knows where it was.
+    """
+    filled = points.copy()
+    frames = np.arange(len(points))
+    missing = np.isnan(points).any(axis=2)  # (T, L)
+    last = np.maximum.accumulate(np.where(missing, -1, frames[:, None]), axis=0)
+    following = np.minimum.accumulate(np.where(missing, len(points), frames[:, None])[::-1], axis=0)[::-1]
+    fillable = missing & (last >= 0) & (following < len(points)) & (following - last - 1 <= max_gap)
+    at, landmark = np.nonzero(fillable)
+    before, after = last[at, landmark], following[at, landmark]
+    weight = ((at - before) / (after - before))[:, None].astype(points.dtype)
+    filled[at, landmark] = points[before, landmark] * (1 - weight) + points[after, landmark] * weight
+    return filled
+
+
+def resample(clip: np.ndarray, *, num_frames: int) -> np.ndarray:
+    """Return `clip` resampled to `num_frames` by linear interpolation in time.
+
+    Args:
+        clip: (T, L, C) points; NaN where missing.
+        num_frames: length of the result, at least 2.
+
+    Returns:
+        New (num_frames, L, C) float32. A point is NaN where either neighbour in time is.
+
+    Raises:
+        ValueError: the clip has no frame, or `num_frames` < 2.
+    """
+    if num_frames < 2:
+        raise ValueError(f"num_frames must be at least 2; got {num_frames}.")
+    if len(clip) == 0:
+        raise ValueError("clip must have at least one frame; got none.")
+    return sample_at(clip, np.linspace(0, len(clip) - 1, num_frames))
+
+
+def cut_or_pad(clip: np.ndarray, *, num_frames: int, centre: bool) -> np.ndarray:
+    """Return (num_frames, L, C) float32: the clip's first frames, or its middle ones; NaN where it has none.
+
+    Args:
+        clip: (T, L, C) points.
+        num_frames: length of the result.
+        centre: take, or stand in, the middle instead of the beginning.
+    """
+    padded = np.full((num_frames, *clip.shape[1:]), np.nan, np.float32)
+    extra = len(clip) - num_frames
+    skip, lead = (max(0, extra // 2), max(0, -extra // 2)) if centre else (0, 0)
+    part = clip[skip : skip + num_frames]
+    padded[lead : lead + len(part)] = part
+    return padded
+
+
+def sample_at(clip: np.ndarray, times: np.ndarray) -> np.ndarray:
+    """Return (len(times), L, C) float32: the clip at fractional frame numbers from 0 to T - 1."""
+    before = np.floor(times).astype(int)
+    after = np.minimum(before + 1, len(clip) - 1)
+    weight = (times - before)[:, None, None].astype(np.float32)
+    mixed = clip[before] * (1 - weight) + clip[after] * weight
+    # On a frame exactly, its neighbour does not matter: 0 x NaN would make it missing.
+    return np.where(weight == 0, clip[before], mixed).astype(np.float32)
