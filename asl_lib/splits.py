@@ -173,7 +173,8 @@ def split_by_signer(
     if not left or not validation_signers:
         raise SplitError(
             f"With {', '.join((*test_signers, *validation_signers))} held out for test and validation nobody is left "
-            f"to train on: the clips have {len(signers)} signers. Hold fewer out, or record at least 3 signers."
+            f"to train on: the clips have {len(signers)} signers. Hold fewer out, record at least 3 signers, or "
+            "let a share of the training clips validate: validation_share=0.2."
         )
     signer = clips["signer"].to_numpy()
     split = Split(*(np.flatnonzero(np.isin(signer, names)) for names in (left, validation_signers, test_signers)))

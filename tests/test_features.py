@@ -7,8 +7,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from asl_lib.features import POSE_MIRROR, RECIPE_PARTS, FeatureRecipe, RecipeError, mirror_order
-from asl_lib.handshape import HANDSHAPE_SIZE, describe_hand
-from asl_lib.resampling import fill_gaps, resample
 from tests.conftest import make_landmarks
 
 BODY = FeatureRecipe(hand_frame="body", mask=False)
@@ -134,52 +132,6 @@ def test_the_mask_says_what_was_seen_and_missing_values_are_zero():
     assert (features[8:14, recipe.columns("right_hand").start * 2 : -3] == 0).all()
 
 
-@given(gap=st.integers(1, 8), longest=st.integers(0, 8), start=st.integers(0, 19))
-def test_gaps_are_filled_up_to_the_longest_and_only_between_sightings(gap, longest, start):
-    points = np.arange(20, dtype=np.float32)[:, None, None] * np.ones((1, 2, 2), np.float32)
-    holed = points.copy()
-    holed[start : start + gap, 0] = np.nan
-    filled = fill_gaps(holed, max_gap=longest)
-    if start > 0 and start + gap < 20 and gap <= longest:
-        np.testing.assert_allclose(filled, points, rtol=1e-6)
-    else:
-        np.testing.assert_array_equal(filled, holed)
-
-
-@given(frames=st.integers(1, 30), num_frames=st.integers(2, 50))
-def test_resampling_keeps_both_ends_and_straight_lines(frames, num_frames):
-    clip = np.linspace(0, 1, frames, dtype=np.float32)[:, None, None] * np.ones((1, 3, 2), np.float32)
-    result = resample(clip, num_frames=num_frames)
-    assert result.shape == (num_frames, 3, 2)
-    expected = np.linspace(0, 1, num_frames) if frames > 1 else np.zeros(num_frames)
-    np.testing.assert_allclose(result[:, 0, 0], expected, atol=1e-5)
-
-
-@pytest.mark.parametrize("frames", [1, 2, 3])
-def test_in_the_shortest_clips_a_gap_is_one_frame_between_two(frames):
-    points = np.arange(frames, dtype=np.float32)[:, None, None] * np.ones((1, 2, 2), np.float32)
-    for at in range(frames):
-        holed = points.copy()
-        holed[at, 1] = np.nan
-        np.testing.assert_array_equal(fill_gaps(holed, max_gap=4), points if (frames, at) == (3, 1) else holed)
-
-
-def test_a_frame_that_is_taken_as_it_is_does_not_suffer_from_its_neighbours():
-    clip = np.arange(12, dtype=np.float32).reshape(6, 1, 2)
-    clip[[1, 4]] = np.nan
-    np.testing.assert_array_equal(resample(clip, num_frames=6), clip)
-
-
-def test_resampling_does_not_guess_across_a_gap():
-    clip = np.ones((5, 1, 2), np.float32)
-    clip[2] = np.nan
-    assert np.isnan(resample(clip, num_frames=9)[3:6]).all()
-    assert np.isfinite(resample(clip, num_frames=5)[[0, 1, 3, 4]]).all()
-    for bad in (lambda: resample(clip, num_frames=1), lambda: resample(clip[:0], num_frames=4)):
-        with pytest.raises(ValueError, match="must"):
-            bad()
-
-
 def test_a_left_handed_clip_becomes_its_right_handed_mirror_image():
     recipe = FeatureRecipe(mirror_left_handed=True, hand_frame="body", mask=False)
     right = make_landmarks(missing=[("left_hand", 0, 20)])
@@ -275,39 +227,6 @@ def test_the_contours_of_the_face_are_mediapipe_s():
     }
     for part, connections in contours.items():
         assert set(RECIPE_PARTS[part][1]) == {index for lines in connections for pair in lines for index in pair}
-
-
-def turned(points, degrees):
-    angle = np.radians(degrees)
-    matrix = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]], np.float32)
-    return points @ matrix.T
-
-
-@given(degrees=st.floats(-180, 180), scale=st.floats(0.2, 5), seed=st.integers(0, 9))
-@settings(max_examples=30, deadline=None)
-def test_a_handshape_does_not_depend_on_place_size_and_but_for_directions_on_turning(degrees, scale, seed):
-    hand = np.random.default_rng(seed).normal(size=(4, 21, 2)).astype(np.float32)
-    before = describe_hand(hand)
-    assert before.shape == (4, HANDSHAPE_SIZE[2])
-    np.testing.assert_allclose(describe_hand(hand * scale + 3), before, atol=2e-3)
-    np.testing.assert_allclose(describe_hand(turned(hand, degrees))[:, :41], before[:, :41], atol=2e-3)
-
-
-def test_the_thumb_s_distances_are_in_palm_lengths_of_each_frame():
-    hand = np.random.default_rng(0).normal(size=(4, 21, 3)).astype(np.float32) * np.arange(1, 5)[:, None, None]
-    for described, points in zip(describe_hand(hand), hand, strict=True):
-        palm = np.linalg.norm(points[9] - points[0])
-        expected = [np.linalg.norm(points[index] - points[4]) / palm for index in range(5, 21)]
-        np.testing.assert_allclose(described[25:41], expected, rtol=1e-4)
-        np.testing.assert_allclose(describe_hand(points), described, atol=1e-5)
-
-
-def test_a_straight_finger_has_joints_of_cosine_one():
-    hand = np.zeros((21, 3), np.float32)
-    for number, base in enumerate((1, 5, 9, 13, 17)):
-        direction = np.array([np.cos(number), np.sin(number), 0.3])
-        hand[base : base + 4] = np.arange(1, 5)[:, None] * direction
-    np.testing.assert_allclose(describe_hand(hand)[:15], 1, atol=1e-5)
 
 
 def test_velocities_are_the_differences_of_the_coordinates():
