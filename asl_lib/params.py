@@ -90,7 +90,7 @@ class Params(BaseModel):
     validation_share: float = Field(
         0.0,
         ge=0,
-        lt=1,
+        le=0.5,
         description="share of the other signers' clips for early stopping, instead of a signer; 0 for none",
     )
     # Training

@@ -9,6 +9,9 @@ from itertools import combinations
 import numpy as np
 import pandas as pd
 
+LARGEST_SHARE = 0.5
+"""With more, a gloss could be left without a clip to learn from."""
+
 
 class SplitError(ValueError):
     """A split that cannot be made from these clips."""
@@ -89,8 +92,7 @@ def split_official(clips: pd.DataFrame, *, validation_share: float = 0.0, seed: 
     split = Split(*(np.flatnonzero(side == name) for name in ("train", "validation", "test")))
     if validation_share and len(split.train):
         rest = np.sort(np.concatenate([split.train, split.validation]))
-        train, validation = _take_share(clips, rest, share=validation_share, seed=seed)
-        split = Split(np.sort(train), np.sort(validation), split.test)
+        split = Split(*_take_share(clips, rest, share=validation_share, seed=seed), split.test)
     empty = [name for name, rows in split.sides().items() if not len(rows)]
     if empty:
         raise SplitError(
@@ -138,7 +140,7 @@ def split_by_signer(
             test signer in the alphabet, so that a run over all signers uses each of them once. The test
             signers never decide anything.
         validation_share: above 0, nobody is held out for validation: this share of the other signers' clips decides,
-            with each gloss's part of it, and these signers stand in training and in validation. They know when
+            of each gloss and signer the same, and these signers stand in training and in validation. They know when
             they have learned *their* signers, not new ones; the test is as honest as before.
         seed: which clips these are.
 
@@ -161,7 +163,7 @@ def split_by_signer(
         test, rest = np.flatnonzero(tested), np.flatnonzero(~tested)
         if not len(rest):
             raise SplitError(f"With {', '.join(test_signers)} held out for the test nobody is left to train on.")
-        train, validation = map(np.sort, _take_share(clips, rest, share=validation_share, seed=seed))
+        train, validation = _take_share(clips, rest, share=validation_share, seed=seed)
         check_split(clips, train=rest, test=test)
         check_split(clips, train=train, validation=validation, test=test, by=("clip_id", "content"))
         return Split(train, validation, test)
@@ -191,21 +193,38 @@ def split_at_random(clips: pd.DataFrame, *, seed: int, test_size: float = 0.2, v
     Raises:
         SplitError: a gloss has too few clips for three sides.
     """
-    rest, test = _take_share(clips, np.arange(len(clips)), share=test_size, seed=seed)
-    train, validation = _take_share(clips, rest, share=validation_size / (1 - test_size), seed=seed)
+    from sklearn.model_selection import train_test_split
+
+    rows, gloss = np.arange(len(clips)), clips["gloss"].to_numpy()
+    try:
+        rest, test = train_test_split(rows, test_size=test_size, random_state=seed, stratify=gloss)
+        share = validation_size / (1 - test_size)
+        train, validation = train_test_split(rest, test_size=share, random_state=seed, stratify=gloss[rest])
+    except ValueError as error:
+        raise SplitError(f"These {len(clips)} clips cannot be split at random: {error}") from error
     return Split(np.sort(train), np.sort(validation), np.sort(test))
 
 
 def _take_share(clips: pd.DataFrame, rows: np.ndarray, *, share: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return the rows left and a share of them, of each gloss the same, both in random order."""
-    from sklearn.model_selection import train_test_split
+    """Return the rows left and a share of them, both sorted.
 
-    gloss = clips["gloss"].to_numpy()[rows]
-    try:
-        rest, taken = train_test_split(rows, test_size=share, random_state=seed, stratify=gloss)
-    except ValueError as error:
-        raise SplitError(f"These {len(rows)} clips cannot be split at random: {error}") from error
-    return rest, taken
+    Of each gloss, and within it of each signer, the same share as nearly as whole clips allow. A gloss always keeps
+    a clip to learn from.
+    """
+    if not 0 < share <= LARGEST_SHARE:
+        raise SplitError(f"validation_share must be above 0 and at most {LARGEST_SHARE}; got {share:g}.")
+    table = clips.iloc[rows][["gloss", "signer"]].astype(str).assign(row=rows)
+    table = table[table.groupby("gloss")["row"].transform("size") > 1]
+    rng = np.random.default_rng(seed)
+    in_order = table.iloc[rng.permutation(len(table))].sort_values(["gloss", "signer"], kind="stable")["row"].to_numpy()
+    # Like marks on a ruler, `share` apart: a clip is taken where a whole number lies before the next mark.
+    marks = np.floor(np.arange(len(in_order) + 1) * share + rng.random())
+    taken = np.sort(in_order[np.diff(marks) > 0])
+    if not len(taken):
+        raise SplitError(
+            f"A share of {share:g} of these {len(rows)} clips is none. Take a larger one, or let a signer validate."
+        )
+    return np.setdiff1d(rows, taken), taken
 
 
 def check_split(

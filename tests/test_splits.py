@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from asl_lib.features import FeatureRecipe
@@ -84,29 +84,36 @@ def test_the_validation_signer_can_be_chosen(way):
     assert list(clips.signer[split.validation]) == ["c"]
 
 
-@settings(deadline=None)  # the first call imports scikit-learn
 @given(
-    signers=st.lists(st.sampled_from(["ana", "ben", "cem"]), min_size=12, max_size=30),
-    share=st.floats(0.2, 0.6),
+    clips=st.lists(
+        st.tuples(st.sampled_from("abc"), st.sampled_from(["BOOK", "MOTHER", "7"])), min_size=8, max_size=40
+    ),
+    share=st.floats(0.2, 0.5),
     seed=st.integers(0, 99),
 )
-def test_a_share_of_the_other_signers_clips_can_validate_instead_of_a_signer(signers, share, seed):
-    clips = make_clips(["ana", "ben", "cem", "ben", *signers])
-    split = make_split(clips, test_signers=["ana"], validation_share=share, seed=seed)
+def test_a_share_of_the_other_signers_clips_can_validate_instead_of_a_signer(clips, share, seed):
+    signers, glosses = zip(*clips, *(("a", "BOOK"), ("b", "BOOK"), ("c", "BOOK")) * 3, strict=True)
+    clips = make_clips(signers, list(glosses))
+    split = make_split(clips, test_signers=["a"], validation_share=share, seed=seed)
     assert sorted(np.concatenate([split.train, split.validation, split.test])) == list(range(len(clips)))
-    assert set(clips.signer[split.test]) == {"ana"}
-    assert set(clips.signer[np.concatenate([split.train, split.validation])]) == {"ben", "cem"}
-    others = len(split.train) + len(split.validation)
-    assert len(split.validation) == np.ceil(others * share)
-    again = make_split(clips, test_signers=["ana"], validation_share=share, seed=seed)
+    assert set(clips.signer[split.test]) == {"a"}
+    assert set(clips.signer[np.concatenate([split.train, split.validation])]) == {"b", "c"}
+    others = clips.drop(index=split.test)
+    assert set(clips.gloss[split.train]) == set(others.gloss), "A gloss has no clip left to learn from."
+    repeated = others[others.groupby("gloss").gloss.transform("size") > 1]
+    for columns in (["gloss"], ["gloss", "signer"]):
+        for group, rows in repeated.groupby(columns).groups.items():
+            there = len(set(rows) & set(split.validation))
+            assert abs(there - len(rows) * share) < 1, f"{there} of {len(rows)} clips of {group}"
+    again = make_split(clips, test_signers=["a"], validation_share=share, seed=seed)
     np.testing.assert_array_equal(again.validation, split.validation)
 
 
-def test_a_share_for_validation_has_of_each_gloss_the_same_part():
-    clips = make_clips(["ana", "ben", "cem", "dan"] * 20)
-    clips["gloss"] = ["BOOK", "MOTHER"] * 40
+def test_a_share_for_validation_has_of_each_gloss_and_signer_the_same_part():
+    clips = make_clips(["ana", "ben", "cem", "dan"] * 20, ["BOOK", "MOTHER"] * 40)
     split = split_by_signer(clips, test_signers=["ana"], validation_share=0.2)
-    assert clips.gloss[split.validation].value_counts().to_dict() == {"BOOK": 4, "MOTHER": 8}
+    counts = clips.iloc[split.validation].groupby(["gloss", "signer"]).size().to_dict()
+    assert counts == {("BOOK", "cem"): 4, ("MOTHER", "ben"): 4, ("MOTHER", "dan"): 4}
     other = split_by_signer(clips, test_signers=["ana"], validation_share=0.2, seed=43)
     assert list(other.validation) != list(split.validation), "The seed chooses the clips."
 
@@ -125,11 +132,17 @@ def test_a_share_and_a_signer_for_validation_exclude_each_other():
         split_by_signer(clips, test_signers=["ana"], validation_signers=["cem"], validation_share=0.2)
 
 
-def test_too_few_clips_for_a_share_are_named():
-    clips = make_clips(["ana", "ben", "ben"])
-    clips["gloss"] = ["BOOK", "BOOK", "MOTHER"]
-    with pytest.raises(SplitError, match="These 2 clips cannot be split at random"):
-        split_by_signer(clips, test_signers=["ana"], validation_share=0.5)
+@pytest.mark.parametrize("glosses", [["BOOK", "BOOK", "MOTHER"], ["BOOK", "MOTHER", "MOTHER"]])
+def test_a_share_that_is_no_clip_is_refused(glosses):
+    clips = make_clips(["ana", "ben", "ben"], glosses)
+    with pytest.raises(SplitError, match=r"A share of 0\.01 of these 2 clips is none"):
+        split_by_signer(clips, test_signers=["ana"], validation_share=0.01)
+
+
+@pytest.mark.parametrize("share", [-0.1, 0.51])
+def test_a_share_that_cannot_be_is_refused(share):
+    with pytest.raises(SplitError, match=f"at most 0.5; got {share:g}"):
+        split_by_signer(make_clips(["ana", "ben", "ben"]), test_signers=["ana"], validation_share=share)
 
 
 def test_a_recording_under_two_names_is_no_leak_hidden_by_a_share():
