@@ -195,7 +195,8 @@ def _print_results(results: Any) -> None:
         print("Accuracy on signers that the model had never seen:")
     for row in results[several].itertuples():
         print(f"  {row.model}, {row.held_out}: {rate(round(row.accuracy * row.n), row.n)}")
-    for row in summarise(results).itertuples():
+    means = summarise(results)
+    for row in means[means["signers"] > 1].itertuples():
         spread = "95 % interval over signers" if row.signers >= FEWEST_SIGNERS else "range"
         spread += f" {row.low:.0%} to {row.high:.0%}"
         print(f"  {row.model}, mean over {row.signers} signers: {row.mean_accuracy:.1%} ({spread})")

@@ -163,10 +163,8 @@ def split_by_signer(
         test, rest = np.flatnonzero(tested), np.flatnonzero(~tested)
         if not len(rest):
             raise SplitError(f"With {', '.join(test_signers)} held out for the test nobody is left to train on.")
-        train, validation = _take_share(clips, rest, share=validation_share, seed=seed)
         check_split(clips, train=rest, test=test)
-        check_split(clips, train=train, validation=validation, test=test, by=("clip_id", "content"))
-        return Split(train, validation, test)
+        return Split(*_take_share(clips, rest, share=validation_share, seed=seed), test)
     if not validation_signers:
         first = signers.index(test_signers[0])
         others = [name for name in signers[first + 1 :] + signers[:first] if name not in test_signers]

@@ -76,7 +76,8 @@ class Seen:
         signing: whether a sign is in progress: a hand is up, or has been down only for a moment.
         phase: "continuous"; or of press-and-sign: "waiting", "countdown", "capture" or "done".
         left_s: seconds to the end of the countdown or the capture.
-        top: the three most probable glosses with their (smoothed) probabilities, best first; empty without a sign.
+        top: the three most probable glosses with their (smoothed) probabilities, best first; those of the last sign
+            until a new one has been looked at.
         shown: the gloss to show, or "" for unknown; it stays until the next sign is known.
         committed: the gloss that became a word with this frame, or "".
         parts: part -> (l, 4) x, y, z and confidence, for `overlay.draw_frame`.

@@ -171,8 +171,8 @@ class Calm:
 
     def __str__(self) -> str:
         return (
-            f"{self.right} of {self.signs} signs got their word, {self.wrong} words were wrong or too many; the label "
-            f"changed {self.changes} times, {self.needless} times to a sign that was not signed"
+            f"{self.right} of {self.signs} signs got their word; words wrong or too many: {self.wrong}; changes of the "
+            f"label: {self.changes}, to a sign that was not signed: {self.needless}"
         )
 
 

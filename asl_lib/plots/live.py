@@ -29,7 +29,8 @@ def plot_recognition(seen: Sequence[Seen], signs: Sequence[Signed] = (), *, thre
     figure, ax = plt.subplots(figsize=(11, 3.4))
     signing = np.array([one.signing for one in seen])
     ax.fill_between(times, 0, 100, where=signing.tolist(), color="0.9", step="mid", label="a hand is up")
-    best = np.array([100 * one.top[0][1] if one.top and one.signing else np.nan for one in seen])
+    going_on = signing & np.concatenate([[False], signing[:-1]])  # a sign's first frame still has the last sign's guess
+    best = np.array([100 * one.top[0][1] if one.top and on else np.nan for one, on in zip(seen, going_on, strict=True)])
     ax.plot(times, best, color="#0173b2", lw=1.4, label="best gloss so far")
     ax.axhline(100 * threshold, color="0.5", ls=":", lw=1)
     place = {"ha": "center", "fontsize": "x-small", "annotation_clip": False}
