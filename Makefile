@@ -63,7 +63,7 @@ notebooks: $(READY)  ## execute all notebooks in place, store their outputs, and
 	$(BIN)/python scripts/store_outputs.py
 	$(BIN)/python scripts/results_page.py
 
-benchmarks: $(READY)  ## all benchmarks, one after the other, into docs/benchmarks.md (a quarter of an hour on a quiet machine)
+benchmarks: $(READY)  ## all benchmarks of speed, one after the other, into docs/benchmarks.md (a quarter of an hour on a quiet machine)
 	$(BIN)/python -m benchmarks
 
 coverage: $(READY)  ## the fast tests again, with the share of lines and branches of asl_lib that they reach
@@ -96,5 +96,5 @@ fuzz: $(READY)  ## hostile files, fifty times as many as in `make test` and othe
 audit: $(READY)  ## look every locked version up among the known vulnerabilities (needs the network)
 	@sh scripts/audit.sh $(BIN)/uv
 
-clean:  ## remove the environment, the demo's clips and all outputs
+clean:  ## remove the environment, build/, and the demo's clips and outputs
 	rm -rf $(VENV) build data/demo outputs/demo

@@ -83,7 +83,9 @@ def printed_rates(path: Path) -> Iterator[list[str]]:
         for line in text.splitlines():
             for match in PRINTED.finditer(line):
                 value = f"{match['value']} % ({match['low']} to {match['high']})"
-                yield [section, " ".join(match["what"].split()).strip(" :"), value, match["n"]]
+                # "Right. Strict" of a check, or nothing but "Right", is told by what it is a rate of.
+                what = re.sub(r"^[\s.:;]*(Right[.:]?\s*)?|[\s.,:;]+$", "", " ".join(match["what"].split()))
+                yield [section, what or "accuracy", value, match["n"]]
 
 
 def notebooks_table(folder: Path) -> str:

@@ -17,6 +17,7 @@ from functools import partial
 from pathlib import Path
 
 import nbformat
+import numpy as np
 import seaborn as sns
 from nbclient import NotebookClient
 from PIL import Image
@@ -69,7 +70,14 @@ def shrink_picture(encoded: str) -> str:
     palette = Image.new("P", (1, 1))
     palette.putpalette(fixed + (free or [])[: 768 - len(fixed)])
     buffer = io.BytesIO()
-    picture.quantize(palette=palette, dither=Image.Dither.NONE).save(buffer, "PNG", optimize=True)
+    small = picture.quantize(palette=palette, dither=Image.Dither.NONE)
+    # Pillow takes a neighbour for some of the fixed colours: white would come out a little grey.
+    index, points = np.array(small), np.asarray(picture)
+    for number, colour in enumerate(np.reshape(fixed, (-1, 3))):
+        index[(points == colour).all(axis=-1)] = number
+    exact = Image.frombytes("P", small.size, index.tobytes())
+    exact.putpalette(small.getpalette() or [])
+    exact.save(buffer, "PNG", optimize=True)
     smaller = base64.b64encode(buffer.getvalue()).decode()
     return smaller if len(smaller) < len(encoded) else encoded
 

@@ -129,6 +129,19 @@ def test_results_are_drawn_with_their_intervals():
     assert figure.axes[0].lines[2].get_xdata()[0] == 2, "The line marks the epoch whose weights were kept."
 
 
+def test_of_epochs_of_equal_accuracy_the_one_of_the_lowest_loss_is_marked():
+    history = a_history().assign(val_accuracy=[0.6, 0.5, 0.6])
+    assert plots.plot_history(history).axes[0].lines[2].get_xdata()[0] == 3
+    assert "epoch 3, at 60 %" in plots.alt_text(plots.plot_history(history))
+
+
+def test_numbers_stand_out_from_their_cells():
+    figure = plots.plot_detection_rates(pd.DataFrame({"pose": [1.0, 0.02, np.nan], "left_hand": [0.16, 0.9, 0.5]}))
+    ax = figure.axes[0]
+    told = {number.get_text(): number.get_color() for number in ax.texts}
+    assert told == {"100": "white", "16": "0.15", "2": "0.15", "90": "white", "50": "white"}
+
+
 def test_reliability_gap_attention_and_mistakes_are_drawn():
     figure = plots.plot_reliability({"lstm": make_evaluation()})
     assert "lstm (error" in figure.legends[0].get_texts()[0].get_text()

@@ -43,12 +43,16 @@ def test_our_own_models_are_also_shown_together_and_the_published_ones_are_not_a
 
 def test_every_rate_that_a_notebook_prints_is_found_with_its_section_and_nothing_else(tmp_path):
     text = f"before\nours: {rate(3, 4)}\ntraining 93%, new {rate(1, 4)}\nhands found in 97.7% of the frames\n"
+    text += f"Right. Free: {rate(2, 4)}. Strict: {rate(4, 4)}.\nRight: {rate(0, 4)}\n"
     code = nbformat.v4.new_code_cell(outputs=[nbformat.v4.new_output("stream", text=text)])
     sections = [nbformat.v4.new_markdown_cell("# Title\n\n## First\n\n## The | test\n\nWords."), code]
     nbformat.write(nbformat.v4.new_notebook(cells=sections), tmp_path / "05_lstm.ipynb")
     assert list(printed_rates(tmp_path / "05_lstm.ipynb")) == [
         ["The | test", "ours", "75.0 % (30 to 95)", "4"],
         ["The | test", "training 93%, new", "25.0 % (5 to 70)", "4"],
+        ["The | test", "Free", "50.0 % (15 to 85)", "4"],
+        ["The | test", "Strict", "100.0 % (51 to 100)", "4"],
+        ["The | test", "accuracy", "0.0 % (0 to 49)", "4"],
     ]
     assert r"| [05](../notebooks/05_lstm.ipynb) | The \| test | ours |" in notebooks_table(tmp_path)
 

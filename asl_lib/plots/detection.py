@@ -10,7 +10,7 @@ import pandas as pd
 
 from asl_lib.landmarks import PARTS, Landmarks
 from asl_lib.plots.drawing import draw_frame, part_legend, picture_grid
-from asl_lib.plots.style import PART_NAMES, counted, describe, listed, percent, shown_names
+from asl_lib.plots.style import PART_NAMES, counted, describe, listed, percent, readable_numbers, shown_names
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -33,6 +33,7 @@ def plot_detection_rates(rates: pd.DataFrame, *, labels: Mapping[str, str] | Non
         yticklabels=shown_names(rates.index, labels),
         cbar_kws={"label": "frames in which it was detected (%)"},
     )  # fmt: skip
+    readable_numbers(ax)
     ax.set_xlabel("")
     ax.set_ylabel(rates.index.name or "")
     ax.tick_params(axis="y", rotation=0)

@@ -10,7 +10,7 @@ import pandas as pd
 
 from asl_lib.calibration import calibration_error, reliability
 from asl_lib.evaluation import Evaluation, Rate
-from asl_lib.plots.style import counted, describe, listed, percent, shown_names
+from asl_lib.plots.style import counted, describe, listed, percent, readable_numbers, shown_names
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -30,7 +30,9 @@ def plot_history(history: pd.DataFrame) -> Figure:
 
     figure, axes = plt.subplots(1, 2, figsize=(10, 3.6))
     validated = "val_accuracy" in history
-    best = history["epoch"][history["val_accuracy"].idxmax()] if validated else history["epoch"].iloc[-1]
+    best = history["epoch"].iloc[-1]
+    if validated:  # as in training: of equal accuracies the lower loss is better, and of equal losses the first
+        best = history.sort_values(["val_accuracy", "val_loss"], ascending=[False, True], kind="stable").epoch.iloc[0]
     for ax, name, label in zip(axes, ("loss", "accuracy"), ("loss (cross-entropy)", "accuracy (%)"), strict=True):
         factor = 100 if name == "accuracy" else 1
         ax.plot(history["epoch"], history[name] * factor, label="training signers")
@@ -85,6 +87,7 @@ def plot_confusion(
         cbar_kws={"label": "clips", "shrink": 0.7}, annot_kws={"fontsize": "small"},
         xticklabels=names, yticklabels=names,
     )  # fmt: skip
+    readable_numbers(ax)
     place = {gloss: index for index, gloss in enumerate(evaluation.glosses)}
     for one, other in minimal_pairs:
         if one in place and other in place:

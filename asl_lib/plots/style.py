@@ -5,7 +5,12 @@ from __future__ import annotations
 import re
 import weakref
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 PART_COLOURS = {"pose": "#0173b2", "face": "#949494", "left_hand": "#de8f05", "right_hand": "#029e73"}
 """The colour of each part in every figure; blue, orange and green of the colour-blind palette."""
@@ -31,6 +36,8 @@ LIMBS: dict[str, tuple[tuple[int, int], ...]] = {
 }
 
 
+DARK = 0.0194
+"""Luminance of the grey "0.15" in which figures write on pale grounds."""
 _DESCRIPTIONS: weakref.WeakKeyDictionary[Any, str] = weakref.WeakKeyDictionary()
 
 
@@ -129,6 +136,24 @@ def _show_with_alt_text() -> None:
 
     draw_and_tell.tells_alt_text = True  # type: ignore[attr-defined]
     formatter.for_type(Figure, draw_and_tell)
+
+
+def readable_numbers(ax: Axes) -> None:
+    """Write the numbers in a heat map's cells white or dark, whichever stands out more from the cell.
+
+    The contrast is that of the Web Content Accessibility Guidelines 2.2.
+    """
+    if not ax.texts:
+        return
+    cells: Any = ax.collections[0]
+    columns = cells.get_array().shape[1]
+    colours = cells.get_facecolors()[:, :3]
+    linear = np.where(colours <= 0.04045, colours / 12.92, ((colours + 0.055) / 1.055) ** 2.4)
+    luminance = linear @ (0.2126, 0.7152, 0.0722)
+    for number in ax.texts:
+        x, y = number.get_position()
+        light = luminance[int(y) * columns + int(x)]
+        number.set_color("white" if 1.05 / (light + 0.05) > (light + 0.05) / (DARK + 0.05) else "0.15")
 
 
 def shown_names(glosses: Iterable[object], labels: Mapping[str, str] | None = None) -> list[str]:
