@@ -70,8 +70,9 @@ coverage: $(READY)  ## the fast tests again, with the share of lines and branche
 	$(BIN)/python -m pytest -n 2 --dist loadscope --no-loadscope-reorder --cov --cov-report=term-missing:skip-covered \
 		--cov-report=html:build/coverage $(LONGEST) tests
 
-mutation: $(READY)  ## change splits, recipe and metrics in many small ways: does a test notice each? (ten minutes)
+mutation: $(READY)  ## change splits, recipe and metrics in many small ways: does a test notice each? (some minutes)
 	$(BIN)/python -m uv pip install --quiet --python $(BIN)/python $(MUTMUT)
+	@rm -rf mutants  # it would not ask again about a function that is as it was, though a test may be new
 	$(BIN)/python -m mutmut run --max-children 2
 	$(BIN)/python -m mutmut results
 

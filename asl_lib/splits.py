@@ -214,7 +214,7 @@ def _take_share(clips: pd.DataFrame, rows: np.ndarray, *, share: float, seed: in
     table = clips.iloc[rows][["gloss", "signer"]].astype(str).assign(row=rows)
     table = table[table.groupby("gloss")["row"].transform("size") > 1]
     rng = np.random.default_rng(seed)
-    in_order = table.iloc[rng.permutation(len(table))].sort_values(["gloss", "signer"], kind="stable")["row"].to_numpy()
+    in_order = table.iloc[rng.permutation(len(table))].sort_values(["gloss", "signer"])["row"].to_numpy()
     # Like marks on a ruler, `share` apart: a clip is taken where a whole number lies before the next mark.
     marks = np.floor(np.arange(len(in_order) + 1) * share + rng.random())
     taken = np.sort(in_order[np.diff(marks) > 0])

@@ -14,6 +14,7 @@ from asl_lib.splits import (
     signer_folds,
     split_at_random,
     split_by_signer,
+    split_official,
 )
 from tests.conftest import make_clips, make_landmarks
 
@@ -157,6 +158,12 @@ def test_a_recording_under_two_names_is_no_leak_hidden_by_a_share():
     clips = make_clips(["ana", *["ben"] * 9]).assign(content=["same", *map(str, range(8)), "same"])
     with pytest.raises(LeakError, match="same"):
         split_by_signer(clips, test_signers=["ana"], validation_share=0.3)
+
+
+def test_an_official_split_is_the_publishers_own_where_no_share_is_asked_for():
+    clips = make_clips(["ana", "ben", "cem"]).assign(split=["validation", "test", "train"])
+    split = split_official(clips)
+    assert (list(split.train), list(split.validation), list(split.test)) == ([2], [0], [1])
 
 
 @pytest.mark.parametrize("validating", [0, 4])
