@@ -46,7 +46,7 @@ linkcheck_ignore = [r"https?://(localhost|127\.0\.0\.1)"]
 linkcheck_report_timeouts_as_broken = False
 
 
-WIDE_PX = 500
+WIDE_PX = 700
 """Figures of this width are not made smaller than can be read on a phone: they scroll."""
 
 

@@ -114,7 +114,7 @@ def plot_accuracy_per_signer(evaluation: Evaluation, *, chance: float | None = N
     import matplotlib.pyplot as plt
 
     rates = evaluation.per_signer()
-    figure, ax = plt.subplots(figsize=(6.5, 1.4 + 0.5 * len(rates)))
+    figure, ax = plt.subplots(figsize=(5.2, 1.4 + 0.5 * len(rates)))
     _draw_rates(ax, rates)
     chance = chance or 1 / len(evaluation.glosses)
     _finish(ax, chance)
@@ -128,7 +128,7 @@ def plot_split_scores(scores: Mapping[str, Rate], *, chance: float) -> Figure:
     """Show accuracies under several splits below each other, with their intervals."""
     import matplotlib.pyplot as plt
 
-    figure, ax = plt.subplots(figsize=(7, 1.4 + 0.5 * len(scores)))
+    figure, ax = plt.subplots(figsize=(5.2, 1.4 + 0.5 * len(scores)))
     _draw_rates(ax, scores)
     _finish(ax, chance)
     return describe(
@@ -186,7 +186,7 @@ def plot_reliability(evaluations: Mapping[str, Evaluation], *, bins: int = 5) ->
     import matplotlib.pyplot as plt
     import seaborn as sns
 
-    figure, ax = plt.subplots(figsize=(6.5, 5))
+    figure, ax = plt.subplots(figsize=(5.4, 4.6))
     ax.plot([0, 100], [0, 100], color="0.6", lw=1, ls=":")
     palette = sns.color_palette("colorblind", len(evaluations))
     errors = []
@@ -251,7 +251,7 @@ def plot_gap(summary: pd.DataFrame, *, chance: float) -> Figure:
     import matplotlib.pyplot as plt
 
     table = summary[summary["known_signers"].notna()].reset_index(drop=True)
-    figure, ax = plt.subplots(figsize=(7, 1.4 + 0.45 * len(table)))
+    figure, ax = plt.subplots(figsize=(5.4, 1.4 + 0.45 * len(table)))
     for row in table.itertuples():
         ax.plot([row.mean_accuracy * 100, row.known_signers * 100], [row.Index] * 2, color="0.7", lw=3, zorder=1)
     ax.plot(table["known_signers"] * 100, table.index, "D", color="#029e73", label="signers known", zorder=2)
@@ -289,7 +289,7 @@ def _draw_rates(ax: Axes, rates: Mapping[str, Rate]) -> None:
         ax.errorbar(value.value * 100, row, xerr=[[max(0, low)], [max(0, high)]], fmt="o", capsize=4, color="#0173b2")
         point = (value.value * 100, row)
         ax.annotate(f"{value.value:.0%}", point, (0, 7), textcoords="offset points", ha="center", fontsize="x-small")
-    ax.set_yticks(range(len(rates)), [f"{name} (n = {value.n})" for name, value in rates.items()])
+    ax.set_yticks(range(len(rates)), [f"{name}\n(n = {value.n})" for name, value in rates.items()])
     ax.set_ylim(len(rates) - 0.5, -0.6)
 
 
@@ -298,5 +298,5 @@ def _finish(ax: Axes, chance: float) -> None:
     style: dict[str, Any] = {"textcoords": "offset points", "fontsize": "x-small", "color": "0.35"}
     ax.annotate("chance", (chance * 100, 0), (3, 3), xycoords=("data", "axes fraction"), **style)
     ax.set_xlim(0, 102)
-    ax.set_xlabel("accuracy (%), with 95 % interval")
+    ax.set_xlabel("accuracy (%), with 95 % interval", loc="right")
     ax.grid(axis="y", visible=False)
