@@ -30,8 +30,10 @@ def screen():
     if missing:
         pytest.skip(f"A window cannot be tested without {', '.join(missing)}: apt-get install xvfb xdotool.")
     reading, writing = os.pipe()
+    # Without -noreset the server starts over whenever its last client leaves, as each call of xdotool does: a program
+    # that connects at that moment is turned away.
     server = subprocess.Popen(
-        ["Xvfb", "-displayfd", str(writing), "-screen", "0", "1024x768x24", "-nolisten", "tcp"],
+        ["Xvfb", "-displayfd", str(writing), "-screen", "0", "1024x768x24", "-nolisten", "tcp", "-noreset"],
         pass_fds=[writing], stderr=subprocess.DEVNULL,
     )  # fmt: skip
     os.close(writing)
