@@ -20,7 +20,7 @@ from datetime import date
 from importlib.metadata import version
 from pathlib import Path
 
-from asl_lib.parallel import cores
+from asl_lib._util.jobs import cores
 from benchmarks.rows import FILE_VARIABLE, Row, read_rows
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "benchmarks.md"

@@ -15,11 +15,11 @@ import warnings
 
 import numpy as np
 
-from asl_lib.features import FeatureRecipe
-from asl_lib.featureset import FeatureSet
+from asl_lib._util.paths import project_folder
+from asl_lib.features.recipe import FeatureRecipe
+from asl_lib.features.sets import FeatureSet
 from asl_lib.models import HandTrees
 from asl_lib.models.trees import describe_clips
-from asl_lib.params import project_folder
 
 MOST = 6
 

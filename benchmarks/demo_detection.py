@@ -23,10 +23,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from asl_lib.extract import quiet_worker
-from asl_lib.extraction_job import detect_clip
-from asl_lib.parallel import run_jobs
-from asl_lib.signer import load_lexicon, load_signers, write_clip
+from asl_lib._util.jobs import run_jobs
+from asl_lib.data.demo import load_lexicon, load_signers, write_clip
+from asl_lib.landmarks.extract import quiet_worker
+from asl_lib.landmarks.extraction_job import detect_clip
 
 PARTS = ("pose", "left_hand", "right_hand")
 HANDS = ("left_hand", "right_hand")

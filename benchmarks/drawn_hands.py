@@ -11,13 +11,13 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 
-from asl_lib.datasets import get_dataset
-from asl_lib.datasets.demo_letters import drawn_joints, random_people
-from asl_lib.evaluation import rate
-from asl_lib.hands import build_hand_mlp, describe_photographs, find_hands
-from asl_lib.params import project_folder
-from asl_lib.photographs import load_photographs
-from asl_lib.signer import load_signers
+from asl_lib._util.paths import project_folder
+from asl_lib.data.demo import load_signers
+from asl_lib.data.registry import get_dataset
+from asl_lib.data.sets.demo_letters import drawn_joints, random_people
+from asl_lib.evaluation.metrics import rate
+from asl_lib.features.photographs import load_photographs
+from asl_lib.landmarks.hands import build_hand_mlp, describe_photographs, find_hands
 
 SIX = "the demo's six signers"
 WAYS = {

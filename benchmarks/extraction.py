@@ -26,18 +26,18 @@ from pathlib import Path
 
 import numpy as np
 
-from asl_lib.clips import Clip, make_clips
-from asl_lib.datasets.base import shared_folder
-from asl_lib.extract import extract_clips
-from asl_lib.extraction_job import Job, settings_of
-from asl_lib.files import write_json
-from asl_lib.holistic import require_mediapipe
-from asl_lib.landmark_store import load_landmarks
-from asl_lib.landmarks import PARTS, Landmarks
-from asl_lib.parallel import cores, run_jobs
-from asl_lib.pose_files import read_pose, write_pose
-from asl_lib.signer import load_lexicon, load_signers, write_clip
-from asl_lib.video import read_frames
+from asl_lib._util.files import write_json
+from asl_lib._util.jobs import cores, run_jobs
+from asl_lib.data.clips import Clip, make_clips
+from asl_lib.data.dataset import shared_folder
+from asl_lib.data.demo import load_lexicon, load_signers, write_clip
+from asl_lib.data.video import read_frames
+from asl_lib.landmarks.extract import extract_clips
+from asl_lib.landmarks.extraction_job import Job, settings_of
+from asl_lib.landmarks.landmarks import PARTS, Landmarks
+from asl_lib.landmarks.pose_file import read_pose, write_pose
+from asl_lib.landmarks.store import load_landmarks
+from asl_lib.landmarks.tracker import require_mediapipe
 from benchmarks.rows import Row, tell
 
 WITHOUT_FACE = ("pose", "left_hand", "right_hand")
@@ -137,7 +137,7 @@ def measure(name: str, videos: Path, workers: int) -> float:
 
 def infer(job: tuple[list[Path], bool]) -> float:
     """Return the seconds that the models alone take for decoded clips, after a first frame that loads them."""
-    from asl_lib.holistic import holistic_without_face
+    from asl_lib.landmarks.tracker import holistic_without_face
 
     paths, face = job
     solutions = require_mediapipe()
@@ -157,7 +157,7 @@ def infer(job: tuple[list[Path], bool]) -> float:
 
 def inference_bound(decoded: list[Path], *, face: bool, processes: int) -> float:
     """Return the seconds of model inference when the clips are shared out among processes, the largest first."""
-    from asl_lib.extract import quiet_worker
+    from asl_lib.landmarks.extract import quiet_worker
 
     shares: list[list[Path]] = [[] for _ in range(processes)]
     loads = [0] * processes

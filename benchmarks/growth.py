@@ -24,8 +24,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from asl_lib.landmark_store import LandmarkStore
-from asl_lib.landmarks import Landmarks
+from asl_lib.landmarks.landmarks import Landmarks
+from asl_lib.landmarks.store import LandmarkStore
 from benchmarks.extraction import gather
 from benchmarks.rows import Row, tell
 
@@ -36,8 +36,8 @@ POSE_AND_HANDS = ("pose", "left_hand", "right_hand")
 
 def make_store(folder: Path, *, clips: int, frames: int) -> None:
     """Write the landmarks of all clips into one store, as `load_landmarks` keeps them."""
-    from asl_lib.landmark_store import load_landmarks
-    from asl_lib.landmarks import PARTS
+    from asl_lib.landmarks.landmarks import PARTS
+    from asl_lib.landmarks.store import load_landmarks
 
     parts, points = POSE_AND_HANDS, sum(PARTS[part] for part in POSE_AND_HANDS)
     rng = np.random.default_rng(1)
@@ -59,7 +59,7 @@ def make_table(clips: int) -> pd.DataFrame:
 
 def stored(folder: Path, clips: int) -> LandmarkStore:
     """Open the store that `make_store` wrote."""
-    from asl_lib.landmark_store import load_landmarks
+    from asl_lib.landmarks.store import load_landmarks
 
     def read(clip: object) -> Landmarks:
         raise AssertionError("The store holds all clips already.")
@@ -75,8 +75,8 @@ def nothing(folder: Path, *, clips: int, frames: int) -> None:
 
 def extract(folder: Path, *, clips: int, frames: int) -> None:
     """What notebook 02 does, in one process."""
-    from asl_lib.clips import make_clips
-    from asl_lib.extract import extract_clips
+    from asl_lib.data.clips import make_clips
+    from asl_lib.landmarks.extract import extract_clips
 
     names = sorted(path.name for path in (folder / "videos").glob("*.mp4"))[:clips]
     rows = [{"clip_id": Path(name).stem, "path": name, "gloss": "BENCHMARK", "signer": "all"} for name in names]
@@ -94,8 +94,8 @@ def read(folder: Path, *, clips: int, frames: int) -> None:
 
 def prepare(folder: Path, *, clips: int, frames: int) -> None:
     """What notebook 03 does."""
-    from asl_lib.features import FeatureRecipe
-    from asl_lib.featureset import build_features
+    from asl_lib.features.recipe import FeatureRecipe
+    from asl_lib.features.sets import build_features
 
     recipe = FeatureRecipe(frames=frames)
     table, found = make_table(clips), stored(folder, clips)
@@ -105,12 +105,12 @@ def prepare(folder: Path, *, clips: int, frames: int) -> None:
 
 def train(folder: Path, *, clips: int, frames: int) -> None:
     """What a model notebook does, for one epoch."""
-    from asl_lib.augment import Augmentation
-    from asl_lib.features import FeatureRecipe
-    from asl_lib.featureset import FeatureSet
+    from asl_lib.evaluation.splits import make_split
+    from asl_lib.features.augment import Augmentation
+    from asl_lib.features.recipe import FeatureRecipe
+    from asl_lib.features.sets import FeatureSet
     from asl_lib.models import build_attention_tcn
-    from asl_lib.splits import make_split
-    from asl_lib.training import fit, set_seeds
+    from asl_lib.training.fit import fit, set_seeds
 
     set_seeds(1)
     recipe = FeatureRecipe(frames=frames)
@@ -170,7 +170,7 @@ def main() -> None:
     if options.step:
         import tensorflow  # noqa: F401
 
-        import asl_lib.training  # noqa: F401
+        import asl_lib.training.fit  # noqa: F401
 
         started = time.perf_counter()
         STEPS[options.step](Path(options.folder), clips=options.clips, frames=options.frames)

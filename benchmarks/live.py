@@ -24,14 +24,14 @@ from statistics import median
 
 import numpy as np
 
-from asl_lib.landmarks import Landmarks
+from asl_lib._util.paths import project_folder, relative
+from asl_lib.landmarks.landmarks import Landmarks
+from asl_lib.landmarks.pose_file import read_pose
 from asl_lib.live.networks import Classifier
 from asl_lib.live.pipeline import Pipeline
 from asl_lib.live.recogniser import LiveSettings, Recogniser
 from asl_lib.live.replay import FPS, SIZE, Calm, Said, follow, join_landmarks, join_videos, judge, usual_loop
 from asl_lib.live.sources import open_source
-from asl_lib.params import project_folder, relative
-from asl_lib.pose_files import read_pose
 from benchmarks.rows import Row, tell
 
 
@@ -39,8 +39,8 @@ def clips_of(model: Path) -> list[tuple[str, str, Path]]:
     """Return (gloss, path of the video, path of the landmarks) of the test clips that a network was tested on."""
     import pandas as pd
 
-    from asl_lib.clips import read_clips
-    from asl_lib.datasets import get_dataset
+    from asl_lib.data.clips import read_clips
+    from asl_lib.data.registry import get_dataset
 
     folder = project_folder() / "data" / "demo"
     dataset, clips = get_dataset("demo"), read_clips(folder / "clips.csv")
@@ -80,7 +80,7 @@ def report_calm(model: Path, classifier: Classifier, *, threshold: float) -> Non
 
 
 def report_window(model: Path, classifier: Classifier) -> None:
-    from asl_lib.training import load_model
+    from asl_lib.training.fit import load_model
 
     landmarks = read_pose(clips_of(model)[0][2])
     network, recipe = load_model(model)
@@ -103,8 +103,8 @@ def report_window(model: Path, classifier: Classifier) -> None:
 
 
 def report_video(model: Path, classifier: Classifier, *, soak_s: float) -> None:
+    from asl_lib.data.video import read_frames
     from asl_lib.live.picture import compose
-    from asl_lib.video import read_frames
 
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "stream.mp4"

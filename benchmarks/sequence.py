@@ -22,11 +22,11 @@ from collections.abc import Callable
 
 import numpy as np
 
-from asl_lib.augment import Augmentation, jitter, rotate, scale, shear, shift
-from asl_lib.features import FeatureRecipe
-from asl_lib.handshape import MIDDLE_KNUCKLE
+from asl_lib.features.augment import Augmentation, jitter, rotate, scale, shear, shift
+from asl_lib.features.handshape import MIDDLE_KNUCKLE
+from asl_lib.features.recipe import FeatureRecipe
 from asl_lib.models import build_attention_lstm, build_attention_tcn, build_attention_transformer, build_lstm, build_tcn
-from asl_lib.training import compile_predictor, fit, set_seeds
+from asl_lib.training.fit import compile_predictor, fit, set_seeds
 from benchmarks.rows import Row, tell
 
 FRAMES, CLASSES = 30, 100

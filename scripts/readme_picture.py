@@ -9,9 +9,9 @@ import matplotlib
 matplotlib.use("Agg")
 
 from asl_lib import plots
-from asl_lib.params import Params
-from asl_lib.pose_files import read_pose
-from asl_lib.video import read_frames
+from asl_lib.course.params import Params
+from asl_lib.data.video import read_frames
+from asl_lib.landmarks.pose_file import read_pose
 
 ROOT = Path(__file__).resolve().parent.parent
 CHOSEN = ("ana-HELLO-01", "dara-FATHER-01", "chen-BOOK-01", "eli-WHERE-01", "fay-THANK-YOU-01", "ben-WANT-01")

@@ -23,9 +23,9 @@ from pathlib import Path
 
 import nbformat
 
-from asl_lib.evaluation import Rate, average, rate
-from asl_lib.files import whole_file
-from asl_lib.report import collect_evaluation, collect_results, has_results, headline
+from asl_lib._util.files import whole_file
+from asl_lib.evaluation.metrics import Rate, average, rate
+from asl_lib.evaluation.results import collect_evaluation, collect_results, has_results, headline
 
 ROOT = Path(__file__).resolve().parent.parent
 RUN = re.compile(r"(<!-- results of (\S+) -->\n).*?(<!-- end -->)", re.DOTALL)

@@ -22,8 +22,8 @@ import seaborn as sns
 from nbclient import NotebookClient
 from PIL import Image
 
-from asl_lib.notebooks import execution_environment, find_notebooks
-from asl_lib.parallel import cores
+from asl_lib._util.jobs import cores
+from asl_lib.course.notebooks import execution_environment, find_notebooks
 
 ROOT = Path(__file__).resolve().parent.parent
 LARGEST_KB = 600

@@ -14,8 +14,8 @@ os.environ.setdefault("MPLBACKEND", "Agg")
 import numpy as np
 import pytest
 
-from asl_lib.clips import make_clips as checked_clips
-from asl_lib.landmarks import PARTS, Landmarks
+from asl_lib.data.clips import make_clips as checked_clips
+from asl_lib.landmarks.landmarks import PARTS, Landmarks
 
 ROOT = Path(__file__).resolve().parent.parent
 SHARED = Path(os.environ.get("ASL_SHARED_DATA", ROOT.parent / "shared" / "data"))

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from asl_lib.features import LEFT_SHOULDER, LEFT_WRIST, RIGHT_SHOULDER, RIGHT_WRIST
-from asl_lib.handshape import WRIST
+from asl_lib.features.handshape import WRIST
+from asl_lib.features.recipe import LEFT_SHOULDER, LEFT_WRIST, RIGHT_SHOULDER, RIGHT_WRIST
 
 UP_WIDTHS = 1.05
 """A wrist is up while it is at most so many shoulder widths below the shoulders: about where the ribs end."""

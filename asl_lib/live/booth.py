@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
+from asl_lib.features.optical_flow import flow_colours, optical_flow
+from asl_lib.features.picture_recipes import VideoRecipe
 from asl_lib.live.recogniser import LiveSettings, Seen, best_of, surest
 from asl_lib.live.timing import even_moments
-from asl_lib.optical_flow import flow_colours, optical_flow
-from asl_lib.picture_recipes import VideoRecipe
 
 INSET_PX = 112
 FULL_COLOUR_PX = 6.0
@@ -22,7 +22,7 @@ class VideoClassifier:
     """A network of notebook 10 with its recipe, compiled for one clip at a time; all sessions can share it."""
 
     def __init__(self, model: Any, recipe: VideoRecipe) -> None:
-        from asl_lib.training import compile_predictor
+        from asl_lib.training.fit import compile_predictor
 
         self.recipe, self.glosses = recipe, recipe.glosses
         self._probabilities = compile_predictor(model)
@@ -34,7 +34,7 @@ class VideoClassifier:
         Raises:
             TrainingError: there is no network for videos.
         """
-        from asl_lib.image_training import load_video_model
+        from asl_lib.training.images import load_video_model
 
         return cls(*load_video_model(folder))
 
@@ -110,7 +110,7 @@ class Booth:
         return self._last
 
     def _recognise(self, time_s: float, inset: np.ndarray | None) -> Seen:
-        from asl_lib.video import VideoError
+        from asl_lib.data.video import VideoError
 
         frames, self._frames = self._frames, []
         nearest = even_moments(np.array([time_s for time_s, _ in frames]), fps=self.settings.fps)

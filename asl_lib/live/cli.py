@@ -79,11 +79,11 @@ def _live(options: argparse.Namespace) -> None:
         return
     from dataclasses import replace
 
+    from asl_lib._util.paths import project_folder, relative
     from asl_lib.live.letters import LetterBox
     from asl_lib.live.sources import open_source
     from asl_lib.live.transcript import Transcript
     from asl_lib.live.window import require_display, run_live
-    from asl_lib.params import project_folder, relative
 
     # What cannot work should say so before a network is loaded.
     source = open_source(options.source, pace=not options.fast, loop=options.loop)
@@ -112,9 +112,9 @@ def _serve(options: argparse.Namespace) -> None:
     from getpass import getpass
     from pathlib import Path
 
+    from asl_lib._util.paths import relative
     from asl_lib.live.errors import LiveError
     from asl_lib.live.web import LOOPBACK, serve
-    from asl_lib.params import relative
 
     password = os.environ.get("ASL_PASSWORD", "")
     if options.password and not password:
@@ -146,10 +146,10 @@ def _looker(options: argparse.Namespace, *, fps: float) -> tuple[Any, Any]:
     import json
     from pathlib import Path
 
-    from asl_lib.image_training import newest_letters
     from asl_lib.live.networks import Classifier, find_models
     from asl_lib.live.recogniser import LiveSettings, Recogniser
-    from asl_lib.training_loop import TrainingError
+    from asl_lib.training.images import newest_letters
+    from asl_lib.training.loop import TrainingError
 
     models = [] if options.model or options.letters else list(find_models().values())
     if not (options.model or options.letters or models):
@@ -174,10 +174,10 @@ def _looker(options: argparse.Namespace, *, fps: float) -> tuple[Any, Any]:
 def _record(options: argparse.Namespace) -> None:
     from pathlib import Path
 
+    from asl_lib._util.paths import project_folder, relative, split_names
     from asl_lib.live.record import RecordingSession
     from asl_lib.live.sources import open_source
     from asl_lib.live.window import run_recording
-    from asl_lib.params import project_folder, relative, split_names
 
     session = RecordingSession(
         Path(options.folder) if options.folder else project_folder() / "data" / "recordings",

@@ -6,12 +6,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from asl_lib._util.paths import relative, split_names
 from asl_lib.live.errors import SessionError
 from asl_lib.live.record import RecordingSession
 from asl_lib.live.recording import Recording
 from asl_lib.live.routes import as_json, as_time, prompt_as_json
 from asl_lib.live.sessions import NOBODY_ASKS, Session, Sessions
-from asl_lib.params import relative, split_names
 
 MOST_GLOSSES, MOST_REPETITIONS = 100, 20
 Command = Callable[[str, dict[str, Any]], dict[str, Any]]

@@ -6,8 +6,8 @@ import io
 
 import numpy as np
 
+from asl_lib.features.photographs import DAMAGE
 from asl_lib.live.errors import SessionError
-from asl_lib.photographs import DAMAGE
 
 MOST_FRAME_PX = 1280
 START_OF_SCAN, MOST_SCANS = b"\xff\xda", 32

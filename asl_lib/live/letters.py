@@ -8,12 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from asl_lib.holistic import require_mediapipe
+from asl_lib._util.quiet import quiet_native_stderr
+from asl_lib.features.photographs import fit_square
+from asl_lib.features.picture_recipes import PhotographRecipe
+from asl_lib.landmarks.tracker import require_mediapipe
 from asl_lib.live.recogniser import LiveSettings, Seen, best_of
 from asl_lib.live.smoothing import Commits, Smoother
-from asl_lib.photographs import fit_square
-from asl_lib.picture_recipes import PhotographRecipe
-from asl_lib.quiet import quiet_native_stderr
 
 BOX_HEIGHTS = 0.5
 """Side of the box, in heights of the picture."""
@@ -25,7 +25,7 @@ class LetterClassifier:
     """A network of notebook 08 with its recipe, compiled for one picture at a time; all sessions can share it."""
 
     def __init__(self, model: Any, recipe: PhotographRecipe) -> None:
-        from asl_lib.training import compile_predictor
+        from asl_lib.training.fit import compile_predictor
 
         self.recipe, self.glosses = recipe, recipe.glosses
         self._probabilities: Callable[[np.ndarray], np.ndarray] = compile_predictor(model)
@@ -37,7 +37,7 @@ class LetterClassifier:
         Raises:
             TrainingError: there is no network for photographs.
         """
-        from asl_lib.image_training import load_image_model
+        from asl_lib.training.images import load_image_model
 
         return cls(*load_image_model(folder))
 

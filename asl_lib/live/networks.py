@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from asl_lib.arrays import read_npz
-from asl_lib.features import FeatureRecipe
-from asl_lib.landmarks import Landmarks
+from asl_lib._util.arrays import read_npz
+from asl_lib.features.recipe import FeatureRecipe
+from asl_lib.landmarks.landmarks import Landmarks
 from asl_lib.live.errors import LiveError
 
 if TYPE_CHECKING:
-    from asl_lib.params import Params
+    from asl_lib.course.params import Params
 
 
 class Classifier:
@@ -30,7 +30,7 @@ class Classifier:
     """
 
     def __init__(self, model: Any, recipe: FeatureRecipe, glosses: tuple[str, ...]) -> None:
-        from asl_lib.training import compile_predictor
+        from asl_lib.training.fit import compile_predictor
 
         self.recipe, self.glosses = recipe, glosses
         self._probabilities = compile_predictor(model)
@@ -46,7 +46,7 @@ class Classifier:
             LiveError: there are no glosses beside the network.
             TrainingError: there is no network, or one that does not fit its recipe.
         """
-        from asl_lib.training import load_model
+        from asl_lib.training.fit import load_model
 
         model, recipe = load_model(folder)
         path = Path(folder) / "probabilities.npz"
@@ -74,7 +74,7 @@ def find_models(folder: str | Path | None = None) -> dict[str, Path]:
     Args:
         folder: where to look instead.
     """
-    from asl_lib.params import project_folder
+    from asl_lib._util.paths import project_folder
 
     outputs = Path(folder) if folder else project_folder() / "outputs"
     found = [

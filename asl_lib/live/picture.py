@@ -12,7 +12,7 @@ import numpy as np
 from asl_lib.live.pipeline import Speed
 from asl_lib.live.recogniser import Seen
 from asl_lib.live.record import Prompt
-from asl_lib.overlay import draw_frame
+from asl_lib.plots.overlay import draw_frame
 
 PANEL_PX = 260
 STRIP_PX = 64

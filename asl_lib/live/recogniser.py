@@ -14,14 +14,14 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from asl_lib.features import FeatureRecipe
-from asl_lib.holistic import HolisticDetector
-from asl_lib.landmarks import PARTS, Landmarks
+from asl_lib._util.quiet import quiet_native_stderr
+from asl_lib.features.recipe import FeatureRecipe
+from asl_lib.landmarks.landmarks import PARTS, Landmarks
+from asl_lib.landmarks.tracker import HolisticDetector
 from asl_lib.live.activity import hands_up
 from asl_lib.live.errors import LiveError
 from asl_lib.live.smoothing import Commits, Smoother
 from asl_lib.live.timing import in_even_time
-from asl_lib.quiet import quiet_native_stderr
 
 TOP = 3
 
@@ -278,7 +278,7 @@ class Recogniser:
 
     def _predict(self, first_s: float, last_s: float) -> np.ndarray | None:
         """Return (classes,) probabilities of what was seen between two times, or None where nothing can be said."""
-        from asl_lib.features import RecipeError
+        from asl_lib.features.recipe import RecipeError
 
         chosen = [(time_s, values) for time_s, values in self._frames if first_s <= time_s <= last_s]
         if len(chosen) < 2:

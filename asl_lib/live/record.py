@@ -9,9 +9,9 @@ from pathlib import Path
 
 import numpy as np
 
+from asl_lib.data.video import write_video
 from asl_lib.live.errors import LiveError
 from asl_lib.live.timing import even_moments
-from asl_lib.video import write_video
 
 RECORDING_FPS = 25.0
 SHORTEST_S = 0.012

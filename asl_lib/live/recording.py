@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from asl_lib.files import whole_file
+from asl_lib._util.files import whole_file
 from asl_lib.live.errors import LiveError
 
 LONGEST_S = 60.0
@@ -60,7 +60,7 @@ class Recording:
         Raises:
             LiveError: there are fewer than two frames.
         """
-        from asl_lib.video import write_video
+        from asl_lib.data.video import write_video
 
         with self.lock:
             frames, words = list(self.frames), list(self.words)

@@ -10,12 +10,12 @@ from pathlib import Path
 
 import numpy as np
 
-from asl_lib.landmarks import PARTS, Landmarks
+from asl_lib._util.progress import progress
+from asl_lib.data.video import read_frames, video_info, write_video
+from asl_lib.landmarks.landmarks import PARTS, Landmarks
 from asl_lib.live.activity import hands_up
 from asl_lib.live.networks import Classifier
 from asl_lib.live.recogniser import Recogniser, Seen
-from asl_lib.progress import progress
-from asl_lib.video import read_frames, video_info, write_video
 
 FPS = 25.0
 PAUSE_FRAMES = 12

@@ -11,8 +11,8 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from asl_lib.data.video import read_frames, video_info
 from asl_lib.live.errors import LiveError
-from asl_lib.video import read_frames, video_info
 
 STREAMS = ("rtsp://", "rtsps://", "rtmp://", "http://", "https://", "udp://")
 SILENCE_S = 5.0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from asl_lib.resampling import sample_at
+from asl_lib.features.resampling import sample_at
 
 
 def in_even_time(values: np.ndarray, times: np.ndarray, *, fps: float) -> np.ndarray:

@@ -101,8 +101,8 @@ class Models:
 
 def find_letter_models() -> dict[str, Path]:
     """Return the trained networks for photographs of letters under `outputs/`, by a name to show, the newest first."""
-    from asl_lib.image_training import letter_networks
-    from asl_lib.params import project_folder
+    from asl_lib._util.paths import project_folder
+    from asl_lib.training.images import letter_networks
 
     outputs = project_folder() / "outputs"
     return {
@@ -168,7 +168,7 @@ def serve(
     """
     from starlette.middleware import Middleware
 
-    from asl_lib.params import project_folder
+    from asl_lib._util.paths import project_folder
 
     _quiet_gradio()
     port = _free_port(host) if port is None else port
@@ -247,7 +247,7 @@ def _door(password: str) -> Callable[[str, str], bool]:
 
 
 def _warm_up(models: Models) -> None:
-    from asl_lib.quiet import quiet_native_stderr
+    from asl_lib._util.quiet import quiet_native_stderr
 
     name = models.names[0]
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")

@@ -12,13 +12,13 @@ from typing import Any
 
 import numpy as np
 
+from asl_lib.data.video import VideoSink
 from asl_lib.live.errors import LiveError
 from asl_lib.live.picture import compose, compose_prompt
 from asl_lib.live.pipeline import Looker, Pipeline, View
 from asl_lib.live.record import Prompt, RecordingSession
 from asl_lib.live.sources import Camera, Newest, Source
 from asl_lib.live.transcript import Transcript
-from asl_lib.video import VideoSink
 
 TITLE = "asl live"
 HINT = "q quit · space press-and-sign · m follow me · r record · c clear · backspace undo"

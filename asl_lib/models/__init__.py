@@ -1,6 +1,6 @@
 """The course's models: one family a file. They know shapes and classes, nothing of data sets."""
 
-from asl_lib.models.alphabet_cnn import build_alphabet_cnn, build_letter_cnn, build_transfer_cnn
+from asl_lib.models.cnn import build_alphabet_cnn, build_letter_cnn, build_transfer_cnn
 from asl_lib.models.hierarchical import (
     build_attention_hierarchical,
     build_hierarchical,

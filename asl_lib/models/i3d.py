@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from asl_lib.models.alphabet_cnn import WeightsError
+from asl_lib.models.cnn import WeightsError
 
 if TYPE_CHECKING:
     import keras

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from asl_lib.models.alphabet_cnn import build_mobilenet
+from asl_lib.models.cnn import build_mobilenet
 
 if TYPE_CHECKING:
     import keras

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from asl_lib.augment import mirror
-from asl_lib.features import FeatureRecipe
-from asl_lib.handshape import MIDDLE_KNUCKLE, TIPS, WRIST, describe_hand
+from asl_lib.features.augment import mirror
+from asl_lib.features.handshape import MIDDLE_KNUCKLE, TIPS, WRIST, describe_hand
+from asl_lib.features.recipe import FeatureRecipe
 
 SEEN_ENOUGH = 0.3
 """In which share of the frames the other hand must be seen to count as taking part."""

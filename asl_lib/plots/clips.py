@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from asl_lib.features import FeatureRecipe
-from asl_lib.landmarks import Landmarks
+from asl_lib.features.recipe import FeatureRecipe
+from asl_lib.landmarks.landmarks import Landmarks
 from asl_lib.plots.drawing import (
     HAND_FORMS,
     draw_frame,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from asl_lib.landmarks import PARTS, Landmarks
+from asl_lib.landmarks.landmarks import PARTS, Landmarks
 from asl_lib.plots.drawing import draw_frame, part_legend, picture_grid
 from asl_lib.plots.style import PART_NAMES, counted, describe, listed, percent, readable_numbers, shown_names
 

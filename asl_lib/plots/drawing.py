@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from asl_lib.features import LEFT_WRIST, RECIPE_PARTS, RIGHT_WRIST, FeatureRecipe
-from asl_lib.handshape import WRIST
-from asl_lib.landmarks import Landmarks
+from asl_lib.features.handshape import WRIST
+from asl_lib.features.recipe import LEFT_WRIST, RECIPE_PARTS, RIGHT_WRIST, FeatureRecipe
+from asl_lib.landmarks.landmarks import Landmarks
 from asl_lib.plots.style import LIMBS, PART_COLOURS, PART_NAMES
 
 if TYPE_CHECKING:

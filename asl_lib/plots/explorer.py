@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from asl_lib.augment import Augmentation
-from asl_lib.features import RECIPE_PARTS, FeatureRecipe
+from asl_lib._util.progress import progress_is_shown
+from asl_lib.features.augment import Augmentation
+from asl_lib.features.recipe import RECIPE_PARTS, FeatureRecipe
 from asl_lib.plots.drawing import draw_points, part_legend, part_shape
 from asl_lib.plots.style import PART_COLOURS, describe
-from asl_lib.progress import progress_is_shown
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

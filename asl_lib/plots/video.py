@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from asl_lib.optical_flow import flow_colours
+from asl_lib.features.optical_flow import flow_colours
 from asl_lib.plots.style import counted, describe, listed, percent
 
 if TYPE_CHECKING:

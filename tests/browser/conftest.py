@@ -10,12 +10,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from asl_lib.datasets import get_dataset
-from asl_lib.datasets.base import Options
-from asl_lib.extract import extract_clips
-from asl_lib.features import FeatureRecipe
-from asl_lib.pose_files import read_pose
-from asl_lib.video import read_frames
+from asl_lib.data.dataset import Options
+from asl_lib.data.registry import get_dataset
+from asl_lib.data.video import read_frames
+from asl_lib.features.recipe import FeatureRecipe
+from asl_lib.landmarks.extract import extract_clips
+from asl_lib.landmarks.pose_file import read_pose
 from tests.conftest import ROOT
 
 GLOSSES = ["BOOK", "HELLO", "YES"]
@@ -61,8 +61,8 @@ def demo(chromium, tmp_path_factory):  # nothing is rendered for nothing
 @pytest.fixture(scope="session")
 def model(demo, tmp_path_factory):
     """Folder of a small network that has learned three signs from two signers."""
-    from asl_lib.augment import Augmentation
-    from asl_lib.training import fit, set_seeds
+    from asl_lib.features.augment import Augmentation
+    from asl_lib.training.fit import fit, set_seeds
 
     set_seeds(1)  # and imports TensorFlow quietly
     import keras

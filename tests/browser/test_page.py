@@ -13,8 +13,8 @@ from urllib.parse import urlparse
 import numpy as np
 import pytest
 
+from asl_lib.data.video import read_frames
 from asl_lib.live.recogniser import LiveSettings
-from asl_lib.video import read_frames
 from tests.browser.conftest import PageDriver
 
 CONTRASTS = """

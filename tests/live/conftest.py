@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from asl_lib.features import FeatureRecipe
+from asl_lib.features.recipe import FeatureRecipe
 from asl_lib.live.networks import Classifier
 
 GLOSSES = ("BOOK", "HELLO", "MOTHER")
@@ -15,7 +15,7 @@ GLOSSES = ("BOOK", "HELLO", "MOTHER")
 def classifier():
     """An untrained network: what it says means nothing, but it must say the same everywhere."""
     from asl_lib.models import build_attention_lstm
-    from asl_lib.training import set_seeds
+    from asl_lib.training.fit import set_seeds
 
     set_seeds(0)
     recipe = FeatureRecipe(frames=16, handshape=True)
@@ -28,9 +28,9 @@ def classifier():
 @pytest.fixture(scope="session")
 def model_folder(classifier, tmp_path_factory):
     """The folder of such a network, as a notebook leaves it."""
-    from asl_lib.evaluation import evaluate
+    from asl_lib.evaluation.metrics import evaluate
     from asl_lib.models import build_attention_lstm
-    from asl_lib.training import set_seeds
+    from asl_lib.training.fit import set_seeds
 
     set_seeds(1)
     folder = tmp_path_factory.mktemp("model")
@@ -44,8 +44,8 @@ def model_folder(classifier, tmp_path_factory):
 @pytest.fixture(scope="session")
 def clip(tmp_path_factory):
     """A rendered sign by one of the demo's signers, with a moment of rest before and after."""
-    from asl_lib.signer import load_lexicon, load_signers, perform, render_frames
-    from asl_lib.video import write_video
+    from asl_lib.data.demo import load_lexicon, load_signers, perform, render_frames
+    from asl_lib.data.video import write_video
 
     path = tmp_path_factory.mktemp("clip") / "hello.mp4"
     performance = perform(load_lexicon()["HELLO"], load_signers()["ben"], repetition=0, seed=42)

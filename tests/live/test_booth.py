@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from asl_lib.cli import main
+from asl_lib.course.cli import main
+from asl_lib.data.video import read_frames
+from asl_lib.features.picture_recipes import VideoRecipe
 from asl_lib.live.booth import Booth, VideoClassifier
 from asl_lib.live.picture import compose
 from asl_lib.live.recogniser import LiveSettings
-from asl_lib.picture_recipes import VideoRecipe
-from asl_lib.video import read_frames
 from tests.live.conftest import GLOSSES
 
 
@@ -18,7 +18,7 @@ from tests.live.conftest import GLOSSES
 def folder(tmp_path_factory):
     """A small, untrained flow network with its recipe, as notebook 10 leaves it."""
     from asl_lib.models.i3d import build_i3d
-    from asl_lib.training import set_seeds
+    from asl_lib.training.fit import set_seeds
 
     set_seeds(0)
     place = tmp_path_factory.mktemp("flow")

@@ -7,8 +7,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from asl_lib.features import FeatureRecipe
-from asl_lib.landmarks import Landmarks
+from asl_lib.features.recipe import FeatureRecipe
+from asl_lib.landmarks.landmarks import Landmarks
 from asl_lib.live.activity import hands_up
 from asl_lib.live.errors import LiveError
 from asl_lib.live.networks import Classifier, find_models
@@ -62,8 +62,8 @@ def test_a_clip_that_is_replayed_gives_the_offline_probabilities(classifier):
 def test_real_video_that_is_replayed_frame_by_frame_gives_the_offline_probabilities(classifier, shared_data, name):
     from itertools import islice
 
-    from asl_lib.holistic import HolisticDetector
-    from asl_lib.video import read_frames, video_info
+    from asl_lib.data.video import read_frames, video_info
+    from asl_lib.landmarks.tracker import HolisticDetector
 
     path = shared_data / "video" / f"{name}.mp4"
     info, frames = video_info(path), 58
@@ -196,7 +196,7 @@ def test_settings_that_cannot_be_are_refused():
 
 
 def test_a_network_is_loaded_with_its_recipe_and_its_glosses(tmp_path):
-    from asl_lib.evaluation import evaluate
+    from asl_lib.evaluation.metrics import evaluate
     from asl_lib.models import build_lstm
 
     recipe = FeatureRecipe(frames=8)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from asl_lib.datasets import get_dataset
+from asl_lib.data.registry import get_dataset
+from asl_lib.data.video import read_frames, video_info
 from asl_lib.live.errors import LiveError
 from asl_lib.live.record import RecordingSession
-from asl_lib.video import read_frames, video_info
 from tests.conftest import make_frames
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from asl_lib.landmarks import Landmarks
+from asl_lib.data.video import read_frames, video_info
+from asl_lib.landmarks.landmarks import Landmarks
 from asl_lib.live.recogniser import LiveSettings, Recogniser, Seen
 from asl_lib.live.replay import (
     Said,
@@ -20,7 +21,6 @@ from asl_lib.live.replay import (
     values_of,
 )
 from asl_lib.plots import plot_recognition, plot_screens
-from asl_lib.video import read_frames, video_info
 from tests.conftest import make_frames, make_landmarks
 from tests.live.conftest import GLOSSES, signing
 from tests.live.test_recogniser import SIZE, Oracle, body

@@ -8,12 +8,12 @@ import time
 import numpy as np
 import pytest
 
+from asl_lib.data.video import VideoError, write_video
 from asl_lib.live import sources
 from asl_lib.live.errors import LiveError
 from asl_lib.live.pipeline import Pipeline
 from asl_lib.live.recogniser import Seen
 from asl_lib.live.sources import Camera, Newest, VideoFile, open_source
-from asl_lib.video import VideoError, write_video
 from tests.conftest import make_frames
 
 

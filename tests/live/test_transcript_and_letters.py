@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from asl_lib.features.picture_recipes import PhotographRecipe
 from asl_lib.live.letters import LetterBox, LetterClassifier
 from asl_lib.live.transcript import Transcript
-from asl_lib.picture_recipes import PhotographRecipe
 
 
 def test_words_are_kept_taken_back_and_told():
@@ -43,7 +43,7 @@ class Reader:
 @pytest.fixture(scope="module")
 def hand():
     """A picture of a hand in a large frame, right where the box is."""
-    from asl_lib.signer import handshape_image, load_signers
+    from asl_lib.data.demo import handshape_image, load_signers
 
     still = handshape_image("B", load_signers()["ana"], seed=1, size=240)
     frame = np.full((480, 640, 3), 170, np.uint8)
@@ -84,9 +84,9 @@ def test_a_box_without_a_hand_has_no_letter():
 
 
 def test_a_network_for_letters_reads_the_box_as_it_reads_a_photograph(tmp_path):
-    from asl_lib.image_training import predict_images
+    from asl_lib.features.photographs import fit_square
     from asl_lib.models import build_letter_cnn
-    from asl_lib.photographs import fit_square
+    from asl_lib.training.images import predict_images
 
     model = build_letter_cnn(size=32, classes=3)
     model.save(tmp_path / "model.keras")

@@ -10,7 +10,8 @@ from starlette.responses import HTMLResponse
 from starlette.routing import Route
 from starlette.testclient import TestClient
 
-from asl_lib.cli import main
+from asl_lib.course.cli import main
+from asl_lib.data.video import read_frames
 from asl_lib.live.commands import Commands
 from asl_lib.live.errors import LiveError, SessionError
 from asl_lib.live.jpeg import frame_of
@@ -20,7 +21,6 @@ from asl_lib.live.recording import Recording
 from asl_lib.live.routes import OwnHostOnly, as_json, routes
 from asl_lib.live.sessions import Sessions
 from asl_lib.live.web import Models, serve
-from asl_lib.video import read_frames
 from tests.conftest import make_frames
 from tests.live.test_sessions import StandIn
 

@@ -12,12 +12,12 @@ from contextlib import contextmanager
 import numpy as np
 import pytest
 
-from asl_lib.cli import main
+from asl_lib.course.cli import main
+from asl_lib.data.video import read_frames, video_info
 from asl_lib.live.errors import LiveError
 from asl_lib.live.pipeline import Speed, View
 from asl_lib.live.recogniser import Seen
 from asl_lib.live.window import Recorder, require_display
-from asl_lib.video import read_frames, video_info
 from tests.conftest import ROOT, make_frames
 
 linux_only = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="The virtual screen is Xvfb, for Linux.")
@@ -70,7 +70,7 @@ def press(display, window, key):
 def started(arguments, display, home):
     """A command of the course in a process of its own, which ends with the test whatever happens."""
     environment = {**os.environ, "DISPLAY": display, "ASL_HOME": str(home), "PYTHONPATH": str(ROOT)}
-    command = [sys.executable, "-c", "import sys; from asl_lib.cli import main; sys.exit(main())", *arguments]
+    command = [sys.executable, "-c", "import sys; from asl_lib.course.cli import main; sys.exit(main())", *arguments]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
     with subprocess.Popen(command, **pipes, text=True, env=environment) as program:
         try:
@@ -110,7 +110,7 @@ def shown(picture):
 def test_signs_are_recorded_in_a_window_and_kept_with_a_key(screen, clip, tmp_path):
     arguments = ["record", "--source", str(clip), "--signer", "ana", "--glosses", "HELLO", "--repetitions", "1"]
     clip_long = tmp_path / "long.mp4"
-    from asl_lib.video import write_video
+    from asl_lib.data.video import write_video
 
     write_video(clip_long, list(read_frames(clip)) * 20, fps=25)
     arguments[2] = str(clip_long)

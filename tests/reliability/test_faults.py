@@ -16,23 +16,24 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from asl_lib import batch, cli, datasets_cli, download, notebooks
-from asl_lib.extract import Extraction
-from asl_lib.features import FeatureRecipe
-from asl_lib.featureset import build_features
-from asl_lib.landmark_store import load_landmarks
+from asl_lib.course import batch, cli, datasets_cli, notebooks
+from asl_lib.data import download
+from asl_lib.data.unpack import unpack
+from asl_lib.features.photographs import load_photographs
+from asl_lib.features.recipe import FeatureRecipe
+from asl_lib.features.sets import build_features
+from asl_lib.landmarks.extract import Extraction
+from asl_lib.landmarks.pose_file import write_pose
+from asl_lib.landmarks.store import load_landmarks
 from asl_lib.live.recording import Recording
 from asl_lib.live.window import run_live
-from asl_lib.photographs import load_photographs
-from asl_lib.pose_files import write_pose
-from asl_lib.unpack import unpack
 from tests.conftest import ROOT, make_clips, make_frames, make_landmarks
+from tests.course.test_batch import OPTIONS, VALUES, write_short_course
+from tests.data.test_download import CONTENT, SHA, Remote, server  # noqa: F401  (a fixture)
+from tests.landmarks.test_extract import run as extract
+from tests.landmarks.test_extract import table
 from tests.live.test_web import jpeg_of
-from tests.test_batch import OPTIONS, VALUES, write_short_course
-from tests.test_download import CONTENT, SHA, Remote, server  # noqa: F401  (a fixture)
-from tests.test_extract import run as extract
-from tests.test_extract import table
-from tests.test_training import train
+from tests.training.test_fit import train
 
 UNIX = pytest.mark.skipif(
     not hasattr(signal, "SIGKILL"), reason="Windows has no such signals; see docs/reliability.md."
@@ -94,15 +95,15 @@ def names(folder):
 
 GET = """
 import sys
-from asl_lib.datasets.base import Remote
-from asl_lib.download import download
+from asl_lib.data.dataset import Remote
+from asl_lib.data.download import download
 download(Remote((sys.argv[1],), "data.bin", sys.argv[2]), sys.argv[3])
 """
 
 
 @UNIX
 def test_a_killed_download_goes_on_where_it_ended(server, tmp_path, monkeypatch):  # noqa: F811
-    from tests.test_download import Handler
+    from tests.data.test_download import Handler
 
     def slowly(self, count):
         self.send_response(200)
@@ -161,7 +162,7 @@ def test_a_disk_that_fills_while_downloading_or_unpacking_keeps_what_is_there(se
 @UNIX
 def test_a_full_disk_costs_an_extraction_its_large_clips_only_and_they_are_made_next_time(tmp_path):
     """Through the worker processes, where the limit is inherited: every pose file is larger, its note is not."""
-    from asl_lib.video import write_video
+    from asl_lib.data.video import write_video
 
     for index, name in enumerate(("one", "two")):
         write_video(tmp_path / f"{name}.mp4", make_frames(4, seed=index), fps=25)
@@ -184,7 +185,7 @@ def landmarks_of(folder, count=4):
 
 
 def store(folder, clips):
-    from asl_lib.pose_files import read_pose
+    from asl_lib.landmarks.pose_file import read_pose
 
     path_of = lambda clip: folder / f"{clip['clip_id']}.pose"  # noqa: E731
     return load_landmarks(clips, read=lambda clip: read_pose(path_of(clip)), path_of=path_of, folder=folder / "store",
@@ -246,7 +247,7 @@ def test_a_full_disk_is_told_while_photographs_are_read_and_does_not_end_the_pro
 TRAIN = """
 import sys
 from pathlib import Path
-from tests.test_training import train
+from tests.training.test_fit import train
 train(Path(sys.argv[1]), epochs=int(sys.argv[2]), checkpoint_s=0)
 """
 
@@ -284,7 +285,7 @@ def test_a_full_disk_in_a_training_keeps_the_last_model_and_the_last_checkpoint(
 
 def test_data_that_changed_under_a_stopped_training_begin_it_anew(tmp_path, monkeypatch):
     """The checkpoint knows the data it is of: going on from another's would mix two trainings."""
-    from asl_lib.checkpoint import Checkpoint
+    from asl_lib.training.checkpoint import Checkpoint
 
     class Stop(Exception):
         pass
@@ -310,7 +311,7 @@ def test_data_that_changed_under_a_stopped_training_begin_it_anew(tmp_path, monk
 BATCH = """
 import json, sys
 from pathlib import Path
-from asl_lib import batch, notebooks
+from asl_lib.course import batch, notebooks
 notebooks.course_folder = lambda: Path(sys.argv[1])
 batch.run_each(json.loads(sys.argv[2]), jobs=1, **json.loads(sys.argv[3]))
 """
@@ -419,7 +420,7 @@ def test_a_real_file_system_without_room_leaves_no_half_file(tmp_path):
     if mounted.returncode:
         pytest.skip("This system (a container, most often) lets nobody mount a disk.")
     try:
-        from asl_lib.files import whole_file
+        from asl_lib._util.files import whole_file
 
         (disk / "table.csv").write_text("old")
         with pytest.raises(OSError, match="No space left"), whole_file(disk / "table.csv") as unfinished:

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asl_lib.unpack import UnpackError, unpack
+from asl_lib.data.unpack import UnpackError, unpack
 from tests.reliability.hostile import answer, damaged, little_memory, little_python_memory, tries
 
 NAMES = st.one_of(

@@ -15,24 +15,24 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from asl_lib.arrays import read_npz
-from asl_lib.clips import ClipsError, make_clips, read_clips
-from asl_lib.datasets import get_dataset
-from asl_lib.datasets.base import DatasetError
-from asl_lib.datasets.google_asl_signs import read_parquet
-from asl_lib.evaluation import evaluate
-from asl_lib.extract import extract_clips
-from asl_lib.extraction_job import Job, state_of
-from asl_lib.features import FeatureRecipe, RecipeError
-from asl_lib.featureset import FeatureFileError, FeatureSet
-from asl_lib.landmarks import PARTS, LandmarkError
-from asl_lib.params import ParameterError, Params, load_parameters
-from asl_lib.photographs import PhotographError, read_photograph
-from asl_lib.picture_recipes import PhotographRecipe, VideoRecipe
-from asl_lib.pose_files import read_pose, write_pose
-from asl_lib.report import ReportError, collect_evaluation, collect_results
-from asl_lib.training_loop import TrainingError
-from asl_lib.video import VideoError, read_frames, video_info, write_video
+from asl_lib._util.arrays import read_npz
+from asl_lib.course.params import ParameterError, Params, load_parameters
+from asl_lib.data.clips import ClipsError, make_clips, read_clips
+from asl_lib.data.dataset import DatasetError
+from asl_lib.data.registry import get_dataset
+from asl_lib.data.sets.google_asl_signs import read_parquet
+from asl_lib.data.video import VideoError, read_frames, video_info, write_video
+from asl_lib.evaluation.metrics import evaluate
+from asl_lib.evaluation.results import ReportError, collect_evaluation, collect_results
+from asl_lib.features.photographs import PhotographError, read_photograph
+from asl_lib.features.picture_recipes import PhotographRecipe, VideoRecipe
+from asl_lib.features.recipe import FeatureRecipe, RecipeError
+from asl_lib.features.sets import FeatureFileError, FeatureSet
+from asl_lib.landmarks.extract import extract_clips
+from asl_lib.landmarks.extraction_job import Job, state_of
+from asl_lib.landmarks.landmarks import PARTS, LandmarkError
+from asl_lib.landmarks.pose_file import read_pose, write_pose
+from asl_lib.training.loop import TrainingError
 from tests.conftest import make_clips as table_of
 from tests.conftest import make_frames, make_landmarks
 from tests.reliability.hostile import answer, damaged, little_memory, little_python_memory, tries

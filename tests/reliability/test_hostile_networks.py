@@ -10,14 +10,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asl_lib.features import FeatureRecipe
+from asl_lib.features.recipe import FeatureRecipe
 from asl_lib.live.errors import LiveError
 from asl_lib.live.networks import Classifier
-from asl_lib.models.alphabet_cnn import WeightsError, load_weights
+from asl_lib.models.cnn import WeightsError, load_weights
 from asl_lib.models.i3d import WeightsError as I3dWeightsError
 from asl_lib.models.i3d import load_i3d_weights
-from asl_lib.training import load_model
-from asl_lib.training_loop import TrainingError
+from asl_lib.training.fit import load_model
+from asl_lib.training.loop import TrainingError
 from tests.reliability.hostile import answer, damaged, little_memory, tries
 
 RECIPE = FeatureRecipe(frames=4, parts=("left_hand",), body_frame="image", mask=False)

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
+from asl_lib.data.video import video_info
 from asl_lib.live.commands import Commands
 from asl_lib.live.errors import SessionError
 from asl_lib.live.jpeg import MOST_SCANS, frame_of
@@ -18,7 +19,6 @@ from asl_lib.live.record import RecordingSession
 from asl_lib.live.recording import Recording
 from asl_lib.live.routes import routes
 from asl_lib.live.sessions import Sessions
-from asl_lib.video import video_info
 from tests.conftest import make_frames
 from tests.live.test_sessions import StandIn
 from tests.reliability.hostile import answer, damaged, little_memory, tries

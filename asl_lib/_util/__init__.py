@@ -1,0 +1,1 @@
+"""Private: files, caches, jobs, the console."""

@@ -1,0 +1,36 @@
+"""Where the course's folder is, and how paths are shown."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+
+def project_folder() -> Path:
+    """Return the folder that `data/` and `outputs/` are relative to.
+
+    It is `$ASL_HOME` where that is set, else the nearest folder above the current one that holds
+    `notebooks/` and `params/`, else the one that this library is installed from, else the current folder: the
+    same for a kernel that starts in `notebooks/`, for papermill started at the top, and for an assignment in a
+    student's own folder.
+    """
+    if home := os.environ.get("ASL_HOME"):
+        return Path(home).resolve()
+    here = Path.cwd().resolve()
+    installed_from = Path(__file__).resolve().parent.parent.parent
+    for folder in (here, *here.parents, installed_from):
+        if (folder / "notebooks").is_dir() and (folder / "params").is_dir():
+            return folder
+    return here
+
+
+def split_names(text: str) -> list[str]:
+    """Return the names in a list like "a,b", without the spaces around them."""
+    return [name.strip() for name in text.split(",") if name.strip()]
+
+
+def relative(path: str | Path) -> str:
+    """Return `path` as it is shown to people: relative to the course's folder, with forward slashes."""
+    path = Path(path).resolve()
+    folder = project_folder()
+    return path.relative_to(folder).as_posix() if path.is_relative_to(folder) else path.name

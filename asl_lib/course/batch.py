@@ -1,0 +1,307 @@
+"""Notebooks times parameters: papermill runs, side by side where they can be, and one report."""
+
+from __future__ import annotations
+
+import hashlib
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from functools import partial
+from typing import Any
+
+from asl_lib.course.notebooks import BatchError, Notebook, Run, find_notebooks
+from asl_lib.course.params import Params, check_parameters
+from asl_lib.data.registry import get_dataset
+
+
+def say_line(line: str) -> None:
+    """Print one line at once: `print` writes its end apart, and lines of runs side by side would mix."""
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
+
+
+def run_course(
+    values: Mapping[str, Any],
+    *,
+    models: Sequence[str] = (),
+    jobs: int = 0,
+    say: Callable[[str], None] = say_line,
+    force: bool = False,
+) -> Params:
+    """Execute all notebooks with one set of parameters: what prepares, then the models side by side, then the rest.
+
+    A notebook whose results are there already, from the same code and parameters, is skipped.
+
+    Args:
+        values: parameters as in a YAML file; unknown ones are refused.
+        models: of the model notebooks, only those that train one of these; empty for all.
+        jobs: model notebooks at a time; 0 for one per core.
+        say: what to do with each line of news.
+        force: execute every notebook, done or not.
+
+    Raises:
+        ParameterError: a parameter does not exist or has a wrong value.
+        BatchError: a notebook failed. The models beside it were finished; what needs them was not started.
+    """
+    from asl_lib._util.jobs import cores
+
+    params = check_parameters(values)
+    notebooks = [notebook for notebook in find_notebooks() if notebook.suits(get_dataset(params.dataset))]
+    training = _training(notebooks, models)
+    runs = [Run(notebook, values) for notebook in notebooks if notebook.stage != "model" or notebook in training]
+    labels = {run.notebook.name: f"[{number}/{len(runs)}] {run.notebook.name}" for number, run in enumerate(runs, 1)}
+    upstream = ""
+    for run in (run for run in runs if run.notebook.stage == "prepare"):
+        upstream = _do(run, upstream, labels[run.notebook.name], say, force=force)
+    # The models need what was prepared, not each other; the later a notebook, the longer it takes.
+    side_by_side = [run for run in reversed(runs) if run.notebook.stage == "model"]
+    names = [labels[run.notebook.name] for run in side_by_side]
+    if failures := _execute_here(side_by_side, names, upstream, say, jobs=jobs or cores(), force=force):
+        raise BatchError("\n\n".join(failures))
+    keys = sorted(run.key(upstream) for run in side_by_side)
+    upstream = hashlib.sha256("".join([upstream, *keys]).encode()).hexdigest()
+    for run in (run for run in runs if run.notebook.stage in ("report", "live")):
+        upstream = _do(run, upstream, labels[run.notebook.name], say, force=force)
+    return params
+
+
+def run_each(
+    values: Mapping[str, Any],
+    *,
+    each: str = "test_signers",
+    choices: Sequence[str] = (),
+    folds: int = 0,
+    models: Sequence[str] = (),
+    jobs: int = 0,
+    shard: str = "",
+    scheduler: str = "",
+    known_signers: bool = True,
+    say: Callable[[str], None] = say_line,
+    force: bool = False,
+) -> Params:
+    """Prepare once, run the model notebooks once per held-out signer, and rebuild the report.
+
+    Signers are held out whatever the parameter `split` says. Each model is also trained once with all signers known
+    (split="random"), so that the report can show the gap between that and a new signer. The exercises of the notebooks
+    are left out.
+
+    On a cluster: `shard="0/11"` only prepares; then "1/11" to "11/11", in any order and at once, do their part
+    of the model runs; a last call without a shard finds them done and builds the report.
+
+    Args:
+        values: parameters as in a YAML file.
+        each: the parameter that changes from run to run; "test_signers" is the one there is.
+        choices: which signers to hold out; empty for every signer of the data set in turn.
+        folds: hold out so many groups of signers instead of one signer at a time (grouped k-fold, see
+            `splits.signer_folds`): for data sets with dozens of signers; 0 for each alone.
+        models: only the notebooks that train one of these; empty for all.
+        jobs: model notebooks at a time; 0 for one per core.
+        shard: which part of the model runs to do, like "3/11"; empty for all, and the report.
+        scheduler: address of a Dask scheduler whose workers, which see the same folder, execute the model
+            notebooks; empty for processes on this machine.
+        known_signers: whether to train each model with all signers known, too.
+        say: what to do with each line of news.
+        force: execute every notebook, done or not.
+
+    Raises:
+        ParameterError: a parameter does not exist or has a wrong value.
+        SplitError: there are fewer signers than folds.
+        BatchError: a preparing notebook failed, or some model run did: then the others were finished and
+            the report was built from them first.
+    """
+    from asl_lib._util.jobs import cores
+    from asl_lib.data.clips import read_clips, select_clips
+    from asl_lib.evaluation.splits import signer_folds
+    from asl_lib.landmarks.extract import parse_shard
+
+    params = check_parameters(values)
+    notebooks = [notebook for notebook in find_notebooks() if notebook.suits(get_dataset(params.dataset))]
+    training = _training(notebooks, models)
+    if each != "test_signers":
+        raise BatchError(f"--each must be test_signers, the parameter that a batch varies; got {each}.")
+    number, total = parse_shard(shard, least=0) if shard else (0, 1)
+    upstream = ""
+    for notebook in (n for n in notebooks if n.stage == "prepare"):
+        run = Run(notebook, values, exercises=False)
+        if number and not run.is_done(upstream):
+            raise BatchError(
+                f"{notebook.name} must be done before shard {shard} can start, or all shards would do it at once. "
+                f"Run the same command with --shard 0/{total} first."
+            )
+        upstream = _do(run, upstream, notebook.name, say, force=force and not number)
+    clips = read_clips(params.dataset_dir / "clips.csv")
+    clips = select_clips(clips, signs=params.signs, signers=[*params.signers])
+    signers = sorted(set(select_clips(clips, signers=list(choices))["signer"]))
+    cases: list[tuple[dict[str, Any], str, str]]
+    if folds:
+        held_out = [(f"fold_{n}_of_{folds}", group) for n, group in enumerate(signer_folds(signers, folds), 1)]
+    else:
+        held_out = [(f"held_out_{signer}", [signer]) for signer in signers]
+    cases = [
+        (
+            {"split": "signer", "test_signers": group},
+            f".{name}",
+            name.replace("_", " ") if folds else f"held out: {group[0]}",
+        )
+        for name, group in held_out
+    ]
+    if known_signers:
+        cases.append(({"split": "random"}, ".split_random", "all signers known"))
+    planned = [
+        (Run(notebook, {**values, **changed}, suffix=suffix, exercises=False), f"{notebook.name}, {about}")
+        for notebook in training
+        for changed, suffix, about in cases
+    ]
+    if shard and not number:
+        count = len(planned)
+        say(f"Prepared. Model runs to do: {count}. As many shards give each its own: sbatch --array=1-{count}")
+        return params
+    planned = planned[number - 1 :: total] if shard else planned
+    if not planned:
+        say(f"There is nothing in shard {shard}: there are fewer runs than shards.")
+    runs = [run for run, _ in planned]
+    labels = [f"[{i}/{len(runs)}] {about}" for i, (_, about) in enumerate(planned, 1)]
+    if scheduler:
+        failures = _execute_on_dask(runs, labels, upstream, say, scheduler=scheduler, force=force)
+    else:
+        failures = _execute_here(runs, labels, upstream, say, jobs=jobs or cores(), force=force)
+    reports: list[str] = []
+    for notebook in (n for n in notebooks if n.stage == "report" and not shard):
+        # What a report shows depends on all results, so it is always built anew.
+        try:
+            _do(Run(notebook, values, exercises=False), upstream, notebook.name, say, force=True)
+        except BatchError as error:
+            reports.append(str(error))
+    if failures:
+        head = f"{len(failures)} of {len(runs)} runs failed; the rest is done."
+        raise BatchError("\n\n".join([head, *failures, *reports]))
+    if reports:
+        raise BatchError("\n\n".join(reports))
+    return params
+
+
+def _training(notebooks: Sequence[Notebook], models: Sequence[str]) -> list[Notebook]:
+    """Return the model notebooks that train one of `models`, or all of them.
+
+    Raises:
+        BatchError: no notebook trains such a model.
+    """
+    training = [notebook for notebook in notebooks if notebook.stage == "model"]
+    known = [name for notebook in training for name in notebook.models]
+    for model in models:
+        if model not in known:
+            raise BatchError(f"No notebook trains a model '{model}'. There are: {', '.join(known)}.")
+    return [notebook for notebook in training if not models or set(notebook.models) & set(models)]
+
+
+def _execute_here(
+    runs: Sequence[Run], labels: Sequence[str], upstream: str, say: Callable[[str], None], *, jobs: int, force: bool
+) -> list[str]:
+    """Execute runs on this machine, `jobs` at a time, and return what went wrong."""
+    from asl_lib._util.jobs import cores
+
+    jobs = max(1, min(jobs, len(runs)))
+    failures = []
+    with ThreadPoolExecutor(jobs) as pool:
+        started = [
+            pool.submit(_do, run, upstream, text, say, force=force, threads=max(1, cores() // jobs), live=jobs == 1)
+            for run, text in zip(runs, labels, strict=True)
+        ]
+        try:
+            for future in started:
+                error = future.exception()
+                if isinstance(error, BatchError):
+                    failures.append(str(error))
+                elif error is not None:
+                    raise error
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)  # an interrupted batch starts no further run
+            raise
+    return failures
+
+
+def _execute_on_dask(
+    runs: Sequence[Run],
+    labels: Sequence[str],
+    upstream: str,
+    say: Callable[[str], None],
+    *,
+    scheduler: str,
+    force: bool,
+) -> list[str]:
+    """Execute runs on the workers of a Dask cluster, and return what went wrong."""
+    from asl_lib._util.jobs import run_jobs
+
+    waiting: dict[str, Run] = {}
+    for run, label in zip(runs, labels, strict=True):
+        if not force and run.is_done(upstream):
+            say(f"{label}  is done already")
+        else:
+            waiting[label] = run
+    failures, started = [], list(waiting)
+    for outcome in run_jobs(partial(_execute, upstream), list(waiting.values()), scheduler=scheduler):
+        say(f"{started[outcome.index]}  {'FAILED' if outcome.error else 'done'}")
+        if outcome.error:
+            failures.append(outcome.error)
+    return failures
+
+
+def _execute(upstream: str, run: Run) -> None:
+    """Execute a run on a Dask worker."""
+    run.execute(upstream, threads=1)
+
+
+def _do(
+    run: Run,
+    upstream: str,
+    label: str,
+    say: Callable[[str], None],
+    *,
+    force: bool,
+    threads: int | None = None,
+    live: bool = True,
+) -> str:
+    """Execute or skip one run, say so in one line, and return the key of its result."""
+    if not force and run.is_done(upstream):
+        say(f"{label}  is done already")
+    else:
+        started = time.monotonic()
+        try:
+            with _ticking(label) if live else _silent():
+                run.execute(upstream, threads=threads)
+        except BatchError:
+            say(f"{label}  FAILED after {time.monotonic() - started:.0f} s")
+            raise
+        say(f"{label}  done in {time.monotonic() - started:.0f} s")
+    return run.key(upstream)
+
+
+@contextmanager
+def _silent() -> Iterator[None]:
+    yield
+
+
+@contextmanager
+def _ticking(label: str) -> Iterator[None]:
+    """Show on a terminal that a long notebook is still at work."""
+    if not sys.stdout.isatty():
+        yield
+        return
+    stop = threading.Event()
+
+    def tick() -> None:
+        started = time.monotonic()
+        while not stop.wait(1.0):
+            print(f"\r{label}  … {time.monotonic() - started:.0f} s", end="", flush=True)
+
+    thread = threading.Thread(target=tick, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join()
+        print("\r\033[K", end="", flush=True)

@@ -1,0 +1,259 @@
+"""One notebook of the course, and one execution of it with papermill in a process of its own."""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import yaml
+
+from asl_lib._util.files import read_json, write_json
+from asl_lib._util.paths import project_folder, relative
+from asl_lib.course.params import Params, check_parameters
+from asl_lib.data.registry import Dataset
+
+# Kernels that start at the same moment sometimes pick the same port; nothing is lost by trying again.
+KERNEL_START_ERRORS = ("Kernel died before replying", "Address already in use", "Kernel didn't respond")
+STAGES = ("prepare", "model", "report", "live")
+EXERCISE_TAGS = frozenset({"exercise", "solution", "check"})
+"""Tags of the cells of an exercise: its text and the reader's own code, the solution, the check of both."""
+
+
+class BatchError(RuntimeError):
+    """A notebook that failed; the message holds its traceback and where the executed copy lies."""
+
+
+@dataclass(frozen=True)
+class Notebook:
+    """One notebook of the course, with what its metadata and its `parameters` cell say.
+
+    Attributes:
+        path: the notebook.
+        stage: "prepare" (once per data set), "model" (once per held-out signer), "report" (after them) or "live" (last,
+            and not in batches).
+        parameters: names in its `parameters` cell.
+        subject: what it is about: "clips", "videos" (clips that do not come as landmarks only), "photographs" or "any"
+            data set.
+        results: files that it leaves, with {dataset_dir}, {run_dir} and {held_out} to fill in.
+    """
+
+    path: Path
+    stage: str
+    parameters: tuple[str, ...]
+    results: tuple[str, ...]
+    subject: str = "clips"
+
+    @property
+    def name(self) -> str:
+        return self.path.stem
+
+    @property
+    def models(self) -> list[str]:
+        """The models that it trains: the folders of its results."""
+        places = (Path(pattern).parts for pattern in self.results)
+        return list(dict.fromkeys(parts[parts.index("{held_out}") - 1] for parts in places if "{held_out}" in parts))
+
+    def suits(self, dataset: Dataset) -> bool:
+        """Say whether there is anything in the data set for this notebook to work on."""
+        if self.subject == "photographs":
+            return dataset.photographs() is not None
+        if self.subject == "videos":
+            return dataset.has_videos
+        return self.subject == "any" or dataset.kind != "photographs"
+
+
+def find_notebooks(folder: str | Path | None = None) -> list[Notebook]:
+    """Return the numbered notebooks of a folder, in order; by default the course's.
+
+    Raises:
+        BatchError: there are none, or one lacks its `parameters` cell or stage.
+    """
+    folder = Path(folder) if folder else course_folder() / "notebooks"
+    notebooks = [_read_notebook(path) for path in sorted(folder.glob("[0-9][0-9]_*.ipynb"))]
+    if not notebooks:
+        raise BatchError(f"There are no notebooks in {folder}. Run this in the course's folder, where README.md is.")
+    return notebooks
+
+
+def course_folder() -> Path:
+    """Return the folder that holds `notebooks/`: the working copy this library is installed from."""
+    beside = Path(__file__).resolve().parent.parent.parent
+    return beside if (beside / "notebooks").is_dir() else project_folder()
+
+
+def _read_notebook(path: Path) -> Notebook:
+    notebook = nbformat.read(path, as_version=4)
+    about = notebook.metadata.get("asl", {})
+    cells = [cell for cell in notebook.cells if "parameters" in cell.metadata.get("tags", [])]
+    if len(cells) != 1 or about.get("stage") not in STAGES:
+        raise BatchError(
+            f"{path} must have one cell tagged 'parameters' and, in its metadata, asl.stage: one of "
+            f"{', '.join(STAGES)}."
+        )
+    names = [
+        target.id
+        for statement in ast.parse(cells[0].source).body
+        if isinstance(statement, ast.Assign | ast.AnnAssign)
+        for target in (statement.targets if isinstance(statement, ast.Assign) else [statement.target])
+        if isinstance(target, ast.Name)
+    ]
+    results, subject = tuple(about.get("results", ())), about.get("subject", "clips")
+    return Notebook(path, about["stage"], tuple(names), results, subject)
+
+
+@dataclass(frozen=True)
+class Run:
+    """One notebook with the parameters it is to be executed with.
+
+    Attributes:
+        notebook: which.
+        values: parameters, of which the notebook gets those that it has.
+        suffix: what to add to the name of the executed copy.
+        exercises: whether to execute the exercises and their solutions, too.
+    """
+
+    notebook: Notebook
+    values: Mapping[str, Any]
+    suffix: str = ""
+    exercises: bool = True
+
+    @property
+    def params(self) -> Params:
+        return check_parameters(self.values)
+
+    @property
+    def own_values(self) -> dict[str, Any]:
+        """The given parameters that this notebook has."""
+        return {key: value for key, value in self.values.items() if key in self.notebook.parameters}
+
+    @property
+    def output(self) -> Path:
+        return self.params.run_dir / "notebooks" / f"{self.notebook.name}{self.suffix}.ipynb"
+
+    @property
+    def marker(self) -> Path:
+        return self.output.with_suffix(".done.json")
+
+    def results(self) -> list[Path]:
+        params = self.params
+        places = {"dataset_dir": params.dataset_dir, "run_dir": params.run_dir, "held_out": params.held_out}
+        return [Path(pattern.format(**places)) for pattern in self.notebook.results]
+
+    def key(self, upstream: str) -> str:
+        """Return a hash of all that the result depends on: code, cells, parameters, earlier notebooks.
+
+        No result depends on an exercise, so a course with exercises and a batch without them know each other's.
+        """
+        cells = [cell.source for cell in self._cells() if cell.cell_type == "code" and not is_exercise(cell)]
+        effective = {name: getattr(self.params, name, None) for name in self.notebook.parameters}
+        text = json.dumps([cells, effective, upstream, _library_hash()], sort_keys=True, default=str)
+        return hashlib.sha256(text.encode()).hexdigest()
+
+    def _cells(self) -> list[nbformat.NotebookNode]:
+        return list(nbformat.read(self.notebook.path, as_version=4).cells)
+
+    def _exercises_key(self) -> str:
+        """Return a hash of the exercises that are executed; empty where none are."""
+        cells = [cell.source for cell in self._cells() if cell.cell_type == "code" and is_exercise(cell)]
+        return hashlib.sha256(json.dumps(cells).encode()).hexdigest() if self.exercises else ""
+
+    def _content(self) -> nbformat.NotebookNode:
+        """Return the notebook to execute: where exercises are not wanted, without their cells."""
+        notebook = nbformat.read(self.notebook.path, as_version=4)
+        if not self.exercises:
+            notebook.cells = [cell for cell in notebook.cells if not is_exercise(cell)]
+        return notebook
+
+    def is_done(self, upstream: str) -> bool:
+        """Say whether an earlier execution left this very result, and did the exercises where they are wanted."""
+        if not self.marker.is_file() or not self.output.is_file() or not all(path.exists() for path in self.results()):
+            return False
+        try:
+            made = read_json(self.marker)
+            exercised = not self.exercises or made["exercises"] == self._exercises_key()
+            return bool(exercised and made["key"] == self.key(upstream))
+        except (ValueError, KeyError, TypeError):
+            return False
+
+    def execute(self, upstream: str, *, threads: int | None = None) -> None:
+        """Execute the notebook with papermill in a process of its own.
+
+        Raises:
+            BatchError: a cell failed.
+        """
+        self.output.parent.mkdir(parents=True, exist_ok=True)
+        self.marker.unlink(missing_ok=True)
+        with tempfile.TemporaryDirectory() as folder:
+            parameters = Path(folder) / "parameters.yaml"
+            parameters.write_text(yaml.safe_dump(self.own_values, allow_unicode=True), encoding="utf-8")
+            source = Path(folder) / self.notebook.path.name
+            nbformat.write(self._content(), source)
+            command = [
+                sys.executable,
+                "-m",
+                "papermill",
+                str(source),
+                str(self.output),
+                "-f",
+                str(parameters),
+            ]
+            command += ["--cwd", str(self.notebook.path.parent), "--no-progress-bar"]
+            for attempt in (1, 2):
+                done = subprocess.run(
+                    command, capture_output=True, text=True, env=execution_environment(threads), check=False
+                )
+                if done.returncode == 0:
+                    break
+                if attempt == 2 or not any(sign in done.stderr for sign in KERNEL_START_ERRORS):
+                    raise BatchError(_failure(self, done.stderr))
+        write_json(
+            self.marker, {"key": self.key(upstream), "exercises": self._exercises_key(), "parameters": self.own_values}
+        )
+
+
+def is_exercise(cell: nbformat.NotebookNode) -> bool:
+    """Say whether a cell belongs to an exercise."""
+    return not EXERCISE_TAGS.isdisjoint(cell.metadata.get("tags", []))
+
+
+def _failure(run: Run, stderr: str) -> str:
+    """Return the traceback of the cell that failed, and where to look."""
+    lines = stderr.strip().splitlines()
+    starts = [i for i, line in enumerate(lines) if line.startswith("Exception encountered at")]
+    excerpt = "\n".join(lines[starts[0] :] if starts else lines[-30:])
+    return f"{run.notebook.name} failed. The executed copy, with the error in it: {relative(run.output)}\n\n{excerpt}"
+
+
+def execution_environment(threads: int | None) -> dict[str, str]:
+    """Return the environment of a process that executes a notebook, with so many threads for networks; None for all."""
+    environment = {**os.environ, "ASL_HOME": str(project_folder()), "ASL_PROGRESS": "off", "TF_CPP_MIN_LOG_LEVEL": "3"}
+    # Debuggers' warnings about frozen modules would be all that a good run prints.
+    environment["PYDEVD_DISABLE_FILE_VALIDATION"] = "1"
+    # A backend chosen for scripts would keep the figures out of the notebooks.
+    environment.pop("MPLBACKEND", None)
+    # Several trainings share a graphics card: none may take all its memory at the start.
+    environment.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
+    if threads:
+        environment |= {"TF_NUM_INTRAOP_THREADS": str(threads), "TF_NUM_INTEROP_THREADS": str(threads)}
+        environment |= {"OMP_NUM_THREADS": str(threads)}
+    return environment
+
+
+@cache
+def _library_hash() -> str:
+    digest = hashlib.sha256()
+    for path in sorted(Path(__file__).parent.parent.rglob("*")):
+        if path.suffix in (".py", ".yaml"):
+            digest.update(path.read_bytes())
+    return digest.hexdigest()

@@ -1,0 +1,292 @@
+"""A run's parameters: read them, check them, and name what is wrong.
+
+Every notebook starts with a cell of flat variables tagged `parameters`; a YAML file overrides them. Both
+are checked against the one list below, so a misspelt key or a wrong type is found before anything runs.
+"""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, get_args
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from asl_lib._util.paths import project_folder
+
+if TYPE_CHECKING:
+    from asl_lib.data.dataset import Options
+
+DatasetName = Literal[
+    "demo",
+    "demo_letters",
+    "recordings",
+    "fingerspelling",
+    "wlasl",
+    "karsl",
+    "asl_citizen",
+    "autsl",
+    "lsa64",
+    "google_asl_signs",
+    "isogd",
+    "isogd_depth",
+    "asl_alphabet",
+    "asl_digits",
+]
+Part = Literal["pose", "upper_body", "face", "lips", "brows", "eyes", "left_hand", "right_hand"]
+
+
+LONGEST_NAME = 100
+MOST = 10**9
+"""No count of anything here is larger; numbers of thousands of digits are valid YAML."""
+LONGEST_REASON, LONGEST_SHOWN = 300, 200
+"""Characters of an error's reason, and of a value in it."""
+
+
+class ParameterError(ValueError):
+    """A parameter that does not exist or has a value it cannot have."""
+
+
+class Params(BaseModel):
+    """All parameters of the course. A notebook uses the ones that its `parameters` cell names."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
+
+    # Where things are
+    run: str = Field("demo", pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", description="name of the run: outputs/<run>/")
+    data_dir: str = Field("data", description="folder of the data sets, relative to the course's folder")
+    output_dir: str = Field("outputs", description="folder of the results, relative to the course's folder")
+    # Which clips
+    dataset: DatasetName = Field("demo", description="name of the data set")
+    download: bool = Field(False, description="download the data set if it is not here and may be downloaded")
+    subset: str = Field("", description="published subset, such as 100 of wlasl and karsl; empty for all")
+    clips_per_sign: int = Field(
+        0, ge=0, le=MOST, description="at most so many clips of each sign, at random; 0 for all"
+    )
+    also: list[DatasetName] = Field([], description="data sets of videos beside your own recordings, such as demo")
+    signs: list[str] = Field([], description="glosses to use; empty for all")
+    signers: list[str] = Field([], description="signers to use; empty for all")
+    repetitions: int = Field(3, ge=1, le=100, description="how often each demo signer repeats each sign")
+    # Landmarks and features
+    landmarks: list[Part] = Field(["pose", "left_hand", "right_hand"], min_length=1, description="parts to use")
+    coordinates: Literal["xy", "xyz"] = Field("xy", description="coordinates of each landmark")
+    body_frame: Literal["shoulders", "image", "minmax"] = Field("shoulders", description="origin and unit")
+    hand_frame: Literal["wrist", "body", "both"] = Field("wrist", description="origin and unit of the hands' landmarks")
+    handshape: bool = Field(False, description="append joint angles, distances and directions of the fingers")
+    velocities: bool = Field(False, description="append the change of every coordinate from frame to frame")
+    mirror_left_handed: bool = Field(False, description="mirror clips signed with the left hand")
+    timing: Literal["resample", "pad", "window"] = Field("resample", description="how a clip becomes `frames` long")
+    frames: int = Field(30, ge=2, le=1000, description="frames of every clip")
+    max_gap: int = Field(5, ge=0, le=MOST, description="longest gap, in frames, that is filled by interpolation")
+    mask: bool = Field(True, description="tell the model which parts were seen in each frame")
+    # Split
+    split: Literal["signer", "official", "random"] = Field(
+        "signer", description="signer: hold test_signers out; official: the data set's own; random: all signers known"
+    )
+    test_signers: list[str] = Field(["ben", "eli"], min_length=1, description="signers that are held out for the test")
+    validation_signers: list[str] = Field([], description="signers for early stopping; empty to choose one")
+    validation_share: float = Field(
+        0.0,
+        ge=0,
+        le=0.5,
+        description="share of the other signers' clips for early stopping, instead of a signer; 0 for none",
+    )
+    # Training
+    augment: bool = Field(True, description="vary the training clips anew in every epoch")
+    epochs: int = Field(200, ge=1, le=MOST, description="most passes over the training clips")
+    own_epochs: int = Field(
+        60, ge=1, le=MOST, description="passes over the training clips for the course's own networks"
+    )
+    patience: int = Field(40, ge=1, le=MOST, description="epochs without improvement before training stops")
+    groups: int = Field(4, ge=2, le=MOST, description="groups of glosses of the hierarchical network")
+    image_size: int = Field(64, ge=32, le=1024, description="side of the photographs, in px")
+    published_size: int = Field(32, ge=32, le=1024, description="side of the photographs for the published CNN, in px")
+    image_epochs: int = Field(20, ge=1, le=MOST, description="passes over the photographs for the course's own CNN")
+    transfer_epochs: int = Field(0, ge=0, le=MOST, description="the same, weights transferred; 0: image_epochs or none")
+    transfer_weights: str = Field("", description="weights to transfer: a .weights.h5 file or imagenet")
+    rendered: int = Field(
+        0, ge=0, le=MOST, description="rendered pictures of each class to train on besides; 0 for none"
+    )
+    source: str = Field("", description="video to recognise signs in; empty for test clips one after the other")
+    live_model: str = Field("attention_lstm", description="network of this run for the live demo")
+    threshold: float = Field(0.4, ge=0, le=1, description="least probability of a sign that is named")
+    video_frames: int = Field(16, ge=8, le=1000, description="frames of every clip for the video networks")
+    video_size: int = Field(64, ge=32, le=1024, description="side of their frames, in px")
+    video_width: float = Field(0.25, gt=0, le=1, description="share of I3D's published filters; 1 for all")
+    video_epochs: int = Field(12, ge=1, le=MOST, description="passes over the training clips for the video networks")
+    video_batch: int = Field(8, ge=1, le=MOST, description="clips in one training step of the video networks")
+    video_rate: float = Field(2.0e-3, gt=0, description="step size of Adam for the video networks")
+    flow_method: Literal["dis", "farneback", "tvl1"] = Field("dis", description="method of the optical flow")
+    i3d_weights: str = Field("", description="folder with the weights of I3D's Keras port; empty: random ones")
+    top_epochs: int = Field(5, ge=1, le=MOST, description="epochs of I3D's new top alone, where i3d_weights are given")
+    precision: Literal["float32", "mixed_float16", "mixed_bfloat16"] = Field("float32", description="of the numbers")
+    gpus: int = Field(0, ge=0, le=1024, description="GPUs that share each batch; 0 leaves it to TensorFlow")
+    batch_size: int = Field(32, ge=1, le=MOST, description="clips in one training step")
+    learning_rate: float = Field(1.0e-4, gt=0, description="step size of Adam")
+    seed: int = Field(42, ge=0, lt=2**32, description="where all randomness starts")
+    workers: int = Field(0, ge=0, le=256, description="processes for rendering and extraction; 0 for one per core")
+    scheduler: str = Field("", description="address of a Dask scheduler whose workers extract; empty for this machine")
+
+    @property
+    def dataset_dir(self) -> Path:
+        """`data/<dataset>/`: the clips table, the videos and their landmarks."""
+        return project_folder() / self.data_dir / self.dataset
+
+    @property
+    def run_dir(self) -> Path:
+        """`outputs/<run>/`: the features, models and reports of this run."""
+        return project_folder() / self.output_dir / self.run
+
+    def dataset_options(self) -> Options:
+        """What to take of the data set."""
+        from asl_lib.data.dataset import Options
+
+        return Options(
+            signs=tuple(self.signs),
+            signers=tuple(self.signers),
+            repetitions=self.repetitions,
+            subset=self.subset,
+            clips_per_sign=self.clips_per_sign,
+            also=tuple(self.also),
+            seed=self.seed,
+            workers=self.workers,
+        )
+
+    @property
+    def held_out(self) -> str:
+        """What a model is tested on, as the name of its folder."""
+        if self.split != "signer":
+            return f"split_{self.split}"
+        names = "+".join(self.test_signers)
+        if len(names) > LONGEST_NAME:  # file systems take 255 characters
+            names = f"{len(self.test_signers)}+signers+{hashlib.sha256(names.encode()).hexdigest()[:8]}"
+        return f"held_out_{names}"
+
+    def letters_dir(self, model: str) -> Path:
+        """`outputs/<run>/letters/<model>/held_out_<signers>/`: one network for photographs of handshapes."""
+        return self.run_dir / "letters" / model / self.held_out
+
+    def model_dir(self, model: str) -> Path:
+        """`outputs/<run>/<model>/held_out_<signers>/`: one trained model with its recipe and results."""
+        return self.run_dir / model / self.held_out
+
+
+def read_parameters(variables: Mapping[str, Any]) -> Params:
+    """Check the variables of a notebook's `parameters` cell; call it as `read_parameters(globals())`.
+
+    Names that are not parameters are ignored: a notebook has many variables by the time it asks.
+
+    Raises:
+        ParameterError: a parameter has a value it cannot have; the sentence says which are allowed.
+    """
+    return check_parameters({name: variables[name] for name in Params.model_fields if name in variables})
+
+
+def load_parameters(path: str | Path) -> Params:
+    """Read and check a YAML file of parameters; what it leaves out keeps its default.
+
+    Raises:
+        ParameterError: the file is missing, is no YAML mapping, or names a parameter that does not exist
+            or a value that one cannot have.
+    """
+    return check_parameters(read_yaml(path), source=str(path))
+
+
+def read_yaml(path: str | Path) -> dict[str, Any]:
+    """Return the mapping in a YAML file, unchecked."""
+    path = Path(path)
+    if not path.is_file():
+        raise ParameterError(f"There is no parameter file {path}. The course's own are in params/.")
+    try:
+        values = parse_yaml(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ParameterError(f"{path} is not valid YAML: {' '.join(str(error).split())}") from error
+    if values is None:
+        return {}
+    if not isinstance(values, dict):
+        raise ParameterError(f"{path} must hold lines of the form 'key: value'; got a {type(values).__name__}.")
+    return values
+
+
+def parse_yaml(text: str) -> Any:
+    """Return what a YAML text says: plain values only, written out.
+
+    Raises:
+        ValueError: it is no YAML, or has an alias (a few lines of them would fill any memory), or a tag that makes
+            objects.
+    """
+    try:
+        # A subclass of PyYAML's safe loader.
+        return yaml.load(text, Loader=_PlainLoader)
+    except (yaml.YAMLError, ValueError, RecursionError, OverflowError, AttributeError, TypeError) as error:
+        raise ValueError(" ".join(str(error).split())[:LONGEST_REASON]) from error
+
+
+class _PlainLoader(yaml.SafeLoader):
+    def compose_node(self, parent: Any, index: Any) -> Any:
+        if self.check_event(yaml.AliasEvent):
+            mark = self.peek_event().start_mark  # type: ignore[no-untyped-call]
+            raise yaml.composer.ComposerError(None, None, "aliases (*name) are not taken: write the value out", mark)
+        return super().compose_node(parent, index)
+
+
+def check_parameters(values: Mapping[str, Any], *, source: str = "The parameters cell") -> Params:
+    """Return the checked parameters, or raise one ParameterError that lists all that is wrong."""
+    try:
+        return Params(**{_shown(key) if not isinstance(key, str) else key: value for key, value in values.items()})
+    except ValidationError as error:
+        sentences = [_sentence(problem) for problem in error.errors()]
+        raise ParameterError(f"{source}: " + " ".join(dict.fromkeys(sentences))) from None
+
+
+RULES = {  # pydantic's name of an error -> what the value must be
+    "literal_error": "must be one of ",
+    "int_type": "must be a whole number",
+    "float_type": "must be a number",
+    "bool_type": "must be true or false",
+    "string_type": "must be text",
+    "list_type": "must be a list, like [a, b]",
+    "too_short": "must not be empty",
+    "string_pattern_mismatch": "must be made of letters, digits, '.', '_' and '-'",
+}
+
+
+def _sentence(problem: Any) -> str:
+    key, kind, value = str(problem["loc"][0]), problem["type"], problem["input"]
+    if kind == "extra_forbidden":
+        close = difflib.get_close_matches(key, Params.model_fields, n=1)
+        hint = f" Did you mean '{close[0]}'?" if close else f" Known parameters: {', '.join(Params.model_fields)}."
+        return f"There is no parameter '{key}'.{hint}"
+    rule = RULES.get(kind, "must be: " + problem["msg"].removeprefix("Input should be "))
+    if kind == "literal_error":
+        rule += ", ".join(_allowed(key))
+    sentence = f"'{key}' {rule}; got {_shown(value)}."
+    if kind in ("float_type", "int_type") and isinstance(value, str):
+        sentence += (
+            f" It is text: write it without quotes{', with a point before the e (1.0e-3)' if 'e' in value else ''}."
+        )
+    if kind == "string_type" and isinstance(value, bool):
+        sentence += " YAML takes YES, NO, ON and OFF for true and false: write such a name in quotes."
+    elif kind == "string_type" and len(problem["loc"]) > 1:
+        sentence += f" Write it in quotes: '{_shown(value)}'."
+    return sentence
+
+
+def _shown(value: Any) -> str:
+    """Return a value as it is shown to people, however large it is."""
+    try:
+        text = repr(value)
+    except (ValueError, RecursionError):  # a number of thousands of digits, lists in lists in lists
+        return f"a {type(value).__name__} too large to show"
+    return text if len(text) <= LONGEST_SHOWN else f"{text[:LONGEST_SHOWN]} …"
+
+
+def _allowed(key: str) -> list[str]:
+    if key in ("landmarks", "also"):
+        return list(get_args(Part if key == "landmarks" else DatasetName))
+    return [
+        repr(value) if not isinstance(value, str) else value for value in get_args(Params.model_fields[key].annotation)
+    ]

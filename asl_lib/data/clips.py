@@ -1,0 +1,184 @@
+"""The clips table: one row a recorded sign, the same columns for every data set."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path, PureWindowsPath
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from asl_lib._util.files import whole_file
+
+COLUMNS = ("clip_id", "path", "gloss", "signer", "split", "start", "end", "box")
+REQUIRED = ("clip_id", "path", "gloss", "signer")
+DEFAULTS: dict[str, object] = {"split": "", "start": 0, "end": -1, "box": ""}
+SPLITS = ("", "train", "validation", "test")
+LAST_FRAME = 1e9
+LONGEST_NAME = 200
+"""Characters: with an ending and a prefix, file systems take 255."""
+
+
+Clip = Mapping[str, Any] | pd.Series
+"""One row of the clips table, by column: a dict where there are many (a pandas row takes 30 times as long)."""
+
+
+class ClipsError(ValueError):
+    """A clips table that cannot be used."""
+
+
+def make_clips(rows: list[dict[str, object]]) -> pd.DataFrame:
+    """Return a checked clips table from rows.
+
+    Args:
+        rows: one dict a clip with clip_id, path (relative to the data set's folder), gloss, signer and,
+            where they apply, split ("train", "validation" or "test": the data set's official one), start
+            and end (first frame and the frame to stop before; -1 for the end of the video).
+
+    Raises:
+        ClipsError: a path leaves the folder, or as `check_clips`.
+    """
+    for row in rows:
+        path = str(row.get("path", ""))
+        windows = PureWindowsPath(path)
+        if windows.drive or windows.root or ".." in windows.parts or "\0" in path:
+            raise ClipsError(f"A clip's path must stay in its data set's folder; got {path[:200]!r}. Mend the list.")
+    return check_clips(pd.DataFrame([{**DEFAULTS, **row} for row in rows]), source="The clips table")
+
+
+def is_plain_name(name: str) -> bool:
+    """Say whether a name of somebody else's choosing stays in its folder when it becomes part of a file's name."""
+    return 0 < len(name) <= LONGEST_NAME and name[0] != "." and name.isprintable() and not any(c in "/\\" for c in name)
+
+
+def write_clips(table: pd.DataFrame, path: str | Path) -> None:
+    """Write a clips table as CSV, whole or not at all."""
+    with whole_file(path) as unfinished:
+        check_clips(table, source=str(path)).to_csv(unfinished, index=False, lineterminator="\n")
+
+
+def read_clips(path: str | Path) -> pd.DataFrame:
+    """Read and check a clips table.
+
+    Raises:
+        ClipsError: the file is missing or empty, lacks a column, or two clips share an id.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise ClipsError(f"There is no clips table {path}. Run notebook 01 first.")
+    try:
+        table = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8")
+    except (ValueError, OverflowError) as error:  # pandas's own errors are ValueErrors
+        raise ClipsError(f"{path} is not a CSV table: {error}. Run notebook 01 again, or mend the file.") from error
+    return check_clips(table, source=str(path))
+
+
+def check_clips(table: pd.DataFrame, *, source: str) -> pd.DataFrame:
+    """Return a copy of `table` with all columns, in order and of the right types.
+
+    Raises:
+        ClipsError: a column is missing, an id is empty or double, or a value is not of its kind.
+    """
+    for column in REQUIRED:
+        if column not in table.columns:
+            raise ClipsError(
+                f"{source} has no column '{column}' (found: {', '.join(map(str, table.columns)) or 'none'}). "
+                "A clips table needs clip_id, path, gloss and signer; see README, 'Your own recordings'."
+            )
+    if table.empty:
+        raise ClipsError(f"{source} must hold at least one clip; it has none.")
+    clips = table.copy().reset_index(drop=True)
+    for column, default in DEFAULTS.items():
+        if column not in clips.columns:
+            clips[column] = default
+    for column in (*REQUIRED, "split", "box"):
+        clips[column] = clips[column].astype(str)
+    for column in REQUIRED:
+        if (empty := clips.index[clips[column].str.strip() == ""]).size:
+            raise ClipsError(f"{source}, line {empty[0] + 2}: '{column}' must not be empty.")
+    if (double := clips["clip_id"][clips["clip_id"].duplicated()]).size:
+        raise ClipsError(f"{source} must give every clip its own clip_id; '{double.iloc[0]}' stands there twice.")
+    for column in ("clip_id", "signer"):
+        for name in clips[column].unique():
+            if not is_plain_name(name):
+                raise ClipsError(
+                    f"{source}: '{column}' becomes part of a file's name, so it must not hold '/', '\\' or a control "
+                    f"character, begin with '.', or be longer than {LONGEST_NAME} characters; got {name[:200]!r}."
+                )
+    if (unknown := clips["split"][~clips["split"].isin(SPLITS)]).size:
+        raise ClipsError(f"{source}: split must be empty, train, validation or test; got '{unknown.iloc[0]}'.")
+    for column in ("start", "end"):
+        numbers = pd.to_numeric(clips[column], errors="coerce").astype(float)
+        if (bad := clips[column][~(numbers.abs() <= LAST_FRAME) | (numbers % 1 != 0)]).size:
+            raise ClipsError(f"{source}: '{column}' must be a frame number; got '{bad.iloc[0]}'.")
+        clips[column] = numbers.astype(int)
+    for text in clips["box"][clips["box"] != ""].unique():
+        parse_box(text, source=source)
+    return clips[list(COLUMNS)]
+
+
+def parse_box(text: str, *, source: str = "A clip's box") -> tuple[int, int, int, int] | None:
+    """Return (left, top, right, bottom) in px from "left top right bottom", or None from an empty text.
+
+    Raises:
+        ClipsError: it is something else, or it encloses nothing.
+    """
+    if not text:
+        return None
+    numbers = text.split()
+    if len(numbers) == 4 and all(number.isdecimal() and len(number) <= 9 for number in numbers):
+        left, top, right, bottom = map(int, numbers)
+        if left < right and top < bottom:
+            return left, top, right, bottom
+    raise ClipsError(f"{source}: box must be empty or four numbers, 'left top right bottom' in px; got '{text}'.")
+
+
+def sample_clips(table: pd.DataFrame, *, per_sign: int, seed: int) -> pd.DataFrame:
+    """Return at most `per_sign` clips of each sign, drawn without replacement; 0 takes all.
+
+    Of an official split every side keeps its share.
+    """
+    if not per_sign:
+        return table
+    rng = np.random.default_rng(seed)
+    chosen: list[int] = []
+    for _, sign in table.groupby("gloss", sort=True):
+        # Shuffled, then side by side in turn: each takes as many as its share of the sign allows.
+        order = sign.iloc[rng.permutation(len(sign))]
+        place = order.groupby("split").cumcount() / order.groupby("split")["split"].transform("size")
+        chosen += order.index[np.argsort(place.to_numpy(), kind="stable")][:per_sign].tolist()
+    return table.loc[sorted(chosen)].reset_index(drop=True)
+
+
+def select_clips(
+    table: pd.DataFrame, *, signs: list[str] | None = None, signers: list[str] | None = None
+) -> pd.DataFrame:
+    """Return the clips of some signs and signers; an empty or missing list takes all.
+
+    Raises:
+        ClipsError: a sign or signer is not in the table, or no clip is left; the sentence lists what there is.
+    """
+    chosen = table
+    for column, wanted in (("gloss", signs), ("signer", signers)):
+        present = set(table[column])
+        for name in wanted or []:
+            if name not in present:
+                raise ClipsError(f"There is no {column} '{name}' in the clips table. It has: {_listing(present)}.")
+        if wanted:
+            chosen = chosen[chosen[column].isin(wanted)]
+    if chosen.empty:
+        raise ClipsError("No clip is left: none of the chosen signers signs one of the chosen signs.")
+    return chosen.reset_index(drop=True)
+
+
+def missing_files(table: pd.DataFrame, folder: str | Path) -> pd.DataFrame:
+    """Return the rows whose file is not under `folder`."""
+    folder = Path(folder)
+    present = [(folder / path).is_file() for path in table["path"]]
+    return table[[not here for here in present]].reset_index(drop=True)
+
+
+def _listing(names: set[str], *, most: int = 40) -> str:
+    shown = sorted(names)[:most]
+    return ", ".join(shown) + (f" and {len(names) - most} more" if len(names) > most else "")

@@ -1,0 +1,30 @@
+"""The procedural signer behind the `demo` data set: lexicon, body, motion, picture.
+
+It is a teaching device: figures drawn by a program perform approximations of signs, so that the whole course
+can be tried without a download. Sign languages are the languages of communities; learn them from signers.
+"""
+
+from asl_lib.data.demo.clip import write_clip
+from asl_lib.data.demo.hand import DIGITS, HANDSHAPES, LETTERS
+from asl_lib.data.demo.lexicon import Sign, Signer, load_lexicon, load_signers, minimal_pairs
+from asl_lib.data.demo.motion import Performance, perform
+from asl_lib.data.demo.render import render_frames
+from asl_lib.data.demo.stills import handshape_image, handshape_joints, random_signer
+
+__all__ = [
+    "DIGITS",
+    "HANDSHAPES",
+    "LETTERS",
+    "Performance",
+    "Sign",
+    "Signer",
+    "handshape_image",
+    "handshape_joints",
+    "load_lexicon",
+    "load_signers",
+    "minimal_pairs",
+    "perform",
+    "random_signer",
+    "render_frames",
+    "write_clip",
+]

@@ -1,0 +1,65 @@
+"""Arms and the placing of hands, in shoulder widths: x to the right of the picture, y down, z to the viewer.
+
+The origin is the middle between the shoulders. Everything here is written for a *right* arm, whose shoulder
+is at x = -0.5 (the signer looks at us); the left arm is its mirror image.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from asl_lib.data.demo.hand import unit
+
+SHOULDER = np.array([-0.5, 0.0, 0.0])
+UPPER_ARM, FOREARM, PALM = 0.78, 0.68, 0.235
+# The elbow hangs down, a little outwards and forwards.
+ELBOW_POLE = np.array([-0.30, 1.0, 0.20])
+MAX_WRIST_BEND = np.radians(38)
+
+
+def elbow(wrist: np.ndarray, *, arms: float = 1.0) -> np.ndarray:
+    """Return where the right elbow is when the wrist is at `wrist` (3,): below the line from shoulder to wrist.
+
+    A wrist out of reach is answered with a stretched arm towards it; `reach` brings it back first.
+    """
+    upper, fore = UPPER_ARM * arms, FOREARM * arms
+    line = wrist - SHOULDER
+    distance = float(np.linalg.norm(line))
+    along = line / max(distance, 1e-9)
+    # Law of cosines: how far along the line the elbow's foot is, and how far off the line the elbow.
+    foot = (distance**2 + upper**2 - fore**2) / (2 * max(distance, 1e-9))
+    height = np.sqrt(max(upper**2 - foot**2, 0.0))
+    off = ELBOW_POLE - along * float(ELBOW_POLE @ along)
+    return SHOULDER + along * foot + off / max(float(np.linalg.norm(off)), 1e-9) * height
+
+
+def reach(wrist: np.ndarray, *, arms: float = 1.0) -> np.ndarray:
+    """Return the place nearest to `wrist` that the right arm can reach without being quite stretched or folded."""
+    line = wrist - SHOULDER
+    distance = float(np.linalg.norm(line))
+    near, far = 1.05 * abs(UPPER_ARM - FOREARM) * arms + 0.2, 0.98 * (UPPER_ARM + FOREARM) * arms
+    return SHOULDER + line * (np.clip(distance, near, far) / max(distance, 1e-9))
+
+
+def hand_axes(fingers: np.ndarray, palm: np.ndarray, forearm: np.ndarray) -> np.ndarray:
+    """Return (3, 3): the hand's a, u and n axes as rows.
+
+    Args:
+        fingers: where the fingers shall point.
+        palm: where the palm shall look; made square to the fingers.
+        forearm: direction from elbow to wrist. A wrist bends only so far, so the fingers are brought
+            within `MAX_WRIST_BEND` of it.
+    """
+    along, wish = unit(forearm), unit(fingers)
+    angle = float(np.arccos(np.clip(along @ wish, -1, 1)))
+    if angle > MAX_WRIST_BEND:
+        share = MAX_WRIST_BEND / angle
+        wish = unit(np.sin((1 - share) * angle) * along + np.sin(share * angle) * wish)
+    normal = unit(palm - wish * float(palm @ wish))
+    return np.stack([np.cross(normal, wish), wish, normal])
+
+
+def rotated(vector: np.ndarray, axis: np.ndarray, degrees: float) -> np.ndarray:
+    """Return `vector` turned about `axis` (Rodrigues)."""
+    k, angle = unit(axis), np.radians(degrees)
+    return vector * np.cos(angle) + np.cross(k, vector) * np.sin(angle) + k * float(k @ vector) * (1 - np.cos(angle))

@@ -1,0 +1,122 @@
+"""The signs of the demo and the people who perform them, read from two YAML files."""
+
+from __future__ import annotations
+
+from dataclasses import MISSING, dataclass, fields
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from asl_lib.data.demo.hand import HANDSHAPES
+
+ALLOWED = {
+    "hands": ("one", "both"),
+    "symmetry": ("none", "mirrored", "support"),
+    "location": ("forehead", "mouth", "chin", "chest", "neutral", "side"),
+    "palm": ("forward", "in", "across", "up", "down"),
+    "fingers": ("up", "in", "across"),
+    "movement": ("hold", "tap", "circle", "nod", "shake", "away", "arcs", "up", "pull", "open"),
+    "hand": ("left", "right"),
+    "hair_style": ("short", "long", "bun"),
+}
+
+
+class LexiconError(ValueError):
+    """An entry of the lexicon or of the signers that cannot be performed."""
+
+
+@dataclass(frozen=True)
+class Sign:
+    """One sign as its parameters; `lexicon.yaml` explains them."""
+
+    gloss: str
+    hands: str
+    handshape: str
+    location: str
+    palm: str
+    fingers: str
+    movement: str
+    symmetry: str = "none"
+    support: str = ""
+
+    def handshapes(self) -> tuple[str, str]:
+        """Return the handshape at the start and at the end of the sign."""
+        first, _, last = self.handshape.partition(" > ")
+        return first, last or first
+
+
+@dataclass(frozen=True)
+class Signer:
+    """One procedural signer; `people.yaml` explains the values."""
+
+    name: str
+    hand: str
+    shoulders_px: float
+    arms: float
+    hand_size: float
+    skin: tuple[int, int, int]
+    hair: tuple[int, int, int]
+    hair_style: str
+    clothes: tuple[int, int, int]
+    background: tuple[int, int, int]
+    tempo: float
+    amplitude: float
+    lax: float
+    offset: tuple[float, float]
+    tilt: float
+    lean: float
+    noise: float
+
+
+@cache
+def load_lexicon() -> dict[str, Sign]:
+    """Return the signs of the demo by gloss.
+
+    Raises:
+        LexiconError: an entry lacks a parameter or has one that nobody can perform.
+    """
+    entries = _read("lexicon.yaml")["signs"]
+    signs = {gloss: _entry(Sign, {"gloss": gloss, **values}) for gloss, values in entries.items()}
+    for sign in signs.values():
+        for shape in (*sign.handshapes(), *([sign.support] if sign.support else [])):
+            if shape not in HANDSHAPES:
+                raise LexiconError(f"{sign.gloss}: handshape must be one of {', '.join(HANDSHAPES)}; got '{shape}'.")
+        if (sign.hands == "both") == (sign.symmetry == "none"):
+            raise LexiconError(f"{sign.gloss}: symmetry must be given for signs of both hands, and only for those.")
+    return signs
+
+
+@cache
+def load_signers() -> dict[str, Signer]:
+    """Return the procedural signers by name.
+
+    Raises:
+        LexiconError: an entry lacks a value or has an unknown one.
+    """
+    entries = _read("people.yaml")["signers"]
+    return {name: _entry(Signer, {"name": name, **values}) for name, values in entries.items()}
+
+
+def minimal_pairs() -> list[tuple[str, str, str]]:
+    """Return the pairs of glosses that differ in one parameter only: (gloss, gloss, parameter)."""
+    return [(one, other, parameter) for one, other, parameter in _read("lexicon.yaml")["minimal_pairs"]]
+
+
+def _read(name: str) -> Any:
+    return yaml.safe_load((Path(__file__).parent / name).read_text(encoding="utf-8"))
+
+
+def _entry(kind: type, values: dict[str, Any]) -> Any:
+    name = next(iter(values.values()))
+    known = {field.name: field for field in fields(kind)}
+    for key in values:
+        if key not in known:
+            raise LexiconError(f"{name}: there is no parameter '{key}'. Known: {', '.join(known)}.")
+    for key, field in known.items():
+        if key not in values and field.default is MISSING:
+            raise LexiconError(f"{name}: '{key}' is missing.")
+        if key in ALLOWED and key in values and values[key] not in ALLOWED[key]:
+            raise LexiconError(f"{name}: {key} must be one of {', '.join(ALLOWED[key])}; got '{values[key]}'.")
+    return kind(**{key: tuple(value) if isinstance(value, list) else value for key, value in values.items()})

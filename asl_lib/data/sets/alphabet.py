@@ -1,0 +1,128 @@
+"""`asl_alphabet` and `asl_digits`: photographs of handshapes, one folder a class."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+
+from asl_lib.data.dataset import IMAGE_SUFFIXES, Dataset, DatasetError, Published, natural, shared_folder, table_of
+
+TRAIN_SHARE, VALIDATION_SHARE, GAP_SHARE = 0.7, 0.15, 0.01
+"""How a class's recording is cut into blocks, and how much is left out on either side of a cut."""
+
+
+class AslAlphabet(Dataset):
+    name = "asl_alphabet"
+    title = "ASL Alphabet: photographs of A to Z, del, nothing and space (Akash 2018)"
+    licence = "GPL-2.0, says its page on Kaggle"
+    size = "1.1 GB"
+    homepage = "https://www.kaggle.com/datasets/grassknoted/asl-alphabet"
+    notice = (
+        "The 3,000 pictures of a class are one recording of one hand: neighbours are near-duplicates, a random split "
+        "measures memory. The course splits each class into blocks in time and leaves a gap between them."
+    )
+    obtain = "Get it with `asl datasets download asl_alphabet` (Kaggle), or put asl_alphabet_train/ into {folder}."
+    kind = "photographs"
+    published = Published(clips=87028, signs=29, signers=1)
+    kaggle = "grassknoted/asl-alphabet"
+
+    def find_clips(self, source_dir: Path, subset: str = "") -> pd.DataFrame:
+        rows: list[dict[str, object]] = []
+        for folder in _class_folders(source_dir):
+            images = sorted(_images(folder), key=lambda path: natural(path.name))
+            for path, split in zip(images, blocks(len(images)), strict=True):
+                if split != "gap":
+                    rows.append(_row(path, source_dir, gloss=folder.name, signer="unknown", split=split))
+        if not rows:
+            raise self.absent(source_dir, "folder of a class with pictures (asl_alphabet_train/A/A1.jpg)")
+        # The published test pictures, one a class, are further frames of the same recordings: on no side.
+        tests = (path for path in sorted(source_dir.rglob("*_test.*")) if path.suffix.lower() in IMAGE_SUFFIXES)
+        rows += [_row(path, source_dir, gloss=path.stem.removesuffix("_test"), signer="unknown") for path in tests]
+        return table_of(rows)
+
+
+class AslDigits(Dataset):
+    name = "asl_digits"
+    title = "Sign Language Digits: photographs of 0 to 9 by 218 students (Mavi 2020)"
+    licence = "Apache-2.0"
+    size = "24 MB"
+    homepage = "https://github.com/ardamavi/Sign-Language-Digits-Dataset"
+    notice = "Nobody wrote down who signs: the person is recovered from the order of the file numbers."
+    obtain = (
+        "Copy the folder Dataset of the GitHub repository ardamavi/Sign-Language-Digits-Dataset to {folder}, or set "
+        "ASL_SHARED_DATA to a folder that holds it as 'asl_digits'."
+    )
+    kind = "photographs"
+    published = Published(clips=2062, signs=10, signers=218)
+
+    def source_dir(self, dataset_dir: Path) -> Path:
+        return shared_folder(dataset_dir, holds="0")
+
+    def find_clips(self, source_dir: Path, subset: str = "") -> pd.DataFrame:
+        folders = [folder for folder in _class_folders(source_dir) if folder.name.isdigit()]
+        images = sorted((path for folder in folders for path in _images(folder)), key=lambda path: natural(path.name))
+        if not images:
+            raise self.absent(source_dir, "folder 0 to 9 with pictures (0/IMG_1118.JPG)")
+        persons = persons_by_order([int(path.parent.name) for path in images])
+        return table_of(
+            [
+                _row(path, source_dir, gloss=path.parent.name, signer=f"person{person:03d}")
+                for path, person in zip(images, persons, strict=True)
+            ]
+        )
+
+
+def blocks(count: int) -> list[str]:
+    """Return for each of `count` frames of one recording, in order, "train", "validation", "test" or "gap".
+
+    >>> "".join(name[0] for name in blocks(20))
+    'tttttttttttttgvgttt'
+    """
+    gap = max(1, round(count * GAP_SHARE)) if count >= 10 else 0
+    first, second = round(count * TRAIN_SHARE), round(count * (TRAIN_SHARE + VALIDATION_SHARE))
+    sides = ["train"] * first + ["validation"] * (second - first) + ["test"] * (count - second)
+    for cut in (first, second):
+        for index in range(max(0, cut - gap), min(count, cut + gap)):
+            sides[index] = "gap"
+    return sides
+
+
+def persons_by_order(labels: list[int]) -> list[int]:
+    """Return who each picture shows, from the labels in the order they were taken.
+
+    Each student showed the digits in rising order, so a label that does not rise starts the next one.
+
+    >>> persons_by_order([0, 1, 2, 0, 2, 2, 3])
+    [0, 0, 0, 1, 1, 2, 2]
+    """
+    persons: list[int] = []
+    for index, label in enumerate(labels):
+        previous = persons[-1] if persons else 0
+        persons.append(previous + (index > 0 and label <= labels[index - 1]))
+    return persons
+
+
+def _class_folders(source_dir: Path) -> list[Path]:
+    """Return the innermost folders that hold pictures: the archive doubles its top folder.
+
+    Raises:
+        DatasetError: a folder is empty: a class without pictures is a download that ended early.
+    """
+    folders = [path for path in source_dir.rglob("*") if path.is_dir() and not path.name.startswith(".")]
+    for folder in folders:
+        if not any(folder.iterdir()):
+            raise DatasetError(
+                f"{folder} is empty. Get its pictures again, or delete the folder if there is no such class."
+            )
+    return sorted(folder for folder in folders if "test" not in folder.name and _images(folder))
+
+
+def _images(folder: Path) -> list[Path]:
+    return [path for path in folder.iterdir() if path.suffix.lower() in IMAGE_SUFFIXES]
+
+
+def _row(path: Path, source_dir: Path, *, gloss: str, signer: str, split: str = "") -> dict[str, object]:
+    clip_id = path.stem if path.stem.startswith(gloss) else f"{gloss}-{path.stem}"
+    relative = path.relative_to(source_dir).as_posix()
+    return {"clip_id": clip_id, "path": relative, "gloss": gloss, "signer": signer, "split": split}

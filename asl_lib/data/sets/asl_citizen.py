@@ -1,0 +1,52 @@
+"""`asl_citizen`: 2,731 ASL signs recorded by 52 people at home (Desai et al. 2023)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+
+from asl_lib.data.dataset import SPLIT_NAMES, Dataset, Published, Remote, inner_folder, read_list, safe_name, table_of
+
+
+class AslCitizen(Dataset):
+    name = "asl_citizen"
+    title = "ASL Citizen: signs recorded by 52 members of the Deaf community at home (Desai et al. 2023)"
+    licence = "Microsoft Research licence: research use"
+    size = "about 20 GB"
+    homepage = "https://www.microsoft.com/en-us/research/project/asl-citizen/"
+    notice = (
+        "The official sides share no participant. The gloss stands in the lists: do not guess it from a file's name."
+    )
+    obtain = "Get it with `asl datasets download asl_citizen`, or unpack ASL_Citizen.zip into {folder}."
+    published = Published(clips=83399, signs=2731, signers=52)
+    remotes = (
+        Remote(
+            ("https://download.microsoft.com/download/b/8/8/b88c0bae-e6c1-43e1-8726-98cf5af36ca4/ASL_Citizen.zip",),
+            "ASL_Citizen.zip",
+        ),
+    )
+
+    def source_dir(self, dataset_dir: Path) -> Path:
+        return inner_folder(dataset_dir, "splits")
+
+    def find_clips(self, source_dir: Path, subset: str = "") -> pd.DataFrame:
+        rows: list[dict[str, object]] = []
+        for name in ("train", "val", "test"):
+            path = source_dir / "splits" / f"{name}.csv"
+            if not path.is_file():
+                continue
+            table = read_list(path, ["Participant ID", "Video file", "Gloss"])
+            for signer, video, gloss in zip(table["Participant ID"], table["Video file"], table["Gloss"], strict=True):
+                rows.append(
+                    {
+                        "clip_id": safe_name(Path(video).stem),
+                        "path": f"videos/{video}",
+                        "gloss": gloss.strip(),  # some carry a space at the end
+                        "signer": signer,
+                        "split": SPLIT_NAMES[name],
+                    }
+                )
+        if not rows:
+            raise self.absent(source_dir, "splits/train.csv")
+        return table_of(rows)

@@ -1,0 +1,77 @@
+"""`autsl`: Ankara University Turkish Sign Language, 226 signs by 43 signers (Sincan & Keles 2020)."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pandas as pd
+
+from asl_lib.data.dataset import Dataset, DatasetError, Published, inner_folder, read_lines, read_list, table_of
+
+SIDES = {"train": "train", "val": "validation", "test": "test"}
+LABELS = {
+    "train": ("train_labels.csv",),
+    "val": ("val_labels.csv", "validation_labels.csv", "ground_truth.csv"),
+    "test": ("test_labels.csv", "ground_truth.csv"),
+}
+"""Folder of a side -> names of its label file, beside the folder or in it."""
+
+
+class Autsl(Dataset):
+    name = "autsl"
+    title = "AUTSL: Ankara University Turkish Sign Language (Sincan & Keles 2020)"
+    licence = "by registration, for research"
+    size = "about 30 GB with depth"
+    homepage = "https://cvml.ankara.edu.tr/datasets/"
+    notice = "The official sides share no signer. Each sample is a colour and a depth video: the colour one is used."
+    obtain = (
+        "Register at https://cvml.ankara.edu.tr/datasets/, unpack (7z, with the password you are sent) into "
+        "{folder}/train, val and test, and put train_labels.csv, val_labels.csv and test_labels.csv beside them."
+    )
+    published = Published(clips=36302, signs=226, signers=43)
+
+    def find_clips(self, source_dir: Path, subset: str = "") -> pd.DataFrame:
+        rows: list[dict[str, object]] = []
+        for side, split in SIDES.items():
+            labels = _label_file(source_dir, side)
+            if labels is None:
+                continue
+            folder = inner_folder(source_dir / side, side).relative_to(source_dir)
+            folder = folder / side if (source_dir / folder / side).is_dir() else folder
+            for sample, sign in _read_labels(labels):
+                signer = sample.partition("_")[0].removeprefix("signer")
+                path = (folder / f"{sample}_color.mp4").as_posix()
+                row = {"clip_id": sample, "path": path, "gloss": f"{sign:03d}", "signer": f"{int(signer):02d}"}
+                rows.append({**row, "split": split})
+        if not rows:
+            raise self.absent(source_dir, "train_labels.csv")
+        return table_of(rows)
+
+    def labels(self, source_dir: Path, language: str = "EN") -> dict[str, str]:
+        """Return sign number -> its meaning in Turkish ("TR") or English ("EN")."""
+        path = source_dir / "SignList_ClassId_TR_EN.csv"
+        if not path.is_file():
+            return {}
+        table = read_list(path, ["ClassId", language])
+        if (bad := table["ClassId"][~table["ClassId"].str.fullmatch(r"\d{1,9}")]).size:
+            raise DatasetError(f"{path}: 'ClassId' must be a number; got '{bad.iloc[0][:100]}'. Download it again.")
+        return {f"{int(number):03d}": label for number, label in zip(table["ClassId"], table[language], strict=True)}
+
+
+def _label_file(source_dir: Path, side: str) -> Path | None:
+    places = [source_dir / name for name in LABELS[side] if name != "ground_truth.csv"]
+    places += [source_dir / side / name for name in LABELS[side]]
+    return next((path for path in places if path.is_file()), None)
+
+
+def _read_labels(path: Path) -> list[tuple[str, int]]:
+    """Return (sample, sign number) of each line 'signer0_sample1,41'; the files have no header."""
+    found = []
+    for number, line in enumerate(read_lines(path), start=1):
+        match = re.fullmatch(r"(signer\d{1,9}_sample\d{1,9})[,;](\d{1,9})", line.strip())
+        if match:
+            found.append((match[1], int(match[2])))
+        else:
+            raise DatasetError(f"{path}, line {number} must be like 'signer0_sample1,41'; got '{line.strip()}'.")
+    return found

@@ -1,0 +1,87 @@
+"""`isogd` and `isogd_depth`: ChaLearn IsoGD, 249 gestures as colour and depth videos (Wan et al. 2016)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+
+from asl_lib.data.dataset import Dataset, DatasetError, Published, read_lines, read_list, shared_folder, table_of
+
+LISTS = {
+    "train": ("train_list.txt", "train.txt"),
+    "validation": ("valid_list.txt", "val.txt"),
+    "test": ("test_list.txt", "test.txt"),
+}
+"""Side of the official split -> names under which its list is in circulation."""
+
+
+class Isogd(Dataset):
+    """ChaLearn IsoGD. Colour (M_….avi) and depth (K_….avi) are two data sets with the same clip ids."""
+
+    licence = "by registration, for research"
+    size = "about 15 GB"
+    homepage = "https://gesture.chalearn.org/"
+    notice = (
+        "Gestures of many kinds, signs among them. The lists do not say who performs: the official split is by person, "
+        "and there can be no other."
+    )
+    obtain = (
+        "Register with ChaLearn, unpack train, valid and test into {folder}, and put train_list.txt, valid_list.txt "
+        "and test_list.txt beside them."
+    )
+    published = Published(clips=47933, signs=249, signers=21)
+
+    def __init__(self, stream: str) -> None:
+        self.stream = stream
+        self.name = "isogd" if stream == "rgb" else "isogd_depth"
+        self.title = f"ChaLearn IsoGD, {'colour' if stream == 'rgb' else 'depth'} videos (Wan et al. 2016)"
+
+    @property
+    def page(self) -> str:
+        return "docs/datasets/isogd.md"
+
+    def source_dir(self, dataset_dir: Path) -> Path:
+        together = dataset_dir.with_name("isogd")  # both streams lie in one folder
+        for name in LISTS["train"]:
+            folder = shared_folder(together, holds=name)
+            if (folder / name).is_file():
+                return folder
+        return together
+
+    def find_clips(self, source_dir: Path, subset: str = "") -> pd.DataFrame:
+        rows: list[dict[str, object]] = []
+        for split, names in LISTS.items():
+            path = next((source_dir / name for name in names if (source_dir / name).is_file()), None)
+            if path is None:
+                continue
+            for number, line in enumerate(read_lines(path), start=1):
+                fields = line.split()
+                named = len(fields) == 3 and Path(fields[0]).name.startswith("M_")
+                if not named or not fields[2].isdecimal() or len(fields[2]) > 9:
+                    raise DatasetError(
+                        f"{path}, line {number} must be 'train/001/M_00001.avi train/001/K_00001.avi 1'; got '{line}'."
+                    )
+                colour, depth, label = fields
+                clip_id = f"{split}-{Path(colour).stem.removeprefix('M_')}"
+                rows.append(
+                    {
+                        "clip_id": clip_id,
+                        "path": colour if self.stream == "rgb" else depth,
+                        "gloss": f"{int(label):03d}",
+                        "signer": f"{split}-people",
+                        "split": split,
+                    }
+                )
+        if not rows:
+            raise self.absent(source_dir, "train_list.txt, valid_list.txt or test_list.txt")
+        return table_of(rows)
+
+    def labels(self, source_dir: Path) -> dict[str, str]:
+        path = source_dir / "class.csv"
+        if not path.is_file():
+            return {}
+        table = read_list(path, ["sClass", "sLong"])
+        return {
+            sign.removeprefix("c").zfill(3): name for sign, name in zip(table["sClass"], table["sLong"], strict=True)
+        }

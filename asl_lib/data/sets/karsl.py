@@ -1,0 +1,131 @@
+"""`karsl`: KFUPM Arabic Sign Language, 502 signs by three signers (Sidig et al. 2021)."""
+
+from __future__ import annotations
+
+import re
+import zipfile
+from pathlib import Path
+
+import pandas as pd
+
+from asl_lib.data.dataset import (
+    IMAGE_SUFFIXES,
+    MADE_HERE,
+    SPLIT_NAMES,
+    VIDEO_SUFFIXES,
+    Dataset,
+    DatasetError,
+    Published,
+    safe_name,
+    table_of,
+)
+
+SUBSETS = {"100": (71, 170), "190": (1, 190), "502": (1, 502)}
+"""Subset -> its first and last sign. KArSL-100 is the one that recognition papers compare on."""
+LABEL_FILES = "KARSL-502_Labels"
+LARGEST_SHEET_BYTES = 100 << 20
+
+
+class Karsl(Dataset):
+    name = "karsl"
+    title = "KArSL: KFUPM Arabic Sign Language (Sidig et al. 2021)"
+    licence = "for research; cite the paper"
+    size = "tens of GB as videos"
+    homepage = "https://hamzah-luqman.github.io/KArSL/"
+    notice = (
+        "Three signers, so a held-out signer is a third of all people in it. Some letters are signed with either hand."
+    )
+    obtain = (
+        "Get the RGB videos from https://hamzah-luqman.github.io/KArSL/ and put them into {folder} as "
+        "<signer>/<train or test>/<sign>/<name>.mp4, with the label file KARSL-502_Labels.xlsx beside them."
+    )
+    subsets = tuple(SUBSETS)
+    published = Published(clips=75300, signs=502, signers=3, per_cell=50)
+
+    def find_clips(self, source_dir: Path, subset: str = "") -> pd.DataFrame:
+        first, last = SUBSETS[subset or "502"]
+        rows: list[dict[str, object]] = []
+        for path in sorted(source_dir.rglob("*")):
+            if path.suffix.lower() not in VIDEO_SUFFIXES or path.name.startswith("."):
+                continue
+            relative = path.relative_to(source_dir)
+            if relative.parts[0] in MADE_HERE:
+                continue
+            found = _signer_and_sign(relative)
+            if found is None or not first <= found[1] <= last:
+                continue
+            signer, sign = found
+            split = next((SPLIT_NAMES[part] for part in relative.parts[:-1] if part in SPLIT_NAMES), "")
+            clip_id = safe_name("-".join((signer, split or "all", f"{sign:04d}", path.stem)))
+            row = {"clip_id": clip_id, "path": relative.as_posix(), "gloss": f"{sign:04d}", "signer": signer}
+            rows.append({**row, "split": split})
+        if not rows and any(path.suffix.lower() in IMAGE_SUFFIXES for path in source_dir.rglob("*.*")):
+            raise DatasetError(
+                f"In {source_dir} each video is a folder of pictures, a form that other places give KArSL in. "
+                f"Make videos of them first: {self.page} has the command."
+            )
+        if not rows:
+            raise self.absent(source_dir, f"video of a sign from {first} to {last}")
+        return table_of(rows)
+
+    def published_signs(self, subset: str = "") -> tuple[str, ...]:
+        first, last = SUBSETS[subset or "502"]
+        return tuple(f"{sign:04d}" for sign in range(first, last + 1))
+
+    def labels(self, source_dir: Path, language: str = "Arabic") -> dict[str, str]:
+        """Return sign number -> its meaning.
+
+        Args:
+            source_dir: folder with the label file, xlsx or csv.
+            language: "Arabic" or "English", the columns it has.
+
+        Raises:
+            DatasetError: the file lacks a column.
+        """
+        files = sorted(path for path in source_dir.glob(f"{LABEL_FILES}.*") if path.suffix in (".xlsx", ".csv"))
+        if not files:
+            return {}
+        path = files[0]
+        table = _read_table(path)
+        column = f"Sign-{language}"
+        for needed in ("SignID", column):
+            if needed not in table.columns:
+                raise DatasetError(f"{path} has no column '{needed}' (found: {', '.join(map(str, table.columns))}).")
+        numbers = pd.to_numeric(table["SignID"], errors="coerce")
+        if (bad := table["SignID"][~numbers.between(0, 9999)]).size:
+            raise DatasetError(f"{path}: 'SignID' must be a number to 9999; got '{str(bad.iloc[0])[:100]}'.")
+        return {f"{int(number):04d}": str(label).strip() for number, label in zip(numbers, table[column], strict=True)}
+
+
+def _read_table(path: Path) -> pd.DataFrame:
+    """Return the label file, xlsx or csv.
+
+    Raises:
+        DatasetError: it is damaged, or no such table.
+    """
+    try:
+        if path.suffix == ".csv":
+            return pd.read_csv(path, encoding="utf-8-sig")
+        with zipfile.ZipFile(path) as archive:
+            size = sum(entry.file_size for entry in archive.infolist())
+        if size > LARGEST_SHEET_BYTES:
+            raise ValueError(f"it unpacks to {size:,} bytes")
+        return pd.read_excel(path, engine="openpyxl")
+    except Exception as error:
+        # An .xlsx is a zip of XML: what is wrong with it is raised by half a dozen libraries.
+        raise DatasetError(f"{path} is not a table ({str(error)[:200]}). Download it again, or remove it.") from error
+
+
+def _signer_and_sign(path: Path) -> tuple[str, int] | None:
+    """Return signer and sign number of a video's path, or None where the path tells neither.
+
+    Two forms are in circulation: folders `<signer>/<train, test>/<sign>/`, and flat names such as
+    `03_01_0071_….mp4`, whose first field is the signer and whose third is the sign.
+    """
+    folders = path.parts[:-1]
+    if len(folders) >= 3 and folders[-2] in SPLIT_NAMES and folders[-1].isdigit():
+        return folders[-3], int(folders[-1])
+    fields = path.stem.split("_")
+    if len(fields) >= 3 and fields[0].isdigit() and re.fullmatch(r"\d{1,4}", fields[2]):
+        return fields[0].zfill(2), int(fields[2])
+    return None

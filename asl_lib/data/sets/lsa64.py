@@ -1,0 +1,51 @@
+"""`lsa64`: Argentinian Sign Language, 64 signs by ten signers (Ronchetti et al. 2016)."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pandas as pd
+
+from asl_lib.data.dataset import Dataset, Published, table_of
+
+NAMES = """
+    Opaque, Red, Green, Yellow, Bright, Light-blue, Colors, Red*, Women, Enemy, Son, Man, Away, Drawer, Born,
+    Learn, Call, Skimmer, Bitter, Sweet milk, Milk, Water, Food, Argentina, Uruguay, Country, Last name, Where,
+    Mock, Birthday, Breakfast, Photo, Hungry, Map, Coin, Music, Ship, None, Name, Patience, Perfume, Deaf, Trap,
+    Rice, Barbecue, Candy, Chewing-gum, Spaghetti, Yogurt, Accept, Thanks, Shut down, Appear, To land, Catch,
+    Help, Dance, Bathe, Buy, Copy, Run, Realize, Give, Find
+"""
+"""The published names of signs 1 to 64. Its table calls both 2 and 8 'Red'; the star tells them apart."""
+
+
+class Lsa64(Dataset):
+    name = "lsa64"
+    title = "LSA64: Argentinian Sign Language (Ronchetti et al. 2016)"
+    licence = "CC BY-NC-SA 4.0"
+    size = "1.9 GB, cut version 1.5 GB"
+    homepage = "https://facundoq.github.io/datasets/lsa64/"
+    notice = (
+        "The ten subjects are not signers: they learned each sign from a video before recording it. They wear "
+        "fluorescent gloves. Subject 10 of signs 1 to 23 is another person than subject 10 of the rest."
+    )
+    obtain = "Get the cut version from https://facundoq.github.io/datasets/lsa64/ and unpack its videos into {folder}."
+    published = Published(clips=3200, signs=64, signers=10, per_cell=5)
+
+    def find_clips(self, source_dir: Path, subset: str = "") -> pd.DataFrame:
+        rows: list[dict[str, object]] = []
+        for path in sorted(source_dir.rglob("*.mp4")):
+            match = re.fullmatch(r"(\d{3})_(\d{3})_(\d{3})", path.stem)
+            if match:
+                sign, signer, _ = match.groups()
+                relative = path.relative_to(source_dir).as_posix()
+                rows.append({"clip_id": path.stem, "path": relative, "gloss": sign, "signer": signer})
+        if not rows:
+            raise self.absent(source_dir, "video named <sign>_<signer>_<repetition>.mp4 (001_001_001.mp4)")
+        return table_of(rows)
+
+    def published_signs(self, subset: str = "") -> tuple[str, ...]:
+        return tuple(f"{sign:03d}" for sign in range(1, 65))
+
+    def labels(self, source_dir: Path) -> dict[str, str]:
+        return {f"{number:03d}": " ".join(name.split()) for number, name in enumerate(NAMES.split(","), start=1)}

@@ -1,0 +1,160 @@
+"""`wlasl`: Word-Level American Sign Language, 2,000 glosses from the web (Li et al. 2020)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from asl_lib._util.files import read_json
+from asl_lib._util.progress import progress
+from asl_lib.data.dataset import (
+    SPLIT_NAMES,
+    Dataset,
+    DatasetError,
+    Published,
+    inner_folder,
+    read_lines,
+    shared_folder,
+    table_of,
+)
+from asl_lib.data.video import VideoError, video_info
+
+INDEX = "WLASL_v0.3.json"
+ANNOTATED_FPS = 25.0
+"""Rate at which the publishers counted frame_start and frame_end."""
+
+
+class Wlasl(Dataset):
+    name = "wlasl"
+    title = "WLASL: Word-Level American Sign Language (Li et al. 2020)"
+    licence = "C-UDA 1.0: computational use only"
+    size = "about 5 GB (processed)"
+    homepage = "https://dxli94.github.io/WLASL/"
+    notice = (
+        "Many of its 21,083 videos have left the web: a third missing is normal. Never open 'missing video' archives "
+        "that strangers offer in issue trackers: some are malware."
+    )
+    obtain = (
+        "Get it with `asl datasets download wlasl` (Kaggle), or put WLASL_v0.3.json, nslt_*.json, wlasl_class_list.txt "
+        "and videos/<id>.mp4 into {folder}."
+    )
+    subsets = ("100", "300", "1000", "2000")
+    published = Published(clips=21083, signs=2000, signers=119)
+    kaggle = "risangbaskoro/wlasl-processed"
+
+    def source_dir(self, dataset_dir: Path) -> Path:
+        folder = inner_folder(dataset_dir, "videos")
+        return folder if (folder / "videos").is_dir() else shared_folder(dataset_dir, holds="wlasl_class_list.txt")
+
+    def find_clips(self, source_dir: Path, subset: str = "") -> pd.DataFrame:
+        index, part = source_dir / INDEX, source_dir / f"nslt_{subset or 2000}.json"
+        if not index.is_file() and not part.is_file():
+            raise self.absent(source_dir, f"{INDEX} and no {part.name}")
+        entries = _read_json(index, list) if index.is_file() else []
+        if not part.is_file():
+            # The subsets are the first glosses of the index, which is sorted by number of clips.
+            return table_of(_from_index(entries[: int(subset or len(entries))], index))
+        return table_of(_from_subset(_read_json(part, dict), _glosses(source_dir), _from_index(entries, index), part))
+
+    def refine(self, clips: pd.DataFrame, source_dir: Path) -> pd.DataFrame:
+        """Apply start, end and box only where they fit the file.
+
+        They were counted in the videos as they were on the web, at 25 frames/s. Processed copies are often
+        cut already, resized or of another rate: then a cut would fall in the wrong place.
+        """
+        refined = clips.copy()
+        rows = clips.index[(clips["end"] > 0) | (clips["start"] > 0) | (clips["box"] != "")]
+        for row in progress(rows, total=len(rows), description="Looking into the videos", unit="clip"):
+            start, end, box = clips.loc[row, ["start", "end", "box"]]
+            try:
+                info = video_info(source_dir / clips.loc[row, "path"])
+            except VideoError:
+                continue  # extraction will say what is wrong with it
+            scale = info.fps / ANNOTATED_FPS
+            if end > 0 and info.frames and end * scale > info.frames + 1:
+                start, end = 0, -1  # shorter than the sign's last frame: it was cut already
+            if box:
+                _, _, right, bottom = map(int, box.split())
+                box = box if right <= info.width and bottom <= info.height else ""
+            refined.loc[row, ["start", "end", "box"]] = (
+                round(start * scale),
+                round(end * scale) if end > 0 else -1,
+                box,
+            )
+        return refined
+
+
+def _from_index(entries: list[Any], path: Path) -> list[dict[str, object]]:
+    """Return one row an instance of WLASL_v0.3.json."""
+    rows: list[dict[str, object]] = []
+    try:
+        for entry in entries:
+            for instance in entry["instances"]:
+                left, top, right, bottom = (max(0, int(value)) for value in instance["bbox"])
+                rows.append(
+                    {
+                        "clip_id": str(instance["video_id"]),
+                        "path": f"videos/{instance['video_id']}.mp4",
+                        "gloss": str(entry["gloss"]),
+                        "signer": str(instance["signer_id"]),
+                        "split": SPLIT_NAMES[instance["split"]],
+                        "start": max(0, int(instance["frame_start"]) - 1),  # published from 1
+                        "end": int(instance["frame_end"]) if int(instance["frame_end"]) > 0 else -1,
+                        "box": f"{left} {top} {right} {bottom}" if left < right and top < bottom else "",
+                    }
+                )
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
+        raise DatasetError(f"{path} is not of the form of WLASL v0.3: {error!r}. Download it again.") from error
+    return rows
+
+
+def _from_subset(
+    videos: dict[str, Any], glosses: dict[int, str], known: list[dict[str, object]], path: Path
+) -> list[dict[str, object]]:
+    """Return one row a video of nslt_*.json; signer and box come from the index where it is there."""
+    by_id = {str(row["clip_id"]): row for row in known}
+    rows: list[dict[str, object]] = []
+    for video_id, about in videos.items():
+        try:
+            number, first, last = about["action"]
+            split = SPLIT_NAMES[about["subset"]]
+        except (KeyError, TypeError, ValueError, OverflowError) as error:
+            raise DatasetError(f"{path}: '{video_id}' has no usable subset and action: {error!r}.") from error
+        row = by_id.get(video_id) or {
+            "clip_id": video_id,
+            "path": f"videos/{video_id}.mp4",
+            "gloss": glosses.get(number, str(number)),
+            "signer": "unknown",
+            "start": max(0, int(first) - 1),
+            "end": int(last) if int(last) > 0 else -1,
+        }
+        rows.append({**row, "split": split})
+    return rows
+
+
+def _glosses(source_dir: Path) -> dict[int, str]:
+    """Return class number -> gloss from wlasl_class_list.txt."""
+    path = source_dir / "wlasl_class_list.txt"
+    if not path.is_file():
+        return {}
+    glosses = {}
+    for number, line in enumerate(read_lines(path), start=1):
+        label, _, gloss = line.partition("\t")
+        if not label.strip().isdecimal() or len(label) > 9:
+            raise DatasetError(
+                f"{path}, line {number} must be like '0<tab>book'; got '{line[:100]}'. Download it again."
+            )
+        glosses[int(label)] = gloss.strip()
+    return glosses
+
+
+def _read_json(path: Path, form: type) -> Any:
+    try:
+        value = read_json(path)
+    except (ValueError, OSError) as error:
+        raise DatasetError(f"{path} is not a whole JSON file ({error}). Download it again.") from error
+    if not isinstance(value, form):
+        raise DatasetError(f"{path} must hold a {form.__name__}; got a {type(value).__name__}. Download it again.")
+    return value

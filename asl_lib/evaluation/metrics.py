@@ -1,0 +1,273 @@
+"""How good a model is, for whom, and how sure that is."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from asl_lib._util.files import whole_file, write_json
+
+VERSIONED = ("asl_lib", "keras", "mediapipe", "numpy", "scikit-learn", "tensorflow")
+"""Packages whose version stands beside results."""
+
+
+@dataclass(frozen=True)
+class Rate:
+    """A share of successes with its 95 % interval (Wilson 1927).
+
+    The interval takes the n clips as independent. Clips of one signer resemble each other, so between
+    signers expect more spread than it says.
+    """
+
+    hits: int
+    n: int
+    low: float
+    high: float
+
+    @property
+    def value(self) -> float:
+        return self.hits / self.n
+
+    def __str__(self) -> str:
+        return f"{self.value:.1%} (n = {self.n}, 95 % interval {self.low:.0%} to {self.high:.0%})"
+
+    def __format__(self, spec: str) -> str:
+        return format(str(self), spec)
+
+
+def rate(hits: int, n: int) -> Rate:
+    """Return hits / n with its 95 % Wilson interval.
+
+    Raises:
+        ValueError: n < 1, or hits is not between 0 and n.
+    """
+    from scipy.stats import binomtest
+
+    if n < 1 or not 0 <= hits <= n:
+        raise ValueError(f"hits must be between 0 and n, and n at least 1; got {hits} of {n}.")
+    interval = binomtest(hits, n).proportion_ci(0.95, method="wilson")
+    return Rate(int(hits), int(n), float(interval.low), float(interval.high))
+
+
+FEWEST_SIGNERS = 5
+"""With fewer, no 95 % interval over signers can be drawn from them: their range is given instead."""
+
+
+def mean_over_signers(accuracies: Sequence[float], *, seed: int = 42) -> tuple[float, float, float]:
+    """Return the mean over held-out signers and its 95 % bootstrap interval over signers.
+
+    Signers, not clips, are what differs between one test and the next, so they are what is resampled
+    (percentile method, 10,000 draws). With fewer than 5 signers it is their range and no interval: of three, one
+    draw in 27 is three times the lowest, so the percentiles are the lowest and the highest, whatever lies beyond.
+
+    Raises:
+        ValueError: there is no accuracy.
+    """
+    values = np.asarray(accuracies, float)
+    if not len(values):
+        raise ValueError("accuracies must hold at least one signer's; got none.")
+    if len(values) < FEWEST_SIGNERS:
+        return float(values.mean()), float(values.min()), float(values.max())
+    draws = np.random.default_rng(seed).choice(values, (10_000, len(values))).mean(axis=1)
+    low, high = np.percentile(draws, [2.5, 97.5])
+    return float(values.mean()), float(low), float(high)
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What a model made of n test clips.
+
+    Attributes:
+        table: one row a clip: clip_id, signer, gloss, predicted, probability (of the prediction), rank (of
+            the true gloss, 1 is best).
+        glosses: names of the classes.
+        probabilities: (n, classes) of each clip in the table, where they were kept.
+    """
+
+    table: pd.DataFrame
+    glosses: tuple[str, ...]
+    probabilities: np.ndarray | None = None
+
+    @property
+    def accuracy(self) -> Rate:
+        return self.top(1)
+
+    def top(self, k: int) -> Rate:
+        """Return how often the true gloss is among the k most probable ones."""
+        return rate(int((self.table["rank"] <= k).sum()), len(self.table))
+
+    def per_signer(self) -> dict[str, Rate]:
+        """Return each signer's accuracy, by name."""
+        return {signer: rate(counts["hits"], counts["n"]) for signer, counts in self.counts().items()}
+
+    def counts(self) -> dict[str, dict[str, int]]:
+        """Return each signer's hits, top5_hits and n, by name."""
+        groups = self.table.groupby("signer", sort=True)["rank"]
+        return {
+            str(signer): {"hits": int((ranks == 1).sum()), "top5_hits": int((ranks <= 5).sum()), "n": len(ranks)}
+            for signer, ranks in groups
+        }
+
+    def per_gloss(self) -> pd.DataFrame:
+        """Return precision, recall, F1 (from 0 to 1) and n of every gloss, by name."""
+        counts = self.confusion().to_numpy()
+        hits, true, said = counts.diagonal(), counts.sum(axis=1), counts.sum(axis=0)
+        shares = {"precision": hits / np.maximum(said, 1), "recall": hits / np.maximum(true, 1)}
+        shares["f1"] = 2 * hits / np.maximum(true + said, 1)
+        return pd.DataFrame({**shares, "n": true}, index=pd.Index(self.glosses, name="gloss"))
+
+    @property
+    def macro_f1(self) -> float:
+        """The mean F1 of the glosses that occur: rare ones count as much as frequent ones."""
+        table = self.per_gloss()
+        return float(table["f1"][table["n"] > 0].mean())
+
+    def confusion(self) -> pd.DataFrame:
+        """Return counts of clips: true gloss (rows) by predicted gloss (columns)."""
+        counts = pd.crosstab(self.table["gloss"], self.table["predicted"])
+        return counts.reindex(index=self.glosses, columns=self.glosses, fill_value=0)
+
+    def most_confused(self, *, most: int = 10) -> pd.DataFrame:
+        """Return the pairs of glosses taken for each other most often: one, other, clips, of."""
+        counts = self.confusion().to_numpy()
+        both = counts + counts.T
+        rows = [
+            (self.glosses[i], self.glosses[j], int(both[i, j]), int(counts[i].sum() + counts[j].sum()))
+            for i in range(len(both))
+            for j in range(i + 1, len(both))
+            if both[i, j]
+        ]
+        rows.sort(key=lambda row: (-row[2], row[0], row[1]))
+        return pd.DataFrame(rows[:most], columns=["one", "other", "clips", "of"])
+
+    def save(self, folder: str | Path, **about: Any) -> None:
+        """Write `metrics.json` (with what `about` adds), `predictions.csv` and `probabilities.npz`.
+
+        The versions of Python and of what computed the numbers stand beside them: another version may round otherwise.
+        """
+        folder = Path(folder)
+        with whole_file(folder / "predictions.csv") as unfinished:
+            self.table.to_csv(unfinished, index=False, float_format="%.5f", lineterminator="\n")
+        if self.probabilities is not None:
+            with whole_file(folder / "probabilities.npz") as unfinished:
+                np.savez_compressed(
+                    unfinished,
+                    probabilities=self.probabilities.astype(np.float32),
+                    clip_id=self.table["clip_id"].to_numpy(str),
+                    glosses=np.array(self.glosses),
+                )
+        accuracy = self.accuracy
+        values = {
+            **about,
+            "accuracy": accuracy.value,
+            "interval": [accuracy.low, accuracy.high],
+            "n": accuracy.n,
+            "top5_accuracy": self.top(5).value,
+            "macro_f1": self.macro_f1,
+            "classes": len(self.glosses),
+            "signers": self.counts(),
+            "versions": {"python": platform.python_version(), **{name: version(name) for name in VERSIONED}},
+        }
+        write_json(folder / "metrics.json", values)
+
+
+def mcnemar(one: Evaluation, other: Evaluation) -> tuple[int, int, float]:
+    """Return how often only `one` is right, how often only `other` is, and how likely such a difference is by chance.
+
+    The exact test of McNemar (1947) on clips that both have judged. Clips of one signer resemble each other, so
+    it is rather too sure: look at the signers one by one as well.
+
+    Raises:
+        ValueError: the two have no clip in common.
+    """
+    from scipy.stats import binomtest
+
+    both = one.table[["clip_id", "rank"]].merge(other.table[["clip_id", "rank"]], on="clip_id", suffixes=("_1", "_2"))
+    if both.empty:
+        raise ValueError("Both evaluations must have judged the same clips; they have none in common.")
+    first, second = both["rank_1"] == 1, both["rank_2"] == 1
+    only_one, only_other = int((first & ~second).sum()), int((second & ~first).sum())
+    differ = only_one + only_other
+    return only_one, only_other, float(binomtest(only_one, differ, 0.5).pvalue) if differ else 1.0
+
+
+def evaluate(
+    probabilities: np.ndarray,
+    y: np.ndarray,
+    *,
+    glosses: Sequence[str],
+    signers: Sequence[str] | np.ndarray,
+    clip_ids: Sequence[str] | np.ndarray,
+) -> Evaluation:
+    """Compare predictions with the truth.
+
+    Args:
+        probabilities: (n, classes) of a model's softmax.
+        y: (n,) true classes.
+        glosses: names of the classes.
+        signers, clip_ids: (n,) who signs, and in which clip.
+
+    Raises:
+        ValueError: the shapes do not fit each other, or a probability is not a finite number.
+    """
+    if probabilities.shape != (len(y), len(glosses)) or not len(y):
+        raise ValueError(
+            f"probabilities must be ({len(y)}, {len(glosses)}), clips by glosses, with at least one clip; "
+            f"got {probabilities.shape}."
+        )
+    if not np.isfinite(probabilities).all():
+        raise ValueError("probabilities must be finite; got NaN or infinity. The model or its input is broken.")
+    names = np.asarray(glosses, str)
+    best = probabilities.argmax(axis=1)
+    own = probabilities[np.arange(len(y)), y]
+    # Ties count against the model, except for the one argmax takes.
+    rank = np.where(best == y, 1, np.maximum(2, (probabilities >= own[:, None]).sum(axis=1)))
+    table = pd.DataFrame(
+        {
+            "clip_id": np.asarray(clip_ids, str),
+            "signer": np.asarray(signers, str),
+            "gloss": names[y],
+            "predicted": names[best],
+            "probability": probabilities.max(axis=1).astype(float),
+            "rank": rank,
+        }
+    )
+    return Evaluation(table, tuple(map(str, glosses)), np.asarray(probabilities))
+
+
+def average(evaluations: Sequence[Evaluation]) -> Evaluation:
+    """Return the evaluation of an ensemble: the mean of its members' probabilities, clip by clip.
+
+    Args:
+        evaluations: of different models on the same signs; clips that not all have judged are left out.
+
+    Raises:
+        ValueError: there is no member, one has no probabilities, they know different glosses, or have no clip in
+            common.
+    """
+    if not evaluations or any(member.probabilities is None for member in evaluations):
+        raise ValueError("Every member of an ensemble must have its probabilities. Run its notebook again.")
+    first = evaluations[0]
+    if any(member.glosses != first.glosses for member in evaluations):
+        raise ValueError("The members of an ensemble must know the same glosses; these were trained on different ones.")
+    rows = [pd.Series(range(len(member.table)), index=member.table["clip_id"]) for member in evaluations]
+    shared = [clip for clip in first.table["clip_id"] if all(clip in row.index for row in rows)]
+    if not shared:
+        raise ValueError("The members of an ensemble must have judged the same clips; they have none in common.")
+    stacked = np.stack([m.probabilities[row[shared]] for m, row in zip(evaluations, rows, strict=True)])  # type: ignore[index]
+    table = first.table.set_index("clip_id").loc[shared]
+    number = {gloss: index for index, gloss in enumerate(first.glosses)}
+    return evaluate(
+        stacked.mean(axis=0),
+        table["gloss"].map(number).to_numpy(),
+        glosses=first.glosses,
+        signers=table["signer"].to_numpy(str),
+        clip_ids=shared,
+    )

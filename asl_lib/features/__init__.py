@@ -1,0 +1,1 @@
+"""Recipes: from landmarks, photographs and videos to what a network takes."""

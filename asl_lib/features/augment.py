@@ -1,0 +1,226 @@
+"""Seeded variations of training clips, vectorised over a batch.
+
+All work on `FeatureRecipe.points`: (N, T, L, C) with NaN where a landmark is missing, and NaN stays NaN.
+Every function takes the random generator as `rng` and returns a new array.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from asl_lib.features.recipe import OTHER_SIDE, FeatureRecipe, mirror_order
+
+Transform = Callable[[np.ndarray, np.random.Generator], np.ndarray]
+
+
+def rotate(points: np.ndarray, rng: np.random.Generator, *, degrees: float = 12.0) -> np.ndarray:
+    """Turn every clip by up to +-`degrees`, as another place of the camera does.
+
+    In the picture plane; points with a depth (C = 3) turn about the other two axes as well.
+    """
+    axes = points.shape[-1]
+    turn = np.tile(np.eye(axes, dtype=np.float32), (len(points), 1, 1))  # (N, C, C), for rows of coordinates
+    for one, other in ((0, 1), (0, 2), (1, 2))[: 1 if axes == 2 else 3]:
+        angle = np.radians(rng.uniform(-degrees, degrees, len(points))).astype(np.float32)
+        step = np.tile(np.eye(axes, dtype=np.float32), (len(points), 1, 1))
+        step[:, one, one] = step[:, other, other] = np.cos(angle)
+        step[:, one, other], step[:, other, one] = np.sin(angle), -np.sin(angle)
+        turn = turn @ step
+    return np.asarray(points.reshape(len(points), -1, axes) @ turn, np.float32).reshape(points.shape)
+
+
+def scale(points: np.ndarray, rng: np.random.Generator, *, amount: float = 0.15) -> np.ndarray:
+    """Stretch every clip by a factor between 1 - `amount` and 1 + `amount`, each axis its own."""
+    return _each_axis(np.multiply, points, rng.uniform(1 - amount, 1 + amount, (len(points), points.shape[-1])))
+
+
+def shift(points: np.ndarray, rng: np.random.Generator, *, distance: float = 0.1) -> np.ndarray:
+    """Move every clip by up to `distance` (shoulder widths) in each direction."""
+    return _each_axis(np.add, points, rng.uniform(-distance, distance, (len(points), points.shape[-1])))
+
+
+def shear(points: np.ndarray, rng: np.random.Generator, *, amount: float = 0.1) -> np.ndarray:
+    """Slant every clip: x grows with y by up to +-`amount`, as seen from a camera off to the side."""
+    slanted = points.copy()
+    slanted[..., 0] += points[..., 1] * _uniform(points, rng, amount).astype(np.float32)
+    return slanted
+
+
+def jitter(points: np.ndarray, rng: np.random.Generator, *, spread: float = 0.01) -> np.ndarray:
+    """Add independent noise of standard deviation `spread` (shoulder widths) to every landmark.
+
+    Uniform noise: normal noise of the same spread takes five times as long to draw, and is no truer.
+    """
+    noise = rng.random(points.shape, np.float32)
+    noise -= np.float32(0.5)
+    noise *= np.float32(spread * 12**0.5)
+    noise += points
+    return noise
+
+
+def vary_body(points: np.ndarray, rng: np.random.Generator, *, spread: float = 0.02) -> np.ndarray:
+    """Give every clip a slightly different body: move each landmark by an offset that stays the same all clip long.
+
+    Fingers are longer or shorter, knuckles wider, shoulders lower: `spread` is the standard deviation in shoulder
+    widths.
+    """
+    offsets = rng.normal(0, spread, (len(points), 1, *points.shape[2:]))
+    return points + offsets.astype(np.float32)
+
+
+def warp_time(points: np.ndarray, rng: np.random.Generator, *, amount: float = 0.2) -> np.ndarray:
+    """Speed some of each clip up and slow some down, in the same number of frames.
+
+    The new clock is a random monotone curve from the first frame to the last, so no frame is lost at
+    either end and time never runs backwards.
+    """
+    count, frames = points.shape[:2]
+    knots = rng.uniform(1 - amount, 1 + amount, (count, 5)) * rng.uniform(1 - amount, 1 + amount, (count, 5))
+    at = np.linspace(0, 4, frames - 1)
+    low, part = np.minimum(at.astype(int), 3), at - np.minimum(at.astype(int), 3)
+    speed = knots[:, low] * (1 - part) + knots[:, low + 1] * part  # (N, T - 1)
+    clock = np.concatenate([np.zeros((count, 1)), np.cumsum(speed, axis=1)], axis=1)
+    return _sample(points, clock / clock[:, -1:] * (frames - 1))
+
+
+def crop_time(points: np.ndarray, rng: np.random.Generator, *, amount: float = 0.15) -> np.ndarray:
+    """Cut up to `amount` of each clip off at either end and stretch the rest to full length."""
+    count, frames = points.shape[:2]
+    first, last = rng.uniform(0, amount, (count, 1)), 1 - rng.uniform(0, amount, (count, 1))
+    return _sample(points, (first + (last - first) * np.linspace(0, 1, frames)) * (frames - 1))
+
+
+def drop_hands(
+    points: np.ndarray, rng: np.random.Generator, *, recipe: FeatureRecipe, share: float = 0.1
+) -> np.ndarray:
+    """Lose each hand in `share` of the frames, as MediaPipe does with fast or hidden hands."""
+    dropped = points.copy()
+    for hand in ("left_hand", "right_hand"):
+        if hand in recipe.parts:
+            lost = rng.random(points.shape[:2]) < share
+            dropped[..., recipe.columns(hand), :][lost] = np.nan
+    return dropped
+
+
+def drop_frames(points: np.ndarray, rng: np.random.Generator, *, share: float = 0.1) -> np.ndarray:
+    """Lose `share` of the frames altogether, as a camera that stutters does."""
+    dropped = points.copy()
+    dropped[rng.random(points.shape[:2]) < share] = np.nan
+    return dropped
+
+
+def mirror_some(
+    points: np.ndarray, rng: np.random.Generator, *, recipe: FeatureRecipe, share: float = 0.5
+) -> np.ndarray:
+    """Mirror `share` of the clips (see `mirror`): half the training signers become left-handed."""
+    chosen = rng.random(len(points)) < share
+    return np.where(chosen[:, None, None, None], mirror(points, recipe=recipe), points)
+
+
+def mixup_pairs(
+    X: np.ndarray, targets: np.ndarray, rng: np.random.Generator, *, alpha: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Mix every clip of a batch, and its target, with another one (mixup; Zhang et al. 2018).
+
+    Args:
+        X: (n, T, F) encoded clips: without NaN, which cannot be mixed.
+        targets: (n, classes) shares of the classes.
+        rng: where the partners and shares come from.
+        alpha: of the Beta distribution of the shares; small values mix little.
+
+    Returns:
+        (n, T, F) and (n, classes), convex combinations of the rows given.
+    """
+    share = rng.beta(alpha, alpha, len(X)).astype(np.float32)
+    other = rng.permutation(len(X))
+    mixed = X * share[:, None, None] + X[other] * (1 - share[:, None, None])
+    return mixed, targets * share[:, None] + targets[other] * (1 - share[:, None])
+
+
+def mirror(points: np.ndarray, *, recipe: FeatureRecipe) -> np.ndarray:
+    """Return all clips seen in a mirror: x turned round *and* left and right exchanged.
+
+    Turning x alone gives a body whose left arm is called its right one: no such signer exists. Mirroring
+    twice gives the clip back. It is meant for the "shoulders" frame, whose origin is the middle of the body.
+    """
+    mirrored = points.copy()
+    for part in recipe.parts:
+        source = OTHER_SIDE.get(part, part)
+        if source not in recipe.parts:
+            mirrored[..., recipe.columns(part), :] = np.nan
+            continue
+        mirrored[..., recipe.columns(part), :] = points[..., recipe.columns(source), :][..., mirror_order(part), :]
+    mirrored[..., 0] *= -1
+    return mirrored
+
+
+@dataclass(frozen=True)
+class Augmentation:
+    """The course's chain of variations. The strengths are those of each function's keyword; 0 leaves one out.
+
+    >>> augmentation = Augmentation(recipe)
+    >>> varied = augmentation(points, np.random.default_rng(42))
+    """
+
+    recipe: FeatureRecipe
+    degrees: float = 12.0
+    scale: float = 0.15
+    shift: float = 0.1
+    shear: float = 0.1
+    jitter: float = 0.01
+    warp: float = 0.2
+    crop: float = 0.15
+    drop: float = 0.1
+    body: float = 0.0
+    frames: float = 0.0
+    mirrored: float = 0.0
+
+    def steps(self) -> dict[str, Transform]:
+        """Return the single variations by name, in the order they are applied."""
+        chain: dict[str, tuple[float, Transform]] = {
+            "mirroring": (self.mirrored, lambda p, rng: mirror_some(p, rng, recipe=self.recipe, share=self.mirrored)),
+            "time warp": (self.warp, lambda p, rng: warp_time(p, rng, amount=self.warp)),
+            "crop in time": (self.crop, lambda p, rng: crop_time(p, rng, amount=self.crop)),
+            "rotation": (self.degrees, lambda p, rng: rotate(p, rng, degrees=self.degrees)),
+            "scale": (self.scale, lambda p, rng: scale(p, rng, amount=self.scale)),
+            "shear": (self.shear, lambda p, rng: shear(p, rng, amount=self.shear)),
+            "shift": (self.shift, lambda p, rng: shift(p, rng, distance=self.shift)),
+            "another body": (self.body, lambda p, rng: vary_body(p, rng, spread=self.body)),
+            "jitter": (self.jitter, lambda p, rng: jitter(p, rng, spread=self.jitter)),
+            "hand dropout": (self.drop, lambda p, rng: drop_hands(p, rng, recipe=self.recipe, share=self.drop)),
+            "frame dropout": (self.frames, lambda p, rng: drop_frames(p, rng, share=self.frames)),
+        }
+        return {name: step for name, (strength, step) in chain.items() if strength}
+
+    def __call__(self, points: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        """Return a varied copy of (N, T, L, C) clips."""
+        for step in self.steps().values():
+            points = step(points, rng)
+        return points
+
+
+def _uniform(points: np.ndarray, rng: np.random.Generator, limit: float) -> np.ndarray:
+    """Return one number a clip from -limit to limit, shaped to broadcast over (N, T, L)."""
+    return rng.uniform(-limit, limit, (len(points), 1, 1))
+
+
+def _each_axis(operation: np.ufunc, points: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """Return float32 points after an operation with (N, C) values: axis by axis, four times as fast as all at once."""
+    done = np.empty(points.shape, np.float32)
+    for axis in range(points.shape[-1]):
+        operation(points[..., axis], values[:, axis, None, None].astype(np.float32), out=done[..., axis])
+    return done
+
+
+def _sample(points: np.ndarray, times: np.ndarray) -> np.ndarray:
+    """Return the clips at fractional frame numbers (N, T): `features.sample_at` over a batch."""
+    last = points.shape[1] - 1
+    before = np.clip(np.floor(times).astype(int), 0, last)
+    after = np.minimum(before + 1, last)
+    rows = np.arange(len(points))[:, None]
+    weight = (times - before)[..., None, None].astype(np.float32)
+    mixed = points[rows, before] * (1 - weight) + points[rows, after] * weight
+    return np.where(weight == 0, points[rows, before], mixed).astype(np.float32)

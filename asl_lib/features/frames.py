@@ -1,0 +1,207 @@
+"""The pictures of clips, or the optical flow between them: N a clip, square, kept on disk as one array."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from asl_lib._util.array_store import ArrayStore, write_row
+from asl_lib._util.files import file_stamp
+from asl_lib._util.jobs import run_jobs
+from asl_lib._util.progress import progress
+from asl_lib.data.clip_frames import cut_frames
+from asl_lib.data.video import VideoError
+from asl_lib.features.labelled import PictureSet, labels_of
+from asl_lib.features.optical_flow import METHODS, FlowError, optical_flow, quantise_flow
+from asl_lib.landmarks.extract import quiet_worker
+from asl_lib.landmarks.extraction_job import MIN_FRAMES
+
+FLOW_PX = 224
+"""Flow is computed on pictures of at least this side, the one of the published I3D: a movement that is a fraction of a
+pixel in a small picture would be lost when it is rounded to bytes, and a px means the same at every size."""
+FRAMES_VERSION = 1
+"""Raised when the same video gives other pictures or another flow than before."""
+
+
+@dataclass(frozen=True)
+class FrameSet(PictureSet):
+    """n clips of N frames; `images` is (n, N, size, size, 3) RGB, or (n, N, size, size, 2) flow as I3D takes it.
+
+    Attributes:
+        flow: method of the optical flow; empty for colour.
+    """
+
+    flow: str = ""
+    noun = "clip"
+
+    @property
+    def frames(self) -> int:
+        """Frames of a clip."""
+        return int(self.images.shape[1])
+
+
+def load_frames(
+    clips: pd.DataFrame,
+    *,
+    source_dir: str | Path,
+    folder: str | Path,
+    frames: int,
+    size: int,
+    flow: str = "",
+    workers: int = 0,
+) -> FrameSet:
+    """Return N frames of every clip, or the flow at them, from one file that is made, or mended, where it must be.
+
+    Videos are decoded once, in parallel processes; training then reads from `folder`, and memory holds a batch.
+    Stopped at any moment, this loses the clips in work, and the next call goes on from there. A clip whose file, cut
+    or box has changed is read again. One that cannot be read is in `left_out` with its reason, and the rest goes on.
+
+    Args:
+        clips: the clips table; cuts (start, end) and boxes are applied.
+        source_dir: the folder its paths are relative to.
+        folder: where the file is kept.
+        frames, size, flow: as in `read_clip`.
+        workers: processes; 0 for one per core.
+
+    Raises:
+        VideoError: not one clip could be read; the sentence gives the first reason.
+        FlowError: there is no such method.
+    """
+    if flow and flow not in METHODS:
+        raise FlowError(f"flow must be empty or one of {', '.join(METHODS)}; got {flow!r}.")
+    name = f"flow-{flow}-{frames}x{size}" if flow else f"frames-{frames}x{size}"
+    shape = (frames, size, size, 2 if flow else 3)
+    store = ArrayStore(Path(folder).absolute() / f"{name}.npy", shape=shape)
+    jobs, stamps = {}, {}
+    for clip in clips.to_dict("records"):
+        video = (Path(source_dir) / clip["path"]).absolute()
+        cut = {key: clip.get(key, other) for key, other in (("start", 0), ("end", -1), ("box", ""))}
+        jobs[clip["clip_id"]] = {"path": video, **cut}
+        stamps[clip["clip_id"]] = [FRAMES_VERSION, *file_stamp(video), *cut.values()]
+    read = partial(_store_clip, store=str(store.path), frames=frames, size=size, flow=flow)
+    make = partial(_read_all, jobs=jobs, read=read, workers=workers, description="Flow" if flow else "Frames")
+    images = store.fill(stamps, make)
+    reasons = store.reasons(stamps)
+    if not len(images):
+        reason = next(iter(reasons.values()), "the clips table is empty")
+        raise VideoError(f"None of the {len(clips)} clips could be read; the first: {reason}")
+    left_out = pd.DataFrame(list(reasons.items()), columns=["clip_id", "reason"])
+    labels = labels_of(clips[~clips["clip_id"].isin(reasons)])
+    return FrameSet(images=images, **labels, left_out=left_out, flow=flow)
+
+
+def read_clip(
+    path: str | Path, *, frames: int, size: int, flow: str = "", start: int = 0, end: int = -1, box: str = ""
+) -> np.ndarray:
+    """Return N evenly spread frames of a video, or the flow at them, as squares.
+
+    The middle of a picture is cut out: as wide as it is high, or as high as it is wide. The N frames are those in the
+    middle of N equal parts of the clip; a clip with fewer frames than N repeats them evenly. Flow goes from such a
+    frame to its *neighbour* in the video (from the last but one to the last at the end), not to the next of the N:
+    over several frames a hand moves farther than the methods can follow, and I3D has learned from neighbours.
+
+    Args:
+        path: the video.
+        frames: N.
+        size: side in px.
+        flow: "" for colour; else "tvl1", "farneback" or "dis".
+        start, end, box: first frame, the frame to stop before (-1: none), and part of the picture; see `clips`.
+
+    Returns:
+        (N, size, size, 3) uint8 RGB, or (N, size, size, 2) uint8 flow: right and down, of +-20 px in a picture of 224
+        px (`optical_flow.quantise_flow`).
+
+    Raises:
+        VideoError: it is no video, has fewer than 2 frames, or nothing in its box.
+    """
+    pictures = cut_frames(path, start=start, end=end, box=box)
+    squares = [square_frame(picture, size=size, flow=flow, name=str(path)) for picture in pictures]
+    return take_frames(squares, frames=frames, size=size, flow=flow, name=str(path))
+
+
+def take_frames(
+    squares: Sequence[np.ndarray], *, frames: int, size: int, flow: str = "", name: str = "A clip"
+) -> np.ndarray:
+    """Return what `read_clip` does, of pictures that `square_frame` has made ready, from a camera for example.
+
+    Args:
+        squares: all frames of the clip in order.
+        frames, size, flow: as there.
+        name: what to call the clip in errors.
+
+    Raises:
+        VideoError: it has fewer than 2 frames.
+    """
+    if len(squares) < MIN_FRAMES:
+        raise VideoError(
+            f"{name} must have at least {MIN_FRAMES} frames; got {len(squares)}. A photograph is not a sign: remove "
+            "the clip, or record it again."
+        )
+    times = sample_times(len(squares), frames)
+    if not flow:
+        return np.stack([squares[time] for time in times])
+    pairs = np.minimum(times, len(squares) - 2)
+    flows = {time: _flow_at(list(squares[time : time + 2]), flow, size) for time in set(pairs.tolist())}
+    return np.stack([flows[time] for time in pairs.tolist()])
+
+
+def square_frame(picture: np.ndarray, *, size: int, flow: str = "", name: str = "A clip") -> np.ndarray:
+    """Return the middle of a (H, W, 3) uint8 RGB picture: (size, size, 3), or for flow gray and at least 224 px wide.
+
+    Raises:
+        VideoError: the picture is empty.
+    """
+    import cv2
+
+    height, width = picture.shape[:2]
+    side = min(height, width)
+    if not side:
+        raise VideoError(f"{name} must have a picture inside its box; it has none. Mend the box in the clips table.")
+    above, left = (height - side) // 2, (width - side) // 2
+    square = picture[above : above + side, left : left + side]
+    if flow:
+        square, size = cv2.cvtColor(square, cv2.COLOR_RGB2GRAY), max(size, FLOW_PX)
+    method = cv2.INTER_AREA if size < side else cv2.INTER_LINEAR
+    return np.asarray(cv2.resize(square, (size, size), interpolation=method))
+
+
+def sample_times(count: int, frames: int) -> np.ndarray:
+    """Return (frames,) int, which of `count` frames to take: the ones in the middle of equal parts of the clip."""
+    return ((2 * np.arange(frames) + 1) * count) // (2 * frames)
+
+
+def _flow_at(pair: list[np.ndarray], method: str, size: int) -> np.ndarray:
+    import cv2
+
+    (flow,) = optical_flow(pair, method=method)
+    return quantise_flow(cv2.resize(flow, (size, size), interpolation=cv2.INTER_AREA))
+
+
+def _store_clip(job: dict[str, Any], *, store: str, frames: int, size: int, flow: str) -> str:
+    """Read one clip into its row of the store; return "", or why it cannot be read."""
+    where = {key: value for key, value in job.items() if key != "row"}
+    try:
+        values = read_clip(**where, frames=frames, size=size, flow=flow)
+    except VideoError as error:
+        return str(error)
+    write_row(store, job["row"], values)
+    return ""
+
+
+def _read_all(
+    rows: dict[str, int], *, jobs: dict[str, dict[str, Any]], read: Any, workers: int, description: str
+) -> Iterator[tuple[str, str, bool]]:
+    """Read all clips that have a row waiting for them, in parallel processes.
+
+    A bad video stays bad until it changes; what else went wrong, such as a full disk, is worth another try.
+    """
+    ids = list(rows)
+    outcomes = run_jobs(read, [{**jobs[id], "row": rows[id]} for id in ids], workers=workers, setup=quiet_worker)
+    for outcome in progress(outcomes, total=len(ids), description=description, unit="clip"):
+        yield ids[outcome.index], outcome.error or outcome.result, outcome.error is not None

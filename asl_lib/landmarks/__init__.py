@@ -1,0 +1,1 @@
+"""Landmarks: tracked from videos, read from files, kept together."""

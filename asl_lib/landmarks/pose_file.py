@@ -1,0 +1,129 @@
+"""`.pose` files, of pose-format: landmarks on the disk."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from asl_lib._util.files import whole_file
+from asl_lib.landmarks.landmarks import PARTS, LandmarkError, Landmarks
+from asl_lib.landmarks.tracker import pose_format_holistic
+
+COMPONENTS = {part: f"{part.upper()}_LANDMARKS" for part in PARTS}
+# MediaPipe's own z stays within a few widths of the hips or the wrist.
+LARGEST_Z_IN_WIDTHS = 10.0
+LARGEST_PX = 1e6
+POSE_VERSIONS = (0.1, 0.2)
+# What pose-format raises where a file is damaged, by the place.
+DAMAGE = (ValueError, IndexError, KeyError, TypeError, ArithmeticError, struct.error, NotImplementedError, MemoryError)
+
+
+def write_pose(path: str | Path, landmarks: Landmarks) -> None:
+    """Write landmarks as a `.pose` file (pose-format 0.2), whole or not at all.
+
+    As in the files of pose-format's own tools, x and y are in px, z in image widths, and a confidence of
+    0 marks what is missing.
+    """
+    from pose_format import Pose
+    from pose_format.numpy import NumPyPoseBody
+    from pose_format.pose_header import PoseHeader, PoseHeaderDimensions
+
+    scale = np.array([landmarks.width, landmarks.height, 1], np.float32)
+    data = np.nan_to_num(landmarks.points * scale)[:, None]  # (T, 1 person, L, 3)
+    body = NumPyPoseBody(landmarks.fps, data, landmarks.confidence[:, None])
+    size = PoseHeaderDimensions(landmarks.width, landmarks.height, 0)
+    header = PoseHeader(0.2, size, [_component(part) for part in landmarks.parts])
+    with whole_file(path) as unfinished, unfinished.open("wb") as file:
+        Pose(header, body).write(file)
+
+
+def read_pose(path: str | Path) -> Landmarks:
+    """Read the landmarks of the first person in a `.pose` file.
+
+    Files differ in their components: those of MediaPipe Holistic are taken, whatever else there is (world
+    landmarks, for example) is left out.
+
+    Raises:
+        LandmarkError: the file is missing, damaged, empty or of another tracker.
+    """
+    from pose_format import Pose
+
+    path = Path(path)
+    if not path.is_file():
+        raise LandmarkError(f"There are no landmarks at {path}. Run notebook 02 first, or look why it failed there.")
+    content = path.read_bytes()
+    version = struct.unpack("<f", content[:4])[0] if len(content) >= 4 else 0.0
+    try:
+        # Version 0.0, which nobody writes any more, lets a file of some kB keep a reader busy for hours.
+        if round(version, 3) not in POSE_VERSIONS:
+            raise ValueError(f"its version is {version:.3g}; {' and '.join(map(str, POSE_VERSIONS))} are read")
+        pose = Pose.read(content)
+        data, confidence = np.asarray(pose.body.data.data), np.asarray(pose.body.confidence)
+        fps = float(pose.body.fps)
+        if not 0 < fps < np.inf:
+            raise ValueError(f"it has {fps} frames a second")
+    except DAMAGE as error:
+        raise LandmarkError(
+            f"{path} is not a whole .pose file ({error}). Delete it and extract the clip again."
+        ) from error
+    if data.ndim != 4 or not len(data) or not data.shape[1]:
+        raise LandmarkError(f"{path} must hold at least one frame of one person; its data has shape {data.shape}.")
+    columns, parts = _columns(pose.header.components, path)
+    if data.shape[3] < 3:
+        raise LandmarkError(f"{path} must hold x, y and z of every landmark; its data has shape {data.shape}.")
+    size = pose.header.dimensions
+    points = np.array(data[:, 0, columns, :3], np.float32)
+    visible = np.array(confidence[:, 0, columns], np.float32)
+    # What lies a thousand pictures away is damage: it would overflow in every sum.
+    visible[~(visible > 0) | ~(np.abs(points) < LARGEST_PX).all(axis=-1)] = 0
+    points[visible == 0] = np.nan
+    width, height = max(1, size.width), max(1, size.height)
+    points[..., 2] = _depth_in_widths(points[..., 2], width)
+    points[..., :2] /= np.array([width, height], np.float32)
+    return Landmarks(points, np.minimum(visible, 1), parts, fps, width, height)
+
+
+def _depth_in_widths(depth: np.ndarray, width: int) -> np.ndarray:
+    """Return (T, L) z in image widths around 0, whatever a file's makers did to it.
+
+    Some files carry z in px, like x and y. Others were moved into the middle of a box after extraction, z with the
+    rest but without its scale: there only the offset has to go.
+    """
+    known = depth[~np.isnan(depth)]
+    if not len(known):
+        return depth
+    offset = float(np.median(known))
+    spread = float(np.percentile(np.abs(known - offset), 95))
+    if spread > LARGEST_Z_IN_WIDTHS:
+        return depth / width
+    return depth - offset if abs(offset) > LARGEST_Z_IN_WIDTHS else depth
+
+
+def _columns(components: Sequence[Any], path: Path) -> tuple[np.ndarray, tuple[str, ...]]:
+    """Return which landmarks of a file are Holistic's, in our order, and their parts."""
+    starts: dict[str, tuple[int, int]] = {}
+    offset = 0
+    for component in components:
+        starts[component.name] = (offset, len(component.points))
+        offset += len(component.points)
+    parts = tuple(part for part, name in COMPONENTS.items() if starts.get(name, (0, 0))[1] >= PARTS[part])
+    if not parts:
+        raise LandmarkError(
+            f"{path} must hold landmarks of MediaPipe Holistic ({', '.join(COMPONENTS.values())}); "
+            f"it holds {', '.join(starts) or 'nothing'}. Extract the clip again with notebook 02."
+        )
+    # A refined face has 478 points: the first 468 are the ones every face has.
+    ranges = [np.arange(PARTS[part]) + starts[COMPONENTS[part]][0] for part in parts]
+    return np.concatenate(ranges), parts
+
+
+@cache
+def _component(part: str) -> Any:
+    """Return pose-format's own description of a part: names, limbs and colours for its viewers."""
+    components = pose_format_holistic().holistic_components()
+    return next(component for component in components if component.name == COMPONENTS[part])

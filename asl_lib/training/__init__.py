@@ -1,0 +1,1 @@
+"""Training, saving, loading and exporting models."""

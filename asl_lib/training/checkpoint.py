@@ -1,0 +1,100 @@
+"""The state of a training on disk: killed at any moment, it goes on as if nothing had happened."""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from asl_lib._util.arrays import read_npz
+from asl_lib._util.files import whole_file
+
+if TYPE_CHECKING:
+    import keras
+
+
+@dataclass
+class Progress:
+    """How far a training has come.
+
+    Attributes:
+        epoch: epochs that are complete.
+        rows: one dict of losses and metrics an epoch.
+        best_epoch: the epoch with the best validation result, from 1; 0 before the first.
+        best_weights: the network's weights after it.
+    """
+
+    epoch: int = 0
+    rows: list[dict[str, float]] = field(default_factory=list)
+    best_epoch: int = 0
+    best_weights: list[np.ndarray] = field(default_factory=list)
+
+    def is_better(self, row: dict[str, float], monitor: str) -> bool:
+        """Say whether an epoch is better than the best so far; of equal accuracies the lower loss is, and without a
+        monitor the last one."""
+        if not self.best_epoch or monitor == "none":
+            return True
+        best = self.rows[self.best_epoch - 1]
+        if monitor == "accuracy":
+            return (row["val_accuracy"], -row["val_loss"]) > (best["val_accuracy"], -best["val_loss"])
+        return row["val_loss"] < best["val_loss"]
+
+
+class Checkpoint:
+    """Keeps a training's progress in one file, and gives it back to a later process.
+
+    What is kept is all that the next epoch depends on: weights, the optimiser's moments, the states of the random
+    generators of dropout, the best weights. No pickle: an `.npz` of numbers and text.
+
+    Args:
+        path: the file.
+        key: what the training depends on; the state of another one is ignored.
+        every_s: seconds between two writings; 0 writes after every epoch.
+    """
+
+    def __init__(self, path: Path, *, key: str, every_s: float) -> None:
+        self.path, self.key, self.every_s = path, key, every_s
+        self._written = time.monotonic()
+
+    def restore(self, model: keras.Model) -> Progress:
+        """Put the kept state into a compiled model and return the progress; nothing kept, nothing changed."""
+        try:
+            about = json.loads(str(read_npz(self.path, ["about"])["about"]))
+            if about["key"] != self.key:
+                return Progress()
+            names = [[f"{kind}{i}" for i in range(about[kind])] for kind in ("model", "optimizer", "best")]
+            kept = read_npz(self.path, [name for group in names for name in group])
+            states = [[kept[name] for name in group] for group in names]
+        except (OSError, ValueError, KeyError, TypeError):
+            return Progress()  # there is none, or a damaged one: start anew
+        model.optimizer.build(model.trainable_variables)
+        variables, values = [*model.variables, *model.optimizer.variables], [*states[0], *states[1]]
+        if [tuple(variable.shape) for variable in variables] != [value.shape for value in values]:
+            return Progress()
+        for variable, value in zip(variables, values, strict=True):
+            variable.assign(value)
+        return Progress(about["epoch"], about["rows"], about["best_epoch"], states[2])
+
+    def keep(self, model: keras.Model, progress: Progress) -> None:
+        """Write the state, if it is time."""
+        if time.monotonic() - self._written < self.every_s:
+            return
+        groups = {
+            "model": [np.asarray(variable) for variable in model.variables],
+            "optimizer": [np.asarray(variable) for variable in model.optimizer.variables],
+            "best": progress.best_weights,
+        }
+        about: dict[str, Any] = {"key": self.key, "epoch": progress.epoch, "rows": progress.rows}
+        about |= {"best_epoch": progress.best_epoch, **{kind: len(values) for kind, values in groups.items()}}
+        arrays = {f"{kind}{i}": value for kind, values in groups.items() for i, value in enumerate(values)}
+        with whole_file(self.path) as unfinished:
+            np.savez(unfinished, about=np.array(json.dumps(about)), **arrays)
+        self._written = time.monotonic()
+
+    def remove(self) -> None:
+        """Remove the state: the training is over."""
+        self.path.unlink(missing_ok=True)

@@ -1,0 +1,131 @@
+"""Train networks on clips of frames: a head on cached features, and I3D from its top downwards."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from asl_lib._util.array_store import ArrayStore, StoredRows, write_row
+from asl_lib._util.progress import progress
+from asl_lib.features.frames import FrameSet
+from asl_lib.features.picture_recipes import recipe_of
+from asl_lib.models.i3d import train_only_top
+from asl_lib.models.mobilenet_lstm import EYE, HEAD
+from asl_lib.training.images import fit_images
+from asl_lib.training.loop import fingerprint, save_network
+
+if TYPE_CHECKING:
+    import keras
+
+
+def frame_features(model: keras.Model, clips: FrameSet, *, folder: str | Path) -> StoredRows:
+    """Return what the frozen eye of a network sees in every frame: (n, frames, features) float32, computed once.
+
+    They are kept in `folder`, under a name that changes with the eye's weights; a clip with other pixels is looked at
+    again. Stopped at any moment, this loses one clip.
+
+    Args:
+        model: what `build_mobilenet_lstm` gives.
+        clips: in colour.
+        folder: where the file is kept.
+    """
+    import tensorflow as tf
+
+    eye = model.get_layer(EYE).layer
+    look = tf.function(lambda frames: eye(frames, training=False))
+    whose = fingerprint(*eye.get_weights(), about=[eye.name])[:8]
+    shape = (clips.frames, eye.output_shape[-1])
+    store = ArrayStore(Path(folder) / f"{eye.name}-{clips.frames}x{clips.size}-{whose}.npy", shape=shape, dtype="<f4")
+    number = {clip_id: index for index, clip_id in enumerate(clips.clip_id.tolist())}
+    stamps = dict(zip(number, (hashlib.sha256(pixels).hexdigest()[:16] for pixels in clips.contents()), strict=True))
+
+    def make(rows: dict[str, int]) -> Iterator[tuple[str, str, bool]]:
+        for clip_id, row in progress(rows.items(), total=len(rows), description="Looking at frames", unit="clip"):
+            frames = tf.constant(clips.images[number[clip_id]], tf.float32)
+            write_row(store.path, row, np.asarray(look(frames), np.float32))
+            yield clip_id, "", False
+
+    return store.fill(stamps, make)
+
+
+def settle_eye(model: keras.Model, clips: FrameSet, rows: np.ndarray, *, seed: int, batches: int = 40) -> None:
+    """Let an eye with *random* weights find the range of its own numbers, in place, by looking at training frames.
+
+    Batch normalisation begins with the means of nothing: through fifty layers of random weights a picture fades to
+    1e-11, and all pictures look alike. Weights that were learned come with their means, and need none of this.
+
+    Args:
+        model: what `build_mobilenet_lstm` gives.
+        clips: in colour.
+        rows: the training clips: the test must have no say.
+        seed: which frames are looked at.
+        batches: of 64 frames.
+    """
+    import tensorflow as tf
+
+    eye = model.get_layer(EYE).layer
+    rng = np.random.default_rng(seed)
+    eye.trainable = True  # frozen, batch normalisation would keep its means
+    look = tf.function(lambda frames: eye(frames, training=True))
+    for _ in range(batches):
+        chosen = rng.choice(rows, min(16, len(rows)), replace=False)
+        frames = np.concatenate([clips.images[row][rng.integers(clips.frames, size=4)] for row in chosen])
+        look(tf.constant(frames, tf.float32))
+    eye.trainable = False
+
+
+def fit_lstm(
+    model: keras.Model, clips: FrameSet, features: Any, *, folder: str | Path, **settings: Any
+) -> pd.DataFrame:
+    """Train the head of `build_mobilenet_lstm` on cached features, and keep the whole network, from frames to answers.
+
+    Args:
+        model: the whole network.
+        clips: whose features they are.
+        features: what `frame_features` gives.
+        folder: where the network goes; the head alone is in `head` below it.
+        settings: as for `image_training.fit_images`, but for `variation`: features cannot be varied.
+
+    Raises:
+        TrainingError: as `fit_images`.
+    """
+    folder, recipe = Path(folder), recipe_of(clips)
+    seen = replace(clips, images=features)
+    history = fit_images(model.get_layer(HEAD), seen, folder=folder / "head", recipe=recipe, **settings)
+    save_network(model, recipe, history, folder)
+    return history
+
+
+def fit_i3d(
+    model: keras.Model, clips: FrameSet, *, folder: str | Path, top_epochs: int = 0, **settings: Any
+) -> pd.DataFrame:
+    """Train I3D: first its new top alone, where the rest knows something already, then everything.
+
+    Gradients of a random top would spoil weights that were learned on 300,000 videos; from random weights there is
+    nothing to spoil, and `top_epochs` is best 0. Interrupted in the second part, a later call with the same arguments
+    repeats the first, which is short, and goes on in the second where it was.
+
+    Args:
+        model: what `build_i3d` gives.
+        clips: what to train on.
+        folder: where the network goes; that of the first part is in `top` below it.
+        top_epochs: epochs of the first part; 0 for none.
+        settings: as for `image_training.fit_images`.
+
+    Returns:
+        The history of the second part.
+
+    Raises:
+        TrainingError: as `fit_images`.
+    """
+    if top_epochs:
+        train_only_top(model, only_top=True)
+        fit_images(model, clips, folder=Path(folder) / "top", **{**settings, "epochs": top_epochs})
+    train_only_top(model, only_top=False)
+    return fit_images(model, clips, folder=folder, **settings)

@@ -1,0 +1,401 @@
+"""Which notebooks run with which parameters, and what is not done twice: on a course of four short notebooks."""
+
+import json
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import nbformat
+import pytest
+
+from asl_lib.course import notebooks
+from asl_lib.course.batch import run_course, run_each
+from asl_lib.course.notebooks import EXERCISE_TAGS, BatchError, Run, find_notebooks
+from asl_lib.course.params import ParameterError, load_parameters
+from asl_lib.data.registry import get_dataset
+from asl_lib.evaluation.splits import SplitError
+from tests.conftest import ROOT
+
+VALUES = {"run": "short", "signers": ["ana", "ben", "eli"], "test_signers": ["ben"], "epochs": 2}
+OPTIONS = {"models": ["lstm"], "known_signers": False}
+
+HEAD = """
+from asl_lib.course.params import read_parameters
+params = read_parameters(globals())
+"""
+SHORT_COURSE = {
+    "01_clips": {
+        "stage": "prepare",
+        "results": ["{dataset_dir}/clips.csv"],
+        "parameters": ["signers = []  # all"],
+        "cell": """
+from asl_lib.data.clips import make_clips, write_clips
+rows = [{"clip_id": f"{s}-{g}", "path": "a.mp4", "gloss": g, "signer": s} for s in params.signers for g in "AB"]
+write_clips(make_clips(rows), params.dataset_dir / "clips.csv")
+""",
+    },
+    "03_features": {
+        "stage": "prepare",
+        "results": ["{run_dir}/features.csv"],
+        "parameters": ["run = 'demo'  # name", "test_signers = ['ben']  # held out"],
+        "cell": """
+from asl_lib.data.clips import read_clips
+clips = read_clips(params.dataset_dir / "clips.csv")
+assert set(params.test_signers) <= set(clips.signer), f"no signer {params.test_signers[0]} to hold out"
+params.run_dir.mkdir(parents=True, exist_ok=True)
+clips.to_csv(params.run_dir / "features.csv")
+""",
+    },
+    "05_model": {
+        "stage": "model",
+        "results": ["{run_dir}/lstm/{held_out}/metrics.json"],
+        "parameters": [
+            "run = 'demo'  # name",
+            "split = 'signer'  # how",
+            "test_signers = ['ben']  # held out",
+            "epochs = 5  # few",
+        ],
+        "cell": """
+import numpy as np
+import pandas as pd
+from asl_lib.evaluation.metrics import evaluate
+table = pd.read_csv(params.run_dir / "features.csv")
+if params.split == "signer":
+    table = table[table.signer.isin(params.test_signers)]
+assert table.gloss.notna().all(), "the features are damaged"
+about = {"signers": table.signer.to_numpy(str), "clip_ids": table.clip_id.to_numpy(str)}
+evaluation = evaluate(np.full((len(table), 2), 0.5), (table.gloss == "B").to_numpy(int), glosses=["A", "B"], **about)
+about = {"split": params.split, "test_signers": params.test_signers, "epochs": params.epochs}
+evaluation.save(params.model_dir("lstm"), model="lstm", **about)
+""",
+        "solution": '(params.run_dir / "solved.txt").write_text("by the exercise")',
+    },
+    "11_report": {
+        "stage": "report",
+        "results": ["{run_dir}/report/results.csv"],
+        "parameters": ["run = 'demo'  # name"],
+        "cell": """
+from asl_lib.evaluation.results import collect_results
+(params.run_dir / "report").mkdir(exist_ok=True)
+collect_results(params.run_dir).to_csv(params.run_dir / "report" / "results.csv", index=False)
+""",
+    },
+}
+
+
+def write_short_course(folder):
+    """Write the four notebooks: the plan of the course, with hardly anything to compute."""
+    folder.mkdir(parents=True)
+    for name, about in SHORT_COURSE.items():
+        notebook = nbformat.v4.new_notebook()
+        notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
+        notebook.metadata["asl"] = {"stage": about["stage"], "results": about["results"]}
+        notebook.cells = [
+            nbformat.v4.new_code_cell("\n".join(about["parameters"]), metadata={"tags": ["parameters"]}),
+            nbformat.v4.new_code_cell(HEAD + about["cell"]),
+        ]
+        if "solution" in about:
+            notebook.cells += [
+                nbformat.v4.new_markdown_cell("## Exercise 1", metadata={"tags": ["exercise"]}),
+                nbformat.v4.new_code_cell(about["solution"], metadata={"tags": ["solution"]}),
+            ]
+        nbformat.write(notebook, folder / f"{name}.ipynb")
+
+
+@pytest.fixture(scope="module")
+def executed(tmp_path_factory):
+    """A folder with the short course, executed once from the first notebook to the last."""
+    folder = tmp_path_factory.mktemp("short")
+    write_short_course(folder / "notebooks")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("ASL_HOME", str(folder))
+        patch.setattr(notebooks, "course_folder", lambda: folder)
+        run_course(VALUES, say=lambda _: None)
+    return folder
+
+
+@pytest.fixture
+def course(executed, tmp_path, monkeypatch):
+    """A copy of the executed course, for one test to do with as it likes."""
+    folder = tmp_path / "course"
+    shutil.copytree(executed, folder)
+    monkeypatch.setenv("ASL_HOME", str(folder))
+    monkeypatch.setattr(notebooks, "course_folder", lambda: folder)
+    return folder
+
+
+@pytest.fixture
+def papermill(monkeypatch):
+    """Put a papermill in place that fails with the given messages, one a call, and then succeeds; return its calls."""
+
+    def pretend(*errors):
+        waiting, calls = list(errors), []
+
+        def run(command, **options):
+            calls.append(Path(command[3]).stem)
+            error = waiting.pop(0) if waiting else ""
+            return subprocess.CompletedProcess(command, int(bool(error)), "", error)
+
+        monkeypatch.setattr(notebooks.subprocess, "run", run)
+        return calls
+
+    return pretend
+
+
+def news(said):
+    """Return what was said: which notebook, and whether it was done, was done already, or failed."""
+    kinds = {"is done already": "kept", "done in": "done", "FAILED": "failed"}
+    names = [next(part for part in line.split() if part[:2].isdigit()).strip(",") for line in said]
+    return [
+        (name, next(kinds[words] for words in kinds if words in line)) for name, line in zip(names, said, strict=True)
+    ]
+
+
+def test_what_was_executed_is_not_executed_again_even_from_another_folder(course):
+    said = []
+    run_course(VALUES, say=said.append)
+    assert news(said) == [(name, "kept") for name in SHORT_COURSE]
+    assert (course / "outputs" / "short" / "solved.txt").is_file()
+
+
+def test_a_changed_parameter_a_lost_result_and_a_changed_cell_redo_what_depends_on_them(course):
+    said = []
+    run_course({**VALUES, "epochs": 3}, say=said.append)
+    kept, done = ("01_clips", "kept"), ("11_report", "done")
+    assert news(said) == [kept, ("03_features", "kept"), ("05_model", "done"), done]
+    metrics = course / "outputs" / "short" / "lstm" / "held_out_ben" / "metrics.json"
+    assert json.loads(metrics.read_text())["epochs"] == 3
+
+    said.clear()
+    metrics.unlink()
+    run_course({**VALUES, "epochs": 3}, say=said.append)
+    assert news(said) == [kept, ("03_features", "kept"), ("05_model", "done"), ("11_report", "kept")]
+
+    said.clear()
+    path = course / "notebooks" / "11_report.ipynb"
+    notebook = nbformat.read(path, as_version=4)
+    notebook.cells[1].source += "\n# changed"
+    nbformat.write(notebook, path)
+    run_course({**VALUES, "epochs": 3}, say=said.append)
+    assert news(said) == [kept, ("03_features", "kept"), ("05_model", "kept"), done]
+
+
+def test_a_forced_run_executes_what_is_done(course, papermill):
+    said, calls = [], papermill()
+    run_course(VALUES, force=True, say=said.append)
+    assert news(said) == [(name, "done") for name in SHORT_COURSE]
+    assert calls == [*SHORT_COURSE]
+
+
+def test_after_a_failing_notebook_nothing_is_started(course):
+    said = []
+    with pytest.raises(
+        BatchError, match=r"(?s)03_features failed.*outputs/other/notebooks.*no signer nobody to hold out"
+    ):
+        run_course({**VALUES, "run": "other", "test_signers": ["nobody"]}, say=said.append)
+    assert news(said) == [("01_clips", "done"), ("03_features", "failed")]
+
+
+def test_models_are_trained_side_by_side_and_all_of_them_end_before_a_failure_stops_the_run(course, papermill):
+    path = course / "notebooks" / "05_model.ipynb"
+    shutil.copy(path, path.with_name("06_model.ipynb"))
+    said, calls = [], papermill("", "", "Exception encountered at: a cell")
+    with pytest.raises(BatchError, match="06_model failed"):
+        run_course(VALUES, force=True, jobs=1, say=said.append)
+    models = [("06_model", "failed"), ("05_model", "done")]
+    assert news(said) == [("01_clips", "done"), ("03_features", "done"), *models]
+    assert calls == ["01_clips", "03_features", "06_model", "05_model"]
+
+
+def test_a_batch_holds_each_signer_out_in_turn_without_exercises_and_rebuilds_the_report(course):
+    said = []
+    (course / "outputs" / "short" / "solved.txt").unlink()
+    run_each(VALUES, models=["lstm"], jobs=2, say=said.append)
+    assert sorted(news(said)) == sorted(
+        [("01_clips", "kept"), ("03_features", "kept"), *[("05_model", "done")] * 4, ("11_report", "done")]
+    )
+    assert "[4/4] 05_model, all signers known" in " ".join(said)
+    results = (course / "outputs" / "short" / "report" / "results.csv").read_text()
+    for signer in ("ana", "ben", "eli"):
+        assert f"new signer,lstm,{signer}," in results
+    assert "known signers,lstm,all," in results
+    assert not (course / "outputs" / "short" / "solved.txt").exists()
+
+
+def test_a_failing_exercise_stops_no_batch_and_a_course_does_the_exercises_that_a_batch_left_out(course):
+    path = course / "notebooks" / "03_features.ipynb"
+    notebook = nbformat.read(path, as_version=4)
+    check = "raise AssertionError('the answer is wrong')"
+    notebook.cells.append(nbformat.v4.new_code_cell(check, metadata={"tags": ["check"]}))
+    nbformat.write(notebook, path)
+    said, values = [], {**VALUES, "run": "researched"}
+    run_each(values, say=said.append, **OPTIONS)
+    assert ("03_features", "done") in news(said)
+    with pytest.raises(BatchError, match="the answer is wrong"):
+        run_course(values, say=lambda _: None)
+    notebook.cells[-1].source = "answer = 'right'"
+    nbformat.write(notebook, path)
+    run_course(values, say=lambda _: None)
+    said.clear()
+    run_each(values, say=said.append, **OPTIONS)
+    assert [what for _, what in news(said)] == ["kept"] * 5 + ["done"], "a batch takes what a course has prepared"
+
+
+def test_shards_do_their_part_of_a_batch_and_a_last_call_builds_the_report(course):
+    values, said = {**VALUES, "run": "sharded"}, []
+    with pytest.raises(BatchError, match="01_clips must be done before shard 1/2.*--shard 0/2 first"):
+        run_each(values, shard="1/2", say=lambda _: None, **OPTIONS)
+    run_each(values, shard="0/2", say=said.append, **OPTIONS)
+    assert news(said[:2]) == [("01_clips", "done"), ("03_features", "done")]
+    assert said[2:] == ["Prepared. Model runs to do: 3. As many shards give each its own: sbatch --array=1-3"]
+    models = course / "outputs" / "sharded" / "lstm"
+    run_each(values, shard="2/2", jobs=1, say=said.append, **OPTIONS)
+    assert [path.name for path in models.iterdir()] == ["held_out_ben"]
+    run_each(values, shard="1/2", jobs=1, say=said.append, **OPTIONS)
+    assert sorted(path.name for path in models.iterdir()) == ["held_out_ana", "held_out_ben", "held_out_eli"]
+    assert not (course / "outputs" / "sharded" / "report").exists()
+    said.clear()
+    run_each(values, shard="5/5", say=said.append, **OPTIONS)
+    assert said[2:] == ["There is nothing in shard 5/5: there are fewer runs than shards."]
+    said.clear()
+    run_each(values, say=said.append, **OPTIONS)
+    assert [what for _, what in news(said)] == ["kept"] * 5 + ["done"]
+    assert (course / "outputs" / "sharded" / "report" / "results.csv").is_file()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no pthread_kill")
+def test_an_interrupted_batch_starts_no_further_run_and_goes_on_where_it_was(course, monkeypatch):
+    started, execute = [], Run.execute
+
+    def interrupt(run, upstream, **options):
+        if run.notebook.stage == "model":
+            started.append(run.suffix)
+            if len(started) == 1:
+                time.sleep(1)  # until the main thread waits
+                signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
+        execute(run, upstream, **options)
+
+    monkeypatch.setattr(Run, "execute", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        run_each(VALUES, jobs=1, say=lambda _: None, **OPTIONS)
+    assert started == [".held_out_ana"], "what waited for its turn was started after the interruption"
+    run_each(VALUES, jobs=1, say=lambda _: None, **OPTIONS)
+    assert started == [".held_out_ana", ".held_out_ben", ".held_out_eli"], "what was finished is kept"
+
+
+def test_the_workers_of_a_dask_cluster_execute_model_notebooks(course):
+    from distributed import LocalCluster
+
+    said = []
+    options = {**OPTIONS, "choices": ["ana", "eli"], "shard": "1/1"}
+    (course / "outputs" / "short" / "features.csv").write_text("clip_id,gloss,signer\n1,A,ana\n2,,eli\n")
+    with LocalCluster(n_workers=1, threads_per_worker=1, host="127.0.0.1", dashboard_address=None) as cluster:
+        address = cluster.scheduler_address
+        with pytest.raises(BatchError, match=r"(?s)1 of 2 runs failed.*the features are damaged"):
+            run_each(VALUES, scheduler=address, say=said.append, **options)
+        assert {"[1/2] 05_model, held out: ana  done", "[2/2] 05_model, held out: eli  FAILED"} <= set(said)
+        run_each(VALUES, scheduler=address, say=said.append, **{**options, "choices": ["ana"]})
+        assert said[-1] == "[1/1] 05_model, held out: ana  is done already"
+    metrics = json.loads((course / "outputs" / "short" / "lstm" / "held_out_ana" / "metrics.json").read_text())
+    assert metrics["epochs"] == 2
+
+
+def test_folds_hold_groups_of_signers_out_so_that_each_is_tested_once(course):
+    said = []
+    values = {**VALUES, "run": "folded", "signers": ["ana", "ben", "eli", "fay"]}
+    run_each(values, folds=2, say=said.append, jobs=2, **OPTIONS)
+    assert sum("05_model, fold" in line and "done in" in line for line in said) == 2
+    folders = sorted(path.name for path in (course / "outputs" / "folded" / "lstm").iterdir())
+    assert folders == ["held_out_ana+eli", "held_out_ben+fay"]
+    with pytest.raises(SplitError, match="between 2 and the 4 signers"):
+        run_each(values, folds=5, say=said.append, **OPTIONS)
+
+
+def test_a_batch_with_a_failing_run_finishes_the_others_and_says_so(course):
+    said = []
+    features = course / "outputs" / "short" / "features.csv"
+    features.write_text(features.read_text().replace("B,eli", ",eli"))
+    with pytest.raises(BatchError, match=r"(?s)1 of 3 runs failed; the rest is done.*the features are damaged"):
+        run_each({**VALUES, "epochs": 3}, jobs=2, say=said.append, **OPTIONS)
+    assert [what for name, what in news(said) if name == "05_model"].count("done") == 2
+    assert news(said)[-1] == ("11_report", "done")
+    for signer, done in (("ana", True), ("ben", True), ("eli", False)):
+        assert (course / "outputs" / "short" / "lstm" / f"held_out_{signer}" / "metrics.json").is_file() == done
+
+
+def test_a_kernel_that_does_not_start_is_tried_once_more_and_a_failing_cell_is_not(course, papermill):
+    values = {**VALUES, "epochs": 7}
+    for error, tries in (("ValueError: in a cell", 1), ("RuntimeError: Kernel died before replying to kernel_info", 2)):
+        calls = papermill(*[error] * tries)
+        with pytest.raises(BatchError, match=error):
+            run_course(values, say=lambda _: None)
+        assert calls == ["05_model"] * tries
+    calls = papermill("zmq.error.ZMQError: Address already in use")
+    run_course(values, say=lambda _: None)
+    assert calls == ["05_model", "05_model", "11_report"]
+
+
+def test_a_model_that_no_notebook_trains_is_refused_before_anything_runs(course):
+    for models in (["gpt"], ["lstm", "gpt"]):
+        with pytest.raises(BatchError, match=r"No notebook trains a model 'gpt'\. There are: lstm"):
+            run_each(VALUES, models=models, say=lambda _: pytest.fail("something ran"))
+
+
+def test_a_data_set_gets_the_notebooks_that_suit_it():
+    names = {
+        dataset: [notebook.name for notebook in find_notebooks() if notebook.suits(get_dataset(dataset))]
+        for dataset in ("demo", "fingerspelling", "asl_digits")
+    }
+    assert names["asl_digits"] == ["01_download", "08_alphabet_cnn"]
+    assert "08_alphabet_cnn" in names["demo"]
+    assert not {"08_alphabet_cnn", "10_video_networks"} & set(names["fingerspelling"])
+    assert "05_lstm" in names["fingerspelling"]
+    assert len(names["demo"]) == len(find_notebooks())
+
+
+def test_a_batch_of_an_unknown_parameter_and_an_unknown_key_are_refused_before_anything_runs(tmp_path, monkeypatch):
+    monkeypatch.setenv("ASL_HOME", str(tmp_path))
+    with pytest.raises(BatchError, match="--each must be test_signers"):
+        run_each(VALUES, each="epochs")
+    with pytest.raises(ParameterError, match="epoch"):
+        run_course({**VALUES, "epoch": 3})
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_without_notebooks_and_a_notebook_without_parameters_are_named(tmp_path):
+    with pytest.raises(BatchError, match="no notebooks"):
+        find_notebooks(tmp_path)
+    nbformat.write(nbformat.v4.new_notebook(), tmp_path / "01_bare.ipynb")
+    with pytest.raises(BatchError, match="one cell tagged 'parameters'"):
+        find_notebooks(tmp_path)
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "notebooks").glob("*.ipynb")), ids=lambda path: path.stem)
+def test_a_notebook_keeps_the_shape_of_the_course(path):
+    notebook = nbformat.read(path, as_version=4)
+    code = [(i, cell) for i, cell in enumerate(notebook.cells) if cell.cell_type == "code"]
+    assert len([cell for _, cell in code if EXERCISE_TAGS.isdisjoint(cell.metadata.get("tags", []))]) <= 25
+    assert notebook.cells[0].source.startswith(f"# {path.name[:2]} · ")
+    tags = [tag for _, cell in code for tag in cell.metadata.get("tags", [])]
+    assert tags.count("parameters") == 1
+    assert tags.count("solution") >= 1
+    for index, cell in code:
+        if "parameters" in cell.metadata.get("tags", []):
+            assert all("#" in line for line in cell.source.splitlines()), "every parameter has its comment"
+        else:
+            of_exercise = not EXERCISE_TAGS.isdisjoint(cell.metadata.get("tags", []))
+            assert len(cell.source.splitlines()) <= (30 if of_exercise else 15), cell.source
+        assert cell.execution_count, f"cell {index} has no stored output: run `make notebooks`"
+        assert not [output for output in cell.outputs if output.output_type == "error"]
+    assert path.stat().st_size < 600 * 1024
+    assert str(ROOT) not in path.read_text(encoding="utf-8")
+
+
+def test_the_demo_s_parameter_file_is_the_notebooks_default():
+    from asl_lib.course.params import Params
+
+    assert load_parameters(ROOT / "params" / "demo.yaml") == Params()

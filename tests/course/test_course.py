@@ -1,0 +1,113 @@
+"""The whole course on a tiny demo: real rendering, real MediaPipe, real training, real notebooks.
+
+How runs are planned, skipped and repeated is tested with notebooks of a few lines, in test_batch.py.
+"""
+
+import json
+import subprocess
+import sys
+
+import nbformat
+import pytest
+
+from asl_lib.course.batch import run_course, run_each
+from asl_lib.course.notebooks import BatchError, Run, find_notebooks
+from tests.conftest import ROOT
+
+TINY = {
+    "run": "tiny",
+    "signs": ["YES", "BOOK"],
+    "signers": ["ana", "ben", "eli"],
+    "repetitions": 2,
+    "test_signers": ["ben"],
+    "epochs": 2,
+    "patience": 2,
+    "own_epochs": 2,
+    "groups": 2,
+}
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory):
+    """One folder for the whole module: the tests below are the chapters of one story."""
+    folder = tmp_path_factory.mktemp("course")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("ASL_HOME", str(folder))
+        yield folder
+
+
+def test_1_a_failing_notebook_is_named_with_its_traceback_and_the_rest_is_not_started(home):
+    said = []
+    with pytest.raises(BatchError) as caught:
+        run_course({**TINY, "test_signers": ["nobody"]}, say=said.append)
+    text = str(caught.value)
+    assert "03_preprocess failed" in text
+    assert "outputs/tiny/notebooks/03_preprocess.ipynb" in text
+    assert "no signer 'nobody' to hold out. The clips have: ana, ben, eli" in text
+    assert [line.split()[1] for line in said] == ["01_download", "02_extract_landmarks", "03_preprocess"]
+    assert (home / "outputs" / "tiny" / "notebooks" / "03_preprocess.ipynb").is_file()
+
+
+def test_2_the_course_runs_from_rendered_clips_to_a_trained_model_and_keeps_what_was_done(home):
+    said = []
+    run_course(TINY, models=["lstm"], say=said.append)
+    assert [("is done already" in line) for line in said] == [True, True, *[False] * 5]
+    folder = home / "outputs" / "tiny" / "lstm" / "held_out_ben"
+    metrics = json.loads((folder / "metrics.json").read_text())
+    assert metrics["n"] == 4
+    assert metrics["test_signers"] == ["ben"]
+    assert 0 <= metrics["interval"][0] <= metrics["accuracy"] <= metrics["interval"][1] <= 1
+    for name in ("model.keras", "recipe.json", "history.csv", "predictions.csv"):
+        assert (folder / name).stat().st_size > 0
+    assert (home / "outputs" / "tiny" / "report" / "results.csv").is_file()
+    executed = nbformat.read(home / "outputs" / "tiny" / "notebooks" / "05_lstm.ipynb", as_version=4)
+    assert any("image/png" in output.get("data", {}) for cell in executed.cells for output in cell.get("outputs", []))
+
+
+def test_3_a_second_run_does_nothing_and_a_changed_parameter_only_what_depends_on_it(home):
+    said = []
+    run_course(TINY, models=["lstm"], say=said.append)
+    assert all("is done already" in line for line in said), said
+
+    def keys(values):
+        """Return the hashes that decide what is done again, by notebook."""
+        upstream, found = "", {}
+        for notebook in find_notebooks():
+            upstream = found[notebook.name] = Run(notebook, values).key(upstream)
+        return found
+
+    before, after = keys(TINY), keys({**TINY, "epochs": 1})
+    same = [name for name in before if before[name] == after[name]]
+    assert same == ["01_download", "02_extract_landmarks", "03_preprocess", "04_augment"]
+
+
+def test_4_a_batch_holds_a_signer_out_and_rebuilds_the_comparison(home):
+    """With other epochs than the run before: what was prepared stays as it is."""
+    said = []
+    run_each({**TINY, "epochs": 1}, choices=["ana"], models=["lstm"], jobs=2, say=said.append)
+    assert [("is done already" in line) for line in said] == [True] * 4 + [False] * 3
+    assert "[2/2] 05_lstm, all signers known" in " ".join(said)
+    results = (home / "outputs" / "tiny" / "report" / "results.csv").read_text()
+    for signer in ("ana", "ben"):
+        assert f"new signer,lstm,{signer}," in results
+    assert "known signers,lstm,all," in results
+    for name, count in (("05_lstm.ipynb", 1), ("05_lstm.held_out_ana.ipynb", 0)):
+        executed = nbformat.read(home / "outputs" / "tiny" / "notebooks" / name, as_version=4)
+        assert sum(cell.source.startswith("## Exercise 1") for cell in executed.cells) == count
+
+
+def test_5_plain_papermill_works_from_any_folder_with_a_shared_parameter_file(home, tmp_path):
+    (tmp_path / "tiny.yaml").write_text('run: tiny\nepochs: 2\nsigns: ["YES", BOOK]\n')
+    command = [
+        sys.executable,
+        "-m",
+        "papermill",
+        str(ROOT / "notebooks" / "11_compare.ipynb"),
+        "out.ipynb",
+        "-f",
+        "tiny.yaml",
+    ]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "3 rows" not in (tmp_path / "out.ipynb").read_text()
+    assert "held_out" in (tmp_path / "out.ipynb").read_text()

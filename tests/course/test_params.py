@@ -1,0 +1,109 @@
+import pytest
+import yaml
+
+from asl_lib._util.paths import project_folder, relative
+from asl_lib.course.notebooks import find_notebooks
+from asl_lib.course.params import (
+    DatasetName,
+    ParameterError,
+    Params,
+    check_parameters,
+    load_parameters,
+    read_parameters,
+)
+from asl_lib.data.registry import DATASETS
+from tests.conftest import ROOT
+
+
+def write(path, text):
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_a_parameter_file_overrides_the_defaults(tmp_path):
+    params = load_parameters(write(tmp_path / "p.yaml", "run: mine\nepochs: 3\nlearning_rate: 1.0e-3\n"))
+    assert (params.run, params.epochs, params.learning_rate, params.frames) == ("mine", 3, 1e-3, Params().frames)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("dataset: deom", ["dataset", "demo", "fingerspelling", "recordings", "deom"]),
+        ("epoch: 3", ["epoch", "Did you mean 'epochs'"]),
+        ("zebra: 3", ["zebra", "Known parameters", "learning_rate"]),
+        ("epochs: many", ["epochs", "whole number", "many"]),
+        ("epochs: 2.5", ["epochs", "2.5"]),
+        ("learning_rate: 1e-3", ["learning_rate", "number", "1.0e-3"]),
+        ("test_signers: [01]", ["test_signers", "text", "quotes"]),
+        ("test_signers: []", ["test_signers", "empty"]),
+        ("signs: [YES]", ["signs", "text", "True", "YAML takes YES", "quotes"]),
+        ("signs: HELLO", ["signs", "list"]),
+        ("mask: 1", ["mask", "true or false"]),
+        ("landmarks: [pose, foot]", ["landmarks", "foot", "left_hand"]),
+        ("run: a/b", ["run", "letters"]),
+        ("- a\n- b", ["key: value", "list"]),
+        ("a: [1", ["not valid YAML"]),
+    ],
+)
+def test_a_wrong_parameter_is_named_with_its_file_and_what_is_allowed(tmp_path, text, words):
+    path = write(tmp_path / "wrong.yaml", text)
+    with pytest.raises(ParameterError) as caught:
+        load_parameters(path)
+    for word in ["wrong.yaml", *words]:
+        assert word in str(caught.value)
+
+
+def test_all_that_is_wrong_is_said_at_once():
+    with pytest.raises(ParameterError, match=r"frames.*epochs"):
+        check_parameters({"epochs": "x", "frames": 1})
+
+
+def test_a_missing_file_and_an_empty_one_are_told_apart(tmp_path):
+    with pytest.raises(ParameterError, match=r"no parameter file.*absent\.yaml"):
+        load_parameters(tmp_path / "absent.yaml")
+    assert load_parameters(write(tmp_path / "empty.yaml", "")) == Params()
+
+
+def test_a_notebook_s_other_variables_are_ignored():
+    assert read_parameters({"epochs": 7, "np": object(), "epoch": 3}).epochs == 7
+
+
+def test_paths_do_not_depend_on_where_a_kernel_starts(tmp_path, monkeypatch):
+    monkeypatch.delenv("ASL_HOME", raising=False)
+    (tmp_path / "notebooks").mkdir()
+    (tmp_path / "params").mkdir()
+    for folder in (tmp_path, tmp_path / "notebooks"):
+        monkeypatch.chdir(folder)
+        assert project_folder() == tmp_path.resolve()
+        assert Params().dataset_dir == tmp_path.resolve() / "data" / "demo"
+    assert relative(Params().run_dir) == "outputs/demo"
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "params").glob("*.yaml")), ids=lambda path: path.stem)
+def test_every_key_of_every_parameter_file_is_a_parameter_of_a_notebook(path):
+    known = {name for notebook in find_notebooks(ROOT / "notebooks") for name in notebook.parameters}
+    assert set(yaml.safe_load(path.read_text(encoding="utf-8"))) <= known
+    load_parameters(path)
+
+
+def test_every_parameter_of_a_notebook_is_a_known_one_with_the_same_default():
+    for notebook in find_notebooks(ROOT / "notebooks"):
+        source = next(cell for cell in _cells(notebook) if "parameters" in cell.metadata.get("tags", [])).source
+        values: dict[str, object] = {}
+        exec(source, values)
+        for name in notebook.parameters:
+            # How long a network trains differs: a stored notebook must not take longer than a lesson.
+            if name not in ("epochs", "own_epochs"):
+                assert values[name] == Params.model_fields[name].default, f"{notebook.name}: {name}"
+
+
+def _cells(notebook):
+    import nbformat
+
+    return nbformat.read(notebook.path, as_version=4).cells
+
+
+def test_the_registry_has_exactly_the_data_sets_that_parameters_allow():
+    from typing import get_args
+
+    assert set(DATASETS) == set(get_args(DatasetName))

@@ -1,0 +1,181 @@
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from asl_lib.data.demo import (
+    DIGITS,
+    HANDSHAPES,
+    LETTERS,
+    handshape_image,
+    handshape_joints,
+    load_lexicon,
+    load_signers,
+    minimal_pairs,
+    perform,
+    render_frames,
+    write_clip,
+)
+from asl_lib.data.demo.hand import joints, posture
+from asl_lib.data.demo.lexicon import LexiconError, Sign, _entry
+from asl_lib.data.registry import DatasetError
+from asl_lib.data.sets.demo_letters import drawn_joints, random_people
+from asl_lib.landmarks.tracker import HolisticDetector
+
+LEXICON, SIGNERS = load_lexicon(), load_signers()
+signs, signers = st.sampled_from(sorted(LEXICON)), st.sampled_from(sorted(SIGNERS))
+BONES = [(0, 1), (1, 2), (2, 3), (3, 4), *((b + k, b + k + 1) for b in (5, 9, 13, 17) for k in range(3))]
+
+
+def test_the_lexicon_has_one_and_two_handed_signs_symmetrical_and_not():
+    assert len(LEXICON) >= 12
+    assert {sign.symmetry for sign in LEXICON.values()} == {"none", "mirrored", "support"}
+
+
+def test_a_minimal_pair_differs_in_the_named_parameter_and_in_no_other():
+    assert len(minimal_pairs()) >= 3
+    for one, other, parameter in minimal_pairs():
+        first, second = vars(LEXICON[one]), vars(LEXICON[other])
+        assert [key for key in first if first[key] != second[key]] == ["gloss", parameter]
+
+
+def test_there_are_at_least_five_signers_and_exactly_one_is_left_handed():
+    assert len(SIGNERS) >= 5
+    assert [signer.hand for signer in SIGNERS.values()].count("left") == 1
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"location": "knee"}, "location must be one of"),
+        ({"size": 3}, "no parameter 'size'"),
+        ({"hands": None}, "hands"),
+    ],
+)
+def test_a_sign_that_cannot_be_performed_is_refused_in_words(change, words):
+    values = {"gloss": "X", "hands": "one", "handshape": "A", "location": "chin", "palm": "in", "fingers": "up"}
+    with pytest.raises(LexiconError, match=words):
+        _entry(Sign, {**values, "movement": "tap", **change})
+    with pytest.raises(LexiconError, match="'movement' is missing"):
+        _entry(Sign, values)
+
+
+def test_an_unknown_handshape_is_answered_with_those_there_are():
+    with pytest.raises(KeyError, match=r"no handshape 'Ä'.*A, B, C"):
+        posture("Ä")
+
+
+@given(st.sampled_from(sorted(HANDSHAPES)), st.sampled_from(sorted(HANDSHAPES)), st.floats(0, 1), st.floats(0, 15))
+@settings(max_examples=60, deadline=None)
+def test_bones_keep_their_length_while_one_handshape_becomes_another(one, other, share, lax):
+    mixed = joints((1 - share) * posture(one) + share * posture(other), lax=lax)
+    usual = joints(posture("5"))
+    assert mixed.shape == (21, 3)
+    for a, b in BONES[1:]:
+        length = np.linalg.norm(usual[b] - usual[a])
+        assert np.linalg.norm(mixed[b] - mixed[a]) == pytest.approx(length, rel=1e-3)
+
+
+def test_handshapes_that_touch_do_touch():
+    for name, tip in [("F", 8), ("9", 8), ("8", 12), ("7", 16), ("6", 20), ("O", 12)]:
+        points = joints(posture(name))
+        assert np.linalg.norm(points[4] - points[tip]) < 0.2, name
+    assert np.linalg.norm(np.subtract(*joints(posture("5"))[[4, 8]])) > 0.6
+
+
+@given(signs, signers, st.integers(0, 9), st.integers(0, 99))
+@settings(max_examples=25, deadline=None)
+def test_a_performance_begins_and_ends_at_rest_and_signs_in_between(gloss, name, repetition, seed):
+    sign, signer = LEXICON[gloss], SIGNERS[name]
+    performance = perform(sign, signer, repetition=repetition, seed=seed)
+    frames = len(performance.hands)
+    assert performance.hands.shape == (frames, 2, 21, 2)
+    assert 18 <= frames <= 50
+    dominant = ["left", "right"].index(signer.hand)
+    signing = performance.signing
+    assert not signing[0].any()
+    assert not signing[-1].any()
+    assert signing[:, dominant].mean() > 0.4
+    assert signing[:, 1 - dominant].any() == (sign.hands == "both")
+    assert np.isfinite(performance.joints).all()
+    inside = performance.hands[signing]
+    assert (inside > 0).all()
+    assert (inside < performance.size).all()
+
+
+@given(signs, signers)
+@settings(max_examples=20, deadline=None)
+def test_arms_keep_their_length_and_the_elbow_rises_hardly_above_the_shoulder(gloss, name):
+    performance = perform(LEXICON[gloss], SIGNERS[name], repetition=0, seed=42)
+    shoulder, elbow, wrist = np.moveaxis(performance.arms, 2, 0)
+    for one, other in ((shoulder, elbow), (elbow, wrist)):
+        lengths = np.linalg.norm(other - one, axis=-1)
+        np.testing.assert_allclose(lengths, lengths[0, 0], rtol=2e-3)
+    assert (elbow[..., 1] > shoulder[..., 1] - 0.2 * SIGNERS[name].shoulders_px).all()
+
+
+def test_the_same_seed_gives_the_same_bytes_and_another_repetition_another_clip(tmp_path):
+    sign, signer = LEXICON["YES"], SIGNERS["ana"]
+    for name, repetition, seed in [("a", 0, 42), ("b", 0, 42), ("c", 1, 42), ("d", 0, 43)]:
+        write_clip(tmp_path / f"{name}.mp4", sign, signer, repetition=repetition, seed=seed)
+    content = {name: (tmp_path / f"{name}.mp4").read_bytes() for name in "abcd"}
+    assert content["a"] == content["b"]
+    assert len(set(content.values())) == 3
+
+
+def test_mediapipe_sees_the_signer_and_knows_the_right_hand_from_the_left():
+    for name in ("ana", "eli"):
+        performance = perform(LEXICON["HELLO"], SIGNERS[name], repetition=0, seed=42)
+        with HolisticDetector(("pose", "left_hand", "right_hand")) as detector:
+            found = detector.detect(render_frames(performance), fps=25)
+        assert found.seen("pose").all()
+        side = ["left", "right"].index(performance.dominant)
+        signing = performance.signing[:, side]
+        hand = f"{performance.dominant}_hand"
+        assert found.seen(hand)[signing].mean() >= 0.9
+        both = signing & found.seen(hand)
+        error = np.linalg.norm(
+            found.part(hand)[both][..., :2] * performance.size - performance.hands[both, side], axis=-1
+        )
+        box = np.ptp(performance.hands[both, side], axis=1)
+        assert (error.mean(axis=1) / np.linalg.norm(box, axis=-1)).mean() < 0.08
+
+
+@pytest.mark.parametrize("name", [*LETTERS, *DIGITS])
+def test_every_letter_and_digit_has_a_picture_of_a_hand_inside_it(name):
+    picture = handshape_image(name, SIGNERS["dara"], seed=1)
+    assert picture.shape == (200, 200, 3)
+    assert picture.dtype == np.uint8
+    assert picture[70:130, 70:130].std() > 12
+    np.testing.assert_array_equal(picture, handshape_image(name, SIGNERS["dara"], seed=1))
+    assert not np.array_equal(picture, handshape_image(name, SIGNERS["dara"], seed=2))
+
+
+def test_a_letter_that_does_not_exist_is_answered_with_those_that_do():
+    with pytest.raises(KeyError, match="no letter or digit 'claw'.*A, B"):
+        handshape_image("claw", SIGNERS["ana"], seed=1)
+
+
+def test_the_joints_of_a_still_lie_where_its_hand_is_drawn():
+    from asl_lib.landmarks.hands import find_hands
+
+    people = load_signers()
+    shown = [
+        (name, people[signer], seed) for seed, (name, signer) in enumerate([("5", "ana"), ("B", "eli"), ("V", "fay")])
+    ]
+    images = [handshape_image(name, person, seed=seed, size=200) for name, person, seed in shown]
+    known = np.stack([handshape_joints(name, person, seed=seed) for name, person, seed in shown])
+    off = np.linalg.norm(find_hands(images)[:, :, :2] - known[:, :, :2], axis=-1)
+    assert np.nanmedian(off) < 0.03
+    assert (known[:, 0, 2] == 0).all()
+
+
+def test_joints_of_drawn_hands_have_their_labels_and_vary():
+    hands, labels = drawn_joints(["A", "5"], random_people(3, seed=1), each=4, seed=1)
+    assert hands.shape == (24, 21, 3)
+    assert sorted(labels.tolist()) == [0] * 12 + [1] * 12
+    assert len({hand.tobytes() for hand in hands}) == 24
+    again, _ = drawn_joints(["A", "5"], random_people(3, seed=1), each=4, seed=1)
+    np.testing.assert_array_equal(hands, again)
+    with pytest.raises(DatasetError, match="no letter or digit 'space'"):
+        drawn_joints(["space"], random_people(1, seed=1), each=1, seed=1)

@@ -1,0 +1,481 @@
+"""Downloads from a real server on this machine that drops connections, lies, refuses and redirects."""
+
+import hashlib
+import io
+import stat
+import tarfile
+import threading
+import zipfile
+from contextlib import suppress
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from itertools import pairwise
+from typing import ClassVar
+
+import pytest
+import requests
+from hypothesis import given
+from hypothesis import strategies as st
+
+from asl_lib.data import download as module
+from asl_lib.data.dataset import Remote
+from asl_lib.data.download import DownloadError, download, from_kaggle, obtain
+from asl_lib.data.registry import get_dataset
+from asl_lib.data.unpack import UnpackError, unpack
+
+CONTENT = bytes(range(256)) * 4000  # 1 MB
+SHA = "sha256:" + hashlib.sha256(CONTENT).hexdigest()
+
+
+class Handler(BaseHTTPRequestHandler):
+    """Every path is a way to serve the same file, well or badly."""
+
+    protocol_version = "HTTP/1.1"
+    seen: ClassVar[list] = []
+    counts: ClassVar[dict] = {}
+    lock = threading.Lock()
+
+    def log_message(self, *_):
+        pass
+
+    def do_GET(self):
+        path = self.path.split("://", 1)[-1]
+        way = path[path.index("/") :].strip("/").split("/")[-1].split(".")[0] if "://" in self.path else self.path[1:]
+        with self.lock:
+            Handler.seen.append((self.path, self.headers.get("Range", "")))
+            count = Handler.counts[way] = Handler.counts.get(way, 0) + 1
+        getattr(self, way.split("-")[0].split(".")[0])(count)
+
+    def send(self, body, *, code=200, length=None, announce=True, **headers):
+        self.send_response(code)
+        for name, value in headers.items():
+            self.send_header(name.replace("_", "-"), value)
+        if announce:
+            self.send_header("Content-Length", str(len(body) if length is None else length))
+        self.send_header("Connection", "close")
+        self.end_headers()
+        self.wfile.write(body)
+
+    def ranged(self, *, content=CONTENT, stop=None, etag='"v1"'):
+        """Serve the file from where it is asked for; `stop` breaks the connection after so many bytes."""
+        wanted = self.headers.get("Range")
+        condition = self.headers.get("If-Range", etag)
+        if wanted and condition == etag:
+            start = int(wanted.removeprefix("bytes=").rstrip("-"))
+            if start >= len(content):
+                self.send(b"", code=416, Content_Range=f"bytes */{len(content)}")
+                return
+            body, place = content[start:], f"bytes {start}-{len(content) - 1}/{len(content)}"
+            self.send(body[:stop], code=206, length=len(body), Content_Range=place, ETag=etag)
+        else:
+            self.send(content[:stop], length=len(content), ETag=etag)
+
+    def good(self, count):
+        self.ranged()
+
+    def drops(self, count):
+        self.ranged(stop=300_000 if count <= 3 else None)
+
+    def norange(self, count):
+        self.send(CONTENT[: 400_000 if count <= 2 else None], length=len(CONTENT))
+
+    def changed(self, count):
+        if count == 1:
+            self.ranged(content=b"x" * 900_000, stop=200_000, etag='"v0"')
+        else:
+            self.ranged()
+
+    def promises(self, count):
+        """Declare more than there is, every time."""
+        self.ranged(content=CONTENT[:1000]) if self.headers.get("Range") else self.send(CONTENT[:1000], length=5000)
+
+    def understates(self, count):
+        self.send(CONTENT, length=1000)
+
+    def nolength(self, count):
+        self.send(CONTENT, announce=False)
+
+    def wrong(self, count):
+        self.send(b"<html>This is not the file you are looking for.</html>")
+
+    def missing(self, count):
+        self.send(b"gone", code=404)
+
+    def busy(self, count):
+        if count <= 2:
+            self.send(b"", code=503, Retry_After="0")
+        else:
+            self.ranged()
+
+    def broken(self, count):
+        self.send(b"", code=500)
+
+    def moved(self, count):
+        self.send(b"", code=302, Location="/good")
+
+    def ftp(self, count):
+        self.send(b"", code=302, Location="ftp://127.0.0.1/file.zip")
+
+    def file(self, count):
+        self.send(b"", code=302, Location="file:///etc/hostname")
+
+    def circle(self, count):
+        self.send(b"", code=302, Location="/circle")
+
+
+@pytest.fixture
+def server(monkeypatch):
+    monkeypatch.setattr(module.time, "sleep", lambda _: None)
+    Handler.seen, Handler.counts = [], {}
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as running:
+        thread = threading.Thread(target=running.serve_forever, daemon=True)
+        thread.start()
+        yield f"http://127.0.0.1:{running.server_port}"
+        running.shutdown()
+
+
+def remote(*urls, known_hash=SHA, **options):
+    return Remote(tuple(urls), "data.bin", known_hash, **options)
+
+
+def ranges():
+    return [asked for _, asked in Handler.seen]
+
+
+@pytest.mark.parametrize("way", ["good", "norange", "nolength", "busy", "moved", "changed"])
+def test_the_right_file_arrives_however_it_is_served(server, tmp_path, way):
+    path = download(remote(f"{server}/{way}"), tmp_path)
+    assert path.read_bytes() == CONTENT
+    assert [file.name for file in tmp_path.iterdir()] == ["data.bin"], "no partial file may stay"
+
+
+def test_a_dropped_connection_goes_on_where_it_ended(server, tmp_path):
+    assert download(remote(f"{server}/drops"), tmp_path).read_bytes() == CONTENT
+    starts = [int(asked.removeprefix("bytes=").rstrip("-") or 0) for asked in ranges()]
+    assert len(starts) == 4
+    assert all(200_000 < after - before <= 300_000 for before, after in pairwise(starts))
+
+
+def test_an_interrupted_program_goes_on_where_it_ended(server, tmp_path, monkeypatch):
+    def interrupt(_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(module.time, "sleep", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        download(remote(f"{server}/drops"), tmp_path)
+    assert not (tmp_path / "data.bin").exists()
+    kept = (tmp_path / ".data.bin.part").stat().st_size
+    assert kept > 200_000
+    monkeypatch.setattr(module.time, "sleep", lambda _: None)
+    assert download(remote(f"{server}/drops"), tmp_path).read_bytes() == CONTENT
+    assert ranges()[:2] == ["", f"bytes={kept}-"]
+
+
+def test_a_second_call_does_not_ask_the_server(server, tmp_path):
+    download(remote(f"{server}/good"), tmp_path)
+    download(remote(f"{server}/good"), tmp_path)
+    assert len(Handler.seen) == 1
+
+
+def test_a_damaged_file_is_downloaded_again(server, tmp_path):
+    path = download(remote(f"{server}/good"), tmp_path)
+    path.write_bytes(CONTENT[:-1] + b"x")
+    assert download(remote(f"{server}/good"), tmp_path).read_bytes() == CONTENT
+
+
+@pytest.mark.parametrize(
+    ("way", "words"),
+    [
+        ("missing", "404 Not Found"),
+        ("wrong", "not the published file"),
+        ("understates", "not the published file"),
+        ("promises", "the server has another file than before|connection"),
+        ("broken", "500 Internal Server Error; tried 5 times"),
+        ("ftp", "redirects from http to ftp"),
+        ("file", "redirects from http to file"),
+        ("circle", "cannot be used.*redirects"),
+    ],
+)
+def test_what_cannot_be_mended_is_said_and_leaves_no_file(server, tmp_path, way, words):
+    with pytest.raises(DownloadError, match=f"{server}/{way}: .*({words})"):
+        download(remote(f"{server}/{way}"), tmp_path)
+    assert not (tmp_path / "data.bin").exists()
+
+
+def test_a_mirror_is_asked_when_the_first_address_fails_and_gets_no_foreign_bytes(server, tmp_path):
+    urls = (f"{server}/missing", f"{server}/promises", f"{server}/wrong", f"{server}/good")
+    assert download(remote(*urls), tmp_path).read_bytes() == CONTENT
+    assert Handler.seen[-1] == ("/good", ""), "a mirror starts anew"
+
+
+def test_a_published_md5_is_verified_too(server, tmp_path):
+    md5 = "md5:" + hashlib.md5(CONTENT).hexdigest()
+    assert download(remote(f"{server}/good", known_hash=md5), tmp_path).read_bytes() == CONTENT
+    with pytest.raises(DownloadError, match="not the published file"):
+        download(remote(f"{server}/good", known_hash="md5:" + "0" * 32), tmp_path)
+
+
+def test_https_may_not_be_left_for_http():
+    answer = requests.Response()
+    answer.status_code, answer.url = 302, "https://example.org/a"
+    answer.headers["Location"] = "http://example.org/b"
+    with pytest.raises(DownloadError, match="from https to http"):
+        module._CarefulSession().get_redirect_target(answer)
+    answer.headers["Location"] = "/b"
+    assert module._CarefulSession().get_redirect_target(answer) == "/b"
+
+
+def test_a_full_disk_is_noticed_before_the_download(server, tmp_path, monkeypatch):
+    monkeypatch.setattr(module.shutil, "disk_usage", lambda _: type("Usage", (), {"free": 1000})())
+    with pytest.raises(DownloadError, match="0.0 GB free. Make room"):
+        download(remote(f"{server}/good"), tmp_path)
+    assert not list(tmp_path.glob("*.bin"))
+
+
+def test_nobody_answering_is_said(tmp_path, monkeypatch):
+    monkeypatch.setattr(module.time, "sleep", lambda _: None)
+    with pytest.raises(DownloadError, match="no connection; tried 5 times"):
+        download(remote("http://127.0.0.1:9/file"), tmp_path)
+
+
+def test_a_proxy_of_the_environment_is_used(server, tmp_path, monkeypatch):
+    monkeypatch.setenv("http_proxy", server)
+    monkeypatch.setenv("no_proxy", "")
+    assert download(remote("http://data.example/good"), tmp_path).read_bytes() == CONTENT
+    assert Handler.seen == [("http://data.example/good", "")]
+
+
+# Unpacking
+
+
+def make_zip(path, files, *, link=""):
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in files.items():
+            archive.writestr(zipfile.ZipInfo(name) if ".." in name else name, content)
+        if link:
+            info = zipfile.ZipInfo("link")
+            info.external_attr = (stat.S_IFLNK | 0o777) << 16
+            archive.writestr(info, link)
+    return path
+
+
+def make_tar(path, files, *, mode="w:gz", links=(), device=False):
+    with tarfile.open(path, mode) as archive:
+        for name, content in files.items():
+            info = tarfile.TarInfo(name)
+            info.size = len(content)
+            archive.addfile(info, io.BytesIO(content))
+        for name, target, kind in links:
+            info = tarfile.TarInfo(name)
+            info.type, info.linkname = kind, target
+            archive.addfile(info)
+        if device:
+            info = tarfile.TarInfo("tty")
+            info.type = tarfile.CHRTYPE
+            archive.addfile(info)
+    return path
+
+
+FILES = {"videos/1.mp4": b"one" * 50, "videos/2.mp4": b"two" * 99, "list.json": b"{}", "empty.txt": b""}
+
+
+@pytest.mark.parametrize("name", ["set.zip", "set.tar", "set.tar.gz", "set.tgz", "set.tar.xz", "set.tar.bz2"])
+def test_archives_are_unpacked_whole(tmp_path, name):
+    mode = {"set.tar": "w", "set.tar.xz": "w:xz", "set.tar.bz2": "w:bz2"}.get(name, "w:gz")
+    archive = make_zip(tmp_path / name, FILES) if name.endswith("zip") else make_tar(tmp_path / name, FILES, mode=mode)
+    target = unpack(archive, tmp_path / "data")
+    assert target == tmp_path / "data" / "set"
+    assert {str(path.relative_to(target)): path.read_bytes() for path in target.rglob("*") if path.is_file()} == FILES
+    assert [path.name for path in (tmp_path / "data").iterdir()] == ["set"]
+
+
+def test_unpacking_goes_on_after_an_interruption_and_appears_at_once(tmp_path, monkeypatch):
+    archive = make_zip(tmp_path / "set.zip", FILES)
+    written = []
+    real = module.unpack.__globals__["os"].replace
+
+    def replace(source, target):
+        if len(written) == 2:
+            raise KeyboardInterrupt
+        written.append(target)
+        real(source, target)
+
+    monkeypatch.setattr("asl_lib.data.unpack.os.replace", replace)
+    with pytest.raises(KeyboardInterrupt):
+        unpack(archive, tmp_path / "data")
+    assert not (tmp_path / "data" / "set").exists(), "nothing of it is there before all of it is"
+    times = {path: path.stat().st_mtime_ns for path in written}
+    monkeypatch.setattr("asl_lib.data.unpack.os.replace", real)
+    target = unpack(archive, tmp_path / "data")
+    assert len(list(target.rglob("*.*"))) == len(FILES)
+    moved = {target / path.relative_to(tmp_path / "data" / ".set.unpacking"): time for path, time in times.items()}
+    assert {path: path.stat().st_mtime_ns for path in moved} == moved, "finished files are not written again"
+
+
+HOSTILE_NAMES = ["../evil", "a/../../evil", "/etc/evil", "C:\\evil", "..\\evil", "\\\\server\\evil", "a\\..\\..\\evil"]
+
+
+@pytest.mark.parametrize("name", HOSTILE_NAMES)
+@pytest.mark.parametrize("make", [make_zip, make_tar])
+def test_a_name_outside_the_folder_is_refused_before_anything_is_written(tmp_path, name, make):
+    archive = make(tmp_path / ("set.zip" if make is make_zip else "set.tar.gz"), {"good.txt": b"good", name: b"evil"})
+    with pytest.raises(UnpackError, match="outside its folder"):
+        unpack(archive, tmp_path / "deep" / "data")
+    assert not [path for path in tmp_path.rglob("*") if path.is_file() and path != archive]
+
+
+@given(st.text(alphabet="ab./\\:", min_size=1, max_size=12))
+def test_no_name_whatever_leaves_the_folder(tmp_path_factory, name):
+    folder = tmp_path_factory.mktemp("any")
+    archive = make_tar(folder / "set.tar", {name: b"content"}, mode="w")
+    with suppress(UnpackError):
+        unpack(archive, folder / "inside" / "data")
+    files = [path for path in folder.rglob("*") if path.is_file() and path != archive]
+    assert all((folder / "inside" / "data" / "set") in path.parents for path in files)
+
+
+@pytest.mark.parametrize("target", ["../../evil", "/etc/passwd"])
+@pytest.mark.parametrize("kind", [tarfile.SYMTYPE, tarfile.LNKTYPE])
+def test_links_that_leave_the_folder_are_refused_and_others_left_out(tmp_path, target, kind):
+    archive = make_tar(tmp_path / "bad.tar.gz", FILES, links=[("link", target, kind)])
+    with pytest.raises(UnpackError, match="outside its folder"):
+        unpack(archive, tmp_path)
+    with pytest.raises(UnpackError, match="holds a link"):
+        unpack(make_zip(tmp_path / "bad.zip", FILES, link=target), tmp_path)
+    inside = make_tar(tmp_path / "fine.tar.gz", FILES, links=[("videos/link", "1.mp4", kind)])
+    assert not (unpack(inside, tmp_path) / "videos" / "link").exists()
+
+
+def test_a_device_in_an_archive_is_refused(tmp_path):
+    with pytest.raises(UnpackError, match="holds a device"):
+        unpack(make_tar(tmp_path / "bad.tar", FILES, mode="w", device=True), tmp_path)
+
+
+@pytest.mark.parametrize("make", [make_zip, make_tar])
+def test_a_bomb_is_refused_before_it_fills_the_disk(tmp_path, make):
+    archive = make(tmp_path / ("bomb.zip" if make is make_zip else "bomb.tar.gz"), {"zeros": bytes(60 << 20)})
+    with pytest.raises(UnpackError, match="decompression bomb"):
+        unpack(archive, tmp_path)
+    assert sum(path.stat().st_size for path in tmp_path.rglob("*") if path.is_file()) < 1 << 20
+
+
+def test_a_file_larger_than_it_declares_is_refused(tmp_path):
+    archive = make_zip(tmp_path / "set.zip", {"a.txt": b"z" * 3000})
+    content = archive.read_bytes()
+    lie = content.replace((3000).to_bytes(4, "little"), (30).to_bytes(4, "little"))
+    assert lie != content
+    archive.write_bytes(lie)
+    with pytest.raises(UnpackError, match="a.txt.*(larger than declared|cannot be unpacked|cut short)"):
+        unpack(archive, tmp_path / "data")
+    assert not (tmp_path / "data" / "set").exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "words"),
+    [
+        ("page.zip", b"<html>Please log in</html>", "no zip or tar archive. It may be a web page"),
+        ("set.7z", b"7z\xbc\xaf", "7z x"),
+        ("set.rar", b"Rar!", "7z x"),
+        ("set.zip.001", b"part one", "7z x"),
+    ],
+)
+def test_what_is_no_archive_or_needs_another_program_is_said(tmp_path, name, content, words):
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(UnpackError, match=words):
+        unpack(tmp_path / name, tmp_path)
+
+
+def test_damaged_archives_are_named(tmp_path):
+    for make, name in ((make_zip, "set.zip"), (make_tar, "set.tar.gz")):
+        archive = make(tmp_path / name, {"a.bin": bytes(range(256)) * 999, "b.bin": b"b" * 5000})
+        whole = archive.read_bytes()
+        middle = len(whole) // 3
+        archive.write_bytes(whole[:middle] + bytes(40) + whole[middle + 40 :])
+        with pytest.raises(UnpackError, match=r"damaged|cannot be unpacked|cut short|no zip or tar"):
+            unpack(archive, tmp_path / f"{name}-data")
+
+
+# Whole data sets
+
+
+def test_a_data_set_is_downloaded_unpacked_and_found_and_a_second_call_does_nothing(server, tmp_path, monkeypatch):
+    header = "Participant ID,Video file,Gloss,ASL-LEX Code\n"
+    files = {
+        "ASL_Citizen/splits/train.csv": (header + "P1,1-DOG.mp4,DOG,A\n").encode(),
+        "ASL_Citizen/splits/test.csv": (header + "P2,2-DOG.mp4,DOG,A\n").encode(),
+        "ASL_Citizen/videos/1-DOG.mp4": b"video",
+        "ASL_Citizen/videos/2-DOG.mp4": b"video",
+    }
+    content = make_zip(tmp_path / "made.zip", files).read_bytes()
+    monkeypatch.setattr(Handler, "good", lambda self, count: self.ranged(content=content))
+    dataset = get_dataset("asl_citizen")
+    monkeypatch.setattr(type(dataset), "remotes", (Remote((f"{server}/good",), "ASL_Citizen.zip"),))
+    folder, news = tmp_path / "data" / "asl_citizen", []
+    obtain(dataset, folder, say=news.append)
+    clips = dataset.prepare(folder)
+    assert clips.split.tolist() == ["train", "test"]
+    assert not list(folder.glob("*.zip")), "the archive takes its room a second time"
+    obtain(dataset, folder, say=news.append)
+    assert len(Handler.seen) == 1
+    assert news[-1] == f"asl_citizen is in {folder} already: nothing to do."
+
+
+def test_what_has_to_be_asked_for_by_hand_is_said(tmp_path):
+    with pytest.raises(DownloadError, match=r"isogd cannot be downloaded by a program.*Register with ChaLearn"):
+        obtain(get_dataset("isogd"), tmp_path / "isogd")
+
+
+def kaggle_error(code):
+    import kagglehub
+
+    answer = requests.Response()
+    answer.status_code = code
+    return kagglehub.exceptions.KaggleApiHTTPError(f"{code} Client Error", response=answer)
+
+
+def test_missing_kaggle_credentials_are_explained(tmp_path, monkeypatch):
+    import kagglehub
+
+    def refuse(handle, **_):
+        raise kaggle_error(403)
+
+    monkeypatch.setattr(kagglehub, "dataset_download", refuse)
+    monkeypatch.setattr(kagglehub, "competition_download", refuse)
+    with pytest.raises(DownloadError, match=r"Kaggle wants to know who asks.*kaggle\.json"):
+        from_kaggle("risangbaskoro/wlasl-processed", tmp_path)
+    with pytest.raises(DownloadError, match=r"Accept the rules at .*/competitions/asl-signs/rules"):
+        from_kaggle("competition:asl-signs", tmp_path)
+
+    def unknown(handle, **_):
+        raise kaggle_error(404)
+
+    monkeypatch.setattr(kagglehub, "dataset_download", unknown)
+    with pytest.raises(DownloadError, match="answered 404.*may have moved"):
+        from_kaggle("nobody/nothing", tmp_path)
+
+    def offline(handle, **_):
+        raise requests.ConnectionError("no route")
+
+    monkeypatch.setattr(kagglehub, "dataset_download", offline)
+    with pytest.raises(DownloadError, match="cannot be reached.*try again"):
+        from_kaggle("nobody/nothing", tmp_path)
+
+
+def test_a_kaggle_data_set_lands_where_its_adapter_looks(tmp_path, monkeypatch):
+    import kagglehub
+
+    asked = []
+
+    def fetch(handle, *, output_dir):
+        asked.append(handle)
+        folder = tmp_path / "alphabet" / "kaggle" / "asl_alphabet_train" / "asl_alphabet_train" / "A"
+        assert str(folder).startswith(output_dir)
+        folder.mkdir(parents=True)
+        for number in range(1, 13):
+            (folder / f"A{number}.jpg").write_bytes(b"picture")
+
+    monkeypatch.setattr(kagglehub, "dataset_download", fetch)
+    dataset = get_dataset("asl_alphabet")
+    for _ in range(2):
+        obtain(dataset, tmp_path / "alphabet", say=lambda _: None)
+    assert asked == ["grassknoted/asl-alphabet"]
+    assert set(dataset.prepare(tmp_path / "alphabet").gloss) == {"A"}

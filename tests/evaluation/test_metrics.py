@@ -1,0 +1,336 @@
+import json
+import re
+
+import nbformat
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from asl_lib.evaluation.metrics import VERSIONED, average, evaluate, mean_over_signers, rate
+from asl_lib.evaluation.results import (
+    ReportError,
+    collect_evaluation,
+    collect_results,
+    ensemble_results,
+    headline,
+    save_tables,
+    summarise,
+    write_page,
+)
+
+
+def make_evaluation():
+    probabilities = np.array([[0.7, 0.2, 0.1], [0.6, 0.3, 0.1], [0.1, 0.2, 0.7], [0.5, 0.1, 0.4]])
+    return evaluate(
+        probabilities, np.array([0, 1, 2, 2]), glosses=["A", "B", "C"], signers=["ana", "ana", "ben", "ben"],
+        clip_ids=list("wxyz"),
+    )  # fmt: skip
+
+
+def test_glosses_and_signers_that_look_like_numbers_come_back_as_text(tmp_path):
+    digits = evaluate(
+        np.array([[0.7, 0.3], [0.6, 0.4]]),
+        np.array([0, 1]),
+        glosses=["01", "7"],
+        signers=["003"] * 2,
+        clip_ids=list("xy"),
+    )
+    digits.save(tmp_path / "lstm" / "held_out_003", model="lstm")
+    back = collect_evaluation(tmp_path, "lstm")
+    assert back.most_confused().values.tolist() == [["01", "7", 1, 2]]
+    assert list(back.per_signer()) == ["003"]
+
+
+def test_an_evaluation_shows_who_signed_what_and_what_the_model_made_of_it():
+    table = make_evaluation().table
+    assert table.to_dict("list") == {
+        "clip_id": ["w", "x", "y", "z"],
+        "signer": ["ana", "ana", "ben", "ben"],
+        "gloss": ["A", "B", "C", "C"],
+        "predicted": ["A", "A", "C", "A"],
+        "probability": [0.7, 0.6, 0.7, 0.5],
+        "rank": [1, 2, 1, 2],
+    }
+
+
+def test_what_is_saved_can_be_read_by_any_program(tmp_path):
+    probabilities = np.array([[0.25, 2 / 3, 1 / 12], [0.5, 0.3, 0.2]])
+    evaluation = evaluate(
+        probabilities, np.array([1, 1]), glosses=["A", "B", "C"], signers=["ben", "ana"], clip_ids=["x", "y"]
+    )
+    evaluation.save(tmp_path, model="lstm")
+    assert (tmp_path / "predictions.csv").read_text().splitlines() == [
+        "clip_id,signer,gloss,predicted,probability,rank",
+        "x,ben,B,B,0.66667,1",
+        "y,ana,B,A,0.50000,2",
+    ]
+    accuracy = rate(1, 2)
+    metrics = json.loads((tmp_path / "metrics.json").read_text())
+    versions = metrics.pop("versions")
+    assert versions["numpy"] == np.__version__
+    assert set(versions) == {"python", *VERSIONED}
+    assert metrics == {
+        "model": "lstm",
+        "accuracy": 0.5,
+        "interval": [pytest.approx(accuracy.low), pytest.approx(accuracy.high)],
+        "n": 2,
+        "top5_accuracy": 1.0,
+        "macro_f1": pytest.approx(2 / 3),
+        "classes": 3,
+        "signers": {"ana": {"hits": 0, "top5_hits": 1, "n": 1}, "ben": {"hits": 1, "top5_hits": 1, "n": 1}},
+    }
+    with np.load(tmp_path / "probabilities.npz", allow_pickle=False) as stored:
+        assert stored["clip_id"].tolist() == ["x", "y"]
+        assert stored["glosses"].tolist() == ["A", "B", "C"]
+        assert stored["probabilities"].dtype == np.float32
+        np.testing.assert_allclose(stored["probabilities"], probabilities, atol=1e-7)
+
+
+def test_the_fifth_guess_still_counts_among_the_top_5_and_the_sixth_does_not(tmp_path):
+    falling = np.tile(np.arange(7, 0, -1) / 28, (7, 1))
+    evaluation = evaluate(
+        falling, np.arange(7), glosses=list("ABCDEFG"), signers=list("zzzzaaa"), clip_ids=list("1234567")
+    )
+    assert evaluation.table["rank"].tolist() == [1, 2, 3, 4, 5, 6, 7]
+    assert evaluation.top(5).hits == 5
+    assert list(evaluation.counts().items()) == [
+        ("a", {"hits": 0, "top5_hits": 1, "n": 3}),
+        ("z", {"hits": 1, "top5_hits": 4, "n": 4}),
+    ]
+    evaluation.save(tmp_path)
+    assert json.loads((tmp_path / "metrics.json").read_text())["top5_accuracy"] == 5 / 7
+
+
+@given(pairs=st.lists(st.tuples(st.integers(0, 4), st.integers(0, 4)), min_size=1, max_size=40))
+@settings(deadline=None)
+def test_precision_recall_and_f1_of_every_gloss_are_scikit_learn_s(pairs):
+    from sklearn.metrics import precision_recall_fscore_support
+
+    true, said = np.array(pairs).T
+    names = [str(number) for number in range(len(true))]
+    table = evaluate(np.eye(5)[said], true, glosses=list("EDCBA"), signers=names, clip_ids=names).per_gloss()
+    theirs = precision_recall_fscore_support(true, said, labels=range(5), zero_division=0.0)
+    expected = pd.DataFrame(dict(zip(["precision", "recall", "f1", "n"], theirs, strict=True))).astype({"n": int})
+    pd.testing.assert_frame_equal(table, expected.set_index(pd.Index(list("EDCBA"), name="gloss")))
+
+
+def test_pairs_taken_for_each_other_come_by_number_and_then_by_name():
+    said = {("D", "C"): 1, ("D", "B"): 1, ("D", "A"): 1, ("A", "D"): 2, ("B", "C"): 1, ("A", "A"): 5}
+    glosses = ["D", "C", "B", "A"]
+    true, predicted = np.array([[glosses.index(g) for g in pair] for pair, n in said.items() for _ in range(n)]).T
+    names = [str(number) for number in range(len(true))]
+    confused = evaluate(np.eye(4)[predicted], true, glosses=glosses, signers=names, clip_ids=names).most_confused()
+    assert confused.to_dict("list") == {
+        "one": ["D", "C", "D", "D"],
+        "other": ["A", "B", "B", "C"],
+        "clips": [3, 1, 1, 1],
+        "of": [10, 1, 4, 3],
+    }
+
+
+def test_ten_pairs_are_shown_unless_another_number_is_asked_for():
+    true, predicted = np.triu_indices(6, k=1)
+    names = [str(number) for number in range(15)]
+    evaluation = evaluate(np.eye(6)[predicted], true, glosses=list("ABCDEF"), signers=names, clip_ids=names)
+    assert [len(evaluation.most_confused(**most)) for most in ({}, {"most": 3}, {"most": 99})] == [10, 3, 15]
+
+
+def test_accuracy_is_the_share_of_clips_whose_best_guess_is_right():
+    evaluation = make_evaluation()
+    assert (evaluation.accuracy.hits, evaluation.accuracy.n) == (2, 4)
+    assert evaluation.top(2).hits == 4
+    assert {name: r.value for name, r in evaluation.per_signer().items()} == {"ana": 0.5, "ben": 0.5}
+
+
+def test_the_confusion_matrix_counts_true_by_predicted():
+    evaluation = make_evaluation()
+    assert evaluation.confusion().to_numpy().tolist() == [[1, 0, 0], [1, 0, 0], [1, 0, 1]]
+    assert evaluation.most_confused().iloc[0].tolist() == ["A", "B", 1, 2]
+
+
+def test_equal_probabilities_are_no_top_5_success():
+    flat = np.full((6, 6), 1 / 6)
+    evaluation = evaluate(flat, np.arange(6), glosses=list("ABCDEF"), signers=["a"] * 6, clip_ids=list("abcdef"))
+    assert evaluation.top(5).hits == 1  # the one that argmax names
+
+
+def test_known_wilson_interval():
+    value = rate(33, 36)  # checked by hand with z = 1.96
+    assert (round(value.low, 3), round(value.high, 3)) == (0.782, 0.971)
+    assert str(value) == "91.7% (n = 36, 95 % interval 78% to 97%)"
+    assert (
+        f"{value}|{value:>45}"
+        == "91.7% (n = 36, 95 % interval 78% to 97%)|     91.7% (n = 36, 95 % interval 78% to 97%)"
+    )
+
+
+@given(n=st.integers(1, 500), data=st.data())
+def test_an_interval_holds_its_rate_and_stays_between_0_and_1(n, data):
+    value = rate(data.draw(st.integers(0, n)), n)
+    assert 0 <= value.low <= value.value + 1e-12
+    assert value.value - 1e-12 <= value.high <= 1
+
+
+@given(st.lists(st.floats(0, 1), min_size=1, max_size=12))
+def test_the_mean_over_signers_lies_in_its_interval(values):
+    mean, low, high = mean_over_signers(values)
+    assert min(values) - 1e-9 <= low <= mean + 1e-9
+    assert mean - 1e-9 <= high <= max(values) + 1e-9
+
+
+def test_the_interval_over_many_signers_is_where_95_per_cent_of_resampled_means_fall():
+    values = np.linspace(0.3, 1.0, 40)
+    spread = values.std() / np.sqrt(40)
+    mean, low, high = mean_over_signers(values)
+    assert mean == pytest.approx(0.65)
+    assert ((low - mean) / spread, (high - mean) / spread) == pytest.approx((-1.96, 1.96), abs=0.06)
+    assert mean_over_signers(values) == mean_over_signers(values, seed=42) != mean_over_signers(values, seed=43)
+
+
+def test_no_signer_has_no_mean():
+    with pytest.raises(ValueError, match="at least one signer's; got none"):
+        mean_over_signers([])
+
+
+@given(st.lists(st.floats(0, 1), min_size=1, max_size=4))
+def test_of_fewer_than_five_signers_the_range_is_given_and_no_interval(values):
+    assert mean_over_signers(values)[1:] == (min(values), max(values))
+
+
+def test_the_interval_over_five_signers_is_narrower_than_their_range():
+    _, low, high = mean_over_signers([0.2, 0.4, 0.5, 0.6, 0.9])
+    assert 0.2 < low < high < 0.9
+
+
+@pytest.mark.parametrize(("hits", "n"), [(1, 0), (3, 2), (-1, 2)])
+def test_impossible_counts_are_refused(hits, n):
+    with pytest.raises(ValueError, match="must be between"):
+        rate(hits, n)
+
+
+def test_broken_predictions_are_refused():
+    options = {"glosses": ["A", "B"], "signers": ["a"], "clip_ids": ["x"]}
+    with pytest.raises(ValueError, match="finite"):
+        evaluate(np.array([[np.nan, 1.0]]), np.array([0]), **options)
+    with pytest.raises(ValueError, match=r"must be \(1, 2\)"):
+        evaluate(np.ones((1, 3)), np.array([0]), **options)
+
+
+def test_results_of_a_run_are_collected_and_summed_up(tmp_path):
+    make_evaluation().save(tmp_path / "lstm" / "held_out_ana+ben", model="lstm", parameters=7)
+    results = collect_results(tmp_path)
+    assert results.held_out.tolist() == ["ana", "ben"]
+    assert results.accuracy.tolist() == [0.5, 0.5]
+    assert results.parameters.tolist() == [7, 7]
+    columns = ["signers", "clips", "mean_accuracy", "low", "high"]
+    assert summarise(results).iloc[0][columns].tolist() == [2, 4, 0.5, 0.5, 0.5]
+    assert collect_evaluation(tmp_path, "lstm").table["rank"].tolist() == [1, 2, 1, 2]
+
+
+def test_a_signer_who_was_held_out_alone_counts_from_that_training(tmp_path):
+    make_evaluation().save(tmp_path / "lstm" / "held_out_ana+ben", model="lstm")
+    alone = evaluate(np.eye(3)[:2], np.array([0, 1]), glosses=list("ABC"), signers=["ana"] * 2, clip_ids=["w", "x"])
+    alone.save(tmp_path / "lstm" / "held_out_ana", model="lstm")
+    results = collect_results(tmp_path).set_index("held_out")
+    assert results.accuracy.to_dict() == {"ana": 1.0, "ben": 0.5}
+    ranks = collect_evaluation(tmp_path, "lstm").table.set_index("clip_id")["rank"]
+    assert ranks.to_dict() == {"w": 1, "x": 1, "y": 1, "z": 2}
+
+
+def test_known_signers_stand_apart_from_new_ones_in_the_report(tmp_path):
+    make_evaluation().save(tmp_path / "lstm" / "held_out_ana+ben", model="lstm", split="signer")
+    make_evaluation().save(tmp_path / "lstm" / "split_random", model="lstm", split="random")
+    results = collect_results(tmp_path)
+    assert results[["protocol", "held_out", "n"]].values.tolist() == [
+        ["known signers", "all", 4],
+        ["new signer", "ana", 2],
+        ["new signer", "ben", 2],
+    ]
+    assert headline(results).held_out.tolist() == ["ana", "ben"]
+    assert summarise(results).clips.tolist() == [4]
+
+
+def test_a_run_with_only_the_official_split_is_reported_as_such(tmp_path):
+    make_evaluation().save(tmp_path / "lstm" / "split_official", model="lstm", split="official")
+    assert headline(collect_results(tmp_path)).protocol.tolist() == ["official split"]
+    assert len(collect_evaluation(tmp_path, "lstm").table) == 4
+
+
+def test_a_run_without_or_with_damaged_results_is_named(tmp_path):
+    with pytest.raises(ReportError, match="no results"):
+        collect_results(tmp_path)
+    with pytest.raises(ReportError, match="no predictions of 'tcn'"):
+        collect_evaluation(tmp_path, "tcn")
+    folder = tmp_path / "lstm" / "held_out_ana"
+    folder.mkdir(parents=True)
+    (folder / "metrics.json").write_text(json.dumps({"accuracy": 1}))
+    with pytest.raises(ReportError, match=r"metrics\.json"):
+        collect_results(tmp_path)
+
+
+def test_an_ensemble_averages_probabilities_of_the_clips_that_all_have_judged():
+    one = make_evaluation()
+    sure = np.array([[0.9, 0.05, 0.05], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]])
+    other = evaluate(
+        sure, np.array([2, 1, 0]), glosses=["A", "B", "C"], signers=["ben", "ana", "ana"], clip_ids=["z", "x", "w"]
+    )
+    both = average([one, other])
+    assert both.table["clip_id"].tolist() == ["w", "x", "z"]
+    assert both.table["predicted"].tolist() == ["C", "B", "A"]
+    assert both.table["signer"].tolist() == ["ana", "ana", "ben"]
+    np.testing.assert_allclose(both.probabilities[0], [0.35, 0.1, 0.55])
+    with pytest.raises(ValueError, match="same glosses"):
+        average([one, evaluate(sure, np.arange(3), glosses=list("ABD"), signers=["a"] * 3, clip_ids=list("wxy"))])
+    with pytest.raises(ValueError, match="none in common"):
+        average([one, evaluate(sure, np.arange(3), glosses=list("ABC"), signers=["a"] * 3, clip_ids=list("pqr"))])
+    with pytest.raises(ValueError, match="must have its probabilities"):
+        average([])
+
+
+def test_probabilities_come_back_beside_the_predictions_and_old_results_are_named(tmp_path):
+    evaluation = make_evaluation()
+    folder = tmp_path / "lstm" / "held_out_ana"
+    evaluation.save(folder, model="lstm", parameters=1, epochs=1, minutes=0.5)
+    back = collect_evaluation(tmp_path, "lstm")
+    np.testing.assert_allclose(back.probabilities, evaluation.probabilities, atol=1e-6)
+    assert back.glosses == evaluation.glosses
+    (folder / "probabilities.npz").unlink()
+    with pytest.raises(ReportError, match=r"held_out_ana cannot be read .*Train that model again"):
+        collect_evaluation(tmp_path, "lstm")
+
+
+def test_the_summary_shows_known_signers_beside_new_ones(tmp_path):
+    make_evaluation().save(tmp_path / "lstm" / "held_out_ana+ben", model="lstm", parameters=7, epochs=1, minutes=0.5)
+    known = make_evaluation()
+    known.save(tmp_path / "lstm" / "split_random", model="lstm", split="random", parameters=7, epochs=1, minutes=0.5)
+    row = summarise(collect_results(tmp_path)).iloc[0]
+    assert (row["known_signers"], row["parameters"], row["minutes"]) == (0.5, 7, 0.5)
+
+
+def test_tables_are_written_for_a_spreadsheet_and_for_a_paper(tmp_path):
+    rows = ensemble_results(make_evaluation(), name="all_four")
+    assert rows["held_out"].tolist() == ["ana", "ben"]
+    files = save_tables(tmp_path, ensemble=rows)
+    assert [path.name for path in files] == ["ensemble.csv", "ensemble.tex"]
+    latex = files[1].read_text()
+    assert r"all\_four & ana & 0.500" in latex
+    assert "epochs" not in latex, "columns without a value do not belong in a paper"
+    assert latex.count(r"\\") == 3
+
+
+def test_an_executed_notebook_becomes_a_page_that_needs_no_other_host(tmp_path):
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_markdown_cell("# 11 · Which model? $x^2$")])
+    nbformat.write(notebook, tmp_path / "11_compare.ipynb")
+    page = write_page(tmp_path / "11_compare.ipynb", tmp_path / "report").read_text(encoding="utf-8")
+    assert "Which model?" in page
+    assert not re.findall(r"<(?:script|link|img)[^>]+(?:src|href)=.https?:", page)
+
+
+def test_a_damaged_or_missing_notebook_is_named_and_no_page_is_written(tmp_path):
+    (tmp_path / "broken.ipynb").write_text("{", encoding="utf-8")
+    for name in ("broken.ipynb", "absent.ipynb"):
+        with pytest.raises(ReportError, match=f"{name} cannot be read as a notebook"):
+            write_page(tmp_path / name, tmp_path / "report")
+    assert not (tmp_path / "report").exists()

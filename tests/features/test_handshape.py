@@ -1,0 +1,38 @@
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from asl_lib.features.handshape import HANDSHAPE_SIZE, describe_hand
+
+
+def turned(points, degrees):
+    angle = np.radians(degrees)
+    matrix = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]], np.float32)
+    return points @ matrix.T
+
+
+@given(degrees=st.floats(-180, 180), scale=st.floats(0.2, 5), seed=st.integers(0, 9))
+@settings(max_examples=30, deadline=None)
+def test_a_handshape_does_not_depend_on_place_size_and_but_for_directions_on_turning(degrees, scale, seed):
+    hand = np.random.default_rng(seed).normal(size=(4, 21, 2)).astype(np.float32)
+    before = describe_hand(hand)
+    assert before.shape == (4, HANDSHAPE_SIZE[2])
+    np.testing.assert_allclose(describe_hand(hand * scale + 3), before, atol=2e-3)
+    np.testing.assert_allclose(describe_hand(turned(hand, degrees))[:, :41], before[:, :41], atol=2e-3)
+
+
+def test_the_thumb_s_distances_are_in_palm_lengths_of_each_frame():
+    hand = np.random.default_rng(0).normal(size=(4, 21, 3)).astype(np.float32) * np.arange(1, 5)[:, None, None]
+    for described, points in zip(describe_hand(hand), hand, strict=True):
+        palm = np.linalg.norm(points[9] - points[0])
+        expected = [np.linalg.norm(points[index] - points[4]) / palm for index in range(5, 21)]
+        np.testing.assert_allclose(described[25:41], expected, rtol=1e-4)
+        np.testing.assert_allclose(describe_hand(points), described, atol=1e-5)
+
+
+def test_a_straight_finger_has_joints_of_cosine_one():
+    hand = np.zeros((21, 3), np.float32)
+    for number, base in enumerate((1, 5, 9, 13, 17)):
+        direction = np.array([np.cos(number), np.sin(number), 0.3])
+        hand[base : base + 4] = np.arange(1, 5)[:, None] * direction
+    np.testing.assert_allclose(describe_hand(hand)[:15], 1, atol=1e-5)

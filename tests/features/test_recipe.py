@@ -1,0 +1,382 @@
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from asl_lib.features.recipe import POSE_MIRROR, RECIPE_PARTS, FeatureRecipe, RecipeError, mirror_order
+from tests.conftest import make_landmarks
+
+BODY = FeatureRecipe(hand_frame="body", mask=False)
+
+recipes = st.builds(
+    FeatureRecipe,
+    parts=st.sampled_from(
+        [
+            ("pose", "left_hand", "right_hand"),
+            ("upper_body", "right_hand"),
+            ("right_hand",),
+            ("pose", "face"),
+            ("lips", "brows", "eyes", "left_hand"),
+        ]
+    ),
+    coordinates=st.sampled_from(["xy", "xyz"]),
+    body_frame=st.sampled_from(["shoulders", "image", "minmax"]),
+    hand_frame=st.sampled_from(["wrist", "body", "both"]),
+    handshape=st.booleans(),
+    velocities=st.booleans(),
+    mirror_left_handed=st.booleans(),
+    timing=st.sampled_from(["resample", "pad", "window"]),
+    frames=st.integers(2, 40),
+    max_gap=st.integers(0, 8),
+    mask=st.booleans(),
+)
+
+
+@given(recipe=recipes, frames=st.integers(1, 30), seed=st.integers(0, 9))
+@settings(max_examples=40, deadline=None)
+def test_any_recipe_gives_features_of_its_own_shape_without_nan(recipe, frames, seed):
+    landmarks = make_landmarks(
+        frames=frames, seed=seed, parts=("pose", "face", "left_hand", "right_hand"), missing=[("right_hand", 0, 4)]
+    )
+    features = recipe.transform(landmarks)
+    assert features.shape == (recipe.frames, recipe.num_features)
+    assert features.dtype == recipe.points(landmarks).dtype == np.float32
+    assert np.isfinite(features).all()
+
+
+@given(recipe=recipes)
+@settings(max_examples=30, deadline=None)
+def test_a_recipe_comes_back_from_its_file_as_it_was(recipe, tmp_path_factory):
+    path = tmp_path_factory.mktemp("recipe") / "recipe.json"
+    recipe.save(path)
+    assert FeatureRecipe.load(path) == recipe
+
+
+def test_the_reference_input_has_150_features():
+    assert FeatureRecipe(mask=False).num_features == 150
+    assert FeatureRecipe().num_features == 153
+
+
+@pytest.mark.parametrize("scale", [0.5, 1.7])
+def test_where_a_signer_stands_and_how_near_changes_nothing(scale):
+    landmarks = make_landmarks()
+    moved = replace(landmarks, points=landmarks.points * scale + np.array([0.1, -0.05, 0.0], np.float32))
+    np.testing.assert_allclose(BODY.points(moved), BODY.points(landmarks), atol=2e-4)
+    recipe = FeatureRecipe()
+    np.testing.assert_allclose(recipe.transform(moved), recipe.transform(landmarks), atol=1e-3)
+
+
+def test_the_shape_of_the_picture_changes_nothing():
+    """The same body in a wider picture has smaller x, and no other hand."""
+    landmarks = make_landmarks(width=480, height=480)
+    wide = replace(landmarks, width=960, points=landmarks.points * np.array([0.5, 1, 0.5], np.float32))
+    np.testing.assert_allclose(BODY.points(wide), BODY.points(landmarks), atol=1e-4)
+
+
+def in_the_picture(**options):
+    """A recipe that leaves everything where it is in the picture, frame by frame."""
+    return FeatureRecipe(coordinates="xyz", body_frame="image", hand_frame="body", timing="pad", frames=20, **options)
+
+
+def test_in_the_picture_s_frame_everything_is_in_widths_of_the_picture():
+    landmarks = make_landmarks(width=640, height=480)
+    expected = landmarks.points * np.array([1, 480 / 640, 1])
+    np.testing.assert_allclose(in_the_picture().points(landmarks), expected, atol=1e-6)
+
+
+def test_shoulders_are_a_unit_apart_with_the_origin_between_them():
+    points = BODY.points(make_landmarks())
+    np.testing.assert_allclose(points[:, 11], np.tile([0.5, 0], (30, 1)), atol=1e-5)
+    np.testing.assert_allclose(points[:, 12], np.tile([-0.5, 0], (30, 1)), atol=1e-5)
+
+
+def test_one_bad_frame_does_not_move_the_others():
+    landmarks = make_landmarks()
+    jumped = landmarks.points.copy()
+    jumped[10, 11:13] += 0.4
+    points, expected = BODY.points(replace(landmarks, points=jumped)), BODY.points(landmarks)
+    np.testing.assert_allclose(points[:10], expected[:10], atol=1e-5)
+
+
+def test_a_handshape_reads_the_same_wherever_the_hand_is():
+    landmarks = make_landmarks()
+    moved = landmarks.points.copy()
+    moved[:, -21:] += np.array([0.2, -0.3, 0], np.float32)
+    recipe = FeatureRecipe(parts=("right_hand",))
+    np.testing.assert_allclose(
+        recipe.transform(replace(landmarks, points=moved)), recipe.transform(landmarks), atol=1e-3
+    )
+
+
+@pytest.mark.parametrize("coordinates", ["xy", "xyz"])
+def test_a_palm_has_the_length_one_in_the_clip_s_median_and_depth_does_not_count(coordinates):
+    landmarks = make_landmarks(missing=[("left_hand", 0, 20)])
+    recipe = FeatureRecipe(parts=("left_hand", "right_hand"), coordinates=coordinates, mask=False)
+    clips = np.stack([recipe.points(make_landmarks(seed=1)), recipe.points(landmarks)])
+    shown = recipe.encode(clips).reshape(2, recipe.frames, 42, -1)
+    hands = shown[:, :, :21], shown[:, :, 21:]
+    for hand in (hands[0][0], hands[1][0], hands[1][1]):
+        np.testing.assert_array_equal(hand[:, 0], 0)
+        assert np.median(np.linalg.norm(hand[:, 9, :2], axis=-1)) == pytest.approx(1, abs=1e-5)
+    assert (hands[0][1] == 0).all(), "A clip without a hand changes no other, and shows none."
+
+
+def test_the_mask_says_what_was_seen_and_missing_values_are_zero():
+    recipe = FeatureRecipe(frames=20, max_gap=0)
+    features = recipe.transform(make_landmarks(missing=[("right_hand", 8, 14)]))
+    assert features[:, -1].tolist() == [1.0] * 8 + [0.0] * 6 + [1.0] * 6
+    assert features[:, -3:-1].all()
+    assert (features[8:14, recipe.columns("right_hand").start * 2 : -3] == 0).all()
+
+
+def test_a_left_handed_clip_becomes_its_right_handed_mirror_image():
+    recipe = FeatureRecipe(mirror_left_handed=True, hand_frame="body", mask=False)
+    right = make_landmarks(missing=[("left_hand", 0, 20)])
+    mirrored = right.points * np.array([-1, 1, 1], np.float32) + np.array([1, 0, 0], np.float32)
+    pose, left_hand, right_hand = mirrored[:, :33], mirrored[:, 33:54], mirrored[:, 54:]
+    left = replace(right, points=np.concatenate([pose[:, list(POSE_MIRROR)], right_hand, left_hand], axis=1))
+    np.testing.assert_allclose(recipe.points(left), recipe.points(right), atol=1e-5)
+    assert np.isnan(BODY.points(left)[:, BODY.columns("right_hand")]).all()
+    np.testing.assert_array_equal(recipe.points(right), BODY.points(right), "a right-handed clip stays as it is")
+
+
+def test_a_mirrored_clip_stays_in_its_picture_and_its_depth_as_it_was():
+    landmarks = make_landmarks(missing=[("right_hand", 0, 20)], parts=("pose", "face", "left_hand", "right_hand"))
+    parts = ("pose", "face", "left_hand", "right_hand")
+    plain, mirrored = (
+        in_the_picture(parts=parts, mirror_left_handed=mirror).points(landmarks) for mirror in (False, True)
+    )
+    in_a_mirror = plain * np.array([-1, 1, 1]) + np.array([1, 0, 0])
+    recipe = in_the_picture(parts=parts)
+    for part, other in zip(parts, ("pose", "face", "right_hand", "left_hand"), strict=True):
+        expected = in_a_mirror[:, recipe.columns(other)][:, mirror_order(part)]
+        np.testing.assert_allclose(mirrored[:, recipe.columns(part)], expected, atol=1e-6)
+
+
+def wrists_at(left, right, **options):
+    """Landmarks whose wrists are held at these heights; y grows downwards."""
+    landmarks = make_landmarks(**options)
+    points = landmarks.points.copy()
+    points[:, 15, 1], points[:, 16, 1] = left, right
+    return replace(landmarks, points=points)
+
+
+@pytest.mark.parametrize(
+    ("landmarks", "leads"),
+    [
+        (wrists_at(0.9, 0.3, missing=[("right_hand", 0, 5)]), True),
+        (wrists_at(0.3, 0.9, missing=[("left_hand", 0, 5)]), False),
+        (wrists_at(0.3, 0.9, missing=[("left_hand", 0, 3)]), True),
+        (wrists_at(0.9, 0.3, missing=[("left_hand", 4, 20), ("right_hand", 0, 20)]), False),
+        (wrists_at(0.5, 0.5), False),
+        (wrists_at(np.nan, 0.3, missing=[("right_hand", 0, 2)]), True),
+        (wrists_at(np.nan, 0.9, missing=[("left_hand", 0, 2)]), False),
+        (wrists_at(0.3, np.nan), False),
+        (wrists_at([np.nan] + [0.3] * 19, [np.nan] + [0.9] * 19), True),
+    ],
+    ids=[
+        "seen in a quarter more frames, however low",
+        "seen in a quarter less, however high",
+        "seen a little less and higher",
+        "seen in just a fifth more frames and lower",
+        "as high as the other",
+        "wrist never seen, the hand more often",
+        "wrist never seen, the hand less often",
+        "the other wrist never seen, the hands as often",
+        "higher where wrists are seen",
+    ],
+)
+def test_the_left_hand_leads_if_it_is_seen_far_more_often_or_else_held_higher(landmarks, leads):
+    mirrored = in_the_picture(mirror_left_handed=True).points(landmarks)
+    assert np.array_equal(mirrored, in_the_picture().points(landmarks), equal_nan=True) != leads
+
+
+def test_when_both_hands_are_seen_the_higher_wrist_leads():
+    recipe, plain = FeatureRecipe(mirror_left_handed=True), FeatureRecipe()
+    landmarks = make_landmarks()
+    for wrist, mirrored in ((15, True), (16, False)):
+        points = landmarks.points.copy()
+        points[:, [15, 16], 1] = 0.9
+        points[:, wrist, 1] = 0.3
+        clip = replace(landmarks, points=points)
+        assert np.array_equal(recipe.transform(clip), plain.transform(clip)) != mirrored
+
+
+def test_the_mirror_is_its_own_inverse():
+    assert [POSE_MIRROR[i] for i in POSE_MIRROR] == list(range(33))
+
+
+def test_the_mirror_of_the_face_is_the_one_of_the_published_face_model():
+    for part in ("face", "lips", "brows", "eyes"):
+        order = mirror_order(part)
+        assert [order[i] for i in order] == list(range(len(order)))
+    lips = RECIPE_PARTS["lips"][1]
+    assert lips[mirror_order("lips")[lips.index(61)]] == 291, "the corners of the mouth"
+
+
+def test_the_contours_of_the_face_are_mediapipe_s():
+    from mediapipe.python.solutions import face_mesh_connections as mesh
+
+    contours = {
+        "lips": [mesh.FACEMESH_LIPS],
+        "brows": [mesh.FACEMESH_LEFT_EYEBROW, mesh.FACEMESH_RIGHT_EYEBROW],
+        "eyes": [mesh.FACEMESH_LEFT_EYE, mesh.FACEMESH_RIGHT_EYE],
+    }
+    for part, connections in contours.items():
+        assert set(RECIPE_PARTS[part][1]) == {index for lines in connections for pair in lines for index in pair}
+
+
+def test_velocities_are_the_differences_of_the_coordinates():
+    recipe = FeatureRecipe(velocities=True, mask=False, max_gap=0)
+    features = recipe.transform(make_landmarks())
+    assert features.shape[1] == 300
+    np.testing.assert_allclose(features[1:, 150:], np.diff(features[:, :150], axis=0), atol=1e-5)
+    assert (features[0, 150:] == 0).all()
+
+
+def test_a_velocity_next_to_a_missing_frame_is_missing_too():
+    recipe = FeatureRecipe(parts=("right_hand",), body_frame="image", frames=20, max_gap=0, velocities=True, mask=False)
+    features = recipe.transform(make_landmarks(missing=[("right_hand", 8, 9)]))
+    assert (features[8:10, 42:] == 0).all(), "0 stands for missing; a jump to the corner would be a lie"
+
+
+def test_both_gives_the_hands_in_the_body_s_frame_and_in_their_own():
+    landmarks = make_landmarks()
+    both, wrist, body = (
+        FeatureRecipe(hand_frame=frame, mask=False).transform(landmarks) for frame in ("both", "wrist", "body")
+    )
+    np.testing.assert_allclose(both[:, :150], body, atol=1e-6)
+    np.testing.assert_allclose(both[:, 150:], wrist[:, 66:], atol=1e-6)
+
+
+def test_minmax_stretches_every_frame_to_the_unit_square():
+    points = FeatureRecipe(body_frame="minmax", frames=20).points(make_landmarks())
+    np.testing.assert_allclose(np.nanmin(points, axis=1), 0, atol=1e-6)
+    np.testing.assert_allclose(np.nanmax(points, axis=1), 1, atol=1e-6)
+
+
+def test_minmax_stretches_what_is_seen_and_leaves_the_rest_missing():
+    parts = ("left_hand", "right_hand")
+    landmarks = make_landmarks(parts=parts, missing=[("left_hand", 0, 8), ("right_hand", 4, 12)])
+    points = FeatureRecipe(parts=parts, body_frame="minmax", timing="pad", frames=20, max_gap=0).points(landmarks)
+    seen = ~np.isnan(points).all(axis=(1, 2))
+    assert seen.tolist() == [True] * 4 + [False] * 4 + [True] * 12
+    np.testing.assert_allclose(np.nanmin(points[seen], axis=1), 0, atol=1e-6)
+    np.testing.assert_allclose(np.nanmax(points[seen], axis=1), 1, atol=1e-6)
+    np.testing.assert_array_equal(np.isnan(points), np.isnan(landmarks.points[..., :2]))
+
+
+@pytest.mark.parametrize(("timing", "kept"), [("pad", range(8)), ("window", range(6, 14))])
+def test_a_longer_clip_is_cut_to_its_beginning_or_its_middle(timing, kept):
+    landmarks = make_landmarks(frames=20)
+    cut = FeatureRecipe(frames=8, timing=timing).points(landmarks)
+    np.testing.assert_array_equal(cut, FeatureRecipe(frames=20).points(landmarks)[list(kept)])
+
+
+@pytest.mark.parametrize(("timing", "at"), [("pad", 0), ("window", 5)])
+def test_a_shorter_clip_is_padded_with_what_is_missing(timing, at):
+    padded = FeatureRecipe(frames=30, timing=timing).points(make_landmarks(frames=20))
+    seen = np.flatnonzero(~np.isnan(padded).all(axis=(1, 2)))
+    assert seen.tolist() == list(range(at, at + 20))
+
+
+def test_a_recipe_of_version_1_is_read_and_means_the_same(tmp_path):
+    (tmp_path / "recipe.json").write_text(json.dumps({"version": 1, "frames": 12, "mask": False}))
+    assert FeatureRecipe.load(tmp_path / "recipe.json") == FeatureRecipe(frames=12, mask=False)
+
+
+def test_inputs_are_not_changed():
+    landmarks = make_landmarks(missing=[("right_hand", 3, 5)])
+    before = landmarks.points.copy()
+    FeatureRecipe(mirror_left_handed=True).transform(landmarks)
+    np.testing.assert_array_equal(landmarks.points, before)
+
+
+@pytest.mark.parametrize("hand_frame", ["wrist", "body", "both"])
+def test_encoding_does_not_change_the_points(hand_frame):
+    recipe = FeatureRecipe(hand_frame=hand_frame)
+    points = recipe.points(make_landmarks())
+    before = points.copy()
+    recipe.encode(points)
+    np.testing.assert_array_equal(points, before)
+
+
+def test_encoding_a_batch_is_encoding_each_clip():
+    recipe = FeatureRecipe(handshape=True)
+    gaps = ([], [("left_hand", 0, 20)], [("left_hand", 0, 20), ("right_hand", 0, 20)])
+    clips = np.stack([recipe.points(make_landmarks(seed=seed, missing=gap)) for seed, gap in enumerate(gaps)])
+    np.testing.assert_allclose(recipe.encode(clips), np.stack([recipe.encode(clip) for clip in clips]), atol=1e-5)
+    plain = FeatureRecipe()
+    np.testing.assert_array_equal(plain.encode(clips), np.stack([plain.encode(clip) for clip in clips]))
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"coordinates": "xyw"}, "coordinates must be one of xy, xyz"),
+        ({"body_frame": "hips"}, "shoulders, image"),
+        ({"hand_frame": "palm"}, "wrist, body"),
+        ({"parts": ("pose", "foot")}, "among pose, upper_body, face.*got 'foot'"),
+        ({"parts": ()}, "parts must be"),
+        ({"parts": ("pose", "upper_body")}, "none inside another"),
+        ({"frames": 1}, "frames must be at least 2"),
+        ({"frames": 10_001}, "at most 10,000.*got 10001, 5"),
+    ],
+)
+def test_a_recipe_that_cannot_be_is_refused_in_words(options, words):
+    with pytest.raises(RecipeError, match=words):
+        FeatureRecipe(**options)
+
+
+@pytest.mark.parametrize("frames", [2, 10_000])
+def test_the_shortest_and_the_longest_recipe_can_be(frames):
+    assert FeatureRecipe(frames=frames).transform(make_landmarks(frames=3)).shape == (frames, 153)
+
+
+def test_landmarks_without_a_needed_part_or_without_shoulders_are_refused():
+    with pytest.raises(RecipeError, match="needs right_hand, but these landmarks have only pose, left_hand"):
+        FeatureRecipe().transform(make_landmarks(parts=("pose", "left_hand")))
+    with pytest.raises(RecipeError, match="needs left_hand, right_hand, but these landmarks have only pose"):
+        FeatureRecipe().transform(make_landmarks(parts=("pose",)))
+    with pytest.raises(RecipeError, match="both shoulders"):
+        FeatureRecipe().transform(make_landmarks(missing=[("pose", 0, 20)]))
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ("{", "cannot be read"),
+        ("[1]", "version None"),
+        (json.dumps({"version": 99}), "version 2; got version 99.*newer"),
+        (json.dumps({"version": 1, "smell": 3}), "'smell' that no recipe has. Known: body_frame, coordinates, "),
+    ],
+)
+def test_a_file_that_is_no_recipe_of_ours_is_refused_in_words(tmp_path, content, words):
+    (tmp_path / "recipe.json").write_text(content)
+    with pytest.raises(RecipeError, match=rf"recipe\.json.*{words}"):
+        FeatureRecipe.load(tmp_path / "recipe.json")
+
+
+@pytest.mark.parametrize(
+    ("entry", "words"),
+    [
+        ({"frames": "30"}, "'frames' must be a int; got '30'."),
+        ({"frames": 30.0}, "'frames' must be a int; got 30.0."),
+        ({"max_gap": True}, "'max_gap' must be a int; got True."),
+        ({"max_gap": False}, "'max_gap' must be a int; got False."),
+        ({"mask": 1}, "'mask' must be a bool; got 1."),
+        ({"parts": "pose"}, "'parts' must be a tuple; got 'pose'."),
+        ({"timing": None}, "'timing' must be a str; got None."),
+    ],
+)
+def test_an_entry_of_another_kind_is_refused_in_words(entry, words):
+    with pytest.raises(RecipeError, match=f"^The recipe: {words}$"):
+        FeatureRecipe.from_dict({"version": 2, **entry})
+
+
+def test_a_recipe_that_comes_from_no_file_is_called_the_recipe():
+    with pytest.raises(RecipeError, match="^The recipe must be a recipe of version 2"):
+        FeatureRecipe.from_dict({"version": 99})

@@ -1,0 +1,326 @@
+import errno
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from asl_lib._util import jobs as parallel
+from asl_lib._util.jobs import SchedulerError
+from asl_lib.data.clip_frames import crop
+from asl_lib.data.clips import make_clips
+from asl_lib.data.video import write_video
+from asl_lib.landmarks import extract
+from asl_lib.landmarks.extract import ShardError, extract_clips, take_shard, write_failures
+from asl_lib.landmarks.extraction_job import Job, extract_clip
+from asl_lib.landmarks.landmarks import LandmarkError
+from asl_lib.landmarks.pose_file import read_pose
+from tests.conftest import ROOT, make_frames
+
+PARTS = ("pose", "left_hand", "right_hand")
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Six videos: two good ones and four that cannot be extracted."""
+    write_video(tmp_path / "good.mp4", make_frames(6), fps=25)
+    write_video(tmp_path / "fine.mp4", make_frames(4, seed=9), fps=25)
+    write_video(tmp_path / "single.mp4", make_frames(1), fps=25)
+    (tmp_path / "empty.mp4").touch()
+    (tmp_path / "text.mp4").write_text("a text file named .mp4")
+    return tmp_path
+
+
+def table(*names):
+    return make_clips([{"clip_id": n, "path": f"{n}.mp4", "gloss": "HELLO", "signer": "ana"} for n in names])
+
+
+def run(folder, clips, **options):
+    return extract_clips(
+        clips,
+        source_dir=folder,
+        pose_path=lambda clip: folder / "poses" / f"{clip['clip_id']}.pose",
+        parts=PARTS,
+        **options,
+    )
+
+
+def test_bad_clips_are_listed_with_their_reason_and_stop_nobody(folder):
+    clips = table("empty", "good", "text", "gone", "fine", "single")
+    extraction = run(folder, clips, workers=2)
+    assert (extraction.done, extraction.skipped) == (2, 0)
+    reasons = extraction.failures.set_index("clip_id").reason
+    assert list(reasons.index) == ["empty", "gone", "single", "text"]
+    for clip_id, words in [
+        ("empty", "0 bytes"),
+        ("gone", "no video at"),
+        ("single", "at least 2 frames; got 1"),
+        ("text", "not a video"),
+    ]:
+        assert words in reasons[clip_id]
+    assert sorted(os.listdir(folder / "poses")) == ["fine.json", "fine.pose", "good.json", "good.pose"]
+    assert len(read_pose(folder / "poses" / "good.pose").points) == 6
+    write_failures(extraction.failures, folder / "failures.csv")
+    assert (folder / "failures.csv").read_text().count("\n") == 5
+
+    again = run(folder, clips)
+    assert (again.done, again.skipped, len(again.failures)) == (0, 2, 4)
+
+
+def test_a_damaged_result_is_made_again_and_a_finished_one_is_not_touched(folder):
+    run(folder, table("good", "fine"), workers=1)
+    good, fine = folder / "poses" / "good.pose", folder / "poses" / "fine.pose"
+    whole = good.read_bytes()
+    good.write_bytes(whole[:100])
+    before = fine.stat().st_mtime_ns
+    extraction = run(folder, table("good", "fine"), workers=1)
+    assert (extraction.done, extraction.skipped) == (1, 1)
+    assert good.read_bytes() == whole
+    assert fine.stat().st_mtime_ns == before
+
+
+def test_a_cut_out_takes_its_frames_only(folder):
+    extract_clip(Job(folder / "good.mp4", folder / "cut.pose", 1, 4), parts=PARTS)
+    assert len(read_pose(folder / "cut.pose").points) == 3
+
+
+def test_a_full_disk_leaves_no_half_file(folder, monkeypatch):
+    from pose_format import Pose
+
+    def full(self, buffer):
+        buffer.write(b"half")
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Pose, "write", full)
+    with pytest.raises(OSError, match="No space left"):
+        extract_clip(Job(folder / "good.mp4", folder / "poses" / "good.pose"), parts=PARTS)
+    assert os.listdir(folder / "poses") == []
+
+
+def contents(folder):
+    """Return name -> bytes of the finished files in a folder."""
+    return {path.name: path.read_bytes() for path in sorted(folder.glob("[!.]*"))}
+
+
+def start_extraction(folder, names, **options):
+    """Start an extraction in a process group of its own, as from a shell."""
+    program = (
+        "from tests.landmarks.test_extract import run, table; from pathlib import Path; import sys\n"
+        f"if __name__ == '__main__': run(Path(sys.argv[1]), table(*{names!r}), **{options!r})"
+    )
+    return subprocess.Popen(
+        [sys.executable, "-c", program, str(folder)],
+        cwd=ROOT,
+        start_new_session=True,
+        stderr=subprocess.PIPE,
+        text=True,
+        # A shell starts its background jobs with Ctrl-C ignored, and what they start inherits it.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
+
+
+def wait_for_files(folder, count, process):
+    deadline = time.monotonic() + 120
+    while not (folder.is_dir() and len(list(folder.glob("[!.]*.pose"))) >= count):
+        assert time.monotonic() < deadline
+        if process.poll() is not None:
+            return False
+        time.sleep(0.01)
+    return True
+
+
+@pytest.fixture
+def twelve(tmp_path):
+    """A folder of twelve videos, and their names."""
+    names = [f"clip{index:02d}" for index in range(12)]
+    for index, name in enumerate(names):
+        write_video(tmp_path / f"{name}.mp4", make_frames(25, seed=7 * index), fps=25)
+    return tmp_path, names
+
+
+def test_killed_at_ten_moments_and_resumed_it_gives_the_same_bytes_as_undisturbed(twelve):
+    folder, names = twelve
+    run(folder, table(*names), workers=2)
+    undisturbed = contents(folder / "poses")
+    (folder / "poses").rename(folder / "undisturbed")
+    rng = np.random.default_rng(0)
+    finished = []
+    for _ in range(10):
+        before = len(list((folder / "poses").glob("[!.]*.pose")))
+        process = start_extraction(folder, names, workers=1)
+        if wait_for_files(folder / "poses", before + 1, process):
+            time.sleep(rng.uniform(0, 0.6))  # anywhere in the next clip: decoding, tracking or writing
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+        process.communicate()
+        now = contents(folder / "poses")
+        poses = [name for name in now if name.endswith(".pose")]
+        assert all(now[name] == undisturbed[name] for name in poses), "a file that is there must be whole"
+        finished.append(len(poses))
+    assert finished[0] < len(names), "the kills must have hit a run at work"
+    run(folder, table(*names), workers=2)
+    assert contents(folder / "poses") == undisturbed
+
+
+def test_ctrl_c_ends_cleanly_and_the_next_call_goes_on(twelve):
+    folder, names = twelve
+    process = start_extraction(folder, ["gone", *names], workers=1, failures_path=str(folder / "failures.csv"))
+    assert wait_for_files(folder / "poses", 2, process)
+    os.killpg(process.pid, signal.SIGINT)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode != 0
+    assert errors.strip().splitlines()[-1].startswith("KeyboardInterrupt")
+    assert "gone" in (folder / "failures.csv").read_text(), "the failures so far must be kept"
+    assert not list((folder / "poses").glob(".*")), "nothing unfinished may stay"
+    done = len(list((folder / "poses").glob("*.pose")))
+    assert 2 <= done < len(names)
+    extraction = run(folder, table(*names), workers=2)
+    assert (extraction.done, extraction.skipped) == (len(names) - done, done)
+
+
+def test_shards_in_any_order_and_two_at_once_equal_one_undivided_run(folder):
+    names = ["good", "fine", "third", "fourth"]
+    write_video(folder / "third.mp4", make_frames(5, seed=3), fps=25)
+    write_video(folder / "fourth.mp4", make_frames(3, seed=4), fps=25)
+    run(folder, table(*names), workers=2)
+    undivided = contents(folder / "poses")
+    (folder / "poses").rename(folder / "undivided")
+    last = run(folder, table(*names), workers=1, shard="3/3")
+    both = [start_extraction(folder, names, workers=1, shard=shard) for shard in ("2/3", "1/3")]
+    for process in both:
+        _, errors = process.communicate(timeout=120)
+        assert process.returncode == 0, errors
+    assert contents(folder / "poses") == undivided
+    assert (last.done, last.skipped) == (1, 0)
+    again = run(folder, table(*names))
+    assert (again.done, again.skipped) == (0, 4)
+
+
+@given(st.integers(1, 12), st.integers(0, 30))
+def test_every_clip_is_in_one_shard_and_the_order_of_the_table_does_not_matter(total, count):
+    clips = make_clips([{"clip_id": f"c{i}", "path": "a", "gloss": "A", "signer": "b"} for i in range(count + 1)])
+    shards = [set(take_shard(clips, f"{number}/{total}").clip_id) for number in range(1, total + 1)]
+    assert sorted(name for shard in shards for name in shard) == sorted(clips.clip_id)
+    shuffled = clips.sample(frac=1, random_state=1)
+    assert [set(take_shard(shuffled, f"{number}/{total}").clip_id) for number in range(1, total + 1)] == shards
+
+
+@pytest.mark.parametrize("shard", ["0/3", "4/3", "1", "a/b", "-1/3"])
+def test_a_shard_that_does_not_exist_is_refused(shard):
+    with pytest.raises(ShardError, match="like 3/100"):
+        take_shard(table("good"), shard)
+
+
+def test_a_dask_cluster_that_loses_a_worker_completes_with_nothing_twice_and_nothing_lost(twelve):
+    from distributed import Client, LocalCluster
+
+    folder, names = twelve
+    run(folder, table(*names), workers=2)
+    alone = contents(folder / "poses")
+    (folder / "poses").rename(folder / "alone")
+    with (
+        LocalCluster(n_workers=2, threads_per_worker=1, host="127.0.0.1", dashboard_address=None) as cluster,
+        Client(cluster) as client,
+        ThreadPoolExecutor(1) as thread,
+    ):
+        pids = list(client.run(os.getpid).values())
+        call = thread.submit(run, folder, table("text", *names), scheduler=cluster.scheduler_address)
+        deadline = time.monotonic() + 120
+        while len(list((folder / "poses").glob("[!.]*.pose"))) < 3:
+            assert time.monotonic() < deadline
+            assert not call.done(), "extraction ended before its worker could be killed"
+            time.sleep(0.01)
+        written = {path: path.stat().st_mtime_ns for path in (folder / "poses").glob("[!.]*.json")}
+        os.kill(pids[0], signal.SIGKILL)
+        extraction = call.result(timeout=200)
+    assert extraction.failures.clip_id.tolist() == ["text"]
+    assert extraction.done == len(names)
+    assert contents(folder / "poses") == alone
+    assert {path: path.stat().st_mtime_ns for path in written} == written, "finished clips must not be made twice"
+
+
+def test_a_scheduler_that_does_not_answer_is_named(folder, monkeypatch):
+    monkeypatch.setattr(parallel, "CONNECT_TIMEOUT_S", 1)
+    with pytest.raises(SchedulerError, match=r"No Dask scheduler answers at tcp://127\.0\.0\.1:9"):
+        run(folder, table("good"), scheduler="tcp://127.0.0.1:9")
+
+
+def test_a_change_of_settings_is_noticed_and_not_mixed(folder):
+    clips = table("good", "fine")
+    run(folder, clips, workers=1)
+    before = contents(folder / "poses")
+    assert json.loads(before["good.json"]) == {
+        "extraction": 1,
+        "mediapipe": "0.10.21",
+        "model_complexity": 1,
+        "start": 0,
+        "end": -1,
+        "box": "",
+        "video_bytes": (folder / "good.mp4").stat().st_size,
+        "parts": list(PARTS),
+        "frames": 6,
+        "pose_bytes": len(before["good.pose"]),
+    }
+    cut = clips.assign(end=[4, -1], box=["10 10 150 110", ""])
+    extraction = run(folder, cut, workers=1)
+    assert (extraction.done, extraction.renewed, extraction.skipped) == (1, 1, 1)
+    assert "made again" in str(extraction)
+    landmarks = read_pose(folder / "poses" / "good.pose")
+    assert len(landmarks.points) == 4
+    assert (landmarks.width, landmarks.height) == (140, 100)
+    write_video(folder / "fine.mp4", make_frames(5, seed=11), fps=25)
+    assert run(folder, cut, workers=1).renewed == 1, "a replaced video is another clip"
+    (folder / "fine.mp4").unlink()
+    assert run(folder, cut, workers=1).skipped == 2, "a video removed after extraction is no change"
+    (folder / "poses" / "good.json").unlink()
+    assert run(folder, cut, workers=1).done == 1, "landmarks of unknown origin are made again"
+
+
+def test_what_lies_outside_the_box_is_not_seen(folder):
+    frames = list(crop(iter(make_frames(2)), "10 20 50 100"))
+    assert frames[0].shape == (80, 40, 3)
+    np.testing.assert_array_equal(frames[1], make_frames(2)[1][20:100, 10:50])
+
+
+def test_to_find_nothing_to_do_does_not_read_the_landmarks(folder, monkeypatch):
+    run(folder, table("good", "fine"), workers=1)
+    monkeypatch.setattr(extract, "run_jobs", None)
+    monkeypatch.setattr("pose_format.Pose.read", None)
+    assert run(folder, table("good", "fine")).skipped == 2
+
+
+def test_neither_the_number_of_processes_nor_the_order_of_clips_changes_anything(folder):
+    results = []
+    for workers, names in ((1, ("good", "fine")), (2, ("good", "fine")), (1, ("fine", "text", "good"))):
+        run(folder, table(*names), workers=workers)
+        results.append([(folder / "poses" / f"{name}.pose").read_bytes() for name in ("good", "fine")])
+        for name in ("good", "fine"):
+            (folder / "poses" / f"{name}.pose").unlink()
+    assert results[0] == results[1] == results[2]
+
+
+def test_without_mediapipe_the_reason_is_given_once(folder, monkeypatch):
+    def missing():
+        raise LandmarkError("MediaPipe 0.10.31 has no mp.solutions")
+
+    monkeypatch.setattr(extract, "require_mediapipe", missing)
+    with pytest.raises(LandmarkError, match=r"mp\.solutions"):
+        run(folder, table("good"))
+
+
+def test_a_real_clip_is_extracted_whole(shared_data, tmp_path):
+    video = shared_data / "video" / "conversation_sign.mp4"
+    frames = extract_clip(Job(video, tmp_path / "sign.pose"), parts=PARTS)
+    landmarks = read_pose(tmp_path / "sign.pose")
+    assert frames == len(landmarks.points) == 58
+    assert (landmarks.width, landmarks.height) == (540, 720)
+    assert landmarks.seen("pose").mean() == 1
+    assert 0.2 < landmarks.seen("right_hand").mean() < 0.6
+    assert np.isnan(landmarks.part("right_hand")[~landmarks.seen("right_hand")]).all()

@@ -1,0 +1,74 @@
+import subprocess
+import sys
+import types
+
+import numpy as np
+import pytest
+
+from asl_lib.data.video import read_frames
+from asl_lib.landmarks.landmarks import PARTS, LandmarkError
+from asl_lib.landmarks.tracker import HolisticDetector, require_mediapipe
+
+
+def test_a_mediapipe_without_solutions_is_answered_with_the_version_to_install(monkeypatch):
+    newer = types.ModuleType("mediapipe")
+    newer.__version__ = "0.10.31"
+    monkeypatch.setitem(sys.modules, "mediapipe", newer)
+    with pytest.raises(LandmarkError, match=r"0\.10\.31 has no mp\.solutions.*pip install mediapipe==0\.10\.21"):
+        require_mediapipe()
+    monkeypatch.setitem(sys.modules, "mediapipe", None)
+    with pytest.raises(LandmarkError, match="cannot be imported"):
+        require_mediapipe()
+
+
+@pytest.fixture(scope="module")
+def real_clips():
+    from tests.conftest import SHARED
+
+    if not SHARED.is_dir():
+        pytest.skip(f"The shared data sets are not at {SHARED}.")
+    one = list(read_frames(SHARED / "video" / "conversation_sign.mp4", start=14, end=30))
+    other = list(read_frames(SHARED / "video" / "thumb_up.mp4", start=60, end=66))
+    return one, other
+
+
+def test_a_real_signer_is_found_and_her_missing_hand_is_nan(real_clips):
+    with HolisticDetector() as detector:
+        found = detector.detect(real_clips[0], fps=25)
+    assert found.points.shape == (16, 543, 3)
+    assert found.seen("pose").all()
+    assert found.seen("face").all()
+    assert found.seen("right_hand").mean() > 0.5
+    assert not found.seen("left_hand").any()
+    assert np.isnan(found.part("left_hand")).all()
+    nose = found.part("pose")[:, 0, :2]
+    assert ((nose > 0) & (nose < 1)).all()
+
+
+def test_landmarks_do_not_depend_on_the_clip_before_nor_on_the_face_branch(real_clips):
+    one, other = real_clips
+
+    def detect(parts, *clips):
+        with HolisticDetector(parts) as detector:
+            return [detector.detect(clip, fps=25) for clip in clips]
+
+    alone = detect(tuple(PARTS), one)[0]
+    after_another = detect(("pose", "left_hand", "right_hand"), other, one)[1]
+    for part in ("pose", "left_hand", "right_hand"):
+        np.testing.assert_array_equal(alone.part(part), after_another.part(part))
+
+
+def test_a_clip_without_frames_and_an_unknown_part_are_refused():
+    with HolisticDetector(("pose",)) as detector, pytest.raises(LandmarkError, match="at least one frame"):
+        detector.detect([], fps=25)
+    with pytest.raises(LandmarkError, match="no part 'foot'"):
+        HolisticDetector(("foot",))
+
+
+def test_tensorflow_is_not_loaded_for_mediapipe_and_can_be_afterwards():
+    program = (
+        "import sys; from asl_lib.landmarks.tracker import require_mediapipe; require_mediapipe(); "
+        "print('tensorflow' in sys.modules); import tensorflow; print(tensorflow.constant(3).numpy())"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["False", "3"]

@@ -1,0 +1,154 @@
+"""The reference networks have their published sizes, learn, and come back from their files."""
+
+from functools import partial
+
+import numpy as np
+import pytest
+
+from asl_lib.features.recipe import FeatureRecipe
+from asl_lib.models import (
+    attention_weights,
+    build_attention_hierarchical,
+    build_attention_lstm,
+    build_attention_tcn,
+    build_attention_transformer,
+    build_hierarchical,
+    build_lstm,
+    build_tcn,
+    build_transformer,
+    groups_by_centroid,
+    groups_by_order,
+)
+from asl_lib.training.fit import compile_predictor, fit, load_model, predict, set_seeds
+from tests.training.test_fit import RECIPE, make_points
+
+PUBLISHED = {"frames": 30, "features": 150, "classes": 100}
+small_transformer = partial(build_transformer, blocks=1, heads=2, head_size=8, feed_forward=32)
+BUILDERS = {
+    "lstm": build_lstm,
+    "tcn": build_tcn,
+    "transformer": small_transformer,
+    "hierarchical": partial(build_hierarchical, groups=2),
+    "attention_lstm": partial(build_attention_lstm, units=32),
+    "attention_tcn": partial(build_attention_tcn, units=32),
+    "attention_transformer": partial(build_attention_transformer, units=32),
+    "attention_hierarchical": partial(build_attention_hierarchical, groups=2, units=32),
+}
+
+
+def test_the_reference_tcn_has_the_published_size():
+    model = build_tcn(**PUBLISHED)
+    assert model.count_params() == 927_812
+    assert model.output_shape == (None, 100)
+
+
+def test_the_reference_transformer_has_learned_positions_and_pools_over_time():
+    model = build_transformer(frames=30, features=84, classes=100)
+    assert model.get_layer("positions").count_params() == 2_520
+    attention = [layer for layer in model.layers if layer.__class__.__name__ == "MultiHeadAttention"]
+    assert [(layer.num_heads, layer.key_dim) for layer in attention] == [(9, 256)] * 4
+    assert [layer.rate for layer in model.layers if layer.__class__.__name__ == "Dropout"][-1] == 0.4
+    pooled = next(layer for layer in model.layers if layer.__class__.__name__ == "GlobalAveragePooling1D")
+    assert pooled.output.shape == (None, 84)
+
+
+def test_the_transformer_knows_early_from_late():
+    set_seeds(1)
+    model = build_transformer(frames=6, features=8, classes=3, blocks=1, heads=2, head_size=4, feed_forward=16)
+    model.get_layer("positions").set_weights([np.random.default_rng(0).normal(size=(6, 8))])
+    clip = np.random.default_rng(1).normal(size=(1, 6, 8)).astype(np.float32)
+    assert not np.allclose(predict(model, clip), predict(model, clip[:, ::-1]), atol=1e-4)
+
+
+def test_the_reference_hierarchical_network_names_group_and_gloss():
+    model = build_hierarchical(**PUBLISHED, groups=10)
+    assert {name: output.shape for name, output in model.output.items()} == {"group": (None, 10), "gloss": (None, 100)}
+    convolutions = [layer for layer in model.layers if layer.__class__.__name__ == "Conv1D"]
+    assert [(layer.filters, layer.kernel_size[0]) for layer in convolutions] == [(64, 3), (128, 5), (256, 3)]
+    dense = [layer.units for layer in model.layers if layer.__class__.__name__ == "Dense"]
+    assert sorted(dense) == sorted([512, 256, 128, 10, 512, 256, 100])
+    with pytest.raises(ValueError, match="between 2 and the 100 classes; got 1"):
+        build_hierarchical(**PUBLISHED, groups=1)
+
+
+@pytest.mark.parametrize("name", BUILDERS)
+def test_a_network_without_two_classes_is_refused(name):
+    with pytest.raises(ValueError, match="2 classes"):
+        BUILDERS[name](frames=30, features=150, classes=1)
+
+
+@pytest.mark.parametrize("name", BUILDERS)
+def test_every_network_learns_and_comes_back_from_its_file_in_safe_mode(name, tmp_path):
+    points, y = make_points(40)
+    points[y == 1, :, 5:] += 0.8
+    set_seeds(1)
+    model = BUILDERS[name](frames=8, features=RECIPE.num_features, classes=2)
+    groups = np.array([0, 1]) if "hierarchical" in name else None
+    history = fit(
+        model, points=points[:24], y=y[:24], validation=(points[24:], y[24:]), recipe=RECIPE, folder=tmp_path,
+        epochs=15, learning_rate=2e-3, batch_size=8, groups=groups, seed=1,
+    )  # fmt: skip
+    assert history.val_accuracy.max() > 0.85
+    loaded, recipe = load_model(tmp_path)
+    X = recipe.encode(points)
+    np.testing.assert_allclose(predict(loaded, X), predict(model, X), atol=1e-5)
+    np.testing.assert_allclose(predict(model, X).sum(axis=1), 1, atol=1e-4)
+
+
+@pytest.mark.parametrize("name", BUILDERS)
+def test_a_compiled_network_says_the_same_of_a_single_clip(name):
+    set_seeds(1)
+    model = BUILDERS[name](frames=8, features=10, classes=3)
+    clips = np.random.default_rng(0).normal(size=(3, 8, 10)).astype(np.float32)
+    compiled = compile_predictor(model)
+    np.testing.assert_allclose([compiled(clip) for clip in clips], predict(model, clips), atol=1e-5)
+
+
+def test_attention_pooling_gives_a_weighted_mean_and_refuses_heads_that_do_not_divide():
+    from asl_lib.models.layers import AttentionPooling
+
+    layer = AttentionPooling(2)
+    clips = np.random.default_rng(0).normal(size=(3, 5, 8)).astype(np.float32)
+    pooled = np.asarray(layer(clips))
+    assert pooled.shape == (3, 8)
+    assert (pooled <= clips.max(axis=1) + 1e-6).all()
+    assert (pooled >= clips.min(axis=1) - 1e-6).all()
+    with pytest.raises(ValueError, match="divide the 8 channels; got 3"):
+        AttentionPooling(3)(clips)
+
+
+@pytest.mark.parametrize("name", [name for name in BUILDERS if name.startswith("attention_")])
+def test_the_weights_of_each_attention_head_add_up_to_one(name):
+    model = BUILDERS[name](frames=6, features=10, classes=3)
+    weights = attention_weights(model, np.random.default_rng(0).normal(size=(2, 6, 10)).astype(np.float32))
+    assert weights.shape == (2, 6, 4)
+    np.testing.assert_allclose(weights.sum(axis=1), 1, atol=1e-5)
+
+
+def test_a_network_without_attention_has_no_weights_to_show():
+    model = build_lstm(frames=6, features=10, classes=3)
+    with pytest.raises(ValueError, match="'lstm' has no attention pooling"):
+        attention_weights(model, np.zeros((1, 6, 10), np.float32))
+
+
+def test_groups_by_order_are_equal_runs():
+    assert groups_by_order(6, 3).tolist() == [0, 0, 1, 1, 2, 2]
+    assert np.bincount(groups_by_order(100, 7)).tolist() == [15, 14, 14, 15, 14, 14, 14]
+
+
+def test_groups_by_centroid_put_alike_signs_together_whatever_their_order():
+    rng = np.random.default_rng(0)
+    place = np.array([0, 5, 0, 5, 0, 5])
+    y = np.repeat(np.arange(6), 4)
+    X = place[y][:, None, None] + rng.normal(scale=0.1, size=(24, 3, 2))
+    groups = groups_by_centroid(X, y, 2)
+    assert len(set(groups[place == 0])) == len(set(groups[place == 5])) == 1
+    assert groups[0] != groups[1]
+    with pytest.raises(ValueError, match="1 empty classes"):
+        groups_by_centroid(X[y != 3], y[y != 3], 2)
+
+
+def test_a_recipe_with_handshapes_and_velocities_feeds_any_network():
+    recipe = FeatureRecipe(frames=8, parts=("right_hand",), body_frame="image", handshape=True, velocities=True)
+    model = build_tcn(frames=recipe.frames, features=recipe.num_features, classes=3)
+    assert predict(model, np.zeros((2, 8, recipe.num_features), np.float32)).shape == (2, 3)

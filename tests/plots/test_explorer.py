@@ -1,0 +1,220 @@
+"""The explorer of a clip: what its picture shows when a control moves, and what stands there where nobody moves one."""
+
+import os
+import re
+import subprocess
+import sys
+
+import nbformat
+import numpy as np
+import pytest
+
+from asl_lib import plots
+from asl_lib.features.augment import Augmentation
+from asl_lib.features.recipe import FeatureRecipe
+from tests.conftest import ROOT, make_landmarks
+
+RECIPE = FeatureRecipe(frames=12)
+
+
+@pytest.fixture
+def clip():
+    """A clip whose left hand is missing in its second half."""
+    return RECIPE.points(make_landmarks(missing=[("left_hand", 10, 20)]))
+
+
+class Explorer:
+    """An explorer as its reader meets it: controls by their labels, and a picture."""
+
+    def __init__(self, points, recipe=RECIPE, **options):
+        self.box = plots.explore_clip(points, recipe, interactive=True, **options)
+        found = list(self._walk(self.box))
+        self.controls = {widget.description: widget for widget in found if getattr(widget, "description", "")}
+        (self._picture,) = [widget for widget in found if "<svg" in str(getattr(widget, "value", ""))]
+
+    def _walk(self, widget):
+        yield widget
+        for child in getattr(widget, "children", ()):
+            yield from self._walk(child)
+
+    def __setitem__(self, label, value):
+        self.controls[label].value = value
+
+    def __getitem__(self, label):
+        return self.controls[label].value
+
+    @property
+    def picture(self):
+        return self._picture.value
+
+    def dots(self, part, *, about="shown"):
+        """Return the places of a part's dots in the picture, (dots, 2)."""
+        groups = re.findall(f'<g class="{about} {part}".*?</g>', self.picture)
+        places = [place for group in groups for place in re.findall(r'cx="([-\d.]+)" cy="([-\d.]+)"', group)]
+        return np.array(places, float).reshape(-1, 2)
+
+
+def test_moving_the_slider_shows_another_frame_of_the_clip(clip):
+    explorer = Explorer(clip, variation="none")
+    assert explorer["Frame"] == 6
+    explorer["Frame"] = 1
+    first, wrist = explorer.dots("right_hand"), clip[:, RECIPE.columns("right_hand")][:, 0]
+    explorer["Frame"] = 5
+    moved = explorer.dots("right_hand") - first
+    assert "Frame 5 of 12" in explorer.picture
+    step = wrist[4] - wrist[0]
+    np.testing.assert_allclose(moved[0] / moved[0, 0], step / step[0], atol=0.1)
+    assert explorer.controls["Frame"].min == 1
+    assert explorer.controls["Frame"].max == 12
+
+
+def test_taking_a_part_away_removes_its_dots_and_no_others(clip):
+    explorer = Explorer(clip)
+    assert len(explorer.dots("right_hand")) == len(explorer.dots("right_hand", about="before")) == 21
+    explorer["right hand"] = False
+    assert len(explorer.dots("right_hand")) == len(explorer.dots("right_hand", about="before")) == 0
+    assert len(explorer.dots("left_hand")) == 21
+    assert len(explorer.dots("pose")) == 25
+    explorer["right hand"] = True
+    assert len(explorer.dots("right_hand")) == 21
+
+
+def test_the_face_has_a_box_where_the_recipe_has_a_face():
+    recipe = FeatureRecipe(parts=("pose", "lips"), frames=12)
+    points = recipe.points(make_landmarks(parts=("pose", "face")))
+    explorer = Explorer(points, recipe)
+    assert len(explorer.dots("lips")) == 40
+    explorer["lips"] = False
+    assert len(explorer.dots("lips")) == 0
+    assert "left hand" not in explorer.controls
+
+
+def test_a_hand_that_was_not_seen_has_no_dots_and_the_caption_says_so(clip):
+    explorer = Explorer(clip, variation="none", title="HELLO & <ana>")
+    assert "Not seen" not in explorer.picture
+    explorer["Frame"] = 12
+    assert len(explorer.dots("left_hand")) == 0
+    assert "Not seen: left hand" in explorer.picture
+    assert 'aria-label="HELLO &amp; &lt;ana&gt;. Frame 12 of 12. Not seen: left hand.' in explorer.picture
+
+
+@pytest.mark.parametrize("name", [*Augmentation(RECIPE, body=1, frames=1, mirrored=1).steps(), "all together"])
+def test_every_variation_of_the_library_changes_the_clip_more_the_stronger_it_is_and_not_at_all_at_zero(clip, name):
+    explorer = Explorer(clip, variation="none", seed=3)
+    explorer["Variation"] = name
+    changes = []
+    for share in (0, 0.5, 1):
+        explorer["Strength (%)"] = 100 * share
+        changes.append(0)
+        for frame in range(1, 13):
+            explorer["Frame"] = frame
+            for part in RECIPE.parts:
+                before, after = explorer.dots(part, about="before"), explorer.dots(part)
+                same = len(before) == len(after)
+                changes[-1] += np.abs(before - after).sum() if same else 500
+    assert changes[0] == 0
+    assert changes[1] <= changes[2]
+    assert changes[2] > 0
+
+
+def test_the_clip_as_it_was_stays_where_it_is_while_the_variation_turns(clip):
+    explorer = Explorer(clip, variation="shift")
+    grey, coloured = explorer.dots("pose", about="before"), explorer.dots("pose")
+    explorer["Strength (%)"] = 100
+    np.testing.assert_array_equal(explorer.dots("pose", about="before"), grey)
+    further = np.linalg.norm(explorer.dots("pose") - grey, axis=1)
+    np.testing.assert_allclose(further, 2 * np.linalg.norm(coloured - grey, axis=1), atol=0.3)
+    twice = explorer.picture
+    explorer["Seed"] = 7
+    assert explorer.picture != twice
+    explorer["Seed"] = 42
+    assert explorer.picture == twice
+
+
+def test_side_by_side_and_overlaid_show_the_same_dots_in_two_panels_or_one(clip):
+    explorer = Explorer(clip)
+    dots, panels = explorer.dots("pose"), explorer.picture.count("<svg x=")
+    explorer["View"] = "side by side"
+    assert (panels, explorer.picture.count("<svg x=")) == (1, 2)
+    np.testing.assert_array_equal(explorer.dots("pose"), dots)
+    explorer["Variation"] = "none"
+    assert explorer.picture.count("<svg x=") == 1
+    assert len(explorer.dots("pose", about="before")) == 0
+    assert explorer.controls["Strength (%)"].disabled
+
+
+def test_where_no_front_end_answers_a_still_figure_shows_six_moments_and_a_variation(clip):
+    figure = plots.explore_clip(clip, RECIPE, title="HELLO, signed by ana")
+    shown = [ax.get_title() for ax in figure.axes]
+    assert shown[:6] == ["frame 1", "frame 3", "frame 5", "frame 8", "frame 10", "frame 12"]
+    assert [ax.get_ylabel() for ax in figure.axes if ax.get_ylabel()] == ["as it was", "rotation"]
+    assert plots.alt_text(figure).startswith("HELLO, signed by ana: six moments of one clip of 12 frames")
+    assert "'rotation'" in plots.alt_text(figure)
+    alone = plots.explore_clip(clip, RECIPE, variation="none")
+    assert len(alone.axes) == 6
+    assert "after" not in plots.alt_text(alone)
+
+
+def test_a_clip_without_a_body_fills_the_still_figure_and_one_without_anything_is_no_error():
+    recipe = FeatureRecipe(parts=("right_hand",), coordinates="xyz", frames=12)
+    hand = recipe.points(make_landmarks())
+    ax = plots.explore_clip(hand, recipe).axes[0]
+    assert ax.get_xlim()[0] < np.nanmin(hand[..., 0])
+    assert np.nanmax(hand[..., 0]) < ax.get_xlim()[1]
+    explorer = Explorer(np.full_like(hand, np.nan), recipe)
+    assert "Not seen: right hand" in explorer.picture
+    assert len(explorer.dots("right_hand")) == 0
+
+
+@pytest.mark.parametrize(
+    ("spoil", "sentence"),
+    [
+        (lambda clip: clip[None], r"one clip .*\(frames, 75 landmarks, 2 coordinates\); got \(1, 12, 75, 2\)"),
+        (lambda clip: clip[:, :42], r"got \(12, 42, 2\)"),
+        (lambda clip: clip[:1], "Choose one clip of a FeatureSet"),
+    ],
+)  # fmt: skip
+def test_what_is_not_one_clip_of_the_recipe_is_named_in_a_sentence(clip, spoil, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        plots.explore_clip(spoil(clip), RECIPE)
+
+
+def test_a_variation_that_there_is_not_is_named_with_those_that_there_are(clip):
+    with pytest.raises(ValueError, match="must be one of none, mirroring, .*; got 'rotate'"):
+        plots.explore_clip(clip, RECIPE, variation="rotate")
+
+
+CELL = """
+import numpy as np
+from asl_lib import plots
+from asl_lib.features.recipe import FeatureRecipe
+plots.use_style()
+plots.explore_clip(np.zeros((12, 75, 2), np.float32), FeatureRecipe(frames=12))
+"""
+
+
+@pytest.mark.parametrize(
+    ("environment", "shown"),
+    [
+        ({}, "image/png"),
+        ({"JPY_SESSION_NAME": "a.ipynb"}, "application/vnd.jupyter.widget-view+json"),
+        ({"JPY_SESSION_NAME": "a.ipynb", "ASL_PROGRESS": "off"}, "image/png"),
+    ],
+    ids=["a bare kernel, as papermill starts it", "JupyterLab's kernel", "a batch that was started in JupyterLab"],
+)
+def test_a_kernel_shows_widgets_only_where_somebody_sits_before_it(tmp_path, environment, shown):
+    """With a real kernel, executed by nbclient in a process of its own."""
+    path = tmp_path / "cell.ipynb"
+    nbformat.write(nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(CELL)]), path)
+    execute = (
+        "import sys, nbformat, nbclient; notebook = nbformat.read(sys.argv[1], 4); "
+        "nbclient.execute(notebook, kernel_name='python3'); nbformat.write(notebook, sys.argv[1])"
+    )
+    ours = ("JPY_SESSION_NAME", "ASL_PROGRESS", "MPLBACKEND")
+    cleared = {key: value for key, value in os.environ.items() if key not in ours}
+    cleared |= {"PYTHONPATH": str(ROOT), "PYDEVD_DISABLE_FILE_VALIDATION": "1"}
+    subprocess.run([sys.executable, "-c", execute, str(path)], env={**cleared, **environment}, check=True)
+    (output,) = nbformat.read(path, 4).cells[0].outputs
+    assert shown in output["data"]
+    if shown == "image/png":
+        assert output["metadata"]["image/png"]["alt"].startswith("Six moments")

@@ -1,0 +1,95 @@
+"""The page of results says what the runs and the notebooks say."""
+
+import nbformat
+import numpy as np
+import pytest
+
+from asl_lib.evaluation.metrics import evaluate, rate
+from scripts.results_page import NOTEBOOKS, notebooks_table, printed_rates, results_table, update
+from tests.conftest import ROOT
+
+PAGE = ROOT / "docs" / "results.md"
+GLOSSES = ("YES", "BOOK")
+
+
+def save(folder, *, model, answers, **about):
+    """Save the results of a model that answered so for three clips of ana and one of ben, all of them YES."""
+    probabilities = np.eye(2)[answers] * 0.8 + 0.1
+    signers, clips = ["ana", "ana", "ana", "ben"], ["a", "b", "c", "d"]
+    evaluation = evaluate(probabilities, np.zeros(4, int), glosses=GLOSSES, signers=signers, clip_ids=clips)
+    evaluation.save(folder / model / "held_out_ana+ben", model=model, split="signer", epochs=1, minutes=0.1, **about)
+
+
+def cells(table, row):
+    """Return the cells of the row that begins so."""
+    line = next(line for line in table.splitlines() if line.startswith(f"| {row} "))
+    return [cell.strip() for cell in line.strip("|").split("|")]
+
+
+def test_a_run_becomes_a_row_a_model_with_the_interval_of_every_signer_and_of_all(tmp_path):
+    save(tmp_path, model="lstm", answers=[0, 0, 1, 1], parameters=1234)
+    table = results_table(tmp_path)
+    assert cells(table, "model") == ["model", "ana", "ben", "all clips", "n", "parameters"]
+    assert cells(table, "lstm") == ["lstm", "66.7 % (21 to 94)", "0.0 % (0 to 79)", "50.0 % (15 to 85)", "4", "1,234"]
+    assert "together" not in table  # one published network is no ensemble of our own
+
+
+def test_our_own_models_are_also_shown_together_and_the_published_ones_are_not_among_them(tmp_path):
+    save(tmp_path, model="attention_lstm", answers=[0, 0, 0, 0], parameters=1)
+    save(tmp_path, model="trees", answers=[0, 0, 0, 0], parameters=1)
+    save(tmp_path, model="lstm", answers=[1, 1, 1, 1], parameters=1)
+    assert cells(results_table(tmp_path), "the 2 own models together")[3:] == ["100.0 % (51 to 100)", "4", ""]
+
+
+def test_every_rate_that_a_notebook_prints_is_found_with_its_section_and_nothing_else(tmp_path):
+    text = f"before\nours: {rate(3, 4)}\ntraining 93%, new {rate(1, 4)}\nhands found in 97.7% of the frames\n"
+    text += f"Right. Free: {rate(2, 4)}. Strict: {rate(4, 4)}.\nRight: {rate(0, 4)}\n"
+    code = nbformat.v4.new_code_cell(outputs=[nbformat.v4.new_output("stream", text=text)])
+    sections = [nbformat.v4.new_markdown_cell("# Title\n\n## First\n\n## The | test\n\nWords."), code]
+    nbformat.write(nbformat.v4.new_notebook(cells=sections), tmp_path / "05_lstm.ipynb")
+    assert list(printed_rates(tmp_path / "05_lstm.ipynb")) == [
+        ["The | test", "ours", "75.0 % (30 to 95)", "4"],
+        ["The | test", "training 93%, new", "25.0 % (5 to 70)", "4"],
+        ["The | test", "Free", "50.0 % (15 to 85)", "4"],
+        ["The | test", "Strict", "100.0 % (51 to 100)", "4"],
+        ["The | test", "accuracy", "0.0 % (0 to 49)", "4"],
+    ]
+    assert r"| [05](../notebooks/05_lstm.ipynb) | The \| test | ours |" in notebooks_table(tmp_path)
+
+
+def test_only_the_tables_between_the_marks_change_and_a_run_that_is_not_here_keeps_its_table(tmp_path):
+    save(tmp_path / "outputs" / "demo", model="lstm", answers=[0, 0, 0, 0], parameters=1)
+    page = (
+        "above\n<!-- results of outputs/demo -->\nold\n<!-- end -->\nbetween\n"
+        "<!-- results of outputs/other -->\nkept\n<!-- end -->\nbelow\n"
+    )
+    new, left = update(page, tmp_path)
+    assert left == ["outputs/other has no results here: its table stays as it was."]
+    assert "old" not in new
+    assert "| lstm | 100.0 % (44 to 100) |" in new
+    for words in ("above\n<!--", "<!-- end -->\nbetween\n<!--", "-->\nkept\n<!-- end -->\nbelow\n"):
+        assert words in new
+
+
+def test_a_run_that_lacks_a_model_of_the_table_does_not_take_its_row_away(tmp_path):
+    save(tmp_path / "outputs" / "demo", model="lstm", answers=[0, 0, 0, 0], parameters=1)
+    table = "| model | ana |\n| --- | --- |\n| lstm | 1.0 % |\n| i3d_flow | 2.0 % |\n"
+    page = f"<!-- results of outputs/demo -->\n{table}<!-- end -->\n"
+    new, left = update(page, tmp_path)
+    assert new == page
+    assert left == ["outputs/demo has no results of i3d_flow: its table stays as it was."]
+
+
+def test_the_page_repeats_what_the_stored_notebooks_print():
+    page = PAGE.read_text(encoding="utf-8")
+    block = NOTEBOOKS.search(page)
+    assert block, "docs/results.md has lost the marks around its table of the notebooks."
+    stored = block[0].removeprefix(block[1]).removesuffix(block[2])
+    assert stored == notebooks_table(ROOT / "notebooks"), "Run: .venv/bin/python scripts/results_page.py"
+
+
+@pytest.mark.parametrize("run", ["outputs/demo", "outputs/demo/letters"])
+def test_the_page_has_a_table_of_the_runs_that_make_demo_leaves(run):
+    block = PAGE.read_text(encoding="utf-8").split(f"<!-- results of {run} -->\n")[1].split("<!-- end -->")[0]
+    assert block.startswith("| model | ben | eli | all clips | n | parameters |")
+    assert len(block.splitlines()) > 5

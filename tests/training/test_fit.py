@@ -1,0 +1,261 @@
+import subprocess
+import sys
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from asl_lib.data.registry import get_dataset
+from asl_lib.evaluation.splits import split_by_signer
+from asl_lib.features.augment import Augmentation, mirror
+from asl_lib.features.recipe import FeatureRecipe
+from asl_lib.features.sets import build_features
+from asl_lib.models import build_lstm, build_transformer
+from asl_lib.training.fit import TrainingError, fit, load_model, predict, predict_mirrored, set_seeds
+from tests.conftest import ROOT, make_landmarks
+
+RECIPE = FeatureRecipe(frames=8, parts=("right_hand",), body_frame="image")
+
+
+def make_points(count=24):
+    """Two classes that differ in the shape of the hand."""
+    points = np.stack([RECIPE.points(make_landmarks(seed=seed)) for seed in range(count)])
+    y = np.arange(count) % 2
+    points[y == 1, :, 12] += 0.8
+    return points, y
+
+
+def build_small():
+    """A recurrent network with dropout that is ready at once: for tests of the training, not of what it learns."""
+    import keras
+
+    shape, layers = (RECIPE.frames, RECIPE.num_features), keras.layers
+    return keras.Sequential([keras.Input(shape), layers.LSTM(16), layers.Dropout(0.2), layers.Dense(2, "softmax")])
+
+
+def train(folder, *, network="small", **options):
+    points, y = make_points()
+    set_seeds(1)
+    sizes = {"frames": 8, "features": RECIPE.num_features, "classes": 2}
+    networks = {
+        "small": build_small,
+        "lstm": lambda: build_lstm(**sizes),
+        "transformer": lambda: build_transformer(**sizes, blocks=1, heads=2, head_size=8, feed_forward=16),
+    }
+    model = networks[network]()
+    history = fit(
+        model, points=points[:16], y=y[:16], recipe=RECIPE, folder=folder,
+        **{"validation": (points[16:], y[16:]), "epochs": 12, "learning_rate": 3e-3, "seed": 1, **options},
+    )  # fmt: skip
+    return model, history
+
+
+def test_the_reference_lstm_has_the_published_size():
+    model = build_lstm(frames=30, features=150, classes=100)
+    assert model.count_params() == 212_804
+    assert [layer.units for layer in model.layers] == [64, 128, 64, 64, 32, 100]
+    assert model.output_shape == (None, 100)
+
+
+def test_a_model_of_no_classes_is_refused():
+    with pytest.raises(ValueError, match="2 classes"):
+        build_lstm(frames=30, features=150, classes=1)
+
+
+def test_training_learns_and_leaves_all_its_files(tmp_path):
+    model, history = train(tmp_path, network="lstm", augmentation=Augmentation(RECIPE, shift=0))
+    assert history.val_accuracy.max() > 0.85
+    assert history.loss.iloc[-1] < history.loss.iloc[0]
+    assert {"model.keras", "recipe.json", "history.csv", "tensorboard"} <= {path.name for path in tmp_path.iterdir()}
+    assert pd.read_csv(tmp_path / "history.csv").epoch.tolist() == list(range(1, len(history) + 1))
+
+    loaded, recipe = load_model(tmp_path)
+    assert recipe == RECIPE
+    X = RECIPE.encode(make_points()[0])
+    np.testing.assert_allclose(loaded.predict(X, verbose=0), model.predict(X, verbose=0), atol=1e-5)
+
+
+def test_the_same_seed_gives_the_same_training(tmp_path):
+    options = {"epochs": 3, "augmentation": Augmentation(RECIPE)}
+    one, same = (train(tmp_path / name, **options)[1].drop(columns="seconds") for name in "ab")
+    other = train(tmp_path / "c", **{**options, "seed": 2})[1].drop(columns="seconds")
+    pd.testing.assert_frame_equal(one, same)
+    assert not one.equals(other)
+
+
+def test_training_stops_when_validation_stops_improving_and_keeps_the_best(tmp_path):
+    model, history = train(tmp_path, epochs=60, patience=3)
+    assert len(history) < 60
+    points, y = make_points()
+    accuracy = (model.predict(RECIPE.encode(points[16:]), verbose=0).argmax(axis=1) == y[16:]).mean()
+    assert accuracy == pytest.approx(history.val_accuracy.max())
+
+
+KILLED_TRAINING = """
+import sys, os
+from pathlib import Path
+from tests.training.test_fit import train
+from asl_lib.features.augment import Augmentation
+from tests.training.test_fit import RECIPE
+import asl_lib.training.checkpoint as checkpoint
+
+keep = checkpoint.Checkpoint.keep
+def keep_and_die(self, model, progress):
+    keep(self, model, progress)
+    if progress.epoch == int(sys.argv[2]):
+        os._exit(9)
+checkpoint.Checkpoint.keep = keep_and_die
+train(Path(sys.argv[1]), **eval(sys.argv[3]))
+"""
+
+
+def test_a_killed_training_goes_on_and_ends_like_an_undisturbed_one(tmp_path):
+    """The transformer has dropout in many places, whose random states must come back too."""
+    options = {"epochs": 8, "checkpoint_s": 0, "schedule": "cosine", "mixup": 0.2, "network": "transformer"}
+    whole, expected = train(tmp_path / "whole", augmentation=Augmentation(RECIPE), **options)
+    program = KILLED_TRAINING.replace("**eval", "augmentation=Augmentation(RECIPE), **eval")
+    for epoch in ("3", "5"):
+        command = [sys.executable, "-c", program, str(tmp_path / "killed"), epoch, repr(options)]
+        assert subprocess.run(command, cwd=ROOT, capture_output=True, check=False).returncode == 9
+    assert (tmp_path / "killed" / "training.npz").is_file()
+    resumed, history = train(tmp_path / "killed", augmentation=Augmentation(RECIPE), **options)
+    pd.testing.assert_frame_equal(history.drop(columns="seconds"), expected.drop(columns="seconds"))
+    for one, other in zip(resumed.get_weights(), whole.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, other)
+    assert not (tmp_path / "killed" / "training.npz").exists(), "a finished training leaves no state"
+
+
+def test_the_state_of_another_training_and_a_damaged_one_are_ignored(tmp_path):
+    from asl_lib.training.checkpoint import Checkpoint, Progress
+
+    model = build_small()
+    model.compile("adam", "categorical_crossentropy")
+    model.optimizer.build(model.trainable_variables)
+    row = {"epoch": 1, "val_accuracy": 0.5, "val_loss": 1.0}
+    Checkpoint(tmp_path / "s.npz", key="one", every_s=0).keep(model, Progress(1, [row], 1, model.get_weights()))
+    assert Checkpoint(tmp_path / "s.npz", key="one", every_s=0).restore(model).epoch == 1
+    assert Checkpoint(tmp_path / "s.npz", key="other", every_s=0).restore(model).epoch == 0
+    (tmp_path / "s.npz").write_bytes(b"damaged")
+    assert Checkpoint(tmp_path / "s.npz", key="one", every_s=0).restore(model).epoch == 0
+
+
+def test_of_equal_accuracies_the_lower_loss_is_better_and_the_loss_can_decide_alone():
+    from asl_lib.training.checkpoint import Progress
+
+    progress = Progress(1, [{"val_accuracy": 0.5, "val_loss": 1.0}], 1)
+    assert progress.is_better({"val_accuracy": 0.5, "val_loss": 0.9}, "accuracy")
+    assert not progress.is_better({"val_accuracy": 0.4, "val_loss": 0.1}, "accuracy")
+    assert progress.is_better({"val_accuracy": 0.4, "val_loss": 0.1}, "loss")
+    assert Progress().is_better({"val_accuracy": 0.0, "val_loss": 9.0}, "loss")
+
+
+def test_the_cosine_schedule_rises_falls_and_ends_near_zero(tmp_path):
+    rates = train(tmp_path, epochs=40, schedule="cosine", patience=99)[1].learning_rate
+    assert rates.idxmax() in (1, 2)
+    assert rates.max() == pytest.approx(3e-3, rel=0.01)
+    assert (np.diff(rates[2:]) < 0).all()
+    assert rates.iloc[-1] < 0.05 * 3e-3
+
+
+def test_rare_classes_can_count_as_much_as_frequent_ones(tmp_path):
+    """With one clip of class 1 among fifteen of class 0, a balanced training does not forget it."""
+    points, y = make_points(32)
+    rows = [*np.flatnonzero(y == 0)[:15], np.flatnonzero(y == 1)[0]]
+    recalls = []
+    for balance in (False, True):
+        set_seeds(1)
+        model = build_small()
+        folder = tmp_path / str(balance)
+        fit(
+            model, points=points[rows], y=y[rows], validation=(points, y), recipe=RECIPE, folder=folder, epochs=6,
+            learning_rate=1e-2, patience=99, monitor="loss", balance=balance, seed=1,
+        )  # fmt: skip
+        recalls.append(predict(model, RECIPE.encode(points))[y == 1][:, 1].mean())
+    assert recalls[1] > recalls[0] + 0.1
+
+
+@pytest.mark.parametrize("wrong", [{"monitor": "f1"}, {"schedule": "steps"}])
+def test_an_unknown_monitor_or_schedule_is_refused(wrong, tmp_path):
+    with pytest.raises(TrainingError, match="monitor must be accuracy, loss or none, and schedule constant or cosine"):
+        train(tmp_path, **wrong)
+
+
+def test_without_validation_all_epochs_are_trained_and_the_last_weights_kept(tmp_path):
+    model, history = train(tmp_path, validation=None, monitor="none", patience=1, schedule="cosine")
+    assert len(history) == 12
+    assert "val_loss" not in history
+    np.testing.assert_array_equal(load_model(tmp_path)[0].get_weights()[0], model.get_weights()[0])
+    with pytest.raises(TrainingError, match="Without validation clips monitor must be none; got 'loss'"):
+        train(tmp_path, validation=None, monitor="loss")
+
+
+def test_a_look_in_the_mirror_is_averaged_with_the_plain_one(tmp_path):
+    both = FeatureRecipe(frames=8, parts=("left_hand", "right_hand"), body_frame="image")
+    points = np.stack([both.points(make_landmarks(seed=seed)) for seed in range(4)])
+    set_seeds(1)
+    model = build_lstm(frames=8, features=both.num_features, classes=2)
+    seen, mirrored = (predict(model, both.encode(look)) for look in (points, mirror(points, recipe=both)))
+    np.testing.assert_allclose(predict_mirrored(model, points, both), (seen + mirrored) / 2, atol=1e-5)
+    one_hand = replace(both, mirror_left_handed=True)
+    np.testing.assert_array_equal(predict_mirrored(model, points, one_hand), seen)
+    in_mirror = predict_mirrored(model, mirror(points, recipe=both), both)
+    np.testing.assert_allclose(in_mirror, predict_mirrored(model, points, both), atol=1e-5)
+
+
+def test_nothing_to_train_on_is_refused(tmp_path):
+    points, y = make_points()
+    model = build_small()
+    with pytest.raises(TrainingError, match="training part"):
+        fit(model, points=points[:0], y=y[:0], validation=(points, y), recipe=RECIPE, folder=tmp_path)
+    with pytest.raises(TrainingError, match="validation part"):
+        fit(model, points=points, y=y, validation=(points, y[:3]), recipe=RECIPE, folder=tmp_path)
+
+
+def test_a_loss_that_is_no_number_is_named_with_the_learning_rate(tmp_path):
+    points, y = make_points()
+    set_seeds(1)
+    model = build_lstm(frames=8, features=RECIPE.num_features, classes=2)
+    options = {"recipe": RECIPE, "folder": tmp_path, "epochs": 3, "learning_rate": 1e30}
+    with pytest.raises(TrainingError, match=r"stay finite.*learning rate"):
+        fit(model, points=points, y=y, validation=(points, y), **options)
+
+
+def test_a_missing_a_damaged_and_a_foreign_model_are_told_apart(tmp_path):
+    with pytest.raises(TrainingError, match=r"no .*model\.keras"):
+        load_model(tmp_path)
+    train(tmp_path, epochs=1)
+    FeatureRecipe(frames=9, parts=("right_hand",)).save(tmp_path / "recipe.json")
+    with pytest.raises(TrainingError, match="Model and recipe must come from the same training"):
+        load_model(tmp_path)
+    (tmp_path / "model.keras").write_bytes(b"no model")
+    with pytest.raises(TrainingError, match="cannot be loaded"):
+        load_model(tmp_path)
+
+
+def test_the_lstm_trains_on_real_landmarks_with_a_signer_held_out(shared_data, tmp_path, monkeypatch):
+    monkeypatch.setenv("ASL_SHARED_DATA", str(shared_data))
+    dataset, recipe = get_dataset("fingerspelling"), FeatureRecipe(mirror_left_handed=True)
+    clips = dataset.prepare(tmp_path / "fingerspelling")
+    clips = clips[clips.gloss.isin(["A", "B", "C", "L", "Y"])]
+    landmarks = dataset.load_landmarks(tmp_path / "fingerspelling", clips, recipe.tracked_parts)
+    features, _ = build_features(clips, landmarks=landmarks, recipe=recipe)
+    split = split_by_signer(features.clips(), test_signers=["asq"])
+    set_seeds(1)
+    model = build_lstm(frames=recipe.frames, features=recipe.num_features, classes=5)
+    history = fit(
+        model,
+        points=features.points[split.train],
+        y=features.y[split.train],
+        validation=(features.points[split.validation], features.y[split.validation]),
+        recipe=recipe,
+        folder=tmp_path / "model",
+        epochs=12,
+        learning_rate=1e-3,
+        augmentation=Augmentation(recipe),
+    )
+    assert history.loss.min() < 0.9 * history.loss.iloc[0]
+    loaded, loaded_recipe = load_model(tmp_path / "model")
+    probabilities = loaded.predict(loaded_recipe.encode(features.points[split.test]), verbose=0)
+    assert probabilities.shape == (5, 5)
+    np.testing.assert_allclose(probabilities.sum(axis=1), 1, atol=1e-5)
