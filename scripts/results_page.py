@@ -23,7 +23,7 @@ from pathlib import Path
 
 import nbformat
 
-from asl_lib._util.files import whole_file
+from asl_lib._util.files import atomic_write
 from asl_lib.evaluation.metrics import Rate, average, rate
 from asl_lib.evaluation.results import collect_evaluation, collect_results, has_results, headline
 
@@ -123,8 +123,8 @@ def update(page: str, root: Path) -> tuple[str, list[str]]:
 def main() -> None:
     path = ROOT / "docs" / "results.md"
     page, left = update(path.read_text(encoding="utf-8"), ROOT)
-    with whole_file(path) as unfinished:
-        Path(unfinished).write_text(page, encoding="utf-8")
+    with atomic_write(path) as tmp:
+        Path(tmp).write_text(page, encoding="utf-8")
     for sentence in left:
         print(sentence, file=sys.stderr)
 

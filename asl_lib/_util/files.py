@@ -17,29 +17,29 @@ ABANDONED_AFTER_S = 24 * 3600
 
 
 @contextmanager
-def whole_file(path: str | Path) -> Iterator[Path]:
+def atomic_write(path: str | Path) -> Iterator[Path]:
     """Give a temporary path beside `path`, and rename it to `path` when the block ends well.
 
     A block that raises, is killed, or runs out of disk leaves no file under the final name, so a file that
     exists is a file that is complete.
 
-    >>> with whole_file("results/table.csv") as unfinished:
-    ...     table.to_csv(unfinished)
+    >>> with atomic_write("results/table.csv") as tmp:
+    ...     table.to_csv(tmp)
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     # The extension stays last because some writers choose their format by it. The name is nobody else's:
     # processes on several machines may write to one folder, and their numbers may be the same.
-    unfinished = path.with_name(f".{path.stem}.{uuid.uuid4().hex[:12]}.part{path.suffix}")
+    tmp = path.with_name(f".{path.stem}.{uuid.uuid4().hex[:12]}.part{path.suffix}")
     try:
-        yield unfinished
-        os.replace(unfinished, path)
+        yield tmp
+        os.replace(tmp, path)
     finally:
-        unfinished.unlink(missing_ok=True)
+        tmp.unlink(missing_ok=True)
 
 
 def remove_abandoned(folder: str | Path) -> None:
-    """Remove the unfinished files that processes killed more than a day ago left in `folder`."""
+    """Remove the tmp files that processes killed more than a day ago left in `folder`."""
     for path in Path(folder).glob(".*.part*"):
         try:
             if time.time() - path.stat().st_mtime > ABANDONED_AFTER_S:
@@ -50,8 +50,8 @@ def remove_abandoned(folder: str | Path) -> None:
 
 def write_json(path: str | Path, value: Any) -> None:
     """Write `value` as indented JSON, whole or not at all."""
-    with whole_file(path) as unfinished:
-        unfinished.write_text(json.dumps(value, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    with atomic_write(path) as tmp:
+        tmp.write_text(json.dumps(value, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 def read_json(path: str | Path) -> Any:

@@ -17,7 +17,7 @@ from asl_lib.course.params import Params, check_parameters
 from asl_lib.data.registry import get_dataset
 
 
-def say_line(line: str) -> None:
+def log_line(line: str) -> None:
     """Print one line at once: `print` writes its end apart, and lines of runs side by side would mix."""
     sys.stdout.write(f"{line}\n")
     sys.stdout.flush()
@@ -28,7 +28,7 @@ def run_course(
     *,
     models: Sequence[str] = (),
     jobs: int = 0,
-    say: Callable[[str], None] = say_line,
+    log: Callable[[str], None] = log_line,
     force: bool = False,
 ) -> Params:
     """Execute all notebooks with one set of parameters: what prepares, then the models side by side, then the rest.
@@ -39,7 +39,7 @@ def run_course(
         values: parameters as in a YAML file; unknown ones are refused.
         models: of the model notebooks, only those that train one of these; empty for all.
         jobs: model notebooks at a time; 0 for one per core.
-        say: what to do with each line of news.
+        log: called with each status message.
         force: execute every notebook, done or not.
 
     Raises:
@@ -55,16 +55,16 @@ def run_course(
     labels = {run.notebook.name: f"[{number}/{len(runs)}] {run.notebook.name}" for number, run in enumerate(runs, 1)}
     upstream = ""
     for run in (run for run in runs if run.notebook.stage == "prepare"):
-        upstream = _do(run, upstream, labels[run.notebook.name], say, force=force)
+        upstream = _do(run, upstream, labels[run.notebook.name], log, force=force)
     # The models need what was prepared, not each other; the later a notebook, the longer it takes.
     side_by_side = [run for run in reversed(runs) if run.notebook.stage == "model"]
     names = [labels[run.notebook.name] for run in side_by_side]
-    if failures := _execute_here(side_by_side, names, upstream, say, jobs=jobs or cores(), force=force):
+    if failures := _execute_here(side_by_side, names, upstream, log, jobs=jobs or cores(), force=force):
         raise BatchError("\n\n".join(failures))
     keys = sorted(run.key(upstream) for run in side_by_side)
     upstream = hashlib.sha256("".join([upstream, *keys]).encode()).hexdigest()
     for run in (run for run in runs if run.notebook.stage in ("report", "live")):
-        upstream = _do(run, upstream, labels[run.notebook.name], say, force=force)
+        upstream = _do(run, upstream, labels[run.notebook.name], log, force=force)
     return params
 
 
@@ -79,7 +79,7 @@ def run_each(
     shard: str = "",
     scheduler: str = "",
     known_signers: bool = True,
-    say: Callable[[str], None] = say_line,
+    log: Callable[[str], None] = log_line,
     force: bool = False,
 ) -> Params:
     """Prepare once, run the model notebooks once per held-out signer, and rebuild the report.
@@ -103,7 +103,7 @@ def run_each(
         scheduler: address of a Dask scheduler whose workers, which see the same folder, execute the model
             notebooks; empty for processes on this machine.
         known_signers: whether to train each model with all signers known, too.
-        say: what to do with each line of news.
+        log: called with each status message.
         force: execute every notebook, done or not.
 
     Raises:
@@ -131,7 +131,7 @@ def run_each(
                 f"{notebook.name} must be done before shard {shard} can start, or all shards would do it at once. "
                 f"Run the same command with --shard 0/{total} first."
             )
-        upstream = _do(run, upstream, notebook.name, say, force=force and not number)
+        upstream = _do(run, upstream, notebook.name, log, force=force and not number)
     clips = read_clips(params.dataset_dir / "clips.csv")
     clips = select_clips(clips, signs=params.signs, signers=[*params.signers])
     signers = sorted(set(select_clips(clips, signers=list(choices))["signer"]))
@@ -157,22 +157,22 @@ def run_each(
     ]
     if shard and not number:
         count = len(planned)
-        say(f"Prepared. Model runs to do: {count}. As many shards give each its own: sbatch --array=1-{count}")
+        log(f"Prepared. Model runs to do: {count}. As many shards give each its own: sbatch --array=1-{count}")
         return params
     planned = planned[number - 1 :: total] if shard else planned
     if not planned:
-        say(f"There is nothing in shard {shard}: there are fewer runs than shards.")
+        log(f"There is nothing in shard {shard}: there are fewer runs than shards.")
     runs = [run for run, _ in planned]
     labels = [f"[{i}/{len(runs)}] {about}" for i, (_, about) in enumerate(planned, 1)]
     if scheduler:
-        failures = _execute_on_dask(runs, labels, upstream, say, scheduler=scheduler, force=force)
+        failures = _execute_on_dask(runs, labels, upstream, log, scheduler=scheduler, force=force)
     else:
-        failures = _execute_here(runs, labels, upstream, say, jobs=jobs or cores(), force=force)
+        failures = _execute_here(runs, labels, upstream, log, jobs=jobs or cores(), force=force)
     reports: list[str] = []
     for notebook in (n for n in notebooks if n.stage == "report" and not shard):
         # What a report shows depends on all results, so it is always built anew.
         try:
-            _do(Run(notebook, values, exercises=False), upstream, notebook.name, say, force=True)
+            _do(Run(notebook, values, exercises=False), upstream, notebook.name, log, force=True)
         except BatchError as error:
             reports.append(str(error))
     if failures:
@@ -198,7 +198,7 @@ def _training(notebooks: Sequence[Notebook], models: Sequence[str]) -> list[Note
 
 
 def _execute_here(
-    runs: Sequence[Run], labels: Sequence[str], upstream: str, say: Callable[[str], None], *, jobs: int, force: bool
+    runs: Sequence[Run], labels: Sequence[str], upstream: str, log: Callable[[str], None], *, jobs: int, force: bool
 ) -> list[str]:
     """Execute runs on this machine, `jobs` at a time, and return what went wrong."""
     from asl_lib._util.jobs import cores
@@ -207,7 +207,7 @@ def _execute_here(
     failures = []
     with ThreadPoolExecutor(jobs) as pool:
         started = [
-            pool.submit(_do, run, upstream, text, say, force=force, threads=max(1, cores() // jobs), live=jobs == 1)
+            pool.submit(_do, run, upstream, text, log, force=force, threads=max(1, cores() // jobs), live=jobs == 1)
             for run, text in zip(runs, labels, strict=True)
         ]
         try:
@@ -227,7 +227,7 @@ def _execute_on_dask(
     runs: Sequence[Run],
     labels: Sequence[str],
     upstream: str,
-    say: Callable[[str], None],
+    log: Callable[[str], None],
     *,
     scheduler: str,
     force: bool,
@@ -238,12 +238,12 @@ def _execute_on_dask(
     waiting: dict[str, Run] = {}
     for run, label in zip(runs, labels, strict=True):
         if not force and run.is_done(upstream):
-            say(f"{label}  is done already")
+            log(f"{label}  is done already")
         else:
             waiting[label] = run
     failures, started = [], list(waiting)
     for outcome in run_jobs(partial(_execute, upstream), list(waiting.values()), scheduler=scheduler):
-        say(f"{started[outcome.index]}  {'FAILED' if outcome.error else 'done'}")
+        log(f"{started[outcome.index]}  {'FAILED' if outcome.error else 'done'}")
         if outcome.error:
             failures.append(outcome.error)
     return failures
@@ -258,7 +258,7 @@ def _do(
     run: Run,
     upstream: str,
     label: str,
-    say: Callable[[str], None],
+    log: Callable[[str], None],
     *,
     force: bool,
     threads: int | None = None,
@@ -266,16 +266,16 @@ def _do(
 ) -> str:
     """Execute or skip one run, say so in one line, and return the key of its result."""
     if not force and run.is_done(upstream):
-        say(f"{label}  is done already")
+        log(f"{label}  is done already")
     else:
         started = time.monotonic()
         try:
             with _ticking(label) if live else _silent():
                 run.execute(upstream, threads=threads)
         except BatchError:
-            say(f"{label}  FAILED after {time.monotonic() - started:.0f} s")
+            log(f"{label}  FAILED after {time.monotonic() - started:.0f} s")
             raise
-        say(f"{label}  done in {time.monotonic() - started:.0f} s")
+        log(f"{label}  done in {time.monotonic() - started:.0f} s")
     return run.key(upstream)
 
 

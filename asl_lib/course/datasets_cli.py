@@ -34,7 +34,7 @@ def _datasets(options: argparse.Namespace) -> None:
 
 
 def _check(options: argparse.Namespace) -> int:
-    from asl_lib._util.files import whole_file
+    from asl_lib._util.files import atomic_write
     from asl_lib.data.check import take_inventory
     from asl_lib.data.registry import get_dataset
 
@@ -43,8 +43,8 @@ def _check(options: argparse.Namespace) -> int:
     inventory = take_inventory(dataset, folder, subset=options.subset, look_inside=not options.quick)
     print(inventory)
     if options.problems:
-        with whole_file(options.problems) as unfinished:
-            inventory.problems().to_csv(unfinished, index=False, lineterminator="\n")
+        with atomic_write(options.problems) as tmp:
+            inventory.problems().to_csv(tmp, index=False, lineterminator="\n")
         print(f"Every problem is in {options.problems}.")
     return 1 if inventory.present.empty else 0
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from asl_lib._util.files import whole_file
+from asl_lib._util.files import atomic_write
 
 COLUMNS = ("clip_id", "path", "gloss", "signer", "split", "start", "end", "box")
 REQUIRED = ("clip_id", "path", "gloss", "signer")
@@ -54,8 +54,8 @@ def is_plain_name(name: str) -> bool:
 
 def write_clips(table: pd.DataFrame, path: str | Path) -> None:
     """Write a clips table as CSV, whole or not at all."""
-    with whole_file(path) as unfinished:
-        check_clips(table, source=str(path)).to_csv(unfinished, index=False, lineterminator="\n")
+    with atomic_write(path) as tmp:
+        check_clips(table, source=str(path)).to_csv(tmp, index=False, lineterminator="\n")
 
 
 def read_clips(path: str | Path) -> pd.DataFrame:

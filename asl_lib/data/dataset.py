@@ -12,7 +12,7 @@ from typing import Literal
 
 import pandas as pd
 
-from asl_lib._util.files import whole_file
+from asl_lib._util.files import atomic_write
 from asl_lib.data.clips import COLUMNS, Clip, make_clips, missing_files, sample_clips, write_clips
 from asl_lib.landmarks.landmarks import Landmarks
 from asl_lib.landmarks.pose_file import read_pose
@@ -155,8 +155,8 @@ class Dataset(ABC):
         source = self.source_dir(dataset_dir)
         listed = self._find(source, options.subset)
         missing = missing_files(listed, source)
-        with whole_file(dataset_dir / "missing.csv") as unfinished:
-            missing.to_csv(unfinished, index=False, lineterminator="\n")
+        with atomic_write(dataset_dir / "missing.csv") as tmp:
+            missing.to_csv(tmp, index=False, lineterminator="\n")
         present = listed[~listed["clip_id"].isin(set(missing["clip_id"]))].reset_index(drop=True)
         if present.empty:
             raise DatasetError(

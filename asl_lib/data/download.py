@@ -38,13 +38,13 @@ class DownloadError(RuntimeError):
     """A download that cannot be completed; the sentence says why and what to do."""
 
 
-def obtain(dataset: Dataset, dataset_dir: str | Path, *, say: Callable[[str], None] = print) -> None:
+def obtain(dataset: Dataset, dataset_dir: str | Path, *, log: Callable[[str], None] = print) -> None:
     """Download and unpack a data set into its folder; a second call does nothing and says so.
 
     Args:
         dataset: which one.
         dataset_dir: its folder, `data/<name>/`.
-        say: what to do with each line of news.
+        log: called with each status message.
 
     Raises:
         DownloadError: it has to be asked for by hand (the sentence says how), or could not be downloaded.
@@ -53,7 +53,7 @@ def obtain(dataset: Dataset, dataset_dir: str | Path, *, say: Callable[[str], No
     folder = Path(dataset_dir)
     note = folder / DONE
     if note.is_file():
-        say(f"{dataset.name} is in {folder} already: nothing to do.")
+        log(f"{dataset.name} is in {folder} already: nothing to do.")
         return
     if not dataset.kaggle and not dataset.remotes:
         raise DownloadError(f"{dataset.name} cannot be downloaded by a program. {dataset.how_to_get(folder)}")
@@ -66,7 +66,7 @@ def obtain(dataset: Dataset, dataset_dir: str | Path, *, say: Callable[[str], No
             unpack(archive, folder)
             archive.unlink()  # unpacked it takes the same room again
     write_json(note, {"kaggle": dataset.kaggle, "files": [remote.name for remote in dataset.remotes]})
-    say(f"{dataset.name} is in {folder}.")
+    log(f"{dataset.name} is in {folder}.")
 
 
 def download(remote: Remote, folder: str | Path) -> Path:

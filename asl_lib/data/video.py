@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from asl_lib._util.files import whole_file
+from asl_lib._util.files import atomic_write
 
 
 class VideoError(ValueError):
@@ -169,9 +169,9 @@ class VideoSink:
     def _open(self) -> None:
         import av
 
-        unfinished = self._stack.enter_context(whole_file(self.path))
+        tmp = self._stack.enter_context(atomic_write(self.path))
         self._container = self._stack.enter_context(
-            av.open(str(unfinished), "w", format="mp4", options={"movflags": "+faststart"})
+            av.open(str(tmp), "w", format="mp4", options={"movflags": "+faststart"})
         )
         height, width = self._size or (0, 0)
         self._stream = self._container.add_stream("libx264", rate=Fraction(self.fps).limit_denominator(1001))

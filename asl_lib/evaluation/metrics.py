@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from asl_lib._util.files import whole_file, write_json
+from asl_lib._util.files import atomic_write, write_json
 
 VERSIONED = ("asl_lib", "keras", "mediapipe", "numpy", "scikit-learn", "tensorflow")
 """Packages whose version stands beside results."""
@@ -153,12 +153,12 @@ class Evaluation:
         The versions of Python and of what computed the numbers stand beside them: another version may round otherwise.
         """
         folder = Path(folder)
-        with whole_file(folder / "predictions.csv") as unfinished:
-            self.table.to_csv(unfinished, index=False, float_format="%.5f", lineterminator="\n")
+        with atomic_write(folder / "predictions.csv") as tmp:
+            self.table.to_csv(tmp, index=False, float_format="%.5f", lineterminator="\n")
         if self.probabilities is not None:
-            with whole_file(folder / "probabilities.npz") as unfinished:
+            with atomic_write(folder / "probabilities.npz") as tmp:
                 np.savez_compressed(
-                    unfinished,
+                    tmp,
                     probabilities=self.probabilities.astype(np.float32),
                     clip_id=self.table["clip_id"].to_numpy(str),
                     glosses=np.array(self.glosses),

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from asl_lib._util.arrays import read_npz
-from asl_lib._util.files import read_json, whole_file
+from asl_lib._util.files import atomic_write, read_json
 from asl_lib.evaluation.metrics import Evaluation, mean_over_signers, rate
 
 PROTOCOLS = {"signer": "new signer", "official": "official split", "random": "known signers"}
@@ -181,8 +181,8 @@ def write_page(notebook: str | Path, folder: str | Path) -> Path:
     exporter.exclude_input_prompt = exporter.exclude_output_prompt = True
     body, _ = exporter.from_notebook_node(content, {"metadata": {"name": notebook.stem.replace("_", " ")}})
     page = Path(folder) / "index.html"
-    with whole_file(page) as unfinished:
-        Path(unfinished).write_text(body, encoding="utf-8")
+    with atomic_write(page) as tmp:
+        Path(tmp).write_text(body, encoding="utf-8")
     return page
 
 
@@ -193,11 +193,11 @@ def save_tables(folder: str | Path, **tables: pd.DataFrame) -> list[Path]:
     """
     folder, written = Path(folder), []
     for name, table in tables.items():
-        with whole_file(folder / f"{name}.csv") as unfinished:
-            table.to_csv(unfinished, index=False, float_format="%.4f", lineterminator="\n")
+        with atomic_write(folder / f"{name}.csv") as tmp:
+            table.to_csv(tmp, index=False, float_format="%.4f", lineterminator="\n")
         shown = table.dropna(axis=1, how="all").rename(columns=lambda column: str(column).replace("_", " "))
-        with whole_file(folder / f"{name}.tex") as unfinished:
-            Path(unfinished).write_text(_latex(shown), encoding="utf-8")
+        with atomic_write(folder / f"{name}.tex") as tmp:
+            Path(tmp).write_text(_latex(shown), encoding="utf-8")
         written += [folder / f"{name}.csv", folder / f"{name}.tex"]
     return written
 

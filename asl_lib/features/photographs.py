@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from asl_lib._util.arrays import map_npy
-from asl_lib._util.files import file_stamp, read_json, whole_file, write_json, write_npy_header
+from asl_lib._util.files import atomic_write, file_stamp, read_json, write_json, write_npy_header
 from asl_lib._util.jobs import cores
 from asl_lib.features.labelled import PictureSet, labels_of
 
@@ -145,8 +145,8 @@ def _decode_all(paths: list[Path], clip_ids: list[str], target: Path, *, size: i
     target.parent.mkdir(parents=True, exist_ok=True)
     left_out, count = [], 0
     with (
-        whole_file(target) as unfinished,
-        unfinished.open("wb") as file,
+        atomic_write(target) as tmp,
+        tmp.open("wb") as file,
         ThreadPoolExecutor(cores()) as pool,
     ):
         # Written, not mapped: on a full disk this is an error that can be told, and not the end of the process.

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from asl_lib._util.arrays import read_npz
-from asl_lib._util.files import whole_file, write_npy_header
+from asl_lib._util.files import atomic_write, write_npy_header
 from asl_lib.features.labelled import LabelledSet, labels_of
 from asl_lib.features.recipe import FeatureRecipe, RecipeError
 from asl_lib.landmarks.store import LandmarkStore
@@ -53,10 +53,10 @@ class FeatureSet(LabelledSet):
         For readers without this library the file also holds X, (n, frames, features) float32: the clips as `recipe`
         encodes them.
         """
-        with whole_file(path) as unfinished:
-            np.savez_compressed(unfinished, **{name: getattr(self, name) for name in self.__dataclass_fields__})
+        with atomic_write(path) as tmp:
+            np.savez_compressed(tmp, **{name: getattr(self, name) for name in self.__dataclass_fields__})
             with (
-                zipfile.ZipFile(unfinished, "a", zipfile.ZIP_DEFLATED) as file,
+                zipfile.ZipFile(tmp, "a", zipfile.ZIP_DEFLATED) as file,
                 file.open("X.npy", "w", force_zip64=True) as member,
             ):
                 write_npy_header(member, (len(self), recipe.frames, recipe.num_features))

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from asl_lib._util.files import remove_abandoned, whole_file
+from asl_lib._util.files import atomic_write, remove_abandoned
 from asl_lib._util.jobs import run_jobs
 from asl_lib._util.progress import progress_bar
 from asl_lib.data.clips import Clip
@@ -152,8 +152,8 @@ def parse_shard(shard: str, *, least: int = 1) -> tuple[int, int]:
 
 def write_failures(failures: pd.DataFrame, path: str | Path) -> None:
     """Write the table of failed clips, empty when there is none."""
-    with whole_file(path) as unfinished:
-        failures.to_csv(unfinished, index=False, lineterminator="\n")
+    with atomic_write(path) as tmp:
+        failures.to_csv(tmp, index=False, lineterminator="\n")
 
 
 def quiet_worker() -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from asl_lib._util.files import whole_file
+from asl_lib._util.files import atomic_write
 from asl_lib.landmarks.landmarks import PARTS, LandmarkError, Landmarks
 from asl_lib.landmarks.tracker import pose_format_holistic
 
@@ -38,7 +38,7 @@ def write_pose(path: str | Path, landmarks: Landmarks) -> None:
     body = NumPyPoseBody(landmarks.fps, data, landmarks.confidence[:, None])
     size = PoseHeaderDimensions(landmarks.width, landmarks.height, 0)
     header = PoseHeader(0.2, size, [_component(part) for part in landmarks.parts])
-    with whole_file(path) as unfinished, unfinished.open("wb") as file:
+    with atomic_write(path) as tmp, tmp.open("wb") as file:
         Pose(header, body).write(file)
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from asl_lib._util.files import whole_file
+from asl_lib._util.files import atomic_write
 from asl_lib.live.errors import LiveError
 
 LONGEST_S = 60.0
@@ -71,8 +71,8 @@ class Recording:
         path = folder / f"{datetime.now():%Y-%m-%d_%H-%M-%S-%f}.mp4"
         write_video(path, in_even_time(frames, fps=FPS), fps=FPS)
         if words:
-            with whole_file(path.with_suffix(".txt")) as unfinished:
-                unfinished.write_text("".join(f"{at:6.1f} s  {word}\n" for at, word in words), encoding="utf-8")
+            with atomic_write(path.with_suffix(".txt")) as tmp:
+                tmp.write_text("".join(f"{at:6.1f} s  {word}\n" for at, word in words), encoding="utf-8")
         return path
 
 

@@ -38,7 +38,7 @@ def run_live(
     transcript: Transcript | None = None,
     mirror: bool | None = None,
     press_s: float = 0.0,
-    say: Callable[[str], None] = print,
+    log: Callable[[str], None] = print,
 ) -> Transcript:
     """Show, and record, what is recognised until the source ends or somebody presses q.
 
@@ -51,7 +51,7 @@ def run_live(
         transcript: where the words go; a new one if none is given.
         mirror: show the picture as in a mirror; None does so for a camera of this machine.
         press_s: begin with press-and-sign: capture so many seconds, without a countdown; 0 waits for the space bar.
-        say: what to do with each line of news.
+        log: called with each status message.
 
     Returns:
         The transcript.
@@ -63,7 +63,7 @@ def run_live(
     mirror = isinstance(source, Camera) and isinstance(source.device, int) if mirror is None else mirror
     with ExitStack() as stack:
         screen = stack.enter_context(_open_window()) if window else None
-        recorder = stack.enter_context(Recorder(Path(recordings), fps=source.fps or RECORDING_FPS, say=say))
+        recorder = stack.enter_context(Recorder(Path(recordings), fps=source.fps or RECORDING_FPS, log=log))
         if record:
             recorder.start(Path(record))
         pipeline = Pipeline(source, recogniser, on_word=transcript.add)
@@ -75,7 +75,7 @@ def run_live(
             view = pipeline.view()
             if transcript.text != shown:
                 shown = transcript.text
-                say(shown)
+                log(shown)
             if view is not None:
                 picture = _draw(view, transcript, mirror=mirror, recording=recorder.on, hint=HINT if window else "")
                 recorder.write(picture, view)
@@ -84,7 +84,7 @@ def run_live(
             if screen is not None and not _act_on(screen.key(), pipeline, recorder, transcript):
                 break
         if transcript.text != shown:
-            say(transcript.text)
+            log(transcript.text)
     return transcript
 
 
@@ -110,7 +110,7 @@ def _act_on(key: int, pipeline: Pipeline, recorder: Recorder, transcript: Transc
     return True
 
 
-def run_recording(source: Source, session: RecordingSession, *, say: Callable[[str], None] = print) -> list[Path]:
+def run_recording(source: Source, session: RecordingSession, *, log: Callable[[str], None] = print) -> list[Path]:
     """Record signs in a window, prompted one by one, until all are there or somebody presses q; return the files.
 
     Raises:
@@ -128,23 +128,23 @@ def run_recording(source: Source, session: RecordingSession, *, say: Callable[[s
             line = f"{prompt.gloss} ({prompt.number} of {prompt.total}): {prompt.phase}"
             if line != told:
                 told, review = line, 0
-                say(line)
+                log(line)
             if prompt.frames:  # show what was captured, over and over, beside what to press
                 frame, review = prompt.frames[review % len(prompt.frames)], review + 1
             screen.show(compose_prompt(frame, prompt, mirror=mirror))
-            if not _answer(screen.key(), session, prompt, time_s, say):
+            if not _answer(screen.key(), session, prompt, time_s, log):
                 break
     return session.kept
 
 
-def _answer(key: int, session: RecordingSession, prompt: Prompt, time_s: float, say: Callable[[str], None]) -> bool:
+def _answer(key: int, session: RecordingSession, prompt: Prompt, time_s: float, log: Callable[[str], None]) -> bool:
     """Do what a key asks for; return whether to go on."""
     if key in (ord("q"), ESCAPE):
         return False
     if key == ord("n"):
         session.skip()
     elif key == ord(" ") and prompt.phase == "review":
-        say(f"kept {session.keep()}")
+        log(f"kept {session.keep()}")
     elif key in (ord(" "), ord("r")) and prompt.phase in ("ready", "review"):
         session.start(time_s)
     return True
@@ -156,11 +156,11 @@ class Recorder:
     Args:
         folder: where recordings without a name of their own go.
         fps: frames per second of the files.
-        say: told of each file that is finished.
+        log: called with the name of each finished file.
     """
 
-    def __init__(self, folder: Path, *, fps: float, say: Callable[[str], None] = print) -> None:
-        self.folder, self.fps, self._say = folder, fps, say
+    def __init__(self, folder: Path, *, fps: float, log: Callable[[str], None] = print) -> None:
+        self.folder, self.fps, self._log = folder, fps, log
         self._sink: VideoSink | None = None
         self._began_s: float | None = None
         self._size = (0, 0)
@@ -186,7 +186,7 @@ class Recorder:
         if self._sink is not None:
             sink, self._sink = self._sink, None
             sink.close()
-            self._say(f"recorded {sink.count} frames: {sink.path}" if sink.count else "recorded nothing")
+            self._log(f"recorded {sink.count} frames: {sink.path}" if sink.count else "recorded nothing")
 
     def toggle(self) -> None:
         """Begin a recording, or finish the one that is on."""

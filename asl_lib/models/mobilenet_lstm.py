@@ -10,7 +10,7 @@ from asl_lib.models.cnn import build_mobilenet
 if TYPE_CHECKING:
     import keras
 
-EYE, HEAD = "frame_features", "lstm_head"
+BACKBONE, HEAD = "frame_features", "lstm_head"
 
 
 def build_mobilenet_lstm(
@@ -59,4 +59,4 @@ def build_mobilenet_lstm(
     x = keras.layers.Dropout(dropout)(x)
     head = keras.Model(seen, keras.layers.Dense(classes, activation="softmax", dtype="float32")(x), name=HEAD)
     clip = keras.Input((frames, size, size, 3))
-    return keras.Model(clip, head(keras.layers.TimeDistributed(eye, name=EYE)(clip)), name="mobilenet_lstm")
+    return keras.Model(clip, head(keras.layers.TimeDistributed(eye, name=BACKBONE)(clip)), name="mobilenet_lstm")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from asl_lib._util.arrays import read_npz
-from asl_lib._util.files import whole_file
+from asl_lib._util.files import atomic_write
 
 if TYPE_CHECKING:
     import keras
@@ -91,8 +91,8 @@ class Checkpoint:
         about: dict[str, Any] = {"key": self.key, "epoch": progress.epoch, "rows": progress.rows}
         about |= {"best_epoch": progress.best_epoch, **{kind: len(values) for kind, values in groups.items()}}
         arrays = {f"{kind}{i}": value for kind, values in groups.items() for i, value in enumerate(values)}
-        with whole_file(self.path) as unfinished:
-            np.savez(unfinished, about=np.array(json.dumps(about)), **arrays)
+        with atomic_write(self.path) as tmp:
+            np.savez(tmp, about=np.array(json.dumps(about)), **arrays)
         self._written = time.monotonic()
 
     def remove(self) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from asl_lib._util.files import whole_file
+from asl_lib._util.files import atomic_write
 from asl_lib._util.quiet import quiet_native_stderr
 from asl_lib.training.fit import glosses_of
 
@@ -49,8 +49,8 @@ def export_tflite(model: keras.Model, path: str | Path) -> Path:
     except Exception as error:
         # The converter raises its own, undocumented classes.
         raise ExportError(f"'{model.name}' cannot be exported to LiteRT: {str(error).splitlines()[0]}") from error
-    with whole_file(path) as unfinished:
-        unfinished.write_bytes(content)
+    with atomic_write(path) as tmp:
+        tmp.write_bytes(content)
     return path
 
 

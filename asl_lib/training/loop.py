@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 import numpy as np
 import pandas as pd
 
-from asl_lib._util.files import whole_file
+from asl_lib._util.files import atomic_write
 from asl_lib._util.progress import progress_bar
 from asl_lib.data.unpack import largest_unpacked
 from asl_lib.training.checkpoint import Checkpoint, Progress
@@ -125,10 +125,10 @@ def run(
 def save_network(model: keras.Model, recipe: Recipe, history: pd.DataFrame, folder: str | Path) -> None:
     """Write `history.csv`, `model.keras` and `recipe.json`, each whole or not at all."""
     folder = Path(folder)
-    with whole_file(folder / "history.csv") as unfinished:
-        history.to_csv(unfinished, index=False, lineterminator="\n")
-    with whole_file(folder / "model.keras") as unfinished:
-        model.save(unfinished)
+    with atomic_write(folder / "history.csv") as tmp:
+        history.to_csv(tmp, index=False, lineterminator="\n")
+    with atomic_write(folder / "model.keras") as tmp:
+        model.save(tmp)
     recipe.save(folder / "recipe.json")
 
 

@@ -16,7 +16,7 @@ from asl_lib._util.progress import progress
 from asl_lib.features.frames import FrameSet
 from asl_lib.features.picture_recipes import recipe_of
 from asl_lib.models.i3d import train_only_top
-from asl_lib.models.mobilenet_lstm import EYE, HEAD
+from asl_lib.models.mobilenet_lstm import BACKBONE, HEAD
 from asl_lib.training.images import fit_images
 from asl_lib.training.loop import fingerprint, save_network
 
@@ -37,7 +37,7 @@ def frame_features(model: keras.Model, clips: FrameSet, *, folder: str | Path) -
     """
     import tensorflow as tf
 
-    eye = model.get_layer(EYE).layer
+    eye = model.get_layer(BACKBONE).layer
     look = tf.function(lambda frames: eye(frames, training=False))
     whose = fingerprint(*eye.get_weights(), about=[eye.name])[:8]
     shape = (clips.frames, eye.output_shape[-1])
@@ -54,7 +54,9 @@ def frame_features(model: keras.Model, clips: FrameSet, *, folder: str | Path) -
     return store.fill(stamps, make)
 
 
-def settle_eye(model: keras.Model, clips: FrameSet, rows: np.ndarray, *, seed: int, batches: int = 40) -> None:
+def calibrate_batch_norm(
+    model: keras.Model, clips: FrameSet, rows: np.ndarray, *, seed: int, batches: int = 40
+) -> None:
     """Let an eye with *random* weights find the range of its own numbers, in place, by looking at training frames.
 
     Batch normalisation begins with the means of nothing: through fifty layers of random weights a picture fades to
@@ -69,7 +71,7 @@ def settle_eye(model: keras.Model, clips: FrameSet, rows: np.ndarray, *, seed: i
     """
     import tensorflow as tf
 
-    eye = model.get_layer(EYE).layer
+    eye = model.get_layer(BACKBONE).layer
     rng = np.random.default_rng(seed)
     eye.trainable = True  # frozen, batch normalisation would keep its means
     look = tf.function(lambda frames: eye(frames, training=True))

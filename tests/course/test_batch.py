@@ -114,7 +114,7 @@ def executed(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("ASL_HOME", str(folder))
         patch.setattr(notebooks, "course_folder", lambda: folder)
-        run_course(VALUES, say=lambda _: None)
+        run_course(VALUES, log=lambda _: None)
     return folder
 
 
@@ -157,14 +157,14 @@ def news(said):
 
 def test_what_was_executed_is_not_executed_again_even_from_another_folder(course):
     said = []
-    run_course(VALUES, say=said.append)
+    run_course(VALUES, log=said.append)
     assert news(said) == [(name, "kept") for name in SHORT_COURSE]
     assert (course / "outputs" / "short" / "solved.txt").is_file()
 
 
 def test_a_changed_parameter_a_lost_result_and_a_changed_cell_redo_what_depends_on_them(course):
     said = []
-    run_course({**VALUES, "epochs": 3}, say=said.append)
+    run_course({**VALUES, "epochs": 3}, log=said.append)
     kept, done = ("01_clips", "kept"), ("11_report", "done")
     assert news(said) == [kept, ("03_features", "kept"), ("05_model", "done"), done]
     metrics = course / "outputs" / "short" / "lstm" / "held_out_ben" / "metrics.json"
@@ -172,7 +172,7 @@ def test_a_changed_parameter_a_lost_result_and_a_changed_cell_redo_what_depends_
 
     said.clear()
     metrics.unlink()
-    run_course({**VALUES, "epochs": 3}, say=said.append)
+    run_course({**VALUES, "epochs": 3}, log=said.append)
     assert news(said) == [kept, ("03_features", "kept"), ("05_model", "done"), ("11_report", "kept")]
 
     said.clear()
@@ -180,13 +180,13 @@ def test_a_changed_parameter_a_lost_result_and_a_changed_cell_redo_what_depends_
     notebook = nbformat.read(path, as_version=4)
     notebook.cells[1].source += "\n# changed"
     nbformat.write(notebook, path)
-    run_course({**VALUES, "epochs": 3}, say=said.append)
+    run_course({**VALUES, "epochs": 3}, log=said.append)
     assert news(said) == [kept, ("03_features", "kept"), ("05_model", "kept"), done]
 
 
 def test_a_forced_run_executes_what_is_done(course, papermill):
     said, calls = [], papermill()
-    run_course(VALUES, force=True, say=said.append)
+    run_course(VALUES, force=True, log=said.append)
     assert news(said) == [(name, "done") for name in SHORT_COURSE]
     assert calls == [*SHORT_COURSE]
 
@@ -196,7 +196,7 @@ def test_after_a_failing_notebook_nothing_is_started(course):
     with pytest.raises(
         BatchError, match=r"(?s)03_features failed.*outputs/other/notebooks.*no signer nobody to hold out"
     ):
-        run_course({**VALUES, "run": "other", "test_signers": ["nobody"]}, say=said.append)
+        run_course({**VALUES, "run": "other", "test_signers": ["nobody"]}, log=said.append)
     assert news(said) == [("01_clips", "done"), ("03_features", "failed")]
 
 
@@ -205,7 +205,7 @@ def test_models_are_trained_side_by_side_and_all_of_them_end_before_a_failure_st
     shutil.copy(path, path.with_name("06_model.ipynb"))
     said, calls = [], papermill("", "", "Exception encountered at: a cell")
     with pytest.raises(BatchError, match="06_model failed"):
-        run_course(VALUES, force=True, jobs=1, say=said.append)
+        run_course(VALUES, force=True, jobs=1, log=said.append)
     models = [("06_model", "failed"), ("05_model", "done")]
     assert news(said) == [("01_clips", "done"), ("03_features", "done"), *models]
     assert calls == ["01_clips", "03_features", "06_model", "05_model"]
@@ -214,7 +214,7 @@ def test_models_are_trained_side_by_side_and_all_of_them_end_before_a_failure_st
 def test_a_batch_holds_each_signer_out_in_turn_without_exercises_and_rebuilds_the_report(course):
     said = []
     (course / "outputs" / "short" / "solved.txt").unlink()
-    run_each(VALUES, models=["lstm"], jobs=2, say=said.append)
+    run_each(VALUES, models=["lstm"], jobs=2, log=said.append)
     assert sorted(news(said)) == sorted(
         [("01_clips", "kept"), ("03_features", "kept"), *[("05_model", "done")] * 4, ("11_report", "done")]
     )
@@ -233,36 +233,36 @@ def test_a_failing_exercise_stops_no_batch_and_a_course_does_the_exercises_that_
     notebook.cells.append(nbformat.v4.new_code_cell(check, metadata={"tags": ["check"]}))
     nbformat.write(notebook, path)
     said, values = [], {**VALUES, "run": "researched"}
-    run_each(values, say=said.append, **OPTIONS)
+    run_each(values, log=said.append, **OPTIONS)
     assert ("03_features", "done") in news(said)
     with pytest.raises(BatchError, match="the answer is wrong"):
-        run_course(values, say=lambda _: None)
+        run_course(values, log=lambda _: None)
     notebook.cells[-1].source = "answer = 'right'"
     nbformat.write(notebook, path)
-    run_course(values, say=lambda _: None)
+    run_course(values, log=lambda _: None)
     said.clear()
-    run_each(values, say=said.append, **OPTIONS)
+    run_each(values, log=said.append, **OPTIONS)
     assert [what for _, what in news(said)] == ["kept"] * 5 + ["done"], "a batch takes what a course has prepared"
 
 
 def test_shards_do_their_part_of_a_batch_and_a_last_call_builds_the_report(course):
     values, said = {**VALUES, "run": "sharded"}, []
     with pytest.raises(BatchError, match="01_clips must be done before shard 1/2.*--shard 0/2 first"):
-        run_each(values, shard="1/2", say=lambda _: None, **OPTIONS)
-    run_each(values, shard="0/2", say=said.append, **OPTIONS)
+        run_each(values, shard="1/2", log=lambda _: None, **OPTIONS)
+    run_each(values, shard="0/2", log=said.append, **OPTIONS)
     assert news(said[:2]) == [("01_clips", "done"), ("03_features", "done")]
     assert said[2:] == ["Prepared. Model runs to do: 3. As many shards give each its own: sbatch --array=1-3"]
     models = course / "outputs" / "sharded" / "lstm"
-    run_each(values, shard="2/2", jobs=1, say=said.append, **OPTIONS)
+    run_each(values, shard="2/2", jobs=1, log=said.append, **OPTIONS)
     assert [path.name for path in models.iterdir()] == ["held_out_ben"]
-    run_each(values, shard="1/2", jobs=1, say=said.append, **OPTIONS)
+    run_each(values, shard="1/2", jobs=1, log=said.append, **OPTIONS)
     assert sorted(path.name for path in models.iterdir()) == ["held_out_ana", "held_out_ben", "held_out_eli"]
     assert not (course / "outputs" / "sharded" / "report").exists()
     said.clear()
-    run_each(values, shard="5/5", say=said.append, **OPTIONS)
+    run_each(values, shard="5/5", log=said.append, **OPTIONS)
     assert said[2:] == ["There is nothing in shard 5/5: there are fewer runs than shards."]
     said.clear()
-    run_each(values, say=said.append, **OPTIONS)
+    run_each(values, log=said.append, **OPTIONS)
     assert [what for _, what in news(said)] == ["kept"] * 5 + ["done"]
     assert (course / "outputs" / "sharded" / "report" / "results.csv").is_file()
 
@@ -281,9 +281,9 @@ def test_an_interrupted_batch_starts_no_further_run_and_goes_on_where_it_was(cou
 
     monkeypatch.setattr(Run, "execute", interrupt)
     with pytest.raises(KeyboardInterrupt):
-        run_each(VALUES, jobs=1, say=lambda _: None, **OPTIONS)
+        run_each(VALUES, jobs=1, log=lambda _: None, **OPTIONS)
     assert started == [".held_out_ana"], "what waited for its turn was started after the interruption"
-    run_each(VALUES, jobs=1, say=lambda _: None, **OPTIONS)
+    run_each(VALUES, jobs=1, log=lambda _: None, **OPTIONS)
     assert started == [".held_out_ana", ".held_out_ben", ".held_out_eli"], "what was finished is kept"
 
 
@@ -296,9 +296,9 @@ def test_the_workers_of_a_dask_cluster_execute_model_notebooks(course):
     with LocalCluster(n_workers=1, threads_per_worker=1, host="127.0.0.1", dashboard_address=None) as cluster:
         address = cluster.scheduler_address
         with pytest.raises(BatchError, match=r"(?s)1 of 2 runs failed.*the features are damaged"):
-            run_each(VALUES, scheduler=address, say=said.append, **options)
+            run_each(VALUES, scheduler=address, log=said.append, **options)
         assert {"[1/2] 05_model, held out: ana  done", "[2/2] 05_model, held out: eli  FAILED"} <= set(said)
-        run_each(VALUES, scheduler=address, say=said.append, **{**options, "choices": ["ana"]})
+        run_each(VALUES, scheduler=address, log=said.append, **{**options, "choices": ["ana"]})
         assert said[-1] == "[1/1] 05_model, held out: ana  is done already"
     metrics = json.loads((course / "outputs" / "short" / "lstm" / "held_out_ana" / "metrics.json").read_text())
     assert metrics["epochs"] == 2
@@ -307,12 +307,12 @@ def test_the_workers_of_a_dask_cluster_execute_model_notebooks(course):
 def test_folds_hold_groups_of_signers_out_so_that_each_is_tested_once(course):
     said = []
     values = {**VALUES, "run": "folded", "signers": ["ana", "ben", "eli", "fay"]}
-    run_each(values, folds=2, say=said.append, jobs=2, **OPTIONS)
+    run_each(values, folds=2, log=said.append, jobs=2, **OPTIONS)
     assert sum("05_model, fold" in line and "done in" in line for line in said) == 2
     folders = sorted(path.name for path in (course / "outputs" / "folded" / "lstm").iterdir())
     assert folders == ["held_out_ana+eli", "held_out_ben+fay"]
     with pytest.raises(SplitError, match="between 2 and the 4 signers"):
-        run_each(values, folds=5, say=said.append, **OPTIONS)
+        run_each(values, folds=5, log=said.append, **OPTIONS)
 
 
 def test_a_batch_with_a_failing_run_finishes_the_others_and_says_so(course):
@@ -320,7 +320,7 @@ def test_a_batch_with_a_failing_run_finishes_the_others_and_says_so(course):
     features = course / "outputs" / "short" / "features.csv"
     features.write_text(features.read_text().replace("B,eli", ",eli"))
     with pytest.raises(BatchError, match=r"(?s)1 of 3 runs failed; the rest is done.*the features are damaged"):
-        run_each({**VALUES, "epochs": 3}, jobs=2, say=said.append, **OPTIONS)
+        run_each({**VALUES, "epochs": 3}, jobs=2, log=said.append, **OPTIONS)
     assert [what for name, what in news(said) if name == "05_model"].count("done") == 2
     assert news(said)[-1] == ("11_report", "done")
     for signer, done in (("ana", True), ("ben", True), ("eli", False)):
@@ -332,17 +332,17 @@ def test_a_kernel_that_does_not_start_is_tried_once_more_and_a_failing_cell_is_n
     for error, tries in (("ValueError: in a cell", 1), ("RuntimeError: Kernel died before replying to kernel_info", 2)):
         calls = papermill(*[error] * tries)
         with pytest.raises(BatchError, match=error):
-            run_course(values, say=lambda _: None)
+            run_course(values, log=lambda _: None)
         assert calls == ["05_model"] * tries
     calls = papermill("zmq.error.ZMQError: Address already in use")
-    run_course(values, say=lambda _: None)
+    run_course(values, log=lambda _: None)
     assert calls == ["05_model", "05_model", "11_report"]
 
 
 def test_a_model_that_no_notebook_trains_is_refused_before_anything_runs(course):
     for models in (["gpt"], ["lstm", "gpt"]):
         with pytest.raises(BatchError, match=r"No notebook trains a model 'gpt'\. There are: lstm"):
-            run_each(VALUES, models=models, say=lambda _: pytest.fail("something ran"))
+            run_each(VALUES, models=models, log=lambda _: pytest.fail("something ran"))
 
 
 def test_a_data_set_gets_the_notebooks_that_suit_it():

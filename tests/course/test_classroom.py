@@ -95,7 +95,7 @@ def built(tmp_path_factory):
     folder, said = make_course(tmp_path_factory.mktemp("built") / "course"), []
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("ASL_HOME", str(folder))
-        build_classroom(say=said.append)
+        build_classroom(log=said.append)
     return folder, said
 
 
@@ -252,7 +252,7 @@ def test_the_release_has_checks_and_lesson_but_no_solution(built):
 
 def test_a_second_build_gives_the_same_bytes_and_keeps_what_the_teacher_has(classroom):
     made = {name: files_in(classroom / name) for name in ("source", "release")}
-    build_classroom(say=silent)
+    build_classroom(log=silent)
     assert {name: files_in(classroom / name) for name in ("source", "release")} == made
     assert not list(classroom.glob(".release-*"))
 
@@ -264,7 +264,7 @@ def test_a_second_build_gives_the_same_bytes_and_keeps_what_the_teacher_has(clas
     source.write_text(source.read_text().replace("Name it", "Name it, please"))
     mine = files_in(classroom / "submitted"), source.read_bytes(), config.read_bytes()
     said = []
-    build_classroom(say=said.append)
+    build_classroom(log=said.append)
     assert (files_in(classroom / "submitted"), source.read_bytes(), config.read_bytes()) == mine
     assert [line.split(" was")[0] for line in said[1:]] == ["nbgrader_config.py", f"source/{NAME}/{NAME}.ipynb"]
     assert "Name it, please" in (classroom / "release" / NAME / f"{NAME}.ipynb").read_text()
@@ -305,7 +305,7 @@ def test_nbgrader_grades_what_students_hand_in(classroom):
     notebook.cells[6:10] = []
     nbformat.write(notebook, course / "notebooks" / f"{NAME}.ipynb")
     before = {name: files_in(classroom / name) for name in ("source", "release", "submitted", "autograded")}
-    (assignment,) = build_classroom(say=silent)
+    (assignment,) = build_classroom(log=silent)
     assert "stays as it was: 3 students have handed it in" in assignment.problems[-1]
     assert {name: files_in(classroom / name) for name in before} == before
     with Gradebook(f"sqlite:///{classroom / 'gradebook.db'}", "sign_recognition") as gradebook:
@@ -355,7 +355,7 @@ def test_every_notebook_of_the_course_is_released_without_its_solutions(tmp_path
     from nbgrader.nbgraderformat import MetadataValidator
 
     monkeypatch.setenv("ASL_HOME", str(ROOT))
-    assignments = build_classroom(tmp_path / "classroom", say=silent)
+    assignments = build_classroom(tmp_path / "classroom", log=silent)
     originals = {path.stem: read(path) for path in sorted((ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb"))}
     assert [assignment.name for assignment in assignments] == list(originals)
     for assignment in assignments:

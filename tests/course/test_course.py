@@ -39,7 +39,7 @@ def home(tmp_path_factory):
 def test_1_a_failing_notebook_is_named_with_its_traceback_and_the_rest_is_not_started(home):
     said = []
     with pytest.raises(BatchError) as caught:
-        run_course({**TINY, "test_signers": ["nobody"]}, say=said.append)
+        run_course({**TINY, "test_signers": ["nobody"]}, log=said.append)
     text = str(caught.value)
     assert "03_preprocess failed" in text
     assert "outputs/tiny/notebooks/03_preprocess.ipynb" in text
@@ -50,7 +50,7 @@ def test_1_a_failing_notebook_is_named_with_its_traceback_and_the_rest_is_not_st
 
 def test_2_the_course_runs_from_rendered_clips_to_a_trained_model_and_keeps_what_was_done(home):
     said = []
-    run_course(TINY, models=["lstm"], say=said.append)
+    run_course(TINY, models=["lstm"], log=said.append)
     assert [("is done already" in line) for line in said] == [True, True, *[False] * 5]
     folder = home / "outputs" / "tiny" / "lstm" / "held_out_ben"
     metrics = json.loads((folder / "metrics.json").read_text())
@@ -66,7 +66,7 @@ def test_2_the_course_runs_from_rendered_clips_to_a_trained_model_and_keeps_what
 
 def test_3_a_second_run_does_nothing_and_a_changed_parameter_only_what_depends_on_it(home):
     said = []
-    run_course(TINY, models=["lstm"], say=said.append)
+    run_course(TINY, models=["lstm"], log=said.append)
     assert all("is done already" in line for line in said), said
 
     def keys(values):
@@ -84,7 +84,7 @@ def test_3_a_second_run_does_nothing_and_a_changed_parameter_only_what_depends_o
 def test_4_a_batch_holds_a_signer_out_and_rebuilds_the_comparison(home):
     """With other epochs than the run before: what was prepared stays as it is."""
     said = []
-    run_each({**TINY, "epochs": 1}, choices=["ana"], models=["lstm"], jobs=2, say=said.append)
+    run_each({**TINY, "epochs": 1}, choices=["ana"], models=["lstm"], jobs=2, log=said.append)
     assert [("is done already" in line) for line in said] == [True] * 4 + [False] * 3
     assert "[2/2] 05_lstm, all signers known" in " ".join(said)
     results = (home / "outputs" / "tiny" / "report" / "results.csv").read_text()

@@ -410,11 +410,11 @@ def test_a_data_set_is_downloaded_unpacked_and_found_and_a_second_call_does_noth
     dataset = get_dataset("asl_citizen")
     monkeypatch.setattr(type(dataset), "remotes", (Remote((f"{server}/good",), "ASL_Citizen.zip"),))
     folder, news = tmp_path / "data" / "asl_citizen", []
-    obtain(dataset, folder, say=news.append)
+    obtain(dataset, folder, log=news.append)
     clips = dataset.prepare(folder)
     assert clips.split.tolist() == ["train", "test"]
     assert not list(folder.glob("*.zip")), "the archive takes its room a second time"
-    obtain(dataset, folder, say=news.append)
+    obtain(dataset, folder, log=news.append)
     assert len(Handler.seen) == 1
     assert news[-1] == f"asl_citizen is in {folder} already: nothing to do."
 
@@ -476,6 +476,6 @@ def test_a_kaggle_data_set_lands_where_its_adapter_looks(tmp_path, monkeypatch):
     monkeypatch.setattr(kagglehub, "dataset_download", fetch)
     dataset = get_dataset("asl_alphabet")
     for _ in range(2):
-        obtain(dataset, tmp_path / "alphabet", say=lambda _: None)
+        obtain(dataset, tmp_path / "alphabet", log=lambda _: None)
     assert asked == ["grassknoted/asl-alphabet"]
     assert set(dataset.prepare(tmp_path / "alphabet").gloss) == {"A"}

@@ -163,7 +163,7 @@ def test_a_model_that_is_not_there_is_named(tmp_path, monkeypatch, capsys, clip)
 def test_a_recording_keeps_the_time_of_pictures_that_come_unevenly(tmp_path):
     frames = make_frames(6)
     times = [0.0, 0.04, 0.30, 0.34, 0.80, 1.0]
-    with Recorder(tmp_path, fps=25, say=lambda _: None) as recorder:
+    with Recorder(tmp_path, fps=25, log=lambda _: None) as recorder:
         recorder.start()
         for frame, time_s in zip(frames, times, strict=True):
             recorder.write(frame, View(time_s, frame, Seen(time_s), Speed()))
@@ -171,7 +171,7 @@ def test_a_recording_keeps_the_time_of_pictures_that_come_unevenly(tmp_path):
 
 
 def test_a_picture_of_another_size_goes_on_in_the_same_recording(tmp_path):
-    with Recorder(tmp_path, fps=25, say=lambda _: None) as recorder:
+    with Recorder(tmp_path, fps=25, log=lambda _: None) as recorder:
         recorder.start()
         for index, (height, width) in enumerate([(48, 64), (64, 48), (100, 200)]):
             frame = np.zeros((height, width, 3), np.uint8)
@@ -185,5 +185,5 @@ def test_what_was_recorded_before_the_camera_broke_down_is_whole(tmp_path):
 
     source = Feed(make_frames(9), live=False, error=LiveError("the camera is gone"))
     with pytest.raises(LiveError, match="the camera is gone"):
-        run_live(source, Slow(), window=False, record=tmp_path / "out.mp4", say=lambda _: None)
+        run_live(source, Slow(), window=False, record=tmp_path / "out.mp4", log=lambda _: None)
     assert len(list(read_frames(tmp_path / "out.mp4"))) == 9

@@ -193,7 +193,7 @@ def store(folder, clips):
 
 
 @UNIX
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # NumPy's unfinished zip
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # NumPy's tmp zip
 def test_a_full_disk_leaves_the_older_landmarks_and_features_whole(tmp_path):
     recipe = FeatureRecipe(frames=8)
     clips = landmarks_of(tmp_path)
@@ -271,14 +271,14 @@ def test_a_training_killed_from_outside_ends_with_the_same_weights(tmp_path, way
 
 
 @UNIX
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # NumPy's unfinished zip
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # NumPy's tmp zip
 def test_a_full_disk_in_a_training_keeps_the_last_model_and_the_last_checkpoint(tmp_path):
     train(tmp_path, epochs=2, checkpoint_s=0)
     before = {name: (tmp_path / name).read_bytes() for name in ("model.keras", "recipe.json", "history.csv")}
     with smallest_disk(10_000), pytest.raises(OSError, match="File too large|unable to|[Cc]an't|write"):
         train(tmp_path, epochs=3, checkpoint_s=0)
     assert {name: (tmp_path / name).read_bytes() for name in before} == before
-    assert not list(tmp_path.glob(".*.part*")), "nothing unfinished may stay"
+    assert not list(tmp_path.glob(".*.part*")), "nothing tmp may stay"
     _, history = train(tmp_path, epochs=3, checkpoint_s=0)
     assert len(history) == 3
 
@@ -336,7 +336,7 @@ def test_a_batch_that_is_stopped_keeps_its_finished_runs_and_does_the_others(tmp
     monkeypatch.setenv("ASL_HOME", str(tmp_path))
     monkeypatch.setattr(notebooks, "course_folder", lambda: tmp_path)
     said = []
-    batch.run_each(VALUES, jobs=1, say=said.append, **OPTIONS)
+    batch.run_each(VALUES, jobs=1, log=said.append, **OPTIONS)
     assert sum("05_model" in line and "is done already" in line for line in said) == len(finished)
     assert {path: path.stat().st_mtime_ns for path in finished} == finished
     results = pd.read_csv(tmp_path / "outputs/short/report/results.csv")
@@ -395,7 +395,7 @@ class Blind:
 @UNIX
 def test_a_full_disk_while_the_window_records_is_told_and_leaves_no_half_film(tmp_path):
     with smallest_disk(500), pytest.raises(OSError, match=r"File too large|film\.mp4"):
-        run_live(Stream(), Blind(), window=False, record=tmp_path / "film.mp4", say=lambda _: None)
+        run_live(Stream(), Blind(), window=False, record=tmp_path / "film.mp4", log=lambda _: None)
     assert names(tmp_path) == []
 
 
@@ -420,11 +420,11 @@ def test_a_real_file_system_without_room_leaves_no_half_file(tmp_path):
     if mounted.returncode:
         pytest.skip("This system (a container, most often) lets nobody mount a disk.")
     try:
-        from asl_lib._util.files import whole_file
+        from asl_lib._util.files import atomic_write
 
         (disk / "table.csv").write_text("old")
-        with pytest.raises(OSError, match="No space left"), whole_file(disk / "table.csv") as unfinished:
-            unfinished.write_bytes(bytes(2 << 20))
+        with pytest.raises(OSError, match="No space left"), atomic_write(disk / "table.csv") as tmp:
+            tmp.write_bytes(bytes(2 << 20))
         assert names(disk) == ["table.csv"]
         assert (disk / "table.csv").read_text() == "old"
         landmarks = make_landmarks(frames=2000)

@@ -11,10 +11,10 @@ from asl_lib.features.image_variations import ClipVariation
 from asl_lib.features.picture_recipes import VideoRecipe
 from asl_lib.models.cnn import WeightsError, build_mobilenet
 from asl_lib.models.i3d import TOP
-from asl_lib.models.mobilenet_lstm import EYE, HEAD, build_mobilenet_lstm
+from asl_lib.models.mobilenet_lstm import BACKBONE, HEAD, build_mobilenet_lstm
 from asl_lib.training.fit import TrainingError, set_seeds
 from asl_lib.training.images import fit_images, load_video_model, predict_images
-from asl_lib.training.videos import fit_i3d, fit_lstm, frame_features, settle_eye
+from asl_lib.training.videos import calibrate_batch_norm, fit_i3d, fit_lstm, frame_features
 
 FRAMES, SIZE = 8, 32
 FIRST = "Conv3d_1a_7x7_conv"
@@ -106,7 +106,7 @@ def test_the_top_is_trained_first_and_then_everything(tmp_path):
 def test_the_lstm_is_trained_on_features_that_are_computed_once_and_the_whole_network_is_kept(tmp_path):
     set_seeds(1)
     model, clips = build_mobilenet_lstm(frames=FRAMES, size=SIZE, classes=2, units=8), make_set()
-    settle_eye(model, clips, np.arange(8), seed=1, batches=12)
+    calibrate_batch_norm(model, clips, np.arange(8), seed=1, batches=12)
     features = frame_features(model, clips, folder=tmp_path)
     assert features.shape == (12, FRAMES, 576)
     assert features[0].std() > 1e-6, "an eye with random weights must not see all alike"
@@ -125,7 +125,7 @@ def test_the_eye_takes_weights_from_a_file_and_refuses_those_of_another_network(
     body = build_mobilenet(size=SIZE)
     body.save_weights(tmp_path / "body.weights.h5")
     model = build_mobilenet_lstm(frames=4, size=SIZE, classes=2, weights=tmp_path / "body.weights.h5")
-    for one, other in zip(body.get_weights(), model.get_layer(EYE).layer.get_weights(), strict=True):
+    for one, other in zip(body.get_weights(), model.get_layer(BACKBONE).layer.get_weights(), strict=True):
         np.testing.assert_array_equal(one, other)
     model.get_layer(HEAD).save_weights(tmp_path / "head.weights.h5")
     with pytest.raises(WeightsError, match=r"head\.weights\.h5 does not fit the network MobileNetV3Small"):

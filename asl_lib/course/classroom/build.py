@@ -17,9 +17,9 @@ from typing import Any
 
 import nbformat
 
-from asl_lib._util.files import read_json, whole_file, write_json
+from asl_lib._util.files import atomic_write, read_json, write_json
 from asl_lib._util.paths import project_folder
-from asl_lib.course.batch import say_line
+from asl_lib.course.batch import log_line
 from asl_lib.course.classroom.convert import Exercise, convert_notebook, grade_ids, problems
 from asl_lib.course.classroom.links import Links
 from asl_lib.course.classroom.texts import CONFIG, README
@@ -59,7 +59,7 @@ def build_classroom(
     to: str | Path = "classroom",
     *,
     notebooks: Sequence[str] = (),
-    say: Callable[[str], None] = say_line,
+    log: Callable[[str], None] = log_line,
 ) -> list[Assignment]:
     """Make the course folder of nbgrader, or bring it up to date.
 
@@ -69,7 +69,7 @@ def build_classroom(
     Args:
         to: the folder, relative to the course's folder.
         notebooks: numbers or names, such as "05" or "05_lstm"; empty for all.
-        say: what to do with each line of news.
+        log: called with each status message.
 
     Raises:
         ClassroomError: nbgrader is missing or refused, or there is no such notebook.
@@ -87,11 +87,11 @@ def build_classroom(
     with _configured(folder) as (coursedir, config):
         assignments = [_build_one(path, course, written, coursedir, config) for path in paths]
     for assignment in assignments:
-        say(str(assignment))
+        log(str(assignment))
         for sentence in assignment.problems:
-            say(f"  {sentence}")
+            log(f"  {sentence}")
     for name in written.kept:
-        say(f"{name} was changed by hand and stays as it is. Remove it to have it made anew.")
+        log(f"{name} was changed by hand and stays as it is. Remove it to have it made anew.")
     return assignments
 
 
@@ -168,8 +168,8 @@ def _release(name: str, coursedir: Any, config: Any) -> None:
             raise ClassroomError(f"nbgrader could not release {name}. It said:\n\n{said.strip()}")
         made = Path(coursedir.format_path(making, ".", name))
         for path in sorted(path for path in made.rglob("*") if path.is_file()):
-            with whole_file(final / path.relative_to(made)) as unfinished:
-                shutil.copyfile(path, unfinished)
+            with atomic_write(final / path.relative_to(made)) as tmp:
+                shutil.copyfile(path, tmp)
     finally:
         coursedir.release_directory = kept
         shutil.rmtree(Path(coursedir.root) / making, ignore_errors=True)
@@ -212,8 +212,8 @@ class _Written:
             self.kept.append(name)
             return
         if old != new:
-            with whole_file(path) as unfinished:
-                unfinished.write_bytes(content)
+            with atomic_write(path) as tmp:
+                tmp.write_bytes(content)
         if self._hashes.get(name) != new:
             self._hashes[name] = new
             write_json(self.folder / self.LIST, dict(sorted(self._hashes.items())))

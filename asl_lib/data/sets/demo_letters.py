@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from asl_lib._util.files import whole_file
+from asl_lib._util.files import atomic_write
 from asl_lib.data.clips import make_clips, read_clips, write_clips
 from asl_lib.data.dataset import Dataset, DatasetError, Options
 from asl_lib.data.demo import DIGITS, LETTERS, Signer, handshape_image, handshape_joints, load_signers, random_signer
@@ -137,5 +137,5 @@ def _render(job: StillJob) -> None:
 
     path, name, person, seed, variety = job
     picture = Image.fromarray(handshape_image(name, person, seed=seed, size=SIZE_PX, variety=variety))
-    with whole_file(path) as unfinished:
-        picture.save(unfinished, "PNG")
+    with atomic_write(path) as tmp:
+        picture.save(tmp, "PNG")
