@@ -14,7 +14,7 @@ from asl_lib.features.frames import FrameSet, read_clip, square_frame, take_fram
 from asl_lib.features.labelled import PictureSet
 from asl_lib.features.optical_flow import METHODS
 from asl_lib.features.photographs import read_photograph
-from asl_lib.training.loop import TrainingError
+from asl_lib.models.errors import TrainingError
 
 AnyRecipe = TypeVar("AnyRecipe", bound="PictureRecipe")
 LARGEST_PX, MOST_FRAMES = 4096, 10_000

@@ -148,8 +148,8 @@ def _looker(options: argparse.Namespace, *, fps: float) -> tuple[Any, Any]:
 
     from asl_lib.live.networks import Classifier, find_models
     from asl_lib.live.recogniser import LiveSettings, Recogniser
+    from asl_lib.models.errors import TrainingError
     from asl_lib.training.images import newest_letters
-    from asl_lib.training.loop import TrainingError
 
     models = [] if options.model or options.letters else list(find_models().values())
     if not (options.model or options.letters or models):

@@ -10,12 +10,10 @@ import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from asl_lib.models.errors import TrainingError
+
 if TYPE_CHECKING:
     import keras
-
-
-class WeightsError(ValueError):
-    """A file of weights that does not fit the network; the sentence says what differs."""
 
 
 def build_alphabet_cnn(*, size: int = 224, channels: int = 3, classes: int) -> keras.Model:
@@ -92,7 +90,7 @@ def build_transfer_cnn(*, size: int = 96, classes: int, weights: str | Path | No
 
     Raises:
         ValueError: a size that no network can be built for.
-        WeightsError: the file is missing, or of another architecture.
+        TrainingError: the file is missing, or of another architecture.
     """
     import keras
 
@@ -123,11 +121,11 @@ def load_weights(model: keras.Model, path: str | Path) -> None:
     """Load a `.h5` file of weights into a network of the same architecture.
 
     Raises:
-        WeightsError: the file is missing or damaged, or its layers are others; the sentence names the first difference.
+        TrainingError: the file is missing or damaged, or has other layers; the message names the first.
     """
     path = Path(path)
     if not path.is_file():
-        raise WeightsError(
+        raise TrainingError(
             f"There is no file of weights {path}. Name a .weights.h5 file, or start from random weights."
         )
     try:
@@ -138,7 +136,7 @@ def load_weights(model: keras.Model, path: str | Path) -> None:
     except Exception as error:
         # Keras and h5py raise whatever the damaged place breaks.
         reason = " ".join(str(error).split())[:300] or type(error).__name__
-        raise WeightsError(f"{path} does not fit the network {model.name}: {reason}") from error
+        raise TrainingError(f"{path} does not fit the network {model.name}: {reason}") from error
 
 
 def _check(size: int, classes: int, *, least: int = 16) -> None:

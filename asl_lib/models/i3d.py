@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from asl_lib.models.cnn import WeightsError
+from asl_lib.models.errors import TrainingError
 
 if TYPE_CHECKING:
     import keras
@@ -113,14 +113,14 @@ def load_i3d_weights(model: keras.Model, path: str | Path) -> list[str]:
         path: `.h5` file with one group a layer.
 
     Raises:
-        WeightsError: the file is missing or no such file; a layer is not in it, or has another shape. Nothing has been
+        TrainingError: the file is missing or no such file; a layer is not in it, or has another shape. Nothing has been
             changed then.
     """
     import h5py
 
     path = Path(path)
     if not path.is_file():
-        raise WeightsError(f"There is no file of weights {path}. Download it from the releases of the Keras port.")
+        raise TrainingError(f"There is no file of weights {path}. Download it from the releases of the Keras port.")
     found: list[tuple[Any, list[np.ndarray]]] = []
     left: list[str] = []
     try:
@@ -133,20 +133,22 @@ def load_i3d_weights(model: keras.Model, path: str | Path) -> list[str]:
                     left.append(layer.name)
                     continue
                 if values is None:
-                    raise WeightsError(f"{path} must have a layer {layer.name}; it has none. It is of another network.")
+                    raise TrainingError(
+                        f"{path} must have a layer {layer.name}; it has none. It is of another network."
+                    )
                 if [value.shape for value in values] != shapes:
                     got = ", ".join(str(value.shape) for value in values)
                     want = ", ".join(map(str, shapes))
-                    raise WeightsError(
+                    raise TrainingError(
                         f"{path}: layer {layer.name} must have weights of shape {want}; got {got}. "
                         "Build the network with width 1 and as many channels as the file's."
                     )
                 found.append((layer, values))
-    except WeightsError:
+    except TrainingError:
         raise
     except Exception as error:
         # h5py raises whatever the damaged place breaks.
-        raise WeightsError(f"{path} is not an .h5 file of weights: {str(error)[:300]}") from error
+        raise TrainingError(f"{path} is not an .h5 file of weights: {str(error)[:300]}") from error
     for layer, values in found:
         layer.set_weights(values)
     return left
@@ -158,12 +160,12 @@ def find_i3d_weights(folder: str | Path, stream: str) -> Path:
     The port names its files like `flow_inception_i3d_imagenet_and_kinetics_tf_dim_ordering_tf_kernels_no_top.h5`.
 
     Raises:
-        WeightsError: there is none, or there are several.
+        TrainingError: there is none, or there are several.
     """
     found = sorted(Path(folder).glob(f"{stream}*.h5"))
     if len(found) != 1:
         names = ", ".join(path.name for path in found) or "none"
-        raise WeightsError(
+        raise TrainingError(
             f"{folder} must hold one file {stream}*.h5 with the weights of I3D; it holds {names}. "
             "Download it from the releases of the Keras port, and leave one a stream."
         )

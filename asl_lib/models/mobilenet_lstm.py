@@ -39,7 +39,7 @@ def build_mobilenet_lstm(
 
     Raises:
         ValueError: a size that no network can be built for.
-        WeightsError: the file is missing, or of another architecture.
+        TrainingError: the file is missing, or of another architecture.
     """
     import keras
 

@@ -14,7 +14,8 @@ import pandas as pd
 from asl_lib._util.quiet import quiet_native_stderr
 from asl_lib.features.augment import Augmentation, mirror, mixup_pairs
 from asl_lib.features.recipe import FeatureRecipe
-from asl_lib.training.loop import TrainingError, fingerprint, load_network, run
+from asl_lib.models.errors import TrainingError
+from asl_lib.training.loop import fingerprint, load_network, run
 
 if TYPE_CHECKING:
     import keras

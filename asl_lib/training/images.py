@@ -12,7 +12,8 @@ import pandas as pd
 from asl_lib.features.image_variations import ImageVariation
 from asl_lib.features.labelled import PictureSet
 from asl_lib.features.picture_recipes import PhotographRecipe, PictureRecipe, VideoRecipe, recipe_of
-from asl_lib.training.loop import TrainingError, fingerprint, load_network, run
+from asl_lib.models.errors import TrainingError
+from asl_lib.training.loop import fingerprint, load_network, run
 
 if TYPE_CHECKING:
     import keras

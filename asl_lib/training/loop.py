@@ -18,14 +18,11 @@ import pandas as pd
 from asl_lib._util.files import atomic_write
 from asl_lib._util.progress import progress_bar
 from asl_lib.data.unpack import largest_unpacked
+from asl_lib.models.errors import TrainingError
 from asl_lib.training.checkpoint import Checkpoint, Progress
 
 if TYPE_CHECKING:
     import keras
-
-
-class TrainingError(ValueError):
-    """Data that nothing can be trained on, or a saved model that cannot be used."""
 
 
 class Recipe(Protocol):

@@ -4,7 +4,7 @@ import h5py
 import numpy as np
 import pytest
 
-from asl_lib.models.cnn import WeightsError
+from asl_lib.models.errors import TrainingError
 from asl_lib.models.i3d import MIXED, TOP, build_i3d, find_i3d_weights, fuse, load_i3d_weights, train_only_top
 
 SMALL = {"frames": 8, "size": 32, "width": 0.125}
@@ -77,25 +77,25 @@ def test_weights_of_another_network_are_refused_with_the_first_difference_and_ch
         "differs.h5": ({"change": "Conv3d_2c_3x3_conv"}, r"Conv3d_2c_3x3_conv must have weights of shape .*; got "),
     }
     for name, (options, words) in cases.items():
-        with pytest.raises(WeightsError, match=words):
+        with pytest.raises(TrainingError, match=words):
             load_i3d_weights(model, write_port(tmp_path / name, port, **options))
     (tmp_path / "junk.h5").write_bytes(b"junk")
-    with pytest.raises(WeightsError, match=r"not an \.h5 file"):
+    with pytest.raises(TrainingError, match=r"not an \.h5 file"):
         load_i3d_weights(model, tmp_path / "junk.h5")
-    with pytest.raises(WeightsError, match="no file of weights"):
+    with pytest.raises(TrainingError, match="no file of weights"):
         load_i3d_weights(model, tmp_path / "absent.h5")
     for one, other in zip(before, model.get_weights(), strict=True):
         np.testing.assert_array_equal(one, other)
 
 
 def test_the_file_of_a_stream_is_found_in_a_folder_and_doubt_is_told(tmp_path):
-    with pytest.raises(WeightsError, match=r"one file rgb\*\.h5.*it holds none"):
+    with pytest.raises(TrainingError, match=r"one file rgb\*\.h5.*it holds none"):
         find_i3d_weights(tmp_path, "rgb")
     for name in ("rgb_inception_i3d.h5", "flow_inception_i3d.h5"):
         (tmp_path / name).touch()
     assert find_i3d_weights(tmp_path, "flow").name == "flow_inception_i3d.h5"
     (tmp_path / "flow_other.h5").touch()
-    with pytest.raises(WeightsError, match=r"it holds flow_inception_i3d\.h5, flow_other\.h5"):
+    with pytest.raises(TrainingError, match=r"it holds flow_inception_i3d\.h5, flow_other\.h5"):
         find_i3d_weights(tmp_path, "flow")
 
 

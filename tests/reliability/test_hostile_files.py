@@ -32,7 +32,7 @@ from asl_lib.landmarks.extract import extract_clips
 from asl_lib.landmarks.extraction_job import Job, state_of
 from asl_lib.landmarks.landmarks import PARTS, LandmarkError
 from asl_lib.landmarks.pose_file import read_pose, write_pose
-from asl_lib.training.loop import TrainingError
+from asl_lib.models.errors import TrainingError
 from tests.conftest import make_clips as table_of
 from tests.conftest import make_frames, make_landmarks
 from tests.reliability.hostile import answer, damaged, little_memory, little_python_memory, tries

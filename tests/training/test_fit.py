@@ -12,7 +12,8 @@ from asl_lib.features.augment import Augmentation, mirror
 from asl_lib.features.recipe import FeatureRecipe
 from asl_lib.features.sets import build_features
 from asl_lib.models import build_lstm, build_transformer
-from asl_lib.training.fit import TrainingError, fit, load_model, predict, predict_mirrored, set_seeds
+from asl_lib.models.errors import TrainingError
+from asl_lib.training.fit import fit, load_model, predict, predict_mirrored, set_seeds
 from tests.conftest import ROOT, make_landmarks
 
 RECIPE = FeatureRecipe(frames=8, parts=("right_hand",), body_frame="image")

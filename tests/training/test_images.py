@@ -9,8 +9,8 @@ import pytest
 from asl_lib.features.image_variations import ImageVariation, exchange_background
 from asl_lib.features.photographs import PhotographSet
 from asl_lib.models import build_alphabet_cnn, build_letter_cnn, build_transfer_cnn
-from asl_lib.models.cnn import WeightsError
-from asl_lib.training.fit import TrainingError, set_seeds
+from asl_lib.models.errors import TrainingError
+from asl_lib.training.fit import set_seeds
 from asl_lib.training.images import fit_images, load_image_model, occlusion_map, predict_images
 
 SIZE = 32
@@ -113,9 +113,9 @@ def test_weights_are_transferred_from_a_file_and_those_of_another_network_refuse
     for one, other in zip(body.get_weights(), model.layers[1].get_weights(), strict=True):
         np.testing.assert_array_equal(one, other)
     build_letter_cnn(size=SIZE, classes=2).save_weights(tmp_path / "other.weights.h5")
-    with pytest.raises(WeightsError, match=r"other\.weights\.h5 does not fit the network MobileNetV3Small"):
+    with pytest.raises(TrainingError, match=r"other\.weights\.h5 does not fit the network MobileNetV3Small"):
         build_transfer_cnn(size=SIZE, classes=2, weights=tmp_path / "other.weights.h5")
-    with pytest.raises(WeightsError, match="no file of weights"):
+    with pytest.raises(TrainingError, match="no file of weights"):
         build_transfer_cnn(size=SIZE, classes=2, weights=tmp_path / "absent.weights.h5")
 
 

@@ -9,10 +9,11 @@ from asl_lib.data.video import write_video
 from asl_lib.features.frames import FrameSet
 from asl_lib.features.image_variations import ClipVariation
 from asl_lib.features.picture_recipes import VideoRecipe
-from asl_lib.models.cnn import WeightsError, build_mobilenet
+from asl_lib.models.cnn import build_mobilenet
+from asl_lib.models.errors import TrainingError
 from asl_lib.models.i3d import TOP
 from asl_lib.models.mobilenet_lstm import BACKBONE, HEAD, build_mobilenet_lstm
-from asl_lib.training.fit import TrainingError, set_seeds
+from asl_lib.training.fit import set_seeds
 from asl_lib.training.images import fit_images, load_video_model, predict_images
 from asl_lib.training.videos import calibrate_batch_norm, fit_i3d, fit_lstm, frame_features
 
@@ -128,7 +129,7 @@ def test_the_eye_takes_weights_from_a_file_and_refuses_those_of_another_network(
     for one, other in zip(body.get_weights(), model.get_layer(BACKBONE).layer.get_weights(), strict=True):
         np.testing.assert_array_equal(one, other)
     model.get_layer(HEAD).save_weights(tmp_path / "head.weights.h5")
-    with pytest.raises(WeightsError, match=r"head\.weights\.h5 does not fit the network MobileNetV3Small"):
+    with pytest.raises(TrainingError, match=r"head\.weights\.h5 does not fit the network MobileNetV3Small"):
         build_mobilenet_lstm(frames=4, size=SIZE, classes=2, weights=tmp_path / "head.weights.h5")
     with pytest.raises(ValueError, match="2 frames of 32 px"):
         build_mobilenet_lstm(frames=1, size=SIZE, classes=2)
