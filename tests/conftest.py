@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from pathlib import Path
 
 # Before anything imports TensorFlow or MediaPipe.
@@ -13,12 +14,24 @@ os.environ.setdefault("MPLBACKEND", "Agg")
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, settings
 
 from asl_lib.data.clips import make_clips as checked_clips
 from asl_lib.landmarks.landmarks import PARTS, Landmarks
 
 ROOT = Path(__file__).resolve().parent.parent
 SHARED = Path(os.environ.get("ASL_SHARED_DATA", ROOT.parent / "shared" / "data"))
+
+# A busy machine takes seconds for what takes milliseconds elsewhere: no property fails for that.
+settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("any machine")
+
+
+def wait_until(condition, *, pause_s=0.02):
+    """Wait until `condition()` is true, and return its value; pytest's own time limit ends a test that hangs."""
+    while not (value := condition()):
+        time.sleep(pause_s)
+    return value
 
 
 def make_clips(signers, glosses=None):

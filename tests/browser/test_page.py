@@ -16,6 +16,7 @@ import pytest
 from asl_lib.data.video import read_frames
 from asl_lib.live.recogniser import LiveSettings
 from tests.browser.conftest import PageDriver
+from tests.conftest import wait_until
 
 CONTRASTS = """
 const parsed = (colour) => colour.match(/[\\d.]+/g).map(Number);
@@ -116,10 +117,7 @@ def test_a_second_page_has_its_own_state_and_waits_for_its_place(page, open_page
     first.here().button("camera").click()
     second.here().until(lambda: "The camera is on" in second.text("status"), "the free place to be taken")
     second.driver.get("about:blank")  # somebody closes the page, camera and all
-    deadline = time.monotonic() + 30
-    while page.sessions.active and time.monotonic() < deadline:
-        time.sleep(0.1)
-    assert page.sessions.active == 0
+    wait_until(lambda: page.sessions.active == 0)
 
 
 def test_model_and_threshold_are_those_of_this_page_alone(page, open_page):
@@ -205,7 +203,7 @@ class PrefixProxy:
                     self.send_error(404)
                     return
                 body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-                with closing(HTTPConnection("127.0.0.1", port, timeout=60)) as onward:
+                with closing(HTTPConnection("127.0.0.1", port, timeout=600)) as onward:
                     headers = {key: value for key, value in self.headers.items() if key.lower() != "connection"}
                     onward.request(self.command, self.path[len(prefix) :] or "/", body, headers)
                     with onward.getresponse() as answer:

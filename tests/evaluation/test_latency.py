@@ -15,4 +15,4 @@ def test_networks_of_a_run_are_timed_and_models_without_one_left_out(tmp_path):
     (tmp_path / "trees" / "held_out_ben").mkdir(parents=True)
     times = measure_latencies(tmp_path, ["plain", "grouped", "trees"], repeat=3)
     assert set(times) == {"plain", "grouped"}
-    assert all(0 < ms < 60_000 for ms in times.values())
+    assert all(ms > 0 for ms in times.values())

@@ -127,9 +127,7 @@ def start_extraction(folder, names, **options):
 
 
 def wait_for_files(folder, count, process):
-    deadline = time.monotonic() + 120
     while not (folder.is_dir() and len(list(folder.glob("[!.]*.pose"))) >= count):
-        assert time.monotonic() < deadline
         if process.poll() is not None:
             return False
         time.sleep(0.01)
@@ -174,7 +172,7 @@ def test_ctrl_c_ends_cleanly_and_the_next_call_goes_on(twelve):
     process = start_extraction(folder, ["gone", *names], workers=1, failures_path=str(folder / "failures.csv"))
     assert wait_for_files(folder / "poses", 2, process)
     os.killpg(process.pid, signal.SIGINT)
-    _, errors = process.communicate(timeout=60)
+    _, errors = process.communicate(timeout=600)
     assert process.returncode != 0
     assert errors.strip().splitlines()[-1].startswith("KeyboardInterrupt")
     assert "gone" in (folder / "failures.csv").read_text(), "the failures so far must be kept"
@@ -195,7 +193,7 @@ def test_shards_in_any_order_and_two_at_once_equal_one_undivided_run(folder):
     last = run(folder, table(*names), workers=1, shard="3/3")
     both = [start_extraction(folder, names, workers=1, shard=shard) for shard in ("2/3", "1/3")]
     for process in both:
-        _, errors = process.communicate(timeout=120)
+        _, errors = process.communicate(timeout=600)
         assert process.returncode == 0, errors
     assert contents(folder / "poses") == undivided
     assert (last.done, last.skipped) == (1, 0)
@@ -232,14 +230,12 @@ def test_a_dask_cluster_that_loses_a_worker_completes_with_nothing_twice_and_not
     ):
         pids = list(client.run(os.getpid).values())
         call = thread.submit(run, folder, table("text", *names), scheduler=cluster.scheduler_address)
-        deadline = time.monotonic() + 120
         while len(list((folder / "poses").glob("[!.]*.pose"))) < 3:
-            assert time.monotonic() < deadline
             assert not call.done(), "extraction ended before its worker could be killed"
             time.sleep(0.01)
         written = {path: path.stat().st_mtime_ns for path in (folder / "poses").glob("[!.]*.json")}
         os.kill(pids[0], signal.SIGKILL)
-        extraction = call.result(timeout=200)
+        extraction = call.result(timeout=600)
     assert extraction.failures.clip_id.tolist() == ["text"]
     assert extraction.done == len(names)
     assert contents(folder / "poses") == alone

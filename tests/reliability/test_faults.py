@@ -66,11 +66,9 @@ def start(program, *arguments, **environment):
     return process
 
 
-def wait_for(happened, process, *, seconds=300):
-    deadline = time.monotonic() + seconds
+def wait_for(happened, process):
     while not happened():
         assert process.poll() is None, process.communicate()[0]
-        assert time.monotonic() < deadline
         time.sleep(0.02)
 
 
@@ -122,9 +120,7 @@ def test_a_killed_download_goes_on_where_it_ended(server, tmp_path, monkeypatch)
                         raising=False)  # fmt: skip
     part = tmp_path / ".data.bin.part"
     process = start(GET, f"{server}/slow", SHA, tmp_path)
-    deadline = time.monotonic() + 60
     while not (part.is_file() and part.stat().st_size >= 300_000):
-        assert time.monotonic() < deadline
         assert process.poll() is None
         Event().wait(0.02)
     os.killpg(process.pid, signal.SIGKILL)
@@ -260,7 +256,7 @@ def test_a_training_killed_from_outside_ends_with_the_same_weights(tmp_path, way
     wait_for((tmp_path / "killed" / "training.npz").is_file, process)
     time.sleep(0.1)
     os.killpg(process.pid, getattr(signal, way))
-    output, _ = process.communicate(timeout=60)
+    output, _ = process.communicate(timeout=600)
     assert process.returncode != 0, output
     assert not (tmp_path / "killed" / "model.keras").exists(), "half a training must not look like a whole one"
     resumed, history = train(tmp_path / "killed", epochs=epochs, checkpoint_s=0)
@@ -326,7 +322,7 @@ def test_a_batch_that_is_stopped_keeps_its_finished_runs_and_does_the_others(tmp
     wait_for(done, process)
     begun = len(done())
     os.killpg(process.pid, getattr(signal, way))
-    process.communicate(timeout=60)
+    process.communicate(timeout=600)
     finished = {path: path.stat().st_mtime_ns for path in done()}
     assert begun <= len(finished) < 3
     started = list((tmp_path / "outputs/short/notebooks").glob("05_model.*.ipynb"))

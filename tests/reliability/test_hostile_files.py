@@ -94,7 +94,6 @@ def pose_header(version, components, *, frames, people):
     return body + size + struct.pack("<H", people)
 
 
-@pytest.mark.timeout(60)
 @pytest.mark.parametrize(
     "content",
     [
@@ -311,7 +310,6 @@ def test_a_picture_in_a_language_of_programs_is_not_opened(tmp_path):
 BOMB = "a0: &a0 [x, x]\n" + "".join(f"a{n}: &a{n} [*a{n - 1}, *a{n - 1}]\n" for n in range(1, 60)) + "signs: *a59\n"
 
 
-@pytest.mark.timeout(30)
 @pytest.mark.parametrize(
     ("text", "words"),
     [
