@@ -28,9 +28,10 @@ import numpy as np
 
 from asl_lib._util.files import write_json
 from asl_lib._util.jobs import cores, run_jobs
-from asl_lib.data.clips import Clip, make_clips
+from asl_lib.data.clips import make_clips
 from asl_lib.data.dataset import shared_folder
 from asl_lib.data.demo import load_lexicon, load_signers, write_clip
+from asl_lib.data.registry import get_dataset
 from asl_lib.data.video import read_frames
 from asl_lib.landmarks.extract import extract_clips
 from asl_lib.landmarks.extraction_job import Job, settings_of
@@ -246,22 +247,19 @@ def compare_reading() -> None:
         rows = [
             {"clip_id": f"{i:04d}", "path": f"{i:04d}.mp4", "gloss": "A", "signer": "a"} for i in range(READING_CLIPS)
         ]
-        clips = make_clips(rows)
+        clips, recordings = make_clips(rows), get_dataset("recordings")
         for clip_id in clips.clip_id:
             points = rng.random((READING_FRAMES, count, 3), np.float32)
             confidence = np.ones(points.shape[:2], np.float32)
-            write_pose(folder / f"{clip_id}.pose", Landmarks(points, confidence, WITHOUT_FACE, 25.0, 640, 480))
+            write_pose(
+                folder / "poses" / f"{clip_id}.pose", Landmarks(points, confidence, WITHOUT_FACE, 25.0, 640, 480)
+            )
             (folder / clip_id).mkdir()
             for number, frame in enumerate(points):
                 np.save(folder / clip_id / f"{number}.npy", frame.astype(float).flatten())
 
-        def path_of(clip: Clip) -> Path:
-            return folder / f"{clip['clip_id']}.pose"
-
         def load() -> float:
-            store = load_landmarks(
-                clips, read=lambda c: read_pose(path_of(c)), path_of=path_of, folder=folder / "all", parts=WITHOUT_FACE
-            )
+            store = load_landmarks(recordings, folder, clips, WITHOUT_FACE)
             return float(store.arrays()[0].sum())  # every value is used
 
         def one_file_a_frame() -> float:
@@ -272,7 +270,7 @@ def compare_reading() -> None:
             return float(np.stack(clip_arrays).sum())
 
         def one_pose_a_clip() -> float:
-            return float(sum(read_pose(path_of(clip)).points.sum() for clip in clips.to_dict("records")))
+            return float(sum(read_pose(folder / "poses" / f"{name}.pose").points.sum() for name in clips.clip_id))
 
         first = timed(load)
         frames, poses, stored = (

@@ -24,6 +24,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from asl_lib.data.registry import get_dataset
 from asl_lib.landmarks.landmarks import Landmarks
 from asl_lib.landmarks.store import LandmarkStore
 from benchmarks.extraction import gather
@@ -41,13 +42,12 @@ def make_store(folder: Path, *, clips: int, frames: int) -> None:
 
     parts, points = POSE_AND_HANDS, sum(PARTS[part] for part in POSE_AND_HANDS)
     rng = np.random.default_rng(1)
-    (folder / "clip").touch()
 
-    def read(clip: object) -> Landmarks:
+    def read(path: Path) -> Landmarks:
         values = rng.random((frames, points, 4), np.float32)
         return Landmarks(values[..., :3], values[..., 3], parts, 25.0, 640, 480)
 
-    load_landmarks(make_table(clips), read=read, path_of=lambda _: folder / "clip", folder=folder, parts=parts)
+    load_landmarks(get_dataset("recordings"), folder, make_table(clips), parts, read=read)
 
 
 def make_table(clips: int) -> pd.DataFrame:
@@ -61,12 +61,10 @@ def stored(folder: Path, clips: int) -> LandmarkStore:
     """Open the store that `make_store` wrote."""
     from asl_lib.landmarks.store import load_landmarks
 
-    def read(clip: object) -> Landmarks:
+    def read(path: Path) -> Landmarks:
         raise AssertionError("The store holds all clips already.")
 
-    return load_landmarks(
-        make_table(clips), read=read, path_of=lambda _: folder / "clip", folder=folder, parts=POSE_AND_HANDS
-    )
+    return load_landmarks(get_dataset("recordings"), folder, make_table(clips), POSE_AND_HANDS, read=read)
 
 
 def nothing(folder: Path, *, clips: int, frames: int) -> None:

@@ -13,6 +13,7 @@ from asl_lib.data.clips import Clip, missing_files
 from asl_lib.data.dataset import Dataset, Published
 from asl_lib.data.video import VideoError, video_info
 from asl_lib.landmarks.landmarks import LandmarkError
+from asl_lib.landmarks.store import read_landmarks
 
 SHOWN = 10
 
@@ -130,7 +131,7 @@ def _problem(dataset: Dataset, dataset_dir: Path, folder: Path, clip: Clip, *, l
         if dataset.kind == "videos":
             video_info(path)
         elif dataset.kind == "landmarks":
-            dataset.read_landmarks(dataset_dir, clip)
+            read_landmarks(dataset.pose_path(dataset_dir, clip))
         else:
             return _picture_problem(path)
     except (VideoError, LandmarkError) as error:

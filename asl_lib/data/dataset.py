@@ -14,9 +14,6 @@ import pandas as pd
 
 from asl_lib._util.files import atomic_write
 from asl_lib.data.clips import COLUMNS, Clip, make_clips, missing_files, sample_clips, write_clips
-from asl_lib.landmarks.landmarks import Landmarks
-from asl_lib.landmarks.pose_file import read_pose
-from asl_lib.landmarks.store import LandmarkStore, load_landmarks
 
 VIDEO_SUFFIXES = (".mp4", ".mov", ".avi", ".mkv", ".webm", ".m4v")
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png")
@@ -182,28 +179,6 @@ class Dataset(ABC):
         if self.has_videos:
             return dataset_dir / "poses" / f"{clip['clip_id']}.pose"
         return self.source_dir(dataset_dir) / str(clip["path"])
-
-    def read_landmarks(self, dataset_dir: Path, clip: Clip) -> Landmarks:
-        """Return the landmarks of one clip, from whatever form this data set has them in.
-
-        Raises:
-            LandmarkError: they are missing or damaged.
-        """
-        return read_pose(self.pose_path(dataset_dir, clip))
-
-    def load_landmarks(self, dataset_dir: Path, clips: pd.DataFrame, parts: Sequence[str]) -> LandmarkStore:
-        """Return the landmarks of all clips at once; see `asl_lib.landmarks.store.load_landmarks`.
-
-        Raises:
-            LandmarkError: not one clip could be read.
-        """
-        return load_landmarks(
-            clips,
-            read=lambda clip: self.read_landmarks(dataset_dir, clip),
-            path_of=lambda clip: self.pose_path(dataset_dir, clip),
-            folder=dataset_dir / "landmarks",
-            parts=parts,
-        )
 
     def how_to_get(self, folder: Path) -> str:
         """Return the sentence that says how to get this data set."""

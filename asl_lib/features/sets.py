@@ -103,7 +103,7 @@ def build_features(
 
     Args:
         clips: the clips table.
-        landmarks: the landmarks of its clips, as `Dataset.load_landmarks` gives them.
+        landmarks: the landmarks of its clips, as `load_landmarks` returns them.
         recipe: how a clip becomes features.
 
     Returns:

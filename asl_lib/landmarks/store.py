@@ -17,8 +17,10 @@ import pandas as pd
 
 from asl_lib._util.arrays import map_npy
 from asl_lib._util.files import ABANDONED_AFTER_S, file_stamp, read_json, write_json, write_npy_header
-from asl_lib.data.clips import Clip
+from asl_lib.data.dataset import Dataset
 from asl_lib.landmarks.landmarks import PARTS, LandmarkError, Landmarks
+from asl_lib.landmarks.parquet import read_parquet
+from asl_lib.landmarks.pose_file import read_pose
 
 STORE_VERSION = 1
 VALUES = 4
@@ -81,39 +83,52 @@ class LandmarkStore(Mapping[str, Landmarks]):
         return np.concatenate([np.empty(shape, np.float32), *(self._values[one] for one in rows)]), first
 
 
+def read_landmarks(path: str | Path) -> Landmarks:
+    """Read the landmarks of one clip from a file of any known form, chosen by its suffix.
+
+    `.parquet` is the form of Google's competition; every other file is read as a `.pose` file.
+
+    Raises:
+        LandmarkError: the file is missing, damaged or of another tracker.
+    """
+    return read_parquet(path) if Path(path).suffix == ".parquet" else read_pose(path)
+
+
 def load_landmarks(
+    dataset: Dataset,
+    dataset_dir: str | Path,
     clips: pd.DataFrame,
-    *,
-    read: Callable[[Clip], Landmarks],
-    path_of: Callable[[Clip], Path],
-    folder: str | Path,
     parts: Sequence[str],
+    *,
+    read: Callable[[Path], Landmarks] = read_landmarks,
 ) -> LandmarkStore:
-    """Return the landmarks of all clips, from one file that is made, or mended, where it is not up to date.
+    """Return the landmarks of all clips from one file, which is created or updated first where necessary.
 
     A clip whose own file has another size or time than when it was stored is read again; the others are
     copied from the old store.
 
     Args:
-        clips: the clips table.
-        read: reads the landmarks of one clip; raises LandmarkError where it cannot.
-        path_of: the file that `read` reads.
-        folder: where the store is kept.
+        dataset: the data set, which knows where the landmarks of a clip are.
+        dataset_dir: its folder; the store is kept in its subfolder `landmarks`.
+        clips: the clips table, or a part of it.
         parts: the parts to keep; a clip that lacks one is among the failures.
+        read: reads the file of one clip; raises LandmarkError where it cannot.
 
     Raises:
         LandmarkError: not one clip could be read; the sentence gives the first reason.
     """
-    folder, parts = Path(folder), tuple(part for part in PARTS if part in parts)
+    dataset_dir = Path(dataset_dir)
+    folder, parts = dataset_dir / "landmarks", tuple(part for part in PARTS if part in parts)
     note = folder / f"index-{hashlib.sha256('+'.join(parts).encode()).hexdigest()[:8]}.json"
     index = _read_index(note, parts)
     known = {clip["clip_id"]: clip for clip in (*index["clips"], *index["failed"])}
     rows = {str(row["clip_id"]): row for row in clips.to_dict("records")}
     ids = list(rows)
-    stamps = {clip_id: file_stamp(path_of(row)) for clip_id, row in rows.items()}
+    paths = {clip_id: dataset.pose_path(dataset_dir, row) for clip_id, row in rows.items()}
+    stamps = {clip_id: file_stamp(path) for clip_id, path in paths.items()}
     stale = {clip_id for clip_id in ids if clip_id not in known or known[clip_id]["stamp"] != stamps[clip_id]}
     if stale:
-        fresh = ((clip_id, row) for clip_id, row in rows.items() if clip_id in stale)
+        fresh = ((clip_id, path) for clip_id, path in paths.items() if clip_id in stale)
         index = _rewrite(note, index, fresh, stale, stamps, read, parts)
     store = LandmarkStore(_open(folder, index), index, ids)
     if not len(store):
@@ -125,10 +140,10 @@ def load_landmarks(
 def _rewrite(
     note: Path,
     old: dict[str, Any],
-    fresh: Iterator[tuple[str, Clip]],
+    fresh: Iterator[tuple[str, Path]],
     stale: set[str],
     stamps: dict[str, list[int]],
-    read: Callable[[Clip], Landmarks],
+    read: Callable[[Path], Landmarks],
     parts: tuple[str, ...],
 ) -> dict[str, Any]:
     """Write a new file of values, clip by clip, then the index that names it: readers see the old pair or the new."""
@@ -144,10 +159,10 @@ def _rewrite(
             write_npy_header(file, (0, *shape))
             for clip_id in kept:
                 count += _append(file, kept[clip_id])
-            for clip_id, clip in fresh:
+            for clip_id, source in fresh:
                 about = {"clip_id": clip_id, "stamp": stamps[clip_id]}
                 try:
-                    landmarks = _with_parts(read(clip), parts)
+                    landmarks = _with_parts(read(source), parts)
                 except LandmarkError as error:
                     failed.append({**about, "reason": str(error)})
                     continue

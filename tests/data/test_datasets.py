@@ -11,6 +11,7 @@ from asl_lib.data.video import read_frames, write_video
 from asl_lib.features.recipe import FeatureRecipe
 from asl_lib.features.sets import FeatureFileError, FeatureSet, build_features
 from asl_lib.landmarks.pose_file import write_pose
+from asl_lib.landmarks.store import load_landmarks, read_landmarks
 from tests.conftest import ROOT, make_clips, make_frames, make_landmarks
 
 TINY = Options(signs=("YES", "BOOK"), signers=("ana", "eli"), repetitions=1, workers=1)
@@ -136,7 +137,7 @@ def test_the_fingerspelling_lexicon_has_eleven_signers_by_folder(shared_data, tm
     assert sorted(set(clips.signer)) == ["asq", "bzs", "eso", "gsg", "ise", "mfs", "sgg", "ssp", "svk", "swl", "tsm"]
     assert sorted(set(clips.gloss)) == list("ABCDEFGHIJKLMNOPQRSTUVWXYZ")
     assert not dataset.has_videos
-    landmarks = dataset.load_landmarks(tmp_path / "fingerspelling", clips, FeatureRecipe().tracked_parts)
+    landmarks = load_landmarks(dataset, tmp_path / "fingerspelling", clips, FeatureRecipe().tracked_parts)
     features, left_out = build_features(clips, landmarks=landmarks, recipe=FeatureRecipe())
     assert left_out.empty
     assert features.points.shape == (283, 30, 75, 2)
@@ -154,7 +155,7 @@ def test_features_come_back_from_their_file_and_a_bad_clip_is_listed(tmp_path):
         write_pose(tmp_path / "poses" / f"{name}.pose", make_landmarks(seed=index))
     (tmp_path / "poses" / "cem-2.pose").write_bytes(b"damaged")
     recipe = FeatureRecipe()
-    landmarks = get_dataset("recordings").load_landmarks(tmp_path, clips, recipe.tracked_parts)
+    landmarks = load_landmarks(get_dataset("recordings"), tmp_path, clips, recipe.tracked_parts)
     features, left_out = build_features(clips, landmarks=landmarks, recipe=recipe)
     assert left_out.clip_id.tolist() == ["cem-2"]
     assert features.glosses.tolist() == ["NO", "YES"]
@@ -193,6 +194,6 @@ def test_the_demo_s_clips_stand_beside_recordings_with_their_own_landmarks_and_o
         "demo/poses/ana-HELLO-01.pose",
     ]
     write_pose(tmp_path / poses[2], make_landmarks(frames=3))
-    assert len(recordings.read_landmarks(folder, clips.iloc[2]).points) == 3
+    assert len(read_landmarks(recordings.pose_path(folder, clips.iloc[2])).points) == 3
     with pytest.raises(DatasetError, match="asl_digits comes as photographs"):
         recordings.prepare(folder, Options(also=("asl_digits",)))

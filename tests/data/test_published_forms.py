@@ -17,6 +17,7 @@ from asl_lib.data.sets.alphabet import blocks, persons_by_order
 from asl_lib.data.video import write_video
 from asl_lib.evaluation.splits import check_split
 from asl_lib.landmarks.landmarks import LandmarkError
+from asl_lib.landmarks.store import read_landmarks
 from tests.conftest import make_clips, make_frames
 
 
@@ -398,7 +399,7 @@ def test_google_asl_signs_are_read_from_parquet_as_they_are(tmp_path):
     dataset = get_dataset("google_asl_signs")
     clips = dataset.prepare(tmp_path)
     assert clips[["clip_id", "gloss", "signer"]].to_numpy().tolist() == [["26734-1000035562", "blow", "26734"]]
-    landmarks = dataset.read_landmarks(tmp_path, clips.iloc[0])
+    landmarks = read_landmarks(dataset.pose_path(tmp_path, clips.iloc[0]))
     assert landmarks.points.shape == (3, 543, 3)
     assert landmarks.parts == ("pose", "face", "left_hand", "right_hand")
     assert landmarks.seen("left_hand").tolist() == [True, False, False]
@@ -408,7 +409,7 @@ def test_google_asl_signs_are_read_from_parquet_as_they_are(tmp_path):
 
     (tmp_path / path).write_bytes(b"PAR1 damaged")
     with pytest.raises(LandmarkError, match="not a whole parquet file"):
-        dataset.read_landmarks(tmp_path, clips.iloc[0])
+        read_landmarks(dataset.pose_path(tmp_path, clips.iloc[0]))
     assert "broken:  1" in str(take_inventory(dataset, tmp_path))
 
 

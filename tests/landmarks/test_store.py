@@ -3,9 +3,10 @@ import json
 import numpy as np
 import pytest
 
+from asl_lib.data.registry import get_dataset
 from asl_lib.landmarks.landmarks import LandmarkError
 from asl_lib.landmarks.pose_file import read_pose, write_pose
-from asl_lib.landmarks.store import load_landmarks
+from asl_lib.landmarks.store import load_landmarks, read_landmarks
 from tests.conftest import make_clips, make_landmarks
 
 PARTS = ("pose", "left_hand", "right_hand")
@@ -28,14 +29,12 @@ def place(folder, clip):
 
 
 def load(clips, folder, *, parts=PARTS, reads=None):
-    def read(clip):
+    def read(path):
         if reads is not None:
-            reads.append(clip["clip_id"])
-        return read_pose(place(folder, clip))
+            reads.append(path.stem)
+        return read_landmarks(path)
 
-    return load_landmarks(
-        clips, read=read, path_of=lambda clip: place(folder, clip), folder=folder / "landmarks", parts=parts
-    )
+    return load_landmarks(get_dataset("recordings"), folder, clips, parts, read=read)
 
 
 def test_the_store_gives_the_same_landmarks_as_the_files(poses):

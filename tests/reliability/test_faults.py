@@ -18,6 +18,7 @@ from PIL import Image
 
 from asl_lib.course import batch, cli, datasets_cli, notebooks
 from asl_lib.data import download
+from asl_lib.data.registry import get_dataset
 from asl_lib.data.unpack import unpack
 from asl_lib.features.photographs import load_photographs
 from asl_lib.features.recipe import FeatureRecipe
@@ -176,16 +177,12 @@ def test_a_full_disk_costs_an_extraction_its_large_clips_only_and_they_are_made_
 def landmarks_of(folder, count=4):
     clips = make_clips(["ana"] * count)
     for number, clip_id in enumerate(clips.clip_id):
-        write_pose(folder / f"{clip_id}.pose", make_landmarks(frames=6, seed=number))
+        write_pose(folder / "poses" / f"{clip_id}.pose", make_landmarks(frames=6, seed=number))
     return clips
 
 
 def store(folder, clips):
-    from asl_lib.landmarks.pose_file import read_pose
-
-    path_of = lambda clip: folder / f"{clip['clip_id']}.pose"  # noqa: E731
-    return load_landmarks(clips, read=lambda clip: read_pose(path_of(clip)), path_of=path_of, folder=folder / "store",
-                          parts=["pose", "left_hand", "right_hand"])  # fmt: skip
+    return load_landmarks(get_dataset("recordings"), folder, clips, ["pose", "left_hand", "right_hand"])
 
 
 @UNIX
@@ -216,7 +213,7 @@ def test_a_damaged_store_of_landmarks_or_photographs_is_made_again(tmp_path, at)
         (tmp_path / name).parent.mkdir(exist_ok=True)
         Image.fromarray(make_frames(1)[0]).save(tmp_path / name, "PNG")
     images = load_photographs(pictures, source_dir=tmp_path, folder=tmp_path / "pictures", size=32).images.copy()
-    for path in [*(tmp_path / "store").glob("*.npy"), tmp_path / "pictures" / "photographs-32.npy"]:
+    for path in [*(tmp_path / "landmarks").glob("*.npy"), tmp_path / "pictures" / "photographs-32.npy"]:
         content = bytearray(path.read_bytes())
         content[at : at + 4] = b"\xff\0\xff\0"
         path.write_bytes(bytes(content))

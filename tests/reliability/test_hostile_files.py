@@ -20,7 +20,6 @@ from asl_lib.course.params import ParameterError, Params, load_parameters
 from asl_lib.data.clips import ClipsError, make_clips, read_clips
 from asl_lib.data.dataset import DatasetError
 from asl_lib.data.registry import get_dataset
-from asl_lib.data.sets.google_asl_signs import read_parquet
 from asl_lib.data.video import VideoError, read_frames, video_info, write_video
 from asl_lib.evaluation.metrics import evaluate
 from asl_lib.evaluation.results import ReportError, collect_evaluation, collect_results
@@ -31,6 +30,7 @@ from asl_lib.features.sets import FeatureFileError, FeatureSet
 from asl_lib.landmarks.extract import extract_clips
 from asl_lib.landmarks.extraction_job import Job, state_of
 from asl_lib.landmarks.landmarks import PARTS, LandmarkError
+from asl_lib.landmarks.parquet import read_parquet
 from asl_lib.landmarks.pose_file import read_pose, write_pose
 from asl_lib.models.errors import TrainingError
 from tests.conftest import make_clips as table_of

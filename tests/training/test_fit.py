@@ -11,6 +11,7 @@ from asl_lib.evaluation.splits import split_by_signer
 from asl_lib.features.augment import Augmentation, mirror
 from asl_lib.features.recipe import FeatureRecipe
 from asl_lib.features.sets import build_features
+from asl_lib.landmarks.store import load_landmarks
 from asl_lib.models import build_lstm, build_transformer
 from asl_lib.models.errors import TrainingError
 from asl_lib.training.fit import fit, load_model, predict, predict_mirrored, set_seeds
@@ -239,7 +240,7 @@ def test_the_lstm_trains_on_real_landmarks_with_a_signer_held_out(shared_data, t
     dataset, recipe = get_dataset("fingerspelling"), FeatureRecipe(mirror_left_handed=True)
     clips = dataset.prepare(tmp_path / "fingerspelling")
     clips = clips[clips.gloss.isin(["A", "B", "C", "L", "Y"])]
-    landmarks = dataset.load_landmarks(tmp_path / "fingerspelling", clips, recipe.tracked_parts)
+    landmarks = load_landmarks(dataset, tmp_path / "fingerspelling", clips, recipe.tracked_parts)
     features, _ = build_features(clips, landmarks=landmarks, recipe=recipe)
     split = split_by_signer(features.clips(), test_signers=["asq"])
     set_seeds(1)

@@ -4,19 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 
-from asl_lib.data.clips import Clip
 from asl_lib.data.dataset import Dataset, Published, inner_folder, read_list, table_of
-from asl_lib.landmarks.landmarks import PARTS, LandmarkError, Landmarks
-
-FPS = 30.0
-COLUMNS = ["frame", "type", "landmark_index", "x", "y", "z"]
-NUMBERS = [name for name in COLUMNS if name != "type"]
-LARGEST = 1e4
-SQUARE = 1000
-"""The videos' size is not published: landmarks are taken as those of a square picture."""
 
 
 class GoogleAslSigns(Dataset):
@@ -52,45 +42,3 @@ class GoogleAslSigns(Dataset):
                 for row in table.itertuples()
             ]
         )
-
-    def read_landmarks(self, dataset_dir: Path, clip: Clip) -> Landmarks:
-        return read_parquet(self.pose_path(dataset_dir, clip))
-
-
-def read_parquet(path: Path) -> Landmarks:
-    """Read one clip of the competition's form: a row per frame, part and landmark.
-
-    Raises:
-        LandmarkError: the file is missing, damaged, or holds other landmarks.
-    """
-    if not path.is_file():
-        raise LandmarkError(f"There are no landmarks at {path}. Download the data set again.")
-    from pyarrow import ArrowException
-
-    try:
-        table = pd.read_parquet(path, columns=COLUMNS)
-    except (OSError, ValueError, KeyError, NotImplementedError, MemoryError, ArrowException) as error:
-        raise LandmarkError(f"{path} is not a whole parquet file of landmarks ({error}). Download it again.") from error
-    starts = dict(zip(PARTS, np.cumsum([0, *PARTS.values()])[:-1].tolist(), strict=True))
-    if table.empty or not set(table["type"]) <= set(PARTS):
-        raise LandmarkError(
-            f"{path} must hold rows of {', '.join(PARTS)}; it has {len(table)} of {set(table['type'])}."
-        )
-    if table[COLUMNS[:3]].isna().any(axis=None) or not all(map(_is_number, (table[c] for c in NUMBERS))):
-        raise LandmarkError(f"{path} must hold numbers in {', '.join(NUMBERS)}. Download it again.")
-    frames, row = np.unique(table["frame"], return_inverse=True)
-    column = table["type"].map(starts).to_numpy(int) + table["landmark_index"].to_numpy(int)
-    points = np.full((len(frames), sum(PARTS.values()), 3), np.nan, np.float32)
-    index = table["landmark_index"].to_numpy()
-    if index.min() < 0 or (index >= table["type"].map(PARTS).to_numpy()).any():
-        raise LandmarkError(f"{path} has a landmark number {index.min()} or {index.max()}, which no part has.")
-    with np.errstate(over="ignore"):
-        values = table[["x", "y", "z"]].to_numpy(np.float32)
-    values[~(np.abs(values) < LARGEST).all(axis=1)] = np.nan  # damage: it would overflow in every sum
-    points[row, column] = values
-    confidence = (~np.isnan(points[..., 0])).astype(np.float32)
-    return Landmarks(points, confidence, tuple(PARTS), FPS, SQUARE, SQUARE)
-
-
-def _is_number(column: pd.Series) -> bool:
-    return pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_complex_dtype(column)

@@ -10,7 +10,6 @@ import pandas as pd
 
 from asl_lib.data.clips import Clip, check_clips, make_clips, write_clips
 from asl_lib.data.dataset import MADE_HERE, VIDEO_SUFFIXES, Dataset, DatasetError, Options, safe_name
-from asl_lib.landmarks.landmarks import Landmarks
 
 FROM = "+"
 """Between a data set's name and the id of a clip that comes from there."""
@@ -74,12 +73,6 @@ class Recordings(Dataset):
         if not mark:
             return super().pose_path(dataset_dir, clip)
         return _get(name).pose_path(dataset_dir.parent / name, {**clip, "clip_id": clip_id})
-
-    def read_landmarks(self, dataset_dir: Path, clip: Clip) -> Landmarks:
-        name, mark, clip_id = str(clip["clip_id"]).partition(FROM)
-        if not mark:
-            return super().read_landmarks(dataset_dir, clip)
-        return _get(name).read_landmarks(dataset_dir.parent / name, {**clip, "clip_id": clip_id})
 
 
 def _get(name: str) -> Dataset:
