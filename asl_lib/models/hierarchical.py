@@ -12,9 +12,6 @@ from asl_lib.models.parts import check_sizes, neighbours_block, pooled_features
 if TYPE_CHECKING:
     import keras
 
-GROUP_LOSS, GLOSS_LOSS = 0.3, 0.7
-"""Weights of the two losses."""
-
 
 def build_hierarchical(*, frames: int, features: int, classes: int, groups: int) -> keras.Model:
     """Return the reference hierarchical Conv1D network, uncompiled.

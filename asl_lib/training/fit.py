@@ -58,6 +58,7 @@ def fit(
     mixup: float = 0.0,
     balance: bool = False,
     groups: np.ndarray | None = None,
+    group_weight: float = 0.3,
     augmentation: Augmentation | None = None,
     seed: int = 42,
     checkpoint_s: float = 30.0,
@@ -92,6 +93,7 @@ def fit(
             for none.
         balance: weigh clips so that every class counts the same, however rare.
         groups: (classes,) the group of each class, for a network that also names groups.
+        group_weight: share of the group's loss for such a network; the gloss's loss has the rest.
         augmentation: how to vary the training clips, anew in each epoch; None leaves them as they are.
         seed: where all randomness starts.
         checkpoint_s: seconds between two checkpoints; 0 for one an epoch.
@@ -139,7 +141,7 @@ def fit(
         schedule=schedule,
         weight_decay=weight_decay,
         label_smoothing=label_smoothing,
-        grouped=groups is not None,
+        group_weight=None if groups is None else group_weight,
         checkpoint_s=checkpoint_s,
     )  # fmt: skip
 

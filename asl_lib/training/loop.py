@@ -46,7 +46,7 @@ def run(
     schedule: str,
     weight_decay: float,
     label_smoothing: float,
-    grouped: bool = False,
+    group_weight: float | None = None,
     steps: int | None = None,
     checkpoint_s: float = 30.0,
 ) -> pd.DataFrame:
@@ -59,7 +59,7 @@ def run(
         recipe: what to keep beside the model.
         key: `fingerprint` of the data and of what is done to it. With the network and the settings it tells whose a
             checkpoint is: that of another training is not gone on from.
-        grouped: whether the network names groups, too.
+        group_weight: share of the group's loss, for a network that also names groups; None for one that does not.
         steps: batches in an epoch, where `batches` gives one endless data set.
         folder, epochs, patience, monitor, learning_rate, schedule, weight_decay, label_smoothing, checkpoint_s: see
             there.
@@ -80,14 +80,12 @@ def run(
     folder.mkdir(parents=True, exist_ok=True)
     losses = keras.losses.CategoricalCrossentropy(label_smoothing=label_smoothing)
     named: dict[str, Any] = {"loss": losses, "metrics": ["accuracy"]}
-    if grouped:
-        from asl_lib.models.hierarchical import GLOSS_LOSS, GROUP_LOSS
-
-        weights = {"group": GROUP_LOSS, "gloss": GLOSS_LOSS}
+    if group_weight is not None:
+        weights = {"group": group_weight, "gloss": 1 - group_weight}
         named = {"loss": dict.fromkeys(weights, losses), "loss_weights": weights}
         named["metrics"] = {name: ["accuracy"] for name in weights}
     model.compile(keras.optimizers.AdamW(learning_rate, weight_decay=weight_decay), **named)
-    settings = [key, epochs, patience, monitor, learning_rate, schedule, weight_decay, label_smoothing]
+    settings = [key, epochs, patience, monitor, learning_rate, schedule, weight_decay, label_smoothing, group_weight]
     whose = fingerprint(*model.get_weights(), about=[*settings, model.count_params()])
     checkpoint = Checkpoint(folder / "training.npz", key=whose, every_s=checkpoint_s)
     progress = checkpoint.restore(model)

@@ -95,6 +95,18 @@ def test_every_network_learns_and_comes_back_from_its_file_in_safe_mode(name, tm
     np.testing.assert_allclose(predict(model, X).sum(axis=1), 1, atol=1e-4)
 
 
+def test_the_weight_of_the_groups_says_how_much_the_gloss_learns(tmp_path):
+    points, y = make_points(8)
+    for group_weight, learns in ((1.0, False), (0.3, True)):
+        model = BUILDERS["hierarchical"](frames=8, features=RECIPE.num_features, classes=2)
+        before = model.get_layer("gloss").get_weights()[0]
+        fit(
+            model, points=points, y=y, validation=None, monitor="none", recipe=RECIPE, folder=tmp_path, epochs=1,
+            groups=np.array([0, 1]), group_weight=group_weight,
+        )  # fmt: skip
+        assert (before != model.get_layer("gloss").get_weights()[0]).any() == learns
+
+
 @pytest.mark.parametrize("name", BUILDERS)
 def test_a_compiled_network_says_the_same_of_a_single_clip(name):
     set_seeds(1)
