@@ -291,13 +291,13 @@ def _extract(options: argparse.Namespace) -> int:
 def _preview(clip_id: str, clips: Any, dataset: Any, folder: Any, parts: Sequence[str]) -> int:
     from asl_lib._util.paths import relative
     from asl_lib._util.quiet import quiet_native_stderr
-    from asl_lib.data.clips import ClipsError
+    from asl_lib.data.errors import DatasetError
     from asl_lib.landmarks.extraction_job import write_preview
 
     chosen = clips[clips["clip_id"] == clip_id]
     if chosen.empty:
         some = ", ".join(clips["clip_id"].head(5))
-        raise ClipsError(f"There is no clip '{clip_id}' in the clips table. It has, for example: {some}.")
+        raise DatasetError(f"There is no clip '{clip_id}' in the clips table. It has, for example: {some}.")
     clip, path = chosen.iloc[0], folder / "preview" / f"{clip_id}.mp4"
     pose = dataset.pose_path(folder, clip)
     with quiet_native_stderr():

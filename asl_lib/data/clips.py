@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from asl_lib._util.files import atomic_write
+from asl_lib.data.errors import DatasetError
 
 COLUMNS = ("clip_id", "path", "gloss", "signer", "split", "start", "end", "box")
 REQUIRED = ("clip_id", "path", "gloss", "signer")
@@ -24,10 +25,6 @@ Clip = Mapping[str, Any] | pd.Series
 """One row of the clips table, by column: a dict where there are many (a pandas row takes 30 times as long)."""
 
 
-class ClipsError(ValueError):
-    """A clips table that cannot be used."""
-
-
 def make_clips(rows: list[dict[str, object]]) -> pd.DataFrame:
     """Return a checked clips table from rows.
 
@@ -37,13 +34,13 @@ def make_clips(rows: list[dict[str, object]]) -> pd.DataFrame:
             and end (first frame and the frame to stop before; -1 for the end of the video).
 
     Raises:
-        ClipsError: a path leaves the folder, or as `check_clips`.
+        DatasetError: a path leaves the folder, or as `check_clips`.
     """
     for row in rows:
         path = str(row.get("path", ""))
         windows = PureWindowsPath(path)
         if windows.drive or windows.root or ".." in windows.parts or "\0" in path:
-            raise ClipsError(f"A clip's path must stay in its data set's folder; got {path[:200]!r}. Mend the list.")
+            raise DatasetError(f"A clip's path must stay in its data set's folder; got {path[:200]!r}. Mend the list.")
     return check_clips(pd.DataFrame([{**DEFAULTS, **row} for row in rows]), source="The clips table")
 
 
@@ -62,15 +59,15 @@ def read_clips(path: str | Path) -> pd.DataFrame:
     """Read and check a clips table.
 
     Raises:
-        ClipsError: the file is missing or empty, lacks a column, or two clips share an id.
+        DatasetError: the file is missing or empty, lacks a column, or two clips share an id.
     """
     path = Path(path)
     if not path.is_file():
-        raise ClipsError(f"There is no clips table {path}. Run notebook 01 first.")
+        raise DatasetError(f"There is no clips table {path}. Run notebook 01 first.")
     try:
         table = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8")
     except (ValueError, OverflowError) as error:  # pandas's own errors are ValueErrors
-        raise ClipsError(f"{path} is not a CSV table: {error}. Run notebook 01 again, or mend the file.") from error
+        raise DatasetError(f"{path} is not a CSV table: {error}. Run notebook 01 again, or mend the file.") from error
     return check_clips(table, source=str(path))
 
 
@@ -78,16 +75,16 @@ def check_clips(table: pd.DataFrame, *, source: str) -> pd.DataFrame:
     """Return a copy of `table` with all columns, in order and of the right types.
 
     Raises:
-        ClipsError: a column is missing, an id is empty or double, or a value is not of its kind.
+        DatasetError: a column is missing, an id is empty or double, or a value is not of its kind.
     """
     for column in REQUIRED:
         if column not in table.columns:
-            raise ClipsError(
+            raise DatasetError(
                 f"{source} has no column '{column}' (found: {', '.join(map(str, table.columns)) or 'none'}). "
                 "A clips table needs clip_id, path, gloss and signer; see README, 'Your own recordings'."
             )
     if table.empty:
-        raise ClipsError(f"{source} must hold at least one clip; it has none.")
+        raise DatasetError(f"{source} must hold at least one clip; it has none.")
     clips = table.copy().reset_index(drop=True)
     for column, default in DEFAULTS.items():
         if column not in clips.columns:
@@ -96,22 +93,22 @@ def check_clips(table: pd.DataFrame, *, source: str) -> pd.DataFrame:
         clips[column] = clips[column].astype(str)
     for column in REQUIRED:
         if (empty := clips.index[clips[column].str.strip() == ""]).size:
-            raise ClipsError(f"{source}, line {empty[0] + 2}: '{column}' must not be empty.")
+            raise DatasetError(f"{source}, line {empty[0] + 2}: '{column}' must not be empty.")
     if (double := clips["clip_id"][clips["clip_id"].duplicated()]).size:
-        raise ClipsError(f"{source} must give every clip its own clip_id; '{double.iloc[0]}' stands there twice.")
+        raise DatasetError(f"{source} must give every clip its own clip_id; '{double.iloc[0]}' stands there twice.")
     for column in ("clip_id", "signer"):
         for name in clips[column].unique():
             if not is_plain_name(name):
-                raise ClipsError(
+                raise DatasetError(
                     f"{source}: '{column}' becomes part of a file's name, so it must not hold '/', '\\' or a control "
                     f"character, begin with '.', or be longer than {LONGEST_NAME} characters; got {name[:200]!r}."
                 )
     if (unknown := clips["split"][~clips["split"].isin(SPLITS)]).size:
-        raise ClipsError(f"{source}: split must be empty, train, validation or test; got '{unknown.iloc[0]}'.")
+        raise DatasetError(f"{source}: split must be empty, train, validation or test; got '{unknown.iloc[0]}'.")
     for column in ("start", "end"):
         numbers = pd.to_numeric(clips[column], errors="coerce").astype(float)
         if (bad := clips[column][~(numbers.abs() <= LAST_FRAME) | (numbers % 1 != 0)]).size:
-            raise ClipsError(f"{source}: '{column}' must be a frame number; got '{bad.iloc[0]}'.")
+            raise DatasetError(f"{source}: '{column}' must be a frame number; got '{bad.iloc[0]}'.")
         clips[column] = numbers.astype(int)
     for text in clips["box"][clips["box"] != ""].unique():
         parse_box(text, source=source)
@@ -122,7 +119,7 @@ def parse_box(text: str, *, source: str = "A clip's box") -> tuple[int, int, int
     """Return (left, top, right, bottom) in px from "left top right bottom", or None from an empty text.
 
     Raises:
-        ClipsError: it is something else, or it encloses nothing.
+        DatasetError: it is something else, or it encloses nothing.
     """
     if not text:
         return None
@@ -131,7 +128,7 @@ def parse_box(text: str, *, source: str = "A clip's box") -> tuple[int, int, int
         left, top, right, bottom = map(int, numbers)
         if left < right and top < bottom:
             return left, top, right, bottom
-    raise ClipsError(f"{source}: box must be empty or four numbers, 'left top right bottom' in px; got '{text}'.")
+    raise DatasetError(f"{source}: box must be empty or four numbers, 'left top right bottom' in px; got '{text}'.")
 
 
 def sample_clips(table: pd.DataFrame, *, per_sign: int, seed: int) -> pd.DataFrame:
@@ -157,18 +154,18 @@ def select_clips(
     """Return the clips of some signs and signers; an empty or missing list takes all.
 
     Raises:
-        ClipsError: a sign or signer is not in the table, or no clip is left; the sentence lists what there is.
+        DatasetError: a sign or signer is not in the table, or no clip is left; the sentence lists what there is.
     """
     chosen = table
     for column, wanted in (("gloss", signs), ("signer", signers)):
         present = set(table[column])
         for name in wanted or []:
             if name not in present:
-                raise ClipsError(f"There is no {column} '{name}' in the clips table. It has: {_listing(present)}.")
+                raise DatasetError(f"There is no {column} '{name}' in the clips table. It has: {_listing(present)}.")
         if wanted:
             chosen = chosen[chosen[column].isin(wanted)]
     if chosen.empty:
-        raise ClipsError("No clip is left: none of the chosen signers signs one of the chosen signs.")
+        raise DatasetError("No clip is left: none of the chosen signers signs one of the chosen signs.")
     return chosen.reset_index(drop=True)
 
 

@@ -14,6 +14,7 @@ import pandas as pd
 
 from asl_lib._util.files import atomic_write
 from asl_lib.data.clips import COLUMNS, Clip, make_clips, missing_files, sample_clips, write_clips
+from asl_lib.data.errors import DatasetError
 
 VIDEO_SUFFIXES = (".mp4", ".mov", ".avi", ".mkv", ".webm", ".m4v")
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png")
@@ -21,10 +22,6 @@ MADE_HERE = ("poses", "landmarks", "preview")
 """Folders that the course writes into a data set's folder."""
 SPLIT_NAMES = {"train": "train", "val": "validation", "valid": "validation", "validation": "validation", "test": "test"}
 """How published lists call the three sides -> how the clips table does."""
-
-
-class DatasetError(ValueError):
-    """A data set that is unknown, absent or not of the published form."""
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ from asl_lib._util.files import write_json
 from asl_lib._util.progress import progress_bar
 from asl_lib.data.clips import read_clips
 from asl_lib.data.dataset import Dataset, Remote
+from asl_lib.data.errors import DatasetError
 from asl_lib.data.unpack import unpack
 
 if TYPE_CHECKING:
@@ -34,10 +35,6 @@ SPARE_BYTES = 200 << 20
 DONE = ".downloaded.json"
 
 
-class DownloadError(RuntimeError):
-    """A download that cannot be completed; the sentence says why and what to do."""
-
-
 def obtain(dataset: Dataset, dataset_dir: str | Path, *, log: Callable[[str], None] = print) -> None:
     """Download and unpack a data set into its folder; a second call does nothing and says so.
 
@@ -47,8 +44,8 @@ def obtain(dataset: Dataset, dataset_dir: str | Path, *, log: Callable[[str], No
         log: called with each status message.
 
     Raises:
-        DownloadError: it has to be asked for by hand (the sentence says how), or could not be downloaded.
-        UnpackError: its archive is damaged, or would write outside its folder.
+        DatasetError: it has to be asked for by hand (the sentence says how), or could not be downloaded.
+        DatasetError: its archive is damaged, or would write outside its folder.
     """
     folder = Path(dataset_dir)
     note = folder / DONE
@@ -56,7 +53,7 @@ def obtain(dataset: Dataset, dataset_dir: str | Path, *, log: Callable[[str], No
         log(f"{dataset.name} is in {folder} already: nothing to do.")
         return
     if not dataset.kaggle and not dataset.remotes:
-        raise DownloadError(f"{dataset.name} cannot be downloaded by a program. {dataset.how_to_get(folder)}")
+        raise DatasetError(f"{dataset.name} cannot be downloaded by a program. {dataset.how_to_get(folder)}")
     folder.mkdir(parents=True, exist_ok=True)
     if dataset.kaggle:
         from_kaggle(dataset.kaggle, folder / "kaggle")
@@ -76,7 +73,7 @@ def download(remote: Remote, folder: str | Path) -> Path:
     environment (`HTTPS_PROXY`, `NO_PROXY`).
 
     Raises:
-        DownloadError: no address gave the right file; the sentence tells what each of them gave instead.
+        DatasetError: no address gave the right file; the sentence tells what each of them gave instead.
     """
     import pooch
 
@@ -95,11 +92,11 @@ def download(remote: Remote, folder: str | Path) -> Path:
                     downloader=ResumingDownloader(folder / f".{remote.name}.part"),
                 )
             )
-        except DownloadError as error:
+        except DatasetError as error:
             reasons.append(f"{url}: {error}")
         except ValueError as error:  # pooch's word for another hash
             reasons.append(f"{url}: it is not the published file ({_hash_words(error)})")
-    raise DownloadError(
+    raise DatasetError(
         f"{remote.name} could not be downloaded. " + " ".join(f"{reason}." for reason in reasons) + " Try again later; "
         "what was downloaded is kept. If it stays so, the address has changed: see the page of the data set."
     )
@@ -129,7 +126,7 @@ class ResumingDownloader:
                 except _TryAgain as trouble:
                     failures = 1 if self._have() > before else failures + 1
                     if failures >= ATTEMPTS:
-                        raise DownloadError(f"{trouble}; tried {ATTEMPTS} times without a new byte") from trouble
+                        raise DatasetError(f"{trouble}; tried {ATTEMPTS} times without a new byte") from trouble
                     time.sleep(min(trouble.wait_s or 2.0**failures / 2, LONGEST_WAIT_S))
         os.replace(self.partial, output_file)
         self.note.unlink(missing_ok=True)
@@ -157,7 +154,7 @@ class ResumingDownloader:
         except (requests.ConnectionError, requests.Timeout, requests.exceptions.ChunkedEncodingError) as error:
             raise _TryAgain(_network_words(error, self._have())) from error
         except requests.RequestException as error:
-            raise DownloadError(f"the address cannot be used ({error})") from error
+            raise DatasetError(f"the address cannot be used ({error})") from error
 
     def _receive(self, response: Response, url: str, have: int) -> None:
         length = response.headers.get("Content-Length")
@@ -210,7 +207,7 @@ class _CarefulSession(requests.Session):
         if target:
             old, new = urlsplit(resp.url).scheme, urlsplit(target).scheme or urlsplit(resp.url).scheme
             if new not in ("http", "https") or (old == "https" and new == "http"):
-                raise DownloadError(f"it redirects from {old} to {new}, which is not safe")
+                raise DatasetError(f"it redirects from {old} to {new}, which is not safe")
         return target
 
 
@@ -220,13 +217,13 @@ def _check_status(response: Response) -> None:
         wait = response.headers.get("Retry-After", "")
         raise _TryAgain(f"the server answers {code} {response.reason}", float(wait) if wait.isdigit() else 0.0)
     if code >= 400:
-        raise DownloadError(f"the server answers {code} {response.reason}")
+        raise DatasetError(f"the server answers {code} {response.reason}")
 
 
 def _check_room(folder: Path, needed: int) -> None:
     free = shutil.disk_usage(folder).free
     if needed + SPARE_BYTES > free:
-        raise DownloadError(
+        raise DatasetError(
             f"it needs {needed / 1e9:.1f} GB and the disk of {folder} has {free / 1e9:.1f} GB free. "
             "Make room, or choose another data_dir"
         )
@@ -248,7 +245,7 @@ def from_kaggle(handle: str, folder: str | Path) -> None:
     """Download a data set ("owner/name") or the files of a competition ("competition:name") from Kaggle.
 
     Raises:
-        DownloadError: Kaggle wants to know who asks, or its rules accepted, or cannot be reached.
+        DatasetError: Kaggle wants to know who asks, or its rules accepted, or cannot be reached.
     """
     import kagglehub
     from kagglehub import exceptions
@@ -259,15 +256,15 @@ def from_kaggle(handle: str, folder: str | Path) -> None:
     try:
         fetch(name or kind, output_dir=str(folder))
     except (exceptions.UnauthenticatedError, exceptions.CredentialError) as error:
-        raise DownloadError(f"{CREDENTIALS} ({error})") from error
+        raise DatasetError(f"{CREDENTIALS} ({error})") from error
     except exceptions.KaggleApiHTTPError as error:
         code = error.response.status_code if error.response is not None else 0
         if code in (401, 403):
             rules = f" Accept the rules at {page}/rules first." if colon else ""
-            raise DownloadError(f"{CREDENTIALS}{rules} ({page} answered {code}.)") from error
-        raise DownloadError(f"{page} answered {code}. Look at it in a browser: it may have moved.") from error
+            raise DatasetError(f"{CREDENTIALS}{rules} ({page} answered {code}.)") from error
+        raise DatasetError(f"{page} answered {code}. Look at it in a browser: it may have moved.") from error
     except requests.RequestException as error:
-        raise DownloadError(f"{page} cannot be reached: {error}. What was downloaded is kept; try again.") from error
+        raise DatasetError(f"{page} cannot be reached: {error}. What was downloaded is kept; try again.") from error
 
 
 CREDENTIALS = (

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from asl_lib.data.dataset import Dataset, DatasetError, Options
+from asl_lib.data.dataset import Dataset, Options
+from asl_lib.data.errors import DatasetError
 from asl_lib.data.sets.alphabet import AslAlphabet, AslDigits
 from asl_lib.data.sets.asl_citizen import AslCitizen
 from asl_lib.data.sets.autsl import Autsl

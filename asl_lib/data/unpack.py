@@ -17,6 +17,7 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import IO, Any
 
 from asl_lib._util.progress import progress_bar
+from asl_lib.data.errors import DatasetError
 
 LARGEST_RATIO = 100
 """Unpacked bytes for one byte of archive. Videos reach 1.1, tables of text 10."""
@@ -40,10 +41,6 @@ DAMAGE = (
     zipfile.BadZipFile, tarfile.TarError, EOFError, zlib.error, lzma.LZMAError, struct.error,
     ValueError, LookupError, OverflowError, NotImplementedError, RecursionError, MemoryError,
 )  # fmt: skip
-
-
-class UnpackError(RuntimeError):
-    """An archive that is damaged, hostile, or of a kind this program does not open."""
 
 
 @dataclass(frozen=True)
@@ -70,7 +67,7 @@ def unpack(archive: str | Path, folder: str | Path) -> Path:
         folder: where its own folder goes.
 
     Raises:
-        UnpackError: it is damaged or needs a password; it names a file outside its folder, or a link that
+        DatasetError: it is damaged or needs a password; it names a file outside its folder, or a link that
             leads there; it declares more than the disk has, or than such an archive ever holds.
     """
     archive, folder = Path(archive), Path(folder)
@@ -79,7 +76,7 @@ def unpack(archive: str | Path, folder: str | Path) -> Path:
         return target
     if archive.suffix.lower() in OTHER_TOOLS:
         command = OTHER_TOOLS[archive.suffix.lower()].format(archive=archive, folder=target)
-        raise UnpackError(
+        raise DatasetError(
             f"{archive} is not unpacked by this program. Install 7-Zip (Debian: p7zip-full) and call: {command}"
         )
     unfinished = folder / f".{target.name}.unpacking"
@@ -114,7 +111,7 @@ class _Budget:
     def spend(self, count: int) -> None:
         self.used += count
         if self.used > self.limit:
-            raise UnpackError(_bomb(self.archive, self.used))
+            raise DatasetError(_bomb(self.archive, self.used))
 
 
 def _write(entry: Entry, folder: Path, budget: _Budget) -> None:
@@ -130,32 +127,32 @@ def _write(entry: Entry, folder: Path, budget: _Budget) -> None:
             while chunk := source.read(CHUNK_BYTES):
                 written += len(chunk)
                 if written > entry.size:
-                    raise UnpackError(
+                    raise DatasetError(
                         f"{entry.name} in {budget.archive} is larger than declared ({entry.size:,} bytes)."
                     )
                 budget.spend(len(chunk))
                 file.write(chunk)
         if written != entry.size:
-            raise UnpackError(f"{entry.name} in {budget.archive} is cut short: {written:,} of {entry.size:,} bytes.")
+            raise DatasetError(f"{entry.name} in {budget.archive} is cut short: {written:,} of {entry.size:,} bytes.")
         os.replace(partial, path)
     except BaseException as error:
         partial.unlink(missing_ok=True)
         if not isinstance(error, (*DAMAGE, OSError, RuntimeError)):
             raise  # Ctrl-C
-        if isinstance(error, UnpackError):
+        if isinstance(error, DatasetError):
             raise
         if isinstance(error, RuntimeError) and "password" in str(error):
-            raise UnpackError(f"{budget.archive} needs a password: unpack it with 7-Zip, which asks for it.") from error
+            raise DatasetError(f"{budget.archive} needs a password: unpack it with 7-Zip.") from error
         reason = str(error)[:200]
-        raise UnpackError(f"{entry.name} in {budget.archive} cannot be unpacked: {reason}.") from error
+        raise DatasetError(f"{entry.name} in {budget.archive} cannot be unpacked: {reason}.") from error
 
 
 def _check_size(archive: Path, folder: Path, declared: int) -> None:
     if declared > largest_unpacked(archive):
-        raise UnpackError(_bomb(archive, declared))
+        raise DatasetError(_bomb(archive, declared))
     free = shutil.disk_usage(folder).free
     if declared + SPARE_BYTES > free:
-        raise UnpackError(
+        raise DatasetError(
             f"{archive} needs {declared / 1e9:.1f} GB unpacked and the disk of {folder} has {free / 1e9:.1f} GB free. "
             "Make room, or choose another data_dir."
         )
@@ -187,7 +184,7 @@ def _entries(archive: Path) -> Iterator[tuple[list[Entry], int]]:
                 for member in tar:
                     declared += member.size
                     if declared > limit:  # before the rest of a bomb is read for the names in it
-                        raise UnpackError(_bomb(archive, declared))
+                        raise DatasetError(_bomb(archive, declared))
                     if _wanted(member, archive):
                         found.append(
                             Entry(
@@ -199,18 +196,20 @@ def _entries(archive: Path) -> Iterator[tuple[list[Entry], int]]:
                 while tar.fileobj is not None and (chunk := tar.fileobj.read(CHUNK_BYTES)):
                     rest += len(chunk)
                     if rest > limit:
-                        raise UnpackError(_bomb(archive, declared + rest))
+                        raise DatasetError(_bomb(archive, declared + rest))
                 yield found, declared
         else:
-            raise UnpackError(
+            raise DatasetError(
                 f"{archive} is no zip or tar archive. It may be a web page: look at it, then download it again."
             )
+    except DatasetError:
+        raise
     except DAMAGE as error:
-        raise UnpackError(f"{archive} is damaged: {str(error)[:200]}. Delete it and download it again.") from error
+        raise DatasetError(f"{archive} is damaged: {str(error)[:200]}. Delete it and download it again.") from error
     except OSError as error:
         if error.errno is not None:
             raise  # of the system; what gzip and bzip2 say of their data has no number
-        raise UnpackError(f"{archive} is damaged: {error}. Delete it and download it again.") from error
+        raise DatasetError(f"{archive} is damaged: {error}. Delete it and download it again.") from error
 
 
 class _CarefulInfo(tarfile.TarInfo):
@@ -250,12 +249,12 @@ def _safe(name: str, archive: Path) -> str:
         or windows.root
         or ".." in windows.parts
     ):
-        raise UnpackError(f"{archive} names a file outside its folder: '{name}'. Nothing was unpacked: delete it.")
+        raise DatasetError(f"{archive} names a file outside its folder: '{name}'. Nothing was unpacked: delete it.")
     safe = PurePosixPath(*windows.parts).as_posix()
     if safe == ".":
-        raise UnpackError(f"{archive} holds a file without a name. Nothing was unpacked: delete it.")
+        raise DatasetError(f"{archive} holds a file without a name. Nothing was unpacked: delete it.")
     if len(os.fsencode(safe)) > LONGEST_PATH or any(len(os.fsencode(part)) > LONGEST_NAME for part in windows.parts):
-        raise UnpackError(
+        raise DatasetError(
             f"{archive} names a file at too great length: '{name[:60]}…'. Nothing was unpacked: delete it."
         )
     return safe
@@ -263,7 +262,7 @@ def _safe(name: str, archive: Path) -> str:
 
 def _no_link_in_zip(info: zipfile.ZipInfo, archive: Path) -> bool:
     if stat.S_ISLNK(info.external_attr >> 16):
-        raise UnpackError(
+        raise DatasetError(
             f"{archive} holds a link, '{info.filename}', and no data set needs one. Nothing was unpacked."
         )
     return True
@@ -279,7 +278,7 @@ def _wanted(member: tarfile.TarInfo, archive: Path) -> bool:
         )
         return False
     if not member.isfile() and not member.isdir():
-        raise UnpackError(f"{archive} holds a device, '{member.name}'. Nothing was unpacked: delete it.")
+        raise DatasetError(f"{archive} holds a device, '{member.name}'. Nothing was unpacked: delete it.")
     return member.isfile()
 
 

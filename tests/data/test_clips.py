@@ -3,7 +3,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asl_lib.data.clips import COLUMNS, ClipsError, check_clips, missing_files, read_clips, select_clips, write_clips
+from asl_lib.data.clips import COLUMNS, check_clips, missing_files, read_clips, select_clips, write_clips
+from asl_lib.data.errors import DatasetError
 from tests.conftest import make_clips
 
 
@@ -16,7 +17,7 @@ def test_a_table_comes_back_from_its_file_as_it_was(tmp_path):
 @pytest.mark.parametrize("column", ["clip_id", "path", "gloss", "signer"])
 def test_a_missing_column_is_named_together_with_those_there_are(tmp_path, column):
     make_clips(["ana"]).drop(columns=column).to_csv(tmp_path / "clips.csv", index=False)
-    with pytest.raises(ClipsError, match=rf"clips\.csv has no column '{column}' \(found: .*README"):
+    with pytest.raises(DatasetError, match=rf"clips\.csv has no column '{column}' \(found: .*README"):
         read_clips(tmp_path / "clips.csv")
 
 
@@ -30,7 +31,7 @@ def test_a_missing_column_is_named_together_with_those_there_are(tmp_path, colum
     ],
 )
 def test_a_bad_value_is_named_with_its_place(change, words):
-    with pytest.raises(ClipsError, match=words):
+    with pytest.raises(DatasetError, match=words):
         check_clips(make_clips(["ana", "ben"]).assign(**change), source="clips.csv")
 
 
@@ -44,17 +45,17 @@ def test_a_missing_an_empty_and_a_binary_file_are_refused(tmp_path):
         ("binary", "not a CSV"),
         ("headed", "none"),
     ]:
-        with pytest.raises(ClipsError, match=words):
+        with pytest.raises(DatasetError, match=words):
             read_clips(tmp_path / f"{name}.csv")
 
 
 def test_choosing_an_unknown_sign_or_signer_lists_those_there_are():
     clips = make_clips(["ana", "ben"], ["MOTHER", "FATHER"])
-    with pytest.raises(ClipsError, match=r"no signer 'eve'.*ana, ben"):
+    with pytest.raises(DatasetError, match=r"no signer 'eve'.*ana, ben"):
         select_clips(clips, signers=["eve"])
-    with pytest.raises(ClipsError, match=r"no gloss 'YES'.*FATHER, MOTHER"):
+    with pytest.raises(DatasetError, match=r"no gloss 'YES'.*FATHER, MOTHER"):
         select_clips(clips, signs=["YES"])
-    with pytest.raises(ClipsError, match="No clip is left"):
+    with pytest.raises(DatasetError, match="No clip is left"):
         select_clips(clips, signs=["MOTHER"], signers=["ben"])
 
 

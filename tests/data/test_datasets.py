@@ -5,8 +5,10 @@ import pandas as pd
 import pytest
 
 from asl_lib.data.clips import read_clips
+from asl_lib.data.dataset import Options
 from asl_lib.data.demo import load_signers
-from asl_lib.data.registry import DATASETS, DatasetError, Options, get_dataset
+from asl_lib.data.errors import DatasetError
+from asl_lib.data.registry import DATASETS, get_dataset
 from asl_lib.data.video import read_frames, write_video
 from asl_lib.features.recipe import FeatureRecipe
 from asl_lib.features.sets import FeatureFileError, FeatureSet, build_features

@@ -17,8 +17,8 @@ from asl_lib.data.demo import (
     write_clip,
 )
 from asl_lib.data.demo.hand import joints, posture
-from asl_lib.data.demo.lexicon import LexiconError, Sign, _entry
-from asl_lib.data.registry import DatasetError
+from asl_lib.data.demo.lexicon import Sign, _entry
+from asl_lib.data.errors import DatasetError
 from asl_lib.data.sets.demo_letters import drawn_joints, random_people
 from asl_lib.landmarks.tracker import HolisticDetector
 
@@ -54,9 +54,9 @@ def test_there_are_at_least_five_signers_and_exactly_one_is_left_handed():
 )
 def test_a_sign_that_cannot_be_performed_is_refused_in_words(change, words):
     values = {"gloss": "X", "hands": "one", "handshape": "A", "location": "chin", "palm": "in", "fingers": "up"}
-    with pytest.raises(LexiconError, match=words):
+    with pytest.raises(DatasetError, match=words):
         _entry(Sign, {**values, "movement": "tap", **change})
-    with pytest.raises(LexiconError, match="'movement' is missing"):
+    with pytest.raises(DatasetError, match="'movement' is missing"):
         _entry(Sign, values)
 
 

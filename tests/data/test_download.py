@@ -18,9 +18,10 @@ from hypothesis import strategies as st
 
 from asl_lib.data import download as module
 from asl_lib.data.dataset import Remote
-from asl_lib.data.download import DownloadError, download, from_kaggle, obtain
+from asl_lib.data.download import download, from_kaggle, obtain
+from asl_lib.data.errors import DatasetError
 from asl_lib.data.registry import get_dataset
-from asl_lib.data.unpack import UnpackError, unpack
+from asl_lib.data.unpack import unpack
 
 CONTENT = bytes(range(256)) * 4000  # 1 MB
 SHA = "sha256:" + hashlib.sha256(CONTENT).hexdigest()
@@ -196,7 +197,7 @@ def test_a_damaged_file_is_downloaded_again(server, tmp_path):
     ],
 )
 def test_what_cannot_be_mended_is_said_and_leaves_no_file(server, tmp_path, way, words):
-    with pytest.raises(DownloadError, match=f"{server}/{way}: .*({words})"):
+    with pytest.raises(DatasetError, match=f"{server}/{way}: .*({words})"):
         download(remote(f"{server}/{way}"), tmp_path)
     assert not (tmp_path / "data.bin").exists()
 
@@ -210,7 +211,7 @@ def test_a_mirror_is_asked_when_the_first_address_fails_and_gets_no_foreign_byte
 def test_a_published_md5_is_verified_too(server, tmp_path):
     md5 = "md5:" + hashlib.md5(CONTENT).hexdigest()
     assert download(remote(f"{server}/good", known_hash=md5), tmp_path).read_bytes() == CONTENT
-    with pytest.raises(DownloadError, match="not the published file"):
+    with pytest.raises(DatasetError, match="not the published file"):
         download(remote(f"{server}/good", known_hash="md5:" + "0" * 32), tmp_path)
 
 
@@ -218,7 +219,7 @@ def test_https_may_not_be_left_for_http():
     answer = requests.Response()
     answer.status_code, answer.url = 302, "https://example.org/a"
     answer.headers["Location"] = "http://example.org/b"
-    with pytest.raises(DownloadError, match="from https to http"):
+    with pytest.raises(DatasetError, match="from https to http"):
         module._CarefulSession().get_redirect_target(answer)
     answer.headers["Location"] = "/b"
     assert module._CarefulSession().get_redirect_target(answer) == "/b"
@@ -226,14 +227,14 @@ def test_https_may_not_be_left_for_http():
 
 def test_a_full_disk_is_noticed_before_the_download(server, tmp_path, monkeypatch):
     monkeypatch.setattr(module.shutil, "disk_usage", lambda _: type("Usage", (), {"free": 1000})())
-    with pytest.raises(DownloadError, match="0.0 GB free. Make room"):
+    with pytest.raises(DatasetError, match="0.0 GB free. Make room"):
         download(remote(f"{server}/good"), tmp_path)
     assert not list(tmp_path.glob("*.bin"))
 
 
 def test_nobody_answering_is_said(tmp_path, monkeypatch):
     monkeypatch.setattr(module.time, "sleep", lambda _: None)
-    with pytest.raises(DownloadError, match="no connection; tried 5 times"):
+    with pytest.raises(DatasetError, match="no connection; tried 5 times"):
         download(remote("http://127.0.0.1:9/file"), tmp_path)
 
 
@@ -318,7 +319,7 @@ HOSTILE_NAMES = ["../evil", "a/../../evil", "/etc/evil", "C:\\evil", "..\\evil",
 @pytest.mark.parametrize("make", [make_zip, make_tar])
 def test_a_name_outside_the_folder_is_refused_before_anything_is_written(tmp_path, name, make):
     archive = make(tmp_path / ("set.zip" if make is make_zip else "set.tar.gz"), {"good.txt": b"good", name: b"evil"})
-    with pytest.raises(UnpackError, match="outside its folder"):
+    with pytest.raises(DatasetError, match="outside its folder"):
         unpack(archive, tmp_path / "deep" / "data")
     assert not [path for path in tmp_path.rglob("*") if path.is_file() and path != archive]
 
@@ -327,7 +328,7 @@ def test_a_name_outside_the_folder_is_refused_before_anything_is_written(tmp_pat
 def test_no_name_whatever_leaves_the_folder(tmp_path_factory, name):
     folder = tmp_path_factory.mktemp("any")
     archive = make_tar(folder / "set.tar", {name: b"content"}, mode="w")
-    with suppress(UnpackError):
+    with suppress(DatasetError):
         unpack(archive, folder / "inside" / "data")
     files = [path for path in folder.rglob("*") if path.is_file() and path != archive]
     assert all((folder / "inside" / "data" / "set") in path.parents for path in files)
@@ -337,23 +338,23 @@ def test_no_name_whatever_leaves_the_folder(tmp_path_factory, name):
 @pytest.mark.parametrize("kind", [tarfile.SYMTYPE, tarfile.LNKTYPE])
 def test_links_that_leave_the_folder_are_refused_and_others_left_out(tmp_path, target, kind):
     archive = make_tar(tmp_path / "bad.tar.gz", FILES, links=[("link", target, kind)])
-    with pytest.raises(UnpackError, match="outside its folder"):
+    with pytest.raises(DatasetError, match="outside its folder"):
         unpack(archive, tmp_path)
-    with pytest.raises(UnpackError, match="holds a link"):
+    with pytest.raises(DatasetError, match="holds a link"):
         unpack(make_zip(tmp_path / "bad.zip", FILES, link=target), tmp_path)
     inside = make_tar(tmp_path / "fine.tar.gz", FILES, links=[("videos/link", "1.mp4", kind)])
     assert not (unpack(inside, tmp_path) / "videos" / "link").exists()
 
 
 def test_a_device_in_an_archive_is_refused(tmp_path):
-    with pytest.raises(UnpackError, match="holds a device"):
+    with pytest.raises(DatasetError, match="holds a device"):
         unpack(make_tar(tmp_path / "bad.tar", FILES, mode="w", device=True), tmp_path)
 
 
 @pytest.mark.parametrize("make", [make_zip, make_tar])
 def test_a_bomb_is_refused_before_it_fills_the_disk(tmp_path, make):
     archive = make(tmp_path / ("bomb.zip" if make is make_zip else "bomb.tar.gz"), {"zeros": bytes(60 << 20)})
-    with pytest.raises(UnpackError, match="decompression bomb"):
+    with pytest.raises(DatasetError, match="decompression bomb"):
         unpack(archive, tmp_path)
     assert sum(path.stat().st_size for path in tmp_path.rglob("*") if path.is_file()) < 1 << 20
 
@@ -364,7 +365,7 @@ def test_a_file_larger_than_it_declares_is_refused(tmp_path):
     lie = content.replace((3000).to_bytes(4, "little"), (30).to_bytes(4, "little"))
     assert lie != content
     archive.write_bytes(lie)
-    with pytest.raises(UnpackError, match="a.txt.*(larger than declared|cannot be unpacked|cut short)"):
+    with pytest.raises(DatasetError, match="a.txt.*(larger than declared|cannot be unpacked|cut short)"):
         unpack(archive, tmp_path / "data")
     assert not (tmp_path / "data" / "set").exists()
 
@@ -380,7 +381,7 @@ def test_a_file_larger_than_it_declares_is_refused(tmp_path):
 )
 def test_what_is_no_archive_or_needs_another_program_is_said(tmp_path, name, content, words):
     (tmp_path / name).write_bytes(content)
-    with pytest.raises(UnpackError, match=words):
+    with pytest.raises(DatasetError, match=words):
         unpack(tmp_path / name, tmp_path)
 
 
@@ -390,7 +391,7 @@ def test_damaged_archives_are_named(tmp_path):
         whole = archive.read_bytes()
         middle = len(whole) // 3
         archive.write_bytes(whole[:middle] + bytes(40) + whole[middle + 40 :])
-        with pytest.raises(UnpackError, match=r"damaged|cannot be unpacked|cut short|no zip or tar"):
+        with pytest.raises(DatasetError, match=r"damaged|cannot be unpacked|cut short|no zip or tar"):
             unpack(archive, tmp_path / f"{name}-data")
 
 
@@ -420,7 +421,7 @@ def test_a_data_set_is_downloaded_unpacked_and_found_and_a_second_call_does_noth
 
 
 def test_what_has_to_be_asked_for_by_hand_is_said(tmp_path):
-    with pytest.raises(DownloadError, match=r"isogd cannot be downloaded by a program.*Register with ChaLearn"):
+    with pytest.raises(DatasetError, match=r"isogd cannot be downloaded by a program.*Register with ChaLearn"):
         obtain(get_dataset("isogd"), tmp_path / "isogd")
 
 
@@ -440,23 +441,23 @@ def test_missing_kaggle_credentials_are_explained(tmp_path, monkeypatch):
 
     monkeypatch.setattr(kagglehub, "dataset_download", refuse)
     monkeypatch.setattr(kagglehub, "competition_download", refuse)
-    with pytest.raises(DownloadError, match=r"Kaggle wants to know who asks.*kaggle\.json"):
+    with pytest.raises(DatasetError, match=r"Kaggle wants to know who asks.*kaggle\.json"):
         from_kaggle("risangbaskoro/wlasl-processed", tmp_path)
-    with pytest.raises(DownloadError, match=r"Accept the rules at .*/competitions/asl-signs/rules"):
+    with pytest.raises(DatasetError, match=r"Accept the rules at .*/competitions/asl-signs/rules"):
         from_kaggle("competition:asl-signs", tmp_path)
 
     def unknown(handle, **_):
         raise kaggle_error(404)
 
     monkeypatch.setattr(kagglehub, "dataset_download", unknown)
-    with pytest.raises(DownloadError, match="answered 404.*may have moved"):
+    with pytest.raises(DatasetError, match="answered 404.*may have moved"):
         from_kaggle("nobody/nothing", tmp_path)
 
     def offline(handle, **_):
         raise requests.ConnectionError("no route")
 
     monkeypatch.setattr(kagglehub, "dataset_download", offline)
-    with pytest.raises(DownloadError, match="cannot be reached.*try again"):
+    with pytest.raises(DatasetError, match="cannot be reached.*try again"):
         from_kaggle("nobody/nothing", tmp_path)
 
 

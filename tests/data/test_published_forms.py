@@ -11,8 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from asl_lib.data.check import take_inventory
-from asl_lib.data.clips import ClipsError, parse_box, read_clips, sample_clips
-from asl_lib.data.registry import DatasetError, Options, get_dataset
+from asl_lib.data.clips import parse_box, read_clips, sample_clips
+from asl_lib.data.dataset import Options
+from asl_lib.data.errors import DatasetError
+from asl_lib.data.registry import get_dataset
 from asl_lib.data.sets.alphabet import blocks, persons_by_order
 from asl_lib.data.video import write_video
 from asl_lib.evaluation.splits import check_split
@@ -442,5 +444,5 @@ def test_clips_and_boxes_survive_their_file(wlasl):
 
 @pytest.mark.parametrize("text", ["1 2 3", "a b c d", "5 5 5 9", "-1 0 4 4"])
 def test_a_box_that_encloses_nothing_is_refused(text):
-    with pytest.raises(ClipsError, match="left top right bottom"):
+    with pytest.raises(DatasetError, match="left top right bottom"):
         parse_box(text)

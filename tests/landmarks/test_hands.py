@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from asl_lib.data.dataset import DatasetError
 from asl_lib.data.demo import handshape_image, load_signers
+from asl_lib.data.errors import DatasetError
 from asl_lib.data.sets.demo_letters import random_people, render_handshapes
 from asl_lib.features.photographs import load_photographs
 from asl_lib.landmarks.hands import build_hand_mlp, describe_photographs, find_hands

@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asl_lib.data.unpack import UnpackError, unpack
+from asl_lib.data.errors import DatasetError
+from asl_lib.data.unpack import unpack
 from tests.reliability.hostile import answer, damaged, little_memory, little_python_memory, tries
 
 NAMES = st.one_of(
@@ -54,7 +55,7 @@ def everything(folder):
 
 def look(folder, archive):
     """Unpack and assert that nothing but regular files lies in the archive's own folder."""
-    answered = answer(lambda: unpack(archive, folder / "data"), UnpackError)
+    answered = answer(lambda: unpack(archive, folder / "data"), DatasetError)
     inside = folder / "data"
     assert all(path == archive or inside in path.parents for path in everything(folder)), "a file outside the folder"
     assert not any(path.is_symlink() for path in folder.rglob("*")), "a link"
@@ -103,7 +104,7 @@ def test_a_bomb_in_the_note_on_a_file_is_refused_before_it_is_read(tmp_path, kin
         tar.fileobj.write(info.tobuf(tarfile.GNU_FORMAT))
         for _ in range(120):
             tar.fileobj.write(bytes(1 << 20))
-    with little_python_memory(20), pytest.raises(UnpackError, match="a note of 125,829,120 bytes"):
+    with little_python_memory(20), pytest.raises(DatasetError, match="a note of 125,829,120 bytes"):
         unpack(archive, tmp_path / "data")
 
 
@@ -111,7 +112,7 @@ def test_a_bomb_in_the_note_on_a_file_is_refused_before_it_is_read(tmp_path, kin
 def test_a_name_that_no_file_system_takes_is_refused_before_anything_is_written(tmp_path, name):
     content = zip_of([("a", b"first", tarfile.REGTYPE, ""), (name, b"second", tarfile.REGTYPE, "")])
     (tmp_path / "set.zip").write_bytes(content)
-    with pytest.raises(UnpackError, match=r"set\.zip names a file at too great length: '\w.*Nothing was unpacked"):
+    with pytest.raises(DatasetError, match=r"set\.zip names a file at too great length: '\w.*Nothing was unpacked"):
         unpack(tmp_path / "set.zip", tmp_path)
     assert [path.name for path in everything(tmp_path)] == ["set.zip"]
 

@@ -17,8 +17,8 @@ from PIL import Image
 
 from asl_lib._util.arrays import read_npz
 from asl_lib.course.params import ParameterError, Params, load_parameters
-from asl_lib.data.clips import ClipsError, make_clips, read_clips
-from asl_lib.data.dataset import DatasetError
+from asl_lib.data.clips import make_clips, read_clips
+from asl_lib.data.errors import DatasetError
 from asl_lib.data.registry import get_dataset
 from asl_lib.data.video import VideoError, read_frames, video_info, write_video
 from asl_lib.evaluation.metrics import evaluate
@@ -366,7 +366,7 @@ NAMES = st.one_of(
 @tries(80)
 def test_no_name_in_a_clips_table_leads_out_of_a_folder(tmp_path_factory, rows):
     folder = tmp_path_factory.mktemp("data")
-    clips = answer(lambda: make_clips(rows), ClipsError)
+    clips = answer(lambda: make_clips(rows), DatasetError)
     if isinstance(clips, str):
         return
     dataset = get_dataset("recordings")
@@ -380,7 +380,7 @@ def test_no_name_in_a_clips_table_leads_out_of_a_folder(tmp_path_factory, rows):
 def test_a_damaged_clips_table_is_read_or_named(folder, data):
     path = folder / "clips.csv"
     path.write_bytes(data.draw(damaged(table_of(["ana", "ben"]).to_csv(index=False).encode())))
-    clips = answer(lambda: read_clips(path), ClipsError)
+    clips = answer(lambda: read_clips(path), DatasetError)
     assert not isinstance(clips, str) or str(path) in clips
 
 
@@ -410,7 +410,7 @@ def test_damaged_lists_of_a_data_set_are_read_or_named(tmp_path_factory, data, n
         (folder / place).parent.mkdir(parents=True, exist_ok=True)
         (folder / place).write_bytes(data.draw(damaged(text.encode())) if place == bad else text.encode())
     dataset = get_dataset(name)
-    clips = answer(lambda: dataset.find_clips(folder), (DatasetError, ClipsError))
+    clips = answer(lambda: dataset.find_clips(folder), (DatasetError, DatasetError))
     labels = answer(lambda: dataset.labels(folder), DatasetError)
     assert isinstance(labels, str) or all(isinstance(word, str) for word in labels.values())
     if not isinstance(clips, str):

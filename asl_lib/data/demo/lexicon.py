@@ -10,6 +10,7 @@ from typing import Any
 import yaml
 
 from asl_lib.data.demo.hand import HANDSHAPES
+from asl_lib.data.errors import DatasetError
 
 ALLOWED = {
     "hands": ("one", "both"),
@@ -21,10 +22,6 @@ ALLOWED = {
     "hand": ("left", "right"),
     "hair_style": ("short", "long", "bun"),
 }
-
-
-class LexiconError(ValueError):
-    """An entry of the lexicon or of the signers that cannot be performed."""
 
 
 @dataclass(frozen=True)
@@ -75,16 +72,16 @@ def load_lexicon() -> dict[str, Sign]:
     """Return the signs of the demo by gloss.
 
     Raises:
-        LexiconError: an entry lacks a parameter or has one that nobody can perform.
+        DatasetError: an entry lacks a parameter or has one that nobody can perform.
     """
     entries = _read("lexicon.yaml")["signs"]
     signs = {gloss: _entry(Sign, {"gloss": gloss, **values}) for gloss, values in entries.items()}
     for sign in signs.values():
         for shape in (*sign.handshapes(), *([sign.support] if sign.support else [])):
             if shape not in HANDSHAPES:
-                raise LexiconError(f"{sign.gloss}: handshape must be one of {', '.join(HANDSHAPES)}; got '{shape}'.")
+                raise DatasetError(f"{sign.gloss}: handshape must be one of {', '.join(HANDSHAPES)}; got '{shape}'.")
         if (sign.hands == "both") == (sign.symmetry == "none"):
-            raise LexiconError(f"{sign.gloss}: symmetry must be given for signs of both hands, and only for those.")
+            raise DatasetError(f"{sign.gloss}: symmetry must be given for signs of both hands, and only for those.")
     return signs
 
 
@@ -93,7 +90,7 @@ def load_signers() -> dict[str, Signer]:
     """Return the procedural signers by name.
 
     Raises:
-        LexiconError: an entry lacks a value or has an unknown one.
+        DatasetError: an entry lacks a value or has an unknown one.
     """
     entries = _read("people.yaml")["signers"]
     return {name: _entry(Signer, {"name": name, **values}) for name, values in entries.items()}
@@ -113,10 +110,10 @@ def _entry(kind: type, values: dict[str, Any]) -> Any:
     known = {field.name: field for field in fields(kind)}
     for key in values:
         if key not in known:
-            raise LexiconError(f"{name}: there is no parameter '{key}'. Known: {', '.join(known)}.")
+            raise DatasetError(f"{name}: there is no parameter '{key}'. Known: {', '.join(known)}.")
     for key, field in known.items():
         if key not in values and field.default is MISSING:
-            raise LexiconError(f"{name}: '{key}' is missing.")
+            raise DatasetError(f"{name}: '{key}' is missing.")
         if key in ALLOWED and key in values and values[key] not in ALLOWED[key]:
-            raise LexiconError(f"{name}: {key} must be one of {', '.join(ALLOWED[key])}; got '{values[key]}'.")
+            raise DatasetError(f"{name}: {key} must be one of {', '.join(ALLOWED[key])}; got '{values[key]}'.")
     return kind(**{key: tuple(value) if isinstance(value, list) else value for key, value in values.items()})

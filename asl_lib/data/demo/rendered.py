@@ -10,7 +10,7 @@ from typing import Any
 from asl_lib._util.files import read_json, write_json
 from asl_lib._util.jobs import run_jobs
 from asl_lib._util.progress import progress
-from asl_lib.data.dataset import DatasetError
+from asl_lib.data.errors import DatasetError
 
 
 def render_all(render: Callable[[Any], None], jobs: Sequence[tuple[Any, ...]], *, workers: int, unit: str) -> None:

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from asl_lib.data.dataset import IMAGE_SUFFIXES, Dataset, DatasetError, Published, natural, shared_folder, table_of
+from asl_lib.data.dataset import IMAGE_SUFFIXES, Dataset, Published, natural, shared_folder, table_of
+from asl_lib.data.errors import DatasetError
 
 TRAIN_SHARE, VALIDATION_SHARE, GAP_SHARE = 0.7, 0.15, 0.01
 """How a class's recording is cut into blocks, and how much is left out on either side of a cut."""

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from asl_lib.data.dataset import Dataset, DatasetError, Published, inner_folder, read_lines, read_list, table_of
+from asl_lib.data.dataset import Dataset, Published, inner_folder, read_lines, read_list, table_of
+from asl_lib.data.errors import DatasetError
 
 SIDES = {"train": "train", "val": "validation", "test": "test"}
 LABELS = {

@@ -7,8 +7,9 @@ from pathlib import Path
 import pandas as pd
 
 from asl_lib.data.clips import make_clips, read_clips, write_clips
-from asl_lib.data.dataset import Dataset, DatasetError, Options, safe_name
+from asl_lib.data.dataset import Dataset, Options, safe_name
 from asl_lib.data.demo.rendered import check_origin, render_all, signer_version
+from asl_lib.data.errors import DatasetError
 from asl_lib.data.sets.demo_letters import DemoLetters
 
 RenderJob = tuple[Path, str, str, int, int]

@@ -10,9 +10,10 @@ import pandas as pd
 
 from asl_lib._util.files import atomic_write
 from asl_lib.data.clips import make_clips, read_clips, write_clips
-from asl_lib.data.dataset import Dataset, DatasetError, Options
+from asl_lib.data.dataset import Dataset, Options
 from asl_lib.data.demo import DIGITS, LETTERS, Signer, handshape_image, handshape_joints, load_signers, random_signer
 from asl_lib.data.demo.rendered import check_origin, render_all, signer_version
+from asl_lib.data.errors import DatasetError
 
 SIZE_PX = 128
 StillJob = tuple[Path, str, Signer, int, float]

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from asl_lib.data.dataset import Dataset, DatasetError, Published, read_lines, read_list, shared_folder, table_of
+from asl_lib.data.dataset import Dataset, Published, read_lines, read_list, shared_folder, table_of
+from asl_lib.data.errors import DatasetError
 
 LISTS = {
     "train": ("train_list.txt", "train.txt"),

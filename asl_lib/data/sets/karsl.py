@@ -14,11 +14,11 @@ from asl_lib.data.dataset import (
     SPLIT_NAMES,
     VIDEO_SUFFIXES,
     Dataset,
-    DatasetError,
     Published,
     safe_name,
     table_of,
 )
+from asl_lib.data.errors import DatasetError
 
 SUBSETS = {"100": (71, 170), "190": (1, 190), "502": (1, 502)}
 """Subset -> its first and last sign. KArSL-100 is the one that recognition papers compare on."""

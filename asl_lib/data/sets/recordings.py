@@ -9,7 +9,8 @@ from pathlib import Path
 import pandas as pd
 
 from asl_lib.data.clips import Clip, check_clips, make_clips, write_clips
-from asl_lib.data.dataset import MADE_HERE, VIDEO_SUFFIXES, Dataset, DatasetError, Options, safe_name
+from asl_lib.data.dataset import MADE_HERE, VIDEO_SUFFIXES, Dataset, Options, safe_name
+from asl_lib.data.errors import DatasetError
 
 FROM = "+"
 """Between a data set's name and the id of a clip that comes from there."""

@@ -12,13 +12,13 @@ from asl_lib._util.progress import progress
 from asl_lib.data.dataset import (
     SPLIT_NAMES,
     Dataset,
-    DatasetError,
     Published,
     inner_folder,
     read_lines,
     shared_folder,
     table_of,
 )
+from asl_lib.data.errors import DatasetError
 from asl_lib.data.video import VideoError, video_info
 
 INDEX = "WLASL_v0.3.json"

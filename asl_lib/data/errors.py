@@ -1,0 +1,7 @@
+"""The error of the room `data`."""
+
+from __future__ import annotations
+
+
+class DatasetError(ValueError):
+    """A data set, clips table, lexicon, download or archive that cannot be used; the message names the remedy."""
