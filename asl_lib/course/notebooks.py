@@ -11,7 +11,6 @@ import sys
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +19,9 @@ import yaml
 
 from asl_lib._util.files import read_json, write_json
 from asl_lib._util.paths import project_folder, relative
+from asl_lib.course.fingerprint import PACKAGE, code_hash
 from asl_lib.course.params import Params, check_parameters
-from asl_lib.data.registry import Dataset
+from asl_lib.data.registry import Dataset, get_dataset
 
 # Kernels that start at the same moment sometimes pick the same port; nothing is lost by trying again.
 KERNEL_START_ERRORS = ("Kernel died before replying", "Address already in use", "Kernel didn't respond")
@@ -151,14 +151,22 @@ class Run:
         return [Path(pattern.format(**places)) for pattern in self.notebook.results]
 
     def key(self, upstream: str) -> str:
-        """Return a hash of all that the result depends on: code, cells, parameters, earlier notebooks.
+        """Return a hash of all that the result depends on: cells, their code in asl_lib, parameters, earlier notebooks.
 
-        No result depends on an exercise, so a course with exercises and a batch without them know each other's.
+        No result depends on an exercise: a course with exercises and a batch without them share their results.
         """
         cells = [cell.source for cell in self._cells() if cell.cell_type == "code" and not is_exercise(cell)]
         effective = {name: getattr(self.params, name, None) for name in self.notebook.parameters}
-        text = json.dumps([cells, effective, upstream, _library_hash()], sort_keys=True, default=str)
+        text = json.dumps([cells, effective, upstream, self._code_hash(cells)], sort_keys=True, default=str)
         return hashlib.sha256(text.encode()).hexdigest()
+
+    def _code_hash(self, cells: list[str]) -> str:
+        lines = (line for cell in cells for line in cell.splitlines())
+        source = "\n".join(line for line in lines if not line.startswith(("%", "!")))
+        names = [self.params.dataset, *self.params.also] if "dataset" in self.notebook.parameters else []
+        modules = [type(get_dataset(name)).__module__ for name in names]
+        plots = self.notebook.stage in ("report", "live")
+        return code_hash(source, modules=modules, plots=plots, package=PACKAGE)
 
     def _cells(self) -> list[nbformat.NotebookNode]:
         return list(nbformat.read(self.notebook.path, as_version=4).cells)
@@ -248,12 +256,3 @@ def execution_environment(threads: int | None) -> dict[str, str]:
         environment |= {"TF_NUM_INTRAOP_THREADS": str(threads), "TF_NUM_INTEROP_THREADS": str(threads)}
         environment |= {"OMP_NUM_THREADS": str(threads)}
     return environment
-
-
-@cache
-def _library_hash() -> str:
-    digest = hashlib.sha256()
-    for path in sorted(Path(__file__).parent.parent.rglob("*")):
-        if path.suffix in (".py", ".yaml"):
-            digest.update(path.read_bytes())
-    return digest.hexdigest()
