@@ -108,7 +108,7 @@ def run_each(
 
     Raises:
         ParameterError: a parameter does not exist or has a wrong value.
-        SplitError: there are fewer signers than folds.
+        ValueError: there are fewer signers than folds.
         BatchError: a preparing notebook failed, or some model run did: then the others were finished and
             the report was built from them first.
     """

@@ -1,1 +1,1 @@
-"""Splits, numbers and reports."""
+"""Splits, metrics and the results of a run."""

@@ -1,4 +1,4 @@
-"""How good a model is, for whom, and how sure that is."""
+"""Accuracy with its interval, by signer and by gloss; comparison, ensembles and calibration of models."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ import pandas as pd
 from asl_lib._util.files import atomic_write, write_json
 
 VERSIONED = ("asl_lib", "keras", "mediapipe", "numpy", "scikit-learn", "tensorflow")
-"""Packages whose version stands beside results."""
+"""Packages whose versions are saved with the results."""
 
 
 @dataclass(frozen=True)
 class Rate:
     """A share of successes with its 95 % interval (Wilson 1927).
 
-    The interval takes the n clips as independent. Clips of one signer resemble each other, so between
-    signers expect more spread than it says.
+    The interval assumes n independent clips. Clips of one signer resemble each other, so the spread between
+    signers is larger.
     """
 
     hits: int
@@ -57,18 +57,21 @@ def rate(hits: int, n: int) -> Rate:
 
 
 FEWEST_SIGNERS = 5
-"""With fewer, no 95 % interval over signers can be drawn from them: their range is given instead."""
+"""Smallest number of signers with a bootstrap interval. Of fewer, the range is given instead."""
 
 
 def mean_over_signers(accuracies: Sequence[float], *, seed: int = 42) -> tuple[float, float, float]:
     """Return the mean over held-out signers and its 95 % bootstrap interval over signers.
 
-    Signers, not clips, are what differs between one test and the next, so they are what is resampled
-    (percentile method, 10,000 draws). With fewer than 5 signers it is their range and no interval: of three, one
-    draw in 27 is three times the lowest, so the percentiles are the lowest and the highest, whatever lies beyond.
+    Signers are resampled, not clips, because another test would have other signers (percentile method, 10,000
+    draws). With fewer than 5 signers, `low` and `high` are their range: of three signers, one draw in 27 is three
+    times the lowest, so the percentiles could only be the lowest and the highest.
+
+    Returns:
+        Mean, low and high, from 0 to 1.
 
     Raises:
-        ValueError: there is no accuracy.
+        ValueError: `accuracies` is empty.
     """
     values = np.asarray(accuracies, float)
     if not len(values):
@@ -82,13 +85,13 @@ def mean_over_signers(accuracies: Sequence[float], *, seed: int = 42) -> tuple[f
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What a model made of n test clips.
+    """The predictions of a model for n test clips, with the truth.
 
     Attributes:
         table: one row a clip: clip_id, signer, gloss, predicted, probability (of the prediction), rank (of
             the true gloss, 1 is best).
         glosses: names of the classes.
-        probabilities: (n, classes) of each clip in the table, where they were kept.
+        probabilities: (n, classes), in the order of the table; None if they were not saved.
     """
 
     table: pd.DataFrame
@@ -100,7 +103,7 @@ class Evaluation:
         return self.top(1)
 
     def top(self, k: int) -> Rate:
-        """Return how often the true gloss is among the k most probable ones."""
+        """Return the top-k accuracy: how often the true gloss is among the k most probable ones."""
         return rate(int((self.table["rank"] <= k).sum()), len(self.table))
 
     def per_signer(self) -> dict[str, Rate]:
@@ -118,9 +121,9 @@ class Evaluation:
     def per_gloss(self) -> pd.DataFrame:
         """Return precision, recall, F1 (from 0 to 1) and n of every gloss, by name."""
         counts = self.confusion().to_numpy()
-        hits, true, said = counts.diagonal(), counts.sum(axis=1), counts.sum(axis=0)
-        shares = {"precision": hits / np.maximum(said, 1), "recall": hits / np.maximum(true, 1)}
-        shares["f1"] = 2 * hits / np.maximum(true + said, 1)
+        hits, true, predicted = counts.diagonal(), counts.sum(axis=1), counts.sum(axis=0)
+        shares = {"precision": hits / np.maximum(predicted, 1), "recall": hits / np.maximum(true, 1)}
+        shares["f1"] = 2 * hits / np.maximum(true + predicted, 1)
         return pd.DataFrame({**shares, "n": true}, index=pd.Index(self.glosses, name="gloss"))
 
     @property
@@ -135,7 +138,7 @@ class Evaluation:
         return counts.reindex(index=self.glosses, columns=self.glosses, fill_value=0)
 
     def most_confused(self, *, most: int = 10) -> pd.DataFrame:
-        """Return the pairs of glosses taken for each other most often: one, other, clips, of."""
+        """Return the pairs of glosses confused most often: one, other, clips (confused), of (all clips of the two)."""
         counts = self.confusion().to_numpy()
         both = counts + counts.T
         rows = [
@@ -179,10 +182,13 @@ class Evaluation:
 
 
 def mcnemar(one: Evaluation, other: Evaluation) -> tuple[int, int, float]:
-    """Return how often only `one` is right, how often only `other` is, and how likely such a difference is by chance.
+    """Compare two models on the same clips with the exact test of McNemar (1947).
 
-    The exact test of McNemar (1947) on clips that both have judged. Clips of one signer resemble each other, so
-    it is rather too sure: look at the signers one by one as well.
+    The test assumes independent clips. Clips of one signer resemble each other, so the p-value is too small: compare
+    the signers one by one as well.
+
+    Returns:
+        The number of clips that only `one` has right, the number that only `other` has right, and the p-value.
 
     Raises:
         ValueError: the two have no clip in common.
@@ -191,7 +197,7 @@ def mcnemar(one: Evaluation, other: Evaluation) -> tuple[int, int, float]:
 
     both = one.table[["clip_id", "rank"]].merge(other.table[["clip_id", "rank"]], on="clip_id", suffixes=("_1", "_2"))
     if both.empty:
-        raise ValueError("Both evaluations must have judged the same clips; they have none in common.")
+        raise ValueError("Both evaluations must be of the same clips; they have none in common.")
     first, second = both["rank_1"] == 1, both["rank_2"] == 1
     only_one, only_other = int((first & ~second).sum()), int((second & ~first).sum())
     differ = only_one + only_other
@@ -212,7 +218,7 @@ def evaluate(
         probabilities: (n, classes) of a model's softmax.
         y: (n,) true classes.
         glosses: names of the classes.
-        signers, clip_ids: (n,) who signs, and in which clip.
+        signers, clip_ids: (n,) signer and clip_id of each clip.
 
     Raises:
         ValueError: the shapes do not fit each other, or a probability is not a finite number.
@@ -227,7 +233,7 @@ def evaluate(
     names = np.asarray(glosses, str)
     best = probabilities.argmax(axis=1)
     own = probabilities[np.arange(len(y)), y]
-    # Ties count against the model, except for the one argmax takes.
+    # Ties count against the model, except for the class that argmax takes.
     rank = np.where(best == y, 1, np.maximum(2, (probabilities >= own[:, None]).sum(axis=1)))
     table = pd.DataFrame(
         {
@@ -246,21 +252,21 @@ def average(evaluations: Sequence[Evaluation]) -> Evaluation:
     """Return the evaluation of an ensemble: the mean of its members' probabilities, clip by clip.
 
     Args:
-        evaluations: of different models on the same signs; clips that not all have judged are left out.
+        evaluations: of different models on the same glosses; only clips that all of them have in common are used.
 
     Raises:
-        ValueError: there is no member, one has no probabilities, they know different glosses, or have no clip in
+        ValueError: `evaluations` is empty, one has no probabilities, or they have different glosses or no clip in
             common.
     """
     if not evaluations or any(member.probabilities is None for member in evaluations):
         raise ValueError("Every member of an ensemble must have its probabilities. Run its notebook again.")
     first = evaluations[0]
     if any(member.glosses != first.glosses for member in evaluations):
-        raise ValueError("The members of an ensemble must know the same glosses; these were trained on different ones.")
+        raise ValueError("The members of an ensemble must have the same glosses; these were trained on different ones.")
     rows = [pd.Series(range(len(member.table)), index=member.table["clip_id"]) for member in evaluations]
     shared = [clip for clip in first.table["clip_id"] if all(clip in row.index for row in rows)]
     if not shared:
-        raise ValueError("The members of an ensemble must have judged the same clips; they have none in common.")
+        raise ValueError("The members of an ensemble must be evaluated on the same clips; they have none in common.")
     stacked = np.stack([m.probabilities[row[shared]] for m, row in zip(evaluations, rows, strict=True)])  # type: ignore[index]
     table = first.table.set_index("clip_id").loc[shared]
     number = {gloss: index for index, gloss in enumerate(first.glosses)}
@@ -271,3 +277,62 @@ def average(evaluations: Sequence[Evaluation]) -> Evaluation:
         signers=table["signer"].to_numpy(str),
         clip_ids=shared,
     )
+
+
+def reliability(evaluation: Evaluation, *, bins: int = 5) -> pd.DataFrame:
+    """Return the accuracy of predictions by their probability: the data of a reliability diagram.
+
+    Args:
+        evaluation: the predictions.
+        bins: number of intervals of probability, of equal width.
+
+    Returns:
+        One row per interval with clips: probability (their mean), accuracy, low, high (95 % Wilson interval), n.
+    """
+    probability = evaluation.table["probability"].to_numpy(float)
+    right = (evaluation.table["rank"] == 1).to_numpy()
+    bin_index = np.minimum((probability * bins).astype(int), bins - 1)
+    rows = []
+    for index in np.unique(bin_index):
+        in_bin = bin_index == index
+        share = rate(int(right[in_bin].sum()), int(in_bin.sum()))
+        rows.append((probability[in_bin].mean(), share.value, share.low, share.high, share.n))
+    return pd.DataFrame(rows, columns=["probability", "accuracy", "low", "high", "n"])
+
+
+def calibration_error(evaluation: Evaluation, *, bins: int = 5) -> float:
+    """Return the expected calibration error (Naeini et al. 2015), the mean distance of probability and accuracy."""
+    table = reliability(evaluation, bins=bins)
+    return float(np.average((table["probability"] - table["accuracy"]).abs(), weights=table["n"]))
+
+
+def fit_temperature(probabilities: np.ndarray, y: np.ndarray) -> float:
+    """Return the temperature with the lowest cross-entropy on validation clips (Guo et al. 2017).
+
+    A temperature above 1 makes predictions less certain, one below 1 more certain. The ranking of the glosses does not
+    change.
+
+    Args:
+        probabilities: (n, classes) of the *validation* clips.
+        y: (n,) true classes.
+
+    Raises:
+        ValueError: there is no clip.
+    """
+    from scipy.optimize import minimize_scalar
+
+    if not len(y):
+        raise ValueError("probabilities must have at least one clip; got none.")
+
+    def loss(log_temperature: float) -> float:
+        scaled = apply_temperature(probabilities, float(np.exp(log_temperature)))
+        return float(-np.log(np.maximum(scaled[np.arange(len(y)), y], 1e-12)).mean())
+
+    return float(np.exp(minimize_scalar(loss, bounds=(-3, 3), method="bounded").x))
+
+
+def apply_temperature(probabilities: np.ndarray, temperature: float) -> np.ndarray:
+    """Return (n, classes) probabilities with their logits divided by a temperature; 1 changes nothing."""
+    logits = np.log(np.maximum(probabilities, 1e-12)) / temperature
+    powers = np.exp(logits - logits.max(axis=1, keepdims=True))
+    return powers / powers.sum(axis=1, keepdims=True)

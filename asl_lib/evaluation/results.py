@@ -1,8 +1,10 @@
-"""All results of a run in one table."""
+"""The results of a run: its tables, the predictions behind them, and the report as files."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import statistics
+import time
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,38 +16,19 @@ from asl_lib._util.files import atomic_write, read_json
 from asl_lib.evaluation.metrics import Evaluation, mean_over_signers, rate
 
 PROTOCOLS = {"signer": "new signer", "official": "official split", "random": "known signers"}
-"""The parameter `split` -> what its accuracy says."""
-FOLDERS = ("held_out_", "split_official", "split_random")
-"""How the folders of results begin, the most demanding protocol first."""
+"""The parameter `split` -> what its accuracy measures, the most demanding protocol first."""
 TEXT = dict.fromkeys(("clip_id", "signer", "gloss", "predicted"), str)
-"""Columns of predictions that stay text, though glosses and signers may look like numbers."""
-PREDICTED = ["clip_id", "signer", "gloss", "predicted", "probability", "rank"]
+"""Columns of predictions that stay text, even if glosses and signers look like numbers."""
+PREDICTED = [*TEXT, "probability", "rank"]
 COLUMNS = [
-    "protocol",
-    "model",
-    "held_out",
-    "accuracy",
-    "low",
-    "high",
-    "n",
-    "top5_accuracy",
-    "parameters",
-    "epochs",
-    "minutes",
+    *("protocol", "model", "held_out", "accuracy", "low", "high", "n", "top5_accuracy"),
+    *("parameters", "epochs", "minutes"),
 ]
 
 
-class ReportError(ValueError):
-    """A run without results, or with results that cannot be read."""
-
-
 def has_results(run_dir: str | Path) -> bool:
-    """Say whether any model has left results in a run's folder."""
-    return bool(_metrics(run_dir))
-
-
-def _metrics(run_dir: str | Path) -> list[Path]:
-    return sorted(path for kind in FOLDERS for path in Path(run_dir).glob(f"*/{kind}*/metrics.json"))
+    """Return whether any model has left results in a run's folder."""
+    return any(Path(run_dir).glob("*/*/metrics.json"))
 
 
 def collect_results(run_dir: str | Path) -> pd.DataFrame:
@@ -60,66 +43,129 @@ def collect_results(run_dir: str | Path) -> pd.DataFrame:
         and of the training: parameters, epochs, minutes. Shares are from 0 to 1.
 
     Raises:
-        ReportError: there is no result, or one cannot be read.
+        ValueError: there is no result, or one cannot be read.
     """
-    rows = []
-    for path in _metrics(run_dir):
-        try:
-            metrics = read_json(path)
-            training = {key: metrics.get(key) for key in ("model", "parameters", "epochs", "minutes")}
-            training["protocol"] = PROTOCOLS[metrics.get("split", "signer")]
-            signers = metrics["signers"]
-            if training["protocol"] != "new signer":
-                keys = ("hits", "top5_hits", "n")
-                signers = {"all": {key: sum(counts[key] for counts in signers.values()) for key in keys}}
-            rows += [{**training, **row, "together": len(metrics["signers"])} for row in _rows(signers)]
-        except (ValueError, KeyError, TypeError, AttributeError, ArithmeticError) as error:
-            raise ReportError(f"{path} is not a table of results ({error!r}). Train that model again.") from error
-    if not rows:
-        raise ReportError(f"There are no results under {run_dir}. Train a model first: notebook 05.")
-    table = pd.DataFrame(rows).sort_values(["protocol", "model", "held_out", "together"])
-    table = table.astype({"parameters": "Int64", "epochs": "Int64"})  # whole numbers, though trees have no epochs
-    return table.drop_duplicates(["protocol", "model", "held_out"])[COLUMNS].reset_index(drop=True)
+    results = _read_results(run_dir)
+    if results.empty:
+        raise ValueError(f"There are no results under {run_dir}. Train a model first: notebook 05.")
+    return results[COLUMNS]
 
 
 def collect_evaluation(run_dir: str | Path, model: str) -> Evaluation:
-    """Return all test clips behind `collect_results` for one model, each once, with their probabilities.
+    """Return the predictions behind a model's rows in `collect_results`, with their probabilities.
+
+    Only the most demanding protocol of the model counts.
 
     Raises:
-        ReportError: the model left no predictions, or a file of them is damaged.
+        ValueError: the model left no predictions, or a file of them is damaged.
     """
-    by_protocol = (sorted(Path(run_dir).glob(f"{model}/{kind}*/predictions.csv")) for kind in FOLDERS)
-    paths = sorted(next(filter(None, by_protocol), []), key=lambda path: path.parent.name.count("+"))
-    if not paths:
-        raise ReportError(f"There are no predictions of '{model}' under {run_dir}. Train it first.")
-    tables, probabilities, glosses = [], [], []
-    for path in paths:
+    results = _read_results(run_dir)
+    results = results[results["model"] == model]
+    if results.empty:
+        raise ValueError(f"There are no predictions of '{model}' under {run_dir}. Train it first.")
+    parts = [_read_predictions(Path(folder), rows) for folder, rows in headline(results).groupby("folder", sort=False)]
+    if len({part.glosses for part in parts}) > 1:
+        raise ValueError(f"The trainings of '{model}' under {run_dir} are about different signs. Train them again.")
+    return Evaluation(
+        pd.concat([part.table for part in parts], ignore_index=True),
+        parts[0].glosses,
+        np.concatenate([part.probabilities for part in parts if part.probabilities is not None]),
+    )
+
+
+def measure_latencies(run_dir: str | Path, models: Sequence[str], *, repeat: int = 15) -> dict[str, float]:
+    """Return the median time in ms that each network of a run takes for one clip, as a compiled call on this machine.
+
+    The tracker, or decoding and optical flow, come on top. Models that are not Keras networks are left out.
+
+    Args:
+        run_dir: the run's folder.
+        models: names of models.
+        repeat: number of timed calls.
+
+    Raises:
+        ValueError: a result of the run cannot be read.
+    """
+    results = _read_results(run_dir)
+    latencies = {}
+    for model in models:
+        folders = results["folder"][results["model"] == model]
+        paths = [path for path in (Path(folder) / "model.keras" for folder in folders) if path.is_file()]
+        if paths:
+            latencies[model] = _measure_latency(paths[0], repeat=repeat)
+    return latencies
+
+
+def _read_results(run_dir: str | Path) -> pd.DataFrame:
+    """Return the columns of `collect_results` and `folder`: the training that counts for this model and signer.
+
+    The tables and the predictions of a run both start here, and therefore agree.
+    """
+    rows = []
+    for path in sorted(Path(run_dir).glob("*/*/metrics.json")):
         try:
-            tables.append(pd.read_csv(path, keep_default_na=False, dtype=TEXT)[PREDICTED])
-            kept = read_npz(path.with_name("probabilities.npz"), ["probabilities", "glosses"])
-            if kept["probabilities"].shape != (len(tables[-1]), kept["glosses"].size):
-                raise ValueError(f"{len(tables[-1])} predictions, but probabilities {kept['probabilities'].shape}")
-            probabilities.append(kept["probabilities"])
-            glosses.append(tuple(kept["glosses"].tolist()))
-        except (OSError, ValueError, KeyError) as error:
-            raise ReportError(
-                f"The results in {path.parent} cannot be read ({error}). Train that model again."
-            ) from error
-    if len(set(glosses)) > 1:
-        raise ReportError(f"The trainings of '{model}' under {run_dir} are about different signs. Train them again.")
-    table = pd.concat(tables, ignore_index=True)
-    first = ~table.duplicated("clip_id").to_numpy()
-    return Evaluation(table[first].reset_index(drop=True), glosses[0], np.concatenate(probabilities)[first])
+            metrics = read_json(path)
+            training = {key: metrics.get(key) for key in ("model", "parameters", "epochs", "minutes")}
+            training |= {"protocol": PROTOCOLS[metrics.get("split", "signer")], "folder": str(path.parent)}
+            signers = metrics["signers"]
+            if training["protocol"] != PROTOCOLS["signer"]:
+                keys = ("hits", "top5_hits", "n")
+                signers = {"all": {key: sum(counts[key] for counts in signers.values()) for key in keys}}
+            rows += [{**training, **row, "signers": len(metrics["signers"])} for row in _rows(signers)]
+        except (ValueError, KeyError, TypeError, AttributeError, ArithmeticError) as error:
+            raise ValueError(f"{path} is not a table of results ({error!r}). Train that model again.") from error
+    table = pd.DataFrame(rows, columns=[*COLUMNS, "signers", "folder"])
+    table = table.sort_values(["protocol", "model", "held_out", "signers", "folder"])
+    table = table.astype({"parameters": "Int64", "epochs": "Int64"})  # whole numbers, though trees have no epochs
+    return table.drop_duplicates(["protocol", "model", "held_out"]).reset_index(drop=True)
+
+
+def _read_predictions(folder: Path, results: pd.DataFrame) -> Evaluation:
+    """Return the predictions in a training's folder that are behind some rows of `_read_results`."""
+    try:
+        table = pd.read_csv(folder / "predictions.csv", keep_default_na=False, dtype=TEXT)[PREDICTED]
+        arrays = read_npz(folder / "probabilities.npz", ["probabilities", "glosses"])
+        if arrays["probabilities"].shape != (len(table), arrays["glosses"].size):
+            raise ValueError(f"{len(table)} predictions, but probabilities {arrays['probabilities'].shape}")
+        chosen = np.ones(len(table), bool)
+        if results["protocol"].iloc[0] == PROTOCOLS["signer"]:
+            chosen = table["signer"].isin(results["held_out"]).to_numpy()
+        if chosen.sum() != results["n"].sum():
+            raise ValueError(f"{chosen.sum()} predictions, but metrics.json counts {results['n'].sum()}")
+    except (OSError, ValueError, KeyError) as error:
+        raise ValueError(f"The results in {folder} cannot be read ({error}). Train that model again.") from error
+    table = table[chosen].reset_index(drop=True)
+    return Evaluation(table, tuple(arrays["glosses"].tolist()), arrays["probabilities"][chosen])
+
+
+def _measure_latency(path: Path, *, repeat: int) -> float:
+    """Return the median time in ms that the Keras model in a file takes for one clip."""
+    import keras
+    import tcn  # noqa: F401  (registers its layer)
+    import tensorflow as tf
+
+    import asl_lib.models.layers  # noqa: F401  (registers the course's)
+
+    model = keras.saving.load_model(path, safe_mode=True, compile=False)
+    predict = tf.function(lambda clip: model(clip, training=False))
+    clip = tf.constant(np.zeros((1, *model.input_shape[1:]), np.float32))
+    predict(clip)  # compiles
+    times = []
+    for _ in range(repeat):
+        started = time.perf_counter()
+        tf.nest.map_structure(np.asarray, predict(clip))
+        times.append(1000 * (time.perf_counter() - started))
+    return statistics.median(times)
 
 
 def ensemble_results(evaluation: Evaluation, *, name: str) -> pd.DataFrame:
-    """Return the rows of an ensemble (see `evaluation.average`) as `collect_results` gives those of a model."""
-    about = {"protocol": PROTOCOLS["signer"], "model": name}
-    return pd.DataFrame([{**about, **row} for row in _rows(evaluation.counts())], columns=COLUMNS)
+    """Return the rows of an ensemble (see `evaluation.average`) in the form of `collect_results`."""
+    training = {"protocol": PROTOCOLS["signer"], "model": name}
+    return pd.DataFrame([{**training, **row} for row in _rows(evaluation.counts())], columns=COLUMNS)
 
 
 def _rows(signers: Mapping[str, Mapping[str, int]]) -> list[dict[str, Any]]:
-    """Return what `Evaluation.counts` says of each signer as a row of results."""
+    """Return a row of results for each signer of `Evaluation.counts`."""
     rows = []
     for signer, counts in signers.items():
         share = rate(counts["hits"], counts["n"])
@@ -129,7 +175,7 @@ def _rows(signers: Mapping[str, Mapping[str, int]]) -> list[dict[str, Any]]:
 
 
 def headline(results: pd.DataFrame) -> pd.DataFrame:
-    """Return the results of the most demanding protocol there is: new signers, else the official split."""
+    """Return the results of the most demanding protocol in the table: new signers, else the official split."""
     order = [name for name in PROTOCOLS.values() if name in set(results["protocol"])]
     return results[results["protocol"] == order[0]].reset_index(drop=True)
 
@@ -137,10 +183,10 @@ def headline(results: pd.DataFrame) -> pd.DataFrame:
 def summarise(results: pd.DataFrame) -> pd.DataFrame:
     """Return each model's mean over held-out signers, with the 95 % bootstrap interval over signers.
 
-    Of fewer than 5 signers `low` and `high` are their range.
-
-    Columns: model, signers, clips, mean_accuracy, low, high, lowest, highest, known_signers (its accuracy where the
-    signers are known, from a run with split="random"; NaN where there is none), parameters, minutes (of one training).
+    Returns:
+        Columns model, signers, clips, mean_accuracy, low, high (of fewer than 5 signers their range), lowest, highest,
+        known_signers (accuracy on known signers, from a run with split="random", else NaN), parameters, minutes (of one
+        training).
     """
     rows = []
     known = results[results["protocol"] == PROTOCOLS["random"]].set_index("model")["accuracy"]
@@ -161,13 +207,13 @@ def write_page(notebook: str | Path, folder: str | Path) -> Path:
 
     Args:
         notebook: the executed copy, such as outputs/demo/notebooks/11_compare.ipynb.
-        folder: where the page belongs; it is made where it is missing.
+        folder: folder of the page; created if missing.
 
     Returns:
-        The page. It holds its pictures, and asks no other host for anything.
+        Path of the page. Pictures are embedded, and nothing is loaded from another host.
 
     Raises:
-        ReportError: there is no such notebook, or it cannot be read.
+        ValueError: there is no such notebook, or it cannot be read.
     """
     import nbformat
     from nbconvert import HTMLExporter
@@ -176,7 +222,7 @@ def write_page(notebook: str | Path, folder: str | Path) -> Path:
     try:
         content = nbformat.read(notebook, as_version=4)
     except (OSError, ValueError, nbformat.reader.NotJSONError) as error:
-        raise ReportError(f"{notebook} cannot be read as a notebook ({error}). Run the course again.") from error
+        raise ValueError(f"{notebook} cannot be read as a notebook ({error}). Run the course again.") from error
     exporter = HTMLExporter(mathjax_url="", require_js_url="", jquery_url="", mermaid_js_url="")
     exporter.exclude_input_prompt = exporter.exclude_output_prompt = True
     body, _ = exporter.from_notebook_node(content, {"metadata": {"name": notebook.stem.replace("_", " ")}})
@@ -189,31 +235,15 @@ def write_page(notebook: str | Path, folder: str | Path) -> Path:
 def save_tables(folder: str | Path, **tables: pd.DataFrame) -> list[Path]:
     """Write each table as `<name>.csv` and `<name>.tex`, and return the files.
 
-    The LaTeX needs the package booktabs; shares stay shares from 0 to 1.
+    The LaTeX needs the package booktabs. Shares are written from 0 to 1.
     """
     folder, written = Path(folder), []
     for name, table in tables.items():
         with atomic_write(folder / f"{name}.csv") as tmp:
             table.to_csv(tmp, index=False, float_format="%.4f", lineterminator="\n")
         shown = table.dropna(axis=1, how="all").rename(columns=lambda column: str(column).replace("_", " "))
+        latex = shown.to_latex(index=False, escape=True, float_format="%.3f", na_rep="--")
         with atomic_write(folder / f"{name}.tex") as tmp:
-            Path(tmp).write_text(_latex(shown), encoding="utf-8")
+            Path(tmp).write_text(latex, encoding="utf-8")
         written += [folder / f"{name}.csv", folder / f"{name}.tex"]
     return written
-
-
-def _latex(table: pd.DataFrame) -> str:
-    """Return a booktabs table: text to the left, numbers to the right."""
-    numeric = [pd.api.types.is_numeric_dtype(table[column]) for column in table]
-
-    def cell(value: Any) -> str:
-        if pd.isna(value):
-            return "--"
-        if isinstance(value, float):
-            return f"{value:.3f}"
-        return "".join("\\" + mark if mark in "_%&#$" else mark for mark in str(value))
-
-    lines = [" & ".join(map(cell, row)) + r" \\" for row in [table.columns, *table.itertuples(index=False)]]
-    columns = "".join("r" if is_number else "l" for is_number in numeric)
-    body = "\n".join([lines[0], r"\midrule", *lines[1:]])
-    return f"\\begin{{tabular}}{{{columns}}}\n\\toprule\n{body}\n\\bottomrule\n\\end{{tabular}}\n"

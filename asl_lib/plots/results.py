@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from asl_lib.evaluation.calibration import calibration_error, reliability
-from asl_lib.evaluation.metrics import Evaluation, Rate
+from asl_lib.evaluation.metrics import Evaluation, Rate, calibration_error, reliability
 from asl_lib.plots.style import counted, describe, listed, percent, readable_numbers, shown_names
 
 if TYPE_CHECKING:

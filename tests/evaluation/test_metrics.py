@@ -1,23 +1,23 @@
 import json
-import re
+from math import comb
 
-import nbformat
 import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from asl_lib.evaluation.metrics import VERSIONED, average, evaluate, mean_over_signers, rate
-from asl_lib.evaluation.results import (
-    ReportError,
-    collect_evaluation,
-    collect_results,
-    ensemble_results,
-    headline,
-    save_tables,
-    summarise,
-    write_page,
+from asl_lib.evaluation.metrics import (
+    VERSIONED,
+    apply_temperature,
+    average,
+    calibration_error,
+    evaluate,
+    fit_temperature,
+    mcnemar,
+    mean_over_signers,
+    rate,
+    reliability,
 )
 
 
@@ -27,20 +27,6 @@ def make_evaluation():
         probabilities, np.array([0, 1, 2, 2]), glosses=["A", "B", "C"], signers=["ana", "ana", "ben", "ben"],
         clip_ids=list("wxyz"),
     )  # fmt: skip
-
-
-def test_glosses_and_signers_that_look_like_numbers_come_back_as_text(tmp_path):
-    digits = evaluate(
-        np.array([[0.7, 0.3], [0.6, 0.4]]),
-        np.array([0, 1]),
-        glosses=["01", "7"],
-        signers=["003"] * 2,
-        clip_ids=list("xy"),
-    )
-    digits.save(tmp_path / "lstm" / "held_out_003", model="lstm")
-    back = collect_evaluation(tmp_path, "lstm")
-    assert back.most_confused().values.tolist() == [["01", "7", 1, 2]]
-    assert list(back.per_signer()) == ["003"]
 
 
 def test_an_evaluation_shows_who_signed_what_and_what_the_model_made_of_it():
@@ -218,58 +204,6 @@ def test_broken_predictions_are_refused():
         evaluate(np.ones((1, 3)), np.array([0]), **options)
 
 
-def test_results_of_a_run_are_collected_and_summed_up(tmp_path):
-    make_evaluation().save(tmp_path / "lstm" / "held_out_ana+ben", model="lstm", parameters=7)
-    results = collect_results(tmp_path)
-    assert results.held_out.tolist() == ["ana", "ben"]
-    assert results.accuracy.tolist() == [0.5, 0.5]
-    assert results.parameters.tolist() == [7, 7]
-    columns = ["signers", "clips", "mean_accuracy", "low", "high"]
-    assert summarise(results).iloc[0][columns].tolist() == [2, 4, 0.5, 0.5, 0.5]
-    assert collect_evaluation(tmp_path, "lstm").table["rank"].tolist() == [1, 2, 1, 2]
-
-
-def test_a_signer_who_was_held_out_alone_counts_from_that_training(tmp_path):
-    make_evaluation().save(tmp_path / "lstm" / "held_out_ana+ben", model="lstm")
-    alone = evaluate(np.eye(3)[:2], np.array([0, 1]), glosses=list("ABC"), signers=["ana"] * 2, clip_ids=["w", "x"])
-    alone.save(tmp_path / "lstm" / "held_out_ana", model="lstm")
-    results = collect_results(tmp_path).set_index("held_out")
-    assert results.accuracy.to_dict() == {"ana": 1.0, "ben": 0.5}
-    ranks = collect_evaluation(tmp_path, "lstm").table.set_index("clip_id")["rank"]
-    assert ranks.to_dict() == {"w": 1, "x": 1, "y": 1, "z": 2}
-
-
-def test_known_signers_stand_apart_from_new_ones_in_the_report(tmp_path):
-    make_evaluation().save(tmp_path / "lstm" / "held_out_ana+ben", model="lstm", split="signer")
-    make_evaluation().save(tmp_path / "lstm" / "split_random", model="lstm", split="random")
-    results = collect_results(tmp_path)
-    assert results[["protocol", "held_out", "n"]].values.tolist() == [
-        ["known signers", "all", 4],
-        ["new signer", "ana", 2],
-        ["new signer", "ben", 2],
-    ]
-    assert headline(results).held_out.tolist() == ["ana", "ben"]
-    assert summarise(results).clips.tolist() == [4]
-
-
-def test_a_run_with_only_the_official_split_is_reported_as_such(tmp_path):
-    make_evaluation().save(tmp_path / "lstm" / "split_official", model="lstm", split="official")
-    assert headline(collect_results(tmp_path)).protocol.tolist() == ["official split"]
-    assert len(collect_evaluation(tmp_path, "lstm").table) == 4
-
-
-def test_a_run_without_or_with_damaged_results_is_named(tmp_path):
-    with pytest.raises(ReportError, match="no results"):
-        collect_results(tmp_path)
-    with pytest.raises(ReportError, match="no predictions of 'tcn'"):
-        collect_evaluation(tmp_path, "tcn")
-    folder = tmp_path / "lstm" / "held_out_ana"
-    folder.mkdir(parents=True)
-    (folder / "metrics.json").write_text(json.dumps({"accuracy": 1}))
-    with pytest.raises(ReportError, match=r"metrics\.json"):
-        collect_results(tmp_path)
-
-
 def test_an_ensemble_averages_probabilities_of_the_clips_that_all_have_judged():
     one = make_evaluation()
     sure = np.array([[0.9, 0.05, 0.05], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]])
@@ -289,48 +223,94 @@ def test_an_ensemble_averages_probabilities_of_the_clips_that_all_have_judged():
         average([])
 
 
-def test_probabilities_come_back_beside_the_predictions_and_old_results_are_named(tmp_path):
-    evaluation = make_evaluation()
-    folder = tmp_path / "lstm" / "held_out_ana"
-    evaluation.save(folder, model="lstm", parameters=1, epochs=1, minutes=0.5)
-    back = collect_evaluation(tmp_path, "lstm")
-    np.testing.assert_allclose(back.probabilities, evaluation.probabilities, atol=1e-6)
-    assert back.glosses == evaluation.glosses
-    (folder / "probabilities.npz").unlink()
-    with pytest.raises(ReportError, match=r"held_out_ana cannot be read .*Train that model again"):
-        collect_evaluation(tmp_path, "lstm")
+def simulate(count=4000, *, sureness=1.0, seed=0):
+    """Probabilities of 3 classes whose truth is drawn from them, then made `sureness` times as sure."""
+    rng = np.random.default_rng(seed)
+    honest = rng.dirichlet(np.ones(3), count)
+    y = np.array([rng.choice(3, p=row) for row in honest])
+    return apply_temperature(honest, 1 / sureness), y
 
 
-def test_the_summary_shows_known_signers_beside_new_ones(tmp_path):
-    make_evaluation().save(tmp_path / "lstm" / "held_out_ana+ben", model="lstm", parameters=7, epochs=1, minutes=0.5)
-    known = make_evaluation()
-    known.save(tmp_path / "lstm" / "split_random", model="lstm", split="random", parameters=7, epochs=1, minutes=0.5)
-    row = summarise(collect_results(tmp_path)).iloc[0]
-    assert (row["known_signers"], row["parameters"], row["minutes"]) == (0.5, 7, 0.5)
+def judged(probabilities, y):
+    names = [f"c{number}" for number in range(len(y))]
+    return evaluate(probabilities, y, glosses=["A", "B", "C"], signers=["ana"] * len(y), clip_ids=names)
 
 
-def test_tables_are_written_for_a_spreadsheet_and_for_a_paper(tmp_path):
-    rows = ensemble_results(make_evaluation(), name="all_four")
-    assert rows["held_out"].tolist() == ["ana", "ben"]
-    files = save_tables(tmp_path, ensemble=rows)
-    assert [path.name for path in files] == ["ensemble.csv", "ensemble.tex"]
-    latex = files[1].read_text()
-    assert r"all\_four & ana & 0.500" in latex
-    assert "epochs" not in latex, "columns without a value do not belong in a paper"
-    assert latex.count(r"\\") == 3
+def test_a_model_whose_probabilities_are_true_is_calibrated_and_a_boastful_one_is_not():
+    honest, boastful = (judged(*simulate(sureness=sureness)) for sureness in (1.0, 3.0))
+    assert calibration_error(honest) < 0.03
+    assert calibration_error(boastful) > 0.15
+    table = reliability(honest, bins=5)
+    assert table["n"].sum() == 4000
+    assert ((table["low"] <= table["accuracy"]) & (table["accuracy"] <= table["high"])).all()
 
 
-def test_an_executed_notebook_becomes_a_page_that_needs_no_other_host(tmp_path):
-    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_markdown_cell("# 11 · Which model? $x^2$")])
-    nbformat.write(notebook, tmp_path / "11_compare.ipynb")
-    page = write_page(tmp_path / "11_compare.ipynb", tmp_path / "report").read_text(encoding="utf-8")
-    assert "Which model?" in page
-    assert not re.findall(r"<(?:script|link|img)[^>]+(?:src|href)=.https?:", page)
+@pytest.mark.parametrize("sureness", [0.5, 1.0, 3.0])
+def test_the_temperature_undoes_what_made_a_model_too_sure_or_too_shy(sureness):
+    assert fit_temperature(*simulate(sureness=sureness)) == pytest.approx(sureness, rel=0.1)
 
 
-def test_a_damaged_or_missing_notebook_is_named_and_no_page_is_written(tmp_path):
-    (tmp_path / "broken.ipynb").write_text("{", encoding="utf-8")
-    for name in ("broken.ipynb", "absent.ipynb"):
-        with pytest.raises(ReportError, match=f"{name} cannot be read as a notebook"):
-            write_page(tmp_path / name, tmp_path / "report")
-    assert not (tmp_path / "report").exists()
+@given(temperature=st.floats(0.1, 10), seed=st.integers(0, 99))
+@settings(max_examples=30, deadline=None)
+def test_a_temperature_changes_no_ranking_and_keeps_probabilities_probabilities(temperature, seed):
+    before = np.random.default_rng(seed).dirichlet(np.ones(5), 20)
+    after = apply_temperature(before, temperature)
+    np.testing.assert_allclose(after.sum(axis=1), 1, atol=1e-9)
+    np.testing.assert_array_equal(after.argmax(axis=1), before.argmax(axis=1))
+
+
+def test_no_clip_has_no_temperature():
+    with pytest.raises(ValueError, match="at least one clip"):
+        fit_temperature(np.empty((0, 3)), np.empty(0, int))
+
+
+def test_mcnemar_counts_where_only_one_is_right():
+    y = np.zeros(30, int)
+    right, wrong = np.eye(3)[[0]], np.eye(3)[[1]]
+    one = judged(np.concatenate([right] * 20 + [wrong] * 10), y)
+    other = judged(np.concatenate([right] * 8 + [wrong] * 22), y)
+    assert mcnemar(one, other)[:2] == (12, 0)
+    assert mcnemar(one, other)[2] == pytest.approx(2 * 0.5**12)
+    assert mcnemar(one, one) == (0, 0, 1.0)
+
+
+@given(pairs=st.lists(st.tuples(st.booleans(), st.booleans()), min_size=1, max_size=30), seed=st.integers(0, 99))
+@settings(deadline=None)
+def test_mcnemar_is_a_sign_test_on_the_clips_that_one_alone_has_right_in_whatever_order_they_come(pairs, seed):
+    right = np.array(pairs)
+    order = np.random.default_rng(seed).permutation(len(right))
+    names = np.array([f"c{number}" for number in range(len(right))])
+    one, other = (
+        evaluate(
+            np.eye(2)[(~hit).astype(int)], np.zeros(len(hit), int), glosses=["A", "B"], signers=clips, clip_ids=clips
+        )
+        for hit, clips in ((right[:, 0], names), (right[order, 1], names[order]))
+    )
+    first, second, chance = mcnemar(one, other)
+    assert (first, second) == (pairs.count((True, False)), pairs.count((False, True)))
+    tosses = first + second
+    as_uneven = sum(comb(tosses, k) for k in range(tosses + 1) if abs(2 * k - tosses) >= abs(first - second))
+    assert chance == pytest.approx(as_uneven / 2**tosses)
+    assert mcnemar(other, one) == (second, first, pytest.approx(chance))
+
+
+def test_mcnemar_compares_clips_that_both_have_judged_and_says_if_there_are_none():
+    one, other = (
+        evaluate(np.eye(2), np.zeros(2, int), glosses=["A", "B"], signers=["x"] * 2, clip_ids=list(clips))
+        for clips in ("pq", "qr")
+    )
+    assert mcnemar(one, other) == (0, 1, 1.0)
+    stranger = evaluate(np.eye(2), np.zeros(2, int), glosses=["A", "B"], signers=["x"] * 2, clip_ids=["s", "t"])
+    with pytest.raises(ValueError, match="same clips; they have none in common"):
+        mcnemar(one, stranger)
+
+
+def test_macro_f1_counts_rare_glosses_as_much_as_frequent_ones():
+    y = np.array([0] * 18 + [1] * 2)
+    always_a = judged(np.tile([[0.8, 0.1, 0.1]], (20, 1)), y)
+    assert always_a.accuracy.value == 0.9
+    assert always_a.macro_f1 == pytest.approx((2 * 18 / 38) / 2)
+    table = always_a.per_gloss()
+    assert table.loc["A", "recall"] == 1
+    assert table.loc["A", "precision"] == 0.9
+    assert table.loc["C", "n"] == 0

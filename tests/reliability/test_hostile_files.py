@@ -22,7 +22,7 @@ from asl_lib.data.errors import DatasetError
 from asl_lib.data.registry import get_dataset
 from asl_lib.data.video import VideoError, read_frames, video_info, write_video
 from asl_lib.evaluation.metrics import evaluate
-from asl_lib.evaluation.results import ReportError, collect_evaluation, collect_results
+from asl_lib.evaluation.results import collect_evaluation, collect_results
 from asl_lib.features.photographs import PhotographError, read_photograph
 from asl_lib.features.picture_recipes import PhotographRecipe, VideoRecipe
 from asl_lib.features.recipe import FeatureRecipe, RecipeError
@@ -208,7 +208,7 @@ def test_json_that_nobody_wrote_is_refused_in_a_sentence(tmp_path, text):
             load(path)
     (tmp_path / "lstm" / "held_out_a").mkdir(parents=True)
     path.rename(tmp_path / "lstm" / "held_out_a" / "metrics.json")
-    with pytest.raises(ReportError, match=r"metrics\.json is not a table of results"):
+    with pytest.raises(ValueError, match=r"metrics\.json is not a table of results"):
         collect_results(tmp_path)
 
 
@@ -221,8 +221,8 @@ def test_damaged_results_are_read_or_named(folder, tmp_path_factory, data, name)
     for path in (folder / "run" / "lstm" / "held_out_a").iterdir():
         content = path.read_bytes()
         (place / path.name).write_bytes(data.draw(damaged(content)) if path.name == name else content)
-    answer(lambda: collect_results(run), ReportError)
-    answer(lambda: collect_evaluation(run, "lstm"), ReportError)
+    answer(lambda: collect_results(run), ValueError)
+    answer(lambda: collect_evaluation(run, "lstm"), ValueError)
 
 
 @given(st.data())

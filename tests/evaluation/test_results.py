@@ -1,0 +1,180 @@
+"""The results of a run become tables, and the predictions behind them are those of the same training."""
+
+import json
+import re
+
+import nbformat
+import numpy as np
+import pytest
+
+from asl_lib.evaluation.metrics import evaluate
+from asl_lib.evaluation.results import (
+    collect_evaluation,
+    collect_results,
+    ensemble_results,
+    headline,
+    measure_latencies,
+    save_tables,
+    summarise,
+    write_page,
+)
+from tests.evaluation.test_metrics import make_evaluation
+
+
+def test_glosses_and_signers_that_look_like_numbers_come_back_as_text(tmp_path):
+    digits = evaluate(
+        np.array([[0.7, 0.3], [0.6, 0.4]]),
+        np.array([0, 1]),
+        glosses=["01", "7"],
+        signers=["003"] * 2,
+        clip_ids=list("xy"),
+    )
+    digits.save(tmp_path / "lstm" / "held_out_003", model="lstm")
+    back = collect_evaluation(tmp_path, "lstm")
+    assert back.most_confused().values.tolist() == [["01", "7", 1, 2]]
+    assert list(back.per_signer()) == ["003"]
+
+
+def test_results_of_a_run_are_collected_and_summed_up(tmp_path):
+    make_evaluation().save(tmp_path / "lstm" / "held_out_ana+ben", model="lstm", parameters=7)
+    results = collect_results(tmp_path)
+    assert results.held_out.tolist() == ["ana", "ben"]
+    assert results.accuracy.tolist() == [0.5, 0.5]
+    assert results.parameters.tolist() == [7, 7]
+    columns = ["signers", "clips", "mean_accuracy", "low", "high"]
+    assert summarise(results).iloc[0][columns].tolist() == [2, 4, 0.5, 0.5, 0.5]
+    assert collect_evaluation(tmp_path, "lstm").table["rank"].tolist() == [1, 2, 1, 2]
+
+
+def test_a_signer_who_was_held_out_alone_counts_from_that_training(tmp_path):
+    make_evaluation().save(tmp_path / "lstm" / "held_out_ana+ben", model="lstm")
+    alone = evaluate(np.eye(3)[:2], np.array([0, 1]), glosses=list("ABC"), signers=["ana"] * 2, clip_ids=["w", "x"])
+    alone.save(tmp_path / "lstm" / "held_out_ana", model="lstm")
+    results = collect_results(tmp_path).set_index("held_out")
+    assert results.accuracy.to_dict() == {"ana": 1.0, "ben": 0.5}
+    ranks = collect_evaluation(tmp_path, "lstm").table.set_index("clip_id")["rank"]
+    assert ranks.to_dict() == {"w": 1, "x": 1, "y": 1, "z": 2}
+
+
+@pytest.mark.parametrize(
+    ("folders", "signers"),
+    [
+        (("held_out_6+signers+0f3c21aa", "held_out_ana+ben+cem+dan"), ("abcdef", "abcd")),  # long names are hashed
+        (("held_out_a+b+c+d", "held_out_d+c+b+a"), ("abcd", "abcd")),  # the same signers in another order
+        (("held_out_x", "held_out_y+z"), ("xab", ["y+z"])),  # a signer whose name has a plus
+    ],
+)
+@pytest.mark.parametrize("best_first", [True, False])
+def test_the_table_and_the_predictions_come_from_the_same_training(tmp_path, folders, signers, best_first):
+    for folder, people, right in zip(folders, signers, (best_first, not best_first), strict=True):
+        answers = np.eye(2)[np.full(len(people), 0 if right else 1)]
+        evaluation = evaluate(
+            answers, np.zeros(len(people), int), glosses=["A", "B"], signers=list(people), clip_ids=list(people)
+        )
+        evaluation.save(tmp_path / "lstm" / folder, model="lstm", split="signer")
+    results = collect_results(tmp_path).set_index("held_out")
+    predictions = collect_evaluation(tmp_path, "lstm")
+    assert results.accuracy.to_dict() == {name: r.value for name, r in predictions.per_signer().items()}
+    if len(signers[1]) < len(signers[0]):
+        assert results.accuracy[signers[1][0]] == (not best_first), "The training with fewer held-out signers counts."
+
+
+def test_predictions_that_are_not_those_of_the_table_are_named(tmp_path):
+    make_evaluation().save(tmp_path / "lstm" / "held_out_ana+ben", model="lstm")
+    path = tmp_path / "lstm" / "held_out_ana+ben" / "predictions.csv"
+    path.write_text("\n".join(line for line in path.read_text().splitlines() if not line.startswith("z,")))
+    with pytest.raises(ValueError, match=r"held_out_ana\+ben cannot be read .*Train that model again"):
+        collect_evaluation(tmp_path, "lstm")
+
+
+def test_known_signers_stand_apart_from_new_ones_in_the_report(tmp_path):
+    make_evaluation().save(tmp_path / "lstm" / "held_out_ana+ben", model="lstm", split="signer")
+    make_evaluation().save(tmp_path / "lstm" / "split_random", model="lstm", split="random")
+    results = collect_results(tmp_path)
+    assert results[["protocol", "held_out", "n"]].values.tolist() == [
+        ["known signers", "all", 4],
+        ["new signer", "ana", 2],
+        ["new signer", "ben", 2],
+    ]
+    assert headline(results).held_out.tolist() == ["ana", "ben"]
+    assert summarise(results).clips.tolist() == [4]
+
+
+def test_a_run_with_only_the_official_split_is_reported_as_such(tmp_path):
+    make_evaluation().save(tmp_path / "lstm" / "split_official", model="lstm", split="official")
+    assert headline(collect_results(tmp_path)).protocol.tolist() == ["official split"]
+    assert len(collect_evaluation(tmp_path, "lstm").table) == 4
+
+
+def test_a_run_without_or_with_damaged_results_is_named(tmp_path):
+    with pytest.raises(ValueError, match="no results"):
+        collect_results(tmp_path)
+    with pytest.raises(ValueError, match="no predictions of 'tcn'"):
+        collect_evaluation(tmp_path, "tcn")
+    folder = tmp_path / "lstm" / "held_out_ana"
+    folder.mkdir(parents=True)
+    (folder / "metrics.json").write_text(json.dumps({"accuracy": 1}))
+    with pytest.raises(ValueError, match=r"metrics\.json"):
+        collect_results(tmp_path)
+
+
+def test_probabilities_come_back_beside_the_predictions_and_old_results_are_named(tmp_path):
+    evaluation = make_evaluation()
+    folder = tmp_path / "lstm" / "held_out_ana"
+    evaluation.save(folder, model="lstm", parameters=1, epochs=1, minutes=0.5)
+    back = collect_evaluation(tmp_path, "lstm")
+    np.testing.assert_allclose(back.probabilities, evaluation.probabilities, atol=1e-6)
+    assert back.glosses == evaluation.glosses
+    (folder / "probabilities.npz").unlink()
+    with pytest.raises(ValueError, match=r"held_out_ana cannot be read .*Train that model again"):
+        collect_evaluation(tmp_path, "lstm")
+
+
+def test_the_summary_shows_known_signers_beside_new_ones(tmp_path):
+    make_evaluation().save(tmp_path / "lstm" / "held_out_ana+ben", model="lstm", parameters=7, epochs=1, minutes=0.5)
+    known = make_evaluation()
+    known.save(tmp_path / "lstm" / "split_random", model="lstm", split="random", parameters=7, epochs=1, minutes=0.5)
+    row = summarise(collect_results(tmp_path)).iloc[0]
+    assert (row["known_signers"], row["parameters"], row["minutes"]) == (0.5, 7, 0.5)
+
+
+def test_tables_are_written_for_a_spreadsheet_and_for_a_paper(tmp_path):
+    rows = ensemble_results(make_evaluation(), name="all_four")
+    assert rows["held_out"].tolist() == ["ana", "ben"]
+    files = save_tables(tmp_path, ensemble=rows)
+    assert [path.name for path in files] == ["ensemble.csv", "ensemble.tex"]
+    latex = files[1].read_text()
+    assert r"all\_four & ana & 0.500" in latex
+    assert "epochs" not in latex, "columns without a value do not belong in a paper"
+    assert latex.count(r"\\") == 3
+
+
+def test_an_executed_notebook_becomes_a_page_that_needs_no_other_host(tmp_path):
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_markdown_cell("# 11 · Which model? $x^2$")])
+    nbformat.write(notebook, tmp_path / "11_compare.ipynb")
+    page = write_page(tmp_path / "11_compare.ipynb", tmp_path / "report").read_text(encoding="utf-8")
+    assert "Which model?" in page
+    assert not re.findall(r"<(?:script|link|img)[^>]+(?:src|href)=.https?:", page)
+
+
+def test_a_damaged_or_missing_notebook_is_named_and_no_page_is_written(tmp_path):
+    (tmp_path / "broken.ipynb").write_text("{", encoding="utf-8")
+    for name in ("broken.ipynb", "absent.ipynb"):
+        with pytest.raises(ValueError, match=f"{name} cannot be read as a notebook"):
+            write_page(tmp_path / name, tmp_path / "report")
+    assert not (tmp_path / "report").exists()
+
+
+def test_networks_of_a_run_are_timed_and_models_without_one_left_out(tmp_path):
+    import keras
+
+    clip = keras.Input((4, 3))
+    gloss = keras.layers.Softmax()(keras.layers.Flatten()(clip))
+    networks = {"plain": keras.Model(clip, gloss), "grouped": keras.Model(clip, {"gloss": gloss, "group": gloss})}
+    for name in (*networks, "trees"):
+        make_evaluation().save(tmp_path / name / "held_out_ben", model=name)
+    for name, network in networks.items():
+        network.save(tmp_path / name / "held_out_ben" / "model.keras")
+    times = measure_latencies(tmp_path, ["plain", "grouped", "trees", "absent"], repeat=3)
+    assert set(times) == {"plain", "grouped"}
+    assert all(ms > 0 for ms in times.values())
