@@ -28,9 +28,9 @@ def add_commands(commands: Any) -> None:
 
 def _datasets(options: argparse.Namespace) -> None:
     from asl_lib.data.download import describe
-    from asl_lib.data.registry import DATASETS
+    from asl_lib.data.registry import find_datasets
 
-    print(describe(list(DATASETS.values()), lambda dataset: _dataset_dir(options.data_dir, dataset.name)))
+    print(describe(list(find_datasets().values()), lambda dataset: _dataset_dir(options.data_dir, dataset.name)))
 
 
 def _check(options: argparse.Namespace) -> int:
@@ -55,8 +55,7 @@ def _download(options: argparse.Namespace) -> int:
 
     dataset = get_dataset(options.name)
     folder = _dataset_dir(options.data_dir, options.name)
-    if options.name != "demo":  # which is made, not downloaded
-        obtain(dataset, folder)
+    obtain(dataset, folder)
     clips = dataset.prepare(folder)
     print(f"{len(clips):,} clips of {clips['gloss'].nunique():,} signs by {clips['signer'].nunique():,} signers.")
     return 0

@@ -21,7 +21,8 @@ from asl_lib._util.files import read_json, write_json
 from asl_lib._util.paths import project_folder, relative
 from asl_lib.course.fingerprint import PACKAGE, code_hash
 from asl_lib.course.params import Params, check_parameters
-from asl_lib.data.registry import Dataset, get_dataset
+from asl_lib.data.dataset import Dataset
+from asl_lib.data.registry import get_dataset
 
 # Kernels that start at the same moment sometimes pick the same port; nothing is lost by trying again.
 KERNEL_START_ERRORS = ("Kernel died before replying", "Address already in use", "Kernel didn't respond")

@@ -10,32 +10,21 @@ import difflib
 import hashlib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import Annotated, Any, Literal, get_args
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from asl_lib._util.paths import project_folder
+from asl_lib.data.dataset import Options
+from asl_lib.data.registry import get_dataset
 
-if TYPE_CHECKING:
-    from asl_lib.data.dataset import Options
 
-DatasetName = Literal[
-    "demo",
-    "demo_letters",
-    "recordings",
-    "fingerspelling",
-    "wlasl",
-    "karsl",
-    "asl_citizen",
-    "autsl",
-    "lsa64",
-    "google_asl_signs",
-    "isogd",
-    "isogd_depth",
-    "asl_alphabet",
-    "asl_digits",
-]
+def _known(name: str) -> str:
+    return get_dataset(name).name
+
+
+DatasetName = Annotated[str, AfterValidator(_known)]
 Part = Literal["pose", "upper_body", "face", "lips", "brows", "eyes", "left_hand", "right_hand"]
 
 
@@ -142,15 +131,13 @@ class Params(BaseModel):
 
     def dataset_options(self) -> Options:
         """What to take of the data set."""
-        from asl_lib.data.dataset import Options
-
         return Options(
             signs=tuple(self.signs),
             signers=tuple(self.signers),
             repetitions=self.repetitions,
             subset=self.subset,
             clips_per_sign=self.clips_per_sign,
-            also=tuple(self.also),
+            also=tuple(get_dataset(name) for name in self.also),
             seed=self.seed,
             workers=self.workers,
         )
@@ -260,6 +247,8 @@ def _sentence(problem: Any) -> str:
         close = difflib.get_close_matches(key, Params.model_fields, n=1)
         hint = f" Did you mean '{close[0]}'?" if close else f" Known parameters: {', '.join(Params.model_fields)}."
         return f"There is no parameter '{key}'.{hint}"
+    if kind == "value_error":  # raised by a validator of ours
+        return f"'{key}': {problem['ctx']['error']}"
     rule = RULES.get(kind, "must be: " + problem["msg"].removeprefix("Input should be "))
     if kind == "literal_error":
         rule += ", ".join(_allowed(key))
@@ -285,8 +274,8 @@ def _shown(value: Any) -> str:
 
 
 def _allowed(key: str) -> list[str]:
-    if key in ("landmarks", "also"):
-        return list(get_args(Part if key == "landmarks" else DatasetName))
+    if key == "landmarks":
+        return list(get_args(Part))
     return [
         repr(value) if not isinstance(value, str) else value for value in get_args(Params.model_fields[key].annotation)
     ]

@@ -32,7 +32,7 @@ class Options:
         signs, signers, repetitions: what is rendered for `demo`. The other data sets are what they are.
         subset: a published subset, for data sets that have some; empty for all.
         clips_per_sign: at most so many clips of each sign, without replacement; 0 for all.
-        also: data sets of videos to put beside your own recordings.
+        also: other data sets of videos, whose clips are added to your own recordings.
         seed: where randomness starts.
         workers: processes that render; 0 for one per core.
     """
@@ -42,7 +42,7 @@ class Options:
     repetitions: int = 3
     subset: str = ""
     clips_per_sign: int = 0
-    also: tuple[str, ...] = ()
+    also: tuple[Dataset, ...] = ()
     seed: int = 42
     workers: int = 0
 
@@ -96,6 +96,8 @@ class Dataset(ABC):
     kaggle: str = ""
     """Handle on Kaggle: "owner/name", or "competition:name"."""
     remotes: tuple[Remote, ...] = ()
+    rendered: bool = False
+    """Whether `prepare` makes the files themselves, so that there is nothing to download."""
 
     @property
     def page(self) -> str:
@@ -243,7 +245,7 @@ def read_lines(path: Path) -> list[str]:
         raise DatasetError(f"{path} is not a text in UTF-8 ({error}). Download it again.") from error
 
 
-def table_of(rows: list[dict[str, object]]) -> pd.DataFrame:
+def clips_table(rows: list[dict[str, object]]) -> pd.DataFrame:
     """Return a clips table sorted by clip_id."""
     return make_clips(rows).sort_values("clip_id", ignore_index=True)[list(COLUMNS)]
 

@@ -36,7 +36,7 @@ DONE = ".downloaded.json"
 
 
 def obtain(dataset: Dataset, dataset_dir: str | Path, *, log: Callable[[str], None] = print) -> None:
-    """Download and unpack a data set into its folder; a second call does nothing and says so.
+    """Download and unpack a data set into its folder, unless it is there already or rendered on this machine.
 
     Args:
         dataset: which one.
@@ -47,6 +47,8 @@ def obtain(dataset: Dataset, dataset_dir: str | Path, *, log: Callable[[str], No
         DatasetError: it has to be asked for by hand (the sentence says how), or could not be downloaded.
         DatasetError: its archive is damaged, or would write outside its folder.
     """
+    if dataset.rendered:
+        return
     folder = Path(dataset_dir)
     note = folder / DONE
     if note.is_file():

@@ -1,51 +1,45 @@
-"""The registry of data sets: one file each, one name each."""
+"""The registry of data sets: every subclass of `Dataset` in a module of `asl_lib.data.sets` is one."""
 
 from __future__ import annotations
 
-from asl_lib.data.dataset import Dataset, Options
+import difflib
+import importlib
+import pkgutil
+from functools import cache
+
+from asl_lib.data import sets
+from asl_lib.data.dataset import Dataset
 from asl_lib.data.errors import DatasetError
-from asl_lib.data.sets.alphabet import AslAlphabet, AslDigits
-from asl_lib.data.sets.asl_citizen import AslCitizen
-from asl_lib.data.sets.autsl import Autsl
-from asl_lib.data.sets.demo import Demo
-from asl_lib.data.sets.demo_letters import DemoLetters
-from asl_lib.data.sets.fingerspelling import Fingerspelling
-from asl_lib.data.sets.google_asl_signs import GoogleAslSigns
-from asl_lib.data.sets.isogd import Isogd
-from asl_lib.data.sets.karsl import Karsl
-from asl_lib.data.sets.lsa64 import Lsa64
-from asl_lib.data.sets.recordings import Recordings
-from asl_lib.data.sets.wlasl import Wlasl
 
-DATASETS: dict[str, Dataset] = {
-    dataset.name: dataset
-    for dataset in (
-        Demo(),
-        DemoLetters(),
-        Recordings(),
-        Fingerspelling(),
-        Wlasl(),
-        Karsl(),
-        AslCitizen(),
-        Autsl(),
-        Lsa64(),
-        GoogleAslSigns(),
-        Isogd("rgb"),
-        Isogd("depth"),
-        AslAlphabet(),
-        AslDigits(),
-    )
-}
 
-__all__ = ["DATASETS", "Dataset", "DatasetError", "Options", "get_dataset"]
+@cache
+def find_datasets() -> dict[str, Dataset]:
+    """Return all data sets by name, in alphabetical order.
+
+    Raises:
+        DatasetError: two classes have the same name.
+    """
+    found: dict[str, Dataset] = {}
+    for info in pkgutil.iter_modules(sets.__path__):
+        module = importlib.import_module(f"{sets.__name__}.{info.name}")
+        for cls in vars(module).values():
+            if not (isinstance(cls, type) and issubclass(cls, Dataset) and cls.__module__ == module.__name__):
+                continue
+            if cls.name in found:
+                raise DatasetError(f"{module.__file__}: there is another data set '{cls.name}'. Choose another name.")
+            found[cls.name] = cls()
+    return dict(sorted(found.items()))
 
 
 def get_dataset(name: str) -> Dataset:
     """Return the data set of that name.
 
     Raises:
-        DatasetError: there is none; the sentence lists those there are.
+        DatasetError: there is none; the message lists those that exist.
     """
-    if name not in DATASETS:
-        raise DatasetError(f"There is no data set '{name}'. Known: {', '.join(sorted(DATASETS))}.")
-    return DATASETS[name]
+    known = find_datasets()
+    if name not in known:
+        close = difflib.get_close_matches(name, known, n=1)
+        hint = f" Did you mean '{close[0]}'?" if close else ""
+        raise DatasetError(f"There is no data set '{name}'.{hint} Known: {', '.join(known)}.")
+    return known[name]

@@ -33,7 +33,7 @@ from asl_lib.landmarks.landmarks import PARTS, LandmarkError
 from asl_lib.landmarks.parquet import read_parquet
 from asl_lib.landmarks.pose_file import read_pose, write_pose
 from asl_lib.models.errors import TrainingError
-from tests.conftest import make_clips as table_of
+from tests.conftest import make_clips as clips_table
 from tests.conftest import make_frames, make_landmarks
 from tests.reliability.hostile import answer, damaged, little_memory, little_python_memory, tries
 
@@ -379,7 +379,7 @@ def test_no_name_in_a_clips_table_leads_out_of_a_folder(tmp_path_factory, rows):
 @tries(60)
 def test_a_damaged_clips_table_is_read_or_named(folder, data):
     path = folder / "clips.csv"
-    path.write_bytes(data.draw(damaged(table_of(["ana", "ben"]).to_csv(index=False).encode())))
+    path.write_bytes(data.draw(damaged(clips_table(["ana", "ben"]).to_csv(index=False).encode())))
     clips = answer(lambda: read_clips(path), DatasetError)
     assert not isinstance(clips, str) or str(path) in clips
 

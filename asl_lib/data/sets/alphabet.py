@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from asl_lib.data.dataset import IMAGE_SUFFIXES, Dataset, Published, natural, shared_folder, table_of
+from asl_lib.data.dataset import IMAGE_SUFFIXES, Dataset, Published, clips_table, natural, shared_folder
 from asl_lib.data.errors import DatasetError
 
 TRAIN_SHARE, VALIDATION_SHARE, GAP_SHARE = 0.7, 0.15, 0.01
@@ -40,7 +40,7 @@ class AslAlphabet(Dataset):
         # The published test pictures, one a class, are further frames of the same recordings: on no side.
         tests = (path for path in sorted(source_dir.rglob("*_test.*")) if path.suffix.lower() in IMAGE_SUFFIXES)
         rows += [_row(path, source_dir, gloss=path.stem.removesuffix("_test"), signer="unknown") for path in tests]
-        return table_of(rows)
+        return clips_table(rows)
 
 
 class AslDigits(Dataset):
@@ -66,7 +66,7 @@ class AslDigits(Dataset):
         if not images:
             raise self.absent(source_dir, "folder 0 to 9 with pictures (0/IMG_1118.JPG)")
         persons = persons_by_order([int(path.parent.name) for path in images])
-        return table_of(
+        return clips_table(
             [
                 _row(path, source_dir, gloss=path.parent.name, signer=f"person{person:03d}")
                 for path, person in zip(images, persons, strict=True)

@@ -6,7 +6,16 @@ from pathlib import Path
 
 import pandas as pd
 
-from asl_lib.data.dataset import SPLIT_NAMES, Dataset, Published, Remote, inner_folder, read_list, safe_name, table_of
+from asl_lib.data.dataset import (
+    SPLIT_NAMES,
+    Dataset,
+    Published,
+    Remote,
+    clips_table,
+    inner_folder,
+    read_list,
+    safe_name,
+)
 
 
 class AslCitizen(Dataset):
@@ -49,4 +58,4 @@ class AslCitizen(Dataset):
                 )
         if not rows:
             raise self.absent(source_dir, "splits/train.csv")
-        return table_of(rows)
+        return clips_table(rows)

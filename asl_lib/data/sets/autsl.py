@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from asl_lib.data.dataset import Dataset, Published, inner_folder, read_lines, read_list, table_of
+from asl_lib.data.dataset import Dataset, Published, clips_table, inner_folder, read_lines, read_list
 from asl_lib.data.errors import DatasetError
 
 SIDES = {"train": "train", "val": "validation", "test": "test"}
@@ -47,7 +47,7 @@ class Autsl(Dataset):
                 rows.append({**row, "split": split})
         if not rows:
             raise self.absent(source_dir, "train_labels.csv")
-        return table_of(rows)
+        return clips_table(rows)
 
     def labels(self, source_dir: Path, language: str = "EN") -> dict[str, str]:
         """Return sign number -> its meaning in Turkish ("TR") or English ("EN")."""

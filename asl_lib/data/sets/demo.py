@@ -21,6 +21,7 @@ class Demo(Dataset):
     licence = "MIT, as the course"
     size = "33 MB"
     homepage = ""
+    rendered = True
     obtain = "Notebook 01 renders it into {folder}."
     notice = (
         "A teaching device, not a dictionary: the signs are approximations written as Stokoe parameters. "

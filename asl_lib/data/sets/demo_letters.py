@@ -25,6 +25,7 @@ class DemoLetters(Dataset):
     licence = "MIT, as the course"
     size = "20 MB"
     homepage = ""
+    rendered = True
     obtain = "Notebook 08 renders it into {folder}."
     notice = "A teaching device: J and Z are movements, and a picture shows no more than their handshape."
     kind = "photographs"

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from asl_lib.data.dataset import Dataset, Published, read_list, shared_folder, table_of
+from asl_lib.data.dataset import Dataset, Published, clips_table, read_list, shared_folder
 
 
 class Fingerspelling(Dataset):
@@ -35,4 +35,4 @@ class Fingerspelling(Dataset):
         for path, word in zip(index["path"], index["words"], strict=True):
             signer, gloss = path.partition("/")[0], word.strip().upper()
             rows.append({"clip_id": f"{signer}-{gloss}", "path": path, "gloss": gloss, "signer": signer})
-        return table_of(rows)
+        return clips_table(rows)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from asl_lib.data.dataset import Dataset, Published, inner_folder, read_list, table_of
+from asl_lib.data.dataset import Dataset, Published, clips_table, inner_folder, read_list
 
 
 class GoogleAslSigns(Dataset):
@@ -31,7 +31,7 @@ class GoogleAslSigns(Dataset):
         if not (source_dir / "train.csv").is_file():
             raise self.absent(source_dir, "train.csv")
         table = read_list(source_dir / "train.csv", ["path", "participant_id", "sequence_id", "sign"])
-        return table_of(
+        return clips_table(
             [
                 {
                     "clip_id": f"{row.participant_id}-{row.sequence_id}",

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from asl_lib.data.dataset import Dataset, Published, read_lines, read_list, shared_folder, table_of
+from asl_lib.data.dataset import Dataset, Published, clips_table, read_lines, read_list, shared_folder
 from asl_lib.data.errors import DatasetError
 
 LISTS = {
@@ -18,8 +18,8 @@ LISTS = {
 
 
 class Isogd(Dataset):
-    """ChaLearn IsoGD. Colour (M_….avi) and depth (K_….avi) are two data sets with the same clip ids."""
-
+    name = "isogd"
+    title = "ChaLearn IsoGD, colour videos (Wan et al. 2016)"
     licence = "by registration, for research"
     size = "about 15 GB"
     homepage = "https://gesture.chalearn.org/"
@@ -33,10 +33,8 @@ class Isogd(Dataset):
     )
     published = Published(clips=47933, signs=249, signers=21)
 
-    def __init__(self, stream: str) -> None:
-        self.stream = stream
-        self.name = "isogd" if stream == "rgb" else "isogd_depth"
-        self.title = f"ChaLearn IsoGD, {'colour' if stream == 'rgb' else 'depth'} videos (Wan et al. 2016)"
+    stream = 0
+    """Column of the lists: 0 for colour (M_….avi), 1 for depth (K_….avi)."""
 
     @property
     def page(self) -> str:
@@ -63,20 +61,19 @@ class Isogd(Dataset):
                     raise DatasetError(
                         f"{path}, line {number} must be 'train/001/M_00001.avi train/001/K_00001.avi 1'; got '{line}'."
                     )
-                colour, depth, label = fields
-                clip_id = f"{split}-{Path(colour).stem.removeprefix('M_')}"
+                clip_id = f"{split}-{Path(fields[0]).stem.removeprefix('M_')}"
                 rows.append(
                     {
                         "clip_id": clip_id,
-                        "path": colour if self.stream == "rgb" else depth,
-                        "gloss": f"{int(label):03d}",
+                        "path": fields[self.stream],
+                        "gloss": f"{int(fields[2]):03d}",
                         "signer": f"{split}-people",
                         "split": split,
                     }
                 )
         if not rows:
             raise self.absent(source_dir, "train_list.txt, valid_list.txt or test_list.txt")
-        return table_of(rows)
+        return clips_table(rows)
 
     def labels(self, source_dir: Path) -> dict[str, str]:
         path = source_dir / "class.csv"
@@ -86,3 +83,9 @@ class Isogd(Dataset):
         return {
             sign.removeprefix("c").zfill(3): name for sign, name in zip(table["sClass"], table["sLong"], strict=True)
         }
+
+
+class IsogdDepth(Isogd):
+    name = "isogd_depth"
+    title = "ChaLearn IsoGD, depth videos (Wan et al. 2016)"
+    stream = 1

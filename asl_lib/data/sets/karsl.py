@@ -15,8 +15,8 @@ from asl_lib.data.dataset import (
     VIDEO_SUFFIXES,
     Dataset,
     Published,
+    clips_table,
     safe_name,
-    table_of,
 )
 from asl_lib.data.errors import DatasetError
 
@@ -66,7 +66,7 @@ class Karsl(Dataset):
             )
         if not rows:
             raise self.absent(source_dir, f"video of a sign from {first} to {last}")
-        return table_of(rows)
+        return clips_table(rows)
 
     def published_signs(self, subset: str = "") -> tuple[str, ...]:
         first, last = SUBSETS[subset or "502"]

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from asl_lib.data.dataset import Dataset, Published, table_of
+from asl_lib.data.dataset import Dataset, Published, clips_table
 
 NAMES = """
     Opaque, Red, Green, Yellow, Bright, Light-blue, Colors, Red*, Women, Enemy, Son, Man, Away, Drawer, Born,
@@ -42,7 +42,7 @@ class Lsa64(Dataset):
                 rows.append({"clip_id": path.stem, "path": relative, "gloss": sign, "signer": signer})
         if not rows:
             raise self.absent(source_dir, "video named <sign>_<signer>_<repetition>.mp4 (001_001_001.mp4)")
-        return table_of(rows)
+        return clips_table(rows)
 
     def published_signs(self, subset: str = "") -> tuple[str, ...]:
         return tuple(f"{sign:03d}" for sign in range(1, 65))

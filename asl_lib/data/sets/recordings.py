@@ -1,4 +1,4 @@
-"""`recordings`: your own videos, one folder a signer and in it one a gloss; with another data set's beside them."""
+"""`recordings`: your own videos in folders <signer>/<gloss>, optionally combined with other data sets of videos."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from asl_lib.data.dataset import MADE_HERE, VIDEO_SUFFIXES, Dataset, Options, sa
 from asl_lib.data.errors import DatasetError
 
 FROM = "+"
-"""Between a data set's name and the id of a clip that comes from there."""
+"""Separates the name of another data set from the clip_id that the clip has there."""
 
 
 class Recordings(Dataset):
@@ -42,41 +42,34 @@ class Recordings(Dataset):
     def prepare(self, dataset_dir: Path, options: Options | None = None) -> pd.DataFrame:
         """Write `clips.csv` of the recordings and, after them, of the data sets in `options.also`.
 
-        Their clips stay where they are, and so do their landmarks; their signers get the data set's name before theirs,
-        so that nobody is taken for somebody else.
+        The videos and landmarks of the other data sets stay in their own folders. Their signers are renamed
+        `<data set>-<signer>`, because the same name may belong to two people.
 
         Raises:
-            DatasetError: there is no recording, or one of the other data sets has no videos or is not here.
+            DatasetError: there is no recording, or another data set has no videos or is not here.
         """
         options = options or Options()
         own = super().prepare(dataset_dir, replace(options, also=()))
         if not options.also:
             return own
-        others = [self._clips_of(name, dataset_dir, options) for name in dict.fromkeys(options.also)]
-        clips = check_clips(pd.concat([own, *others]), source="The recordings and what stands beside them")
+        others = [self._clips_of(other, dataset_dir, options) for other in dict.fromkeys(options.also)]
+        clips = check_clips(pd.concat([own, *others]), source="The recordings and the other data sets")
         write_clips(clips, dataset_dir / "clips.csv")
         return clips
 
-    def _clips_of(self, name: str, dataset_dir: Path, options: Options) -> pd.DataFrame:
-        other = _get(name)
-        if other.kind != "videos" or name == self.name:
-            raise DatasetError(f"Only data sets of videos can stand beside recordings; {name} comes as {other.kind}.")
-        folder = dataset_dir.parent / name
+    def _clips_of(self, other: Dataset, dataset_dir: Path, options: Options) -> pd.DataFrame:
+        if not other.has_videos or other.name == self.name:
+            raise DatasetError(f"Recordings combine with other data sets of videos; got {other.name}, {other.kind}.")
+        folder = dataset_dir.parent / other.name
         clips = other.prepare(folder, replace(options, also=()))
         here, there = self.source_dir(dataset_dir), other.source_dir(folder)
         clips["path"] = [Path(os.path.relpath(there / path, here)).as_posix() for path in clips["path"]]
         for column, mark in (("clip_id", FROM), ("signer", "-")):
-            clips[column] = f"{name}{mark}" + clips[column]
+            clips[column] = f"{other.name}{mark}" + clips[column]
         return clips.assign(split="")
 
     def pose_path(self, dataset_dir: Path, clip: Clip) -> Path:
         name, mark, clip_id = str(clip["clip_id"]).partition(FROM)
         if not mark:
             return super().pose_path(dataset_dir, clip)
-        return _get(name).pose_path(dataset_dir.parent / name, {**clip, "clip_id": clip_id})
-
-
-def _get(name: str) -> Dataset:
-    from asl_lib.data.registry import get_dataset  # which needs this module first
-
-    return get_dataset(name)
+        return super().pose_path(dataset_dir.parent / name, {**clip, "clip_id": clip_id})

@@ -13,10 +13,10 @@ from asl_lib.data.dataset import (
     SPLIT_NAMES,
     Dataset,
     Published,
+    clips_table,
     inner_folder,
     read_lines,
     shared_folder,
-    table_of,
 )
 from asl_lib.data.errors import DatasetError
 from asl_lib.data.video import VideoError, video_info
@@ -55,8 +55,10 @@ class Wlasl(Dataset):
         entries = _read_json(index, list) if index.is_file() else []
         if not part.is_file():
             # The subsets are the first glosses of the index, which is sorted by number of clips.
-            return table_of(_from_index(entries[: int(subset or len(entries))], index))
-        return table_of(_from_subset(_read_json(part, dict), _glosses(source_dir), _from_index(entries, index), part))
+            return clips_table(_from_index(entries[: int(subset or len(entries))], index))
+        return clips_table(
+            _from_subset(_read_json(part, dict), _glosses(source_dir), _from_index(entries, index), part)
+        )
 
     def refine(self, clips: pd.DataFrame, source_dir: Path) -> pd.DataFrame:
         """Apply start, end and box only where they fit the file.

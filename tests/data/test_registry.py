@@ -1,0 +1,75 @@
+"""A data set is one file, one page and one parameter file."""
+
+import os
+import shutil
+import subprocess
+import sys
+
+import pandas as pd
+import pytest
+
+from asl_lib.data.download import obtain
+from asl_lib.data.registry import find_datasets, get_dataset
+from asl_lib.data.video import write_video
+from scripts.dataset_tables import full_table, published_table, with_table
+from tests.conftest import ROOT, make_frames
+
+CONTRIBUTING = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+
+
+def example_of_contributing():
+    """Return the module that CONTRIBUTING.md shows."""
+    block = CONTRIBUTING.split("```python\n")[1].split("```")[0]
+    return "\n".join(line.removeprefix("   ") for line in block.splitlines()) + "\n"
+
+
+def asl(folder, *arguments):
+    environment = {**os.environ, "PYTHONPATH": str(folder), "ASL_HOME": str(folder), "ASL_PROGRESS": "off"}
+    command = [sys.executable, "-m", "asl_lib.course.cli", *arguments]
+    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+
+
+@pytest.fixture
+def project(tmp_path):
+    """A copy of the project without its data, with the three files of a new data set and its videos."""
+    for name in ("asl_lib", "notebooks", "params", "docs/datasets"):
+        shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
+    (tmp_path / "asl_lib" / "data" / "sets" / "yours.py").write_text(example_of_contributing(), encoding="utf-8")
+    (tmp_path / "docs" / "datasets" / "yours.md").write_text("# yours: a data set\n", encoding="utf-8")
+    (tmp_path / "params" / "yours.yaml").write_text("dataset: yours\ntest_signers: [ana]\n", encoding="utf-8")
+    for number, name in enumerate(("HELLO/ana_1", "HELLO/ben_1", "BOOK/ana_1")):
+        write_video(tmp_path / "data" / "yours" / f"{name}.mp4", make_frames(3, seed=number), fps=25)
+    return tmp_path
+
+
+def test_a_data_set_of_three_new_files_is_listed_checked_prepared_and_accepted_as_a_parameter(project):
+    assert "yours: YOURS: Some Sign Language" in asl(project, "datasets").stdout
+    checked = asl(project, "datasets", "check", "yours")
+    assert "present: 3 clips, 2 signs, 2 signers" in checked.stdout
+    prepared = asl(project, "extract", "params/yours.yaml", "--shard", "0/1")
+    assert "3 clips to extract" in prepared.stdout, prepared.stderr
+    clips = pd.read_csv(project / "data" / "yours" / "clips.csv")
+    assert clips[["gloss", "signer"]].to_numpy().tolist() == [["BOOK", "ana"], ["HELLO", "ana"], ["HELLO", "ben"]]
+    wrong = asl(project, "run", "params/yours.yaml", "--set", "frames=1")
+    assert "'frames' must be" in wrong.stderr
+    assert "yours'" not in wrong.stderr
+    unknown = asl(project, "run", "params/yours.yaml", "--set", "dataset=your")
+    assert "'dataset': There is no data set 'your'. Did you mean 'yours'? Known: asl_alphabet," in unknown.stderr
+
+
+def test_two_data_sets_of_one_name_are_refused(project):
+    (project / "asl_lib" / "data" / "sets" / "again.py").write_text(example_of_contributing(), encoding="utf-8")
+    assert "there is another data set 'yours'" in asl(project, "datasets").stderr
+
+
+@pytest.mark.parametrize(("page", "table"), [("README.md", published_table), ("docs/datasets/README.md", full_table)])
+def test_the_tables_of_data_sets_are_those_of_the_registry(page, table):
+    text = (ROOT / page).read_text(encoding="utf-8")
+    assert text.count("<!-- table of data sets -->") == 1
+    assert with_table(text, table()) == text, "Run `python scripts/dataset_tables.py`."
+
+
+@pytest.mark.parametrize("name", [name for name, dataset in find_datasets().items() if dataset.rendered])
+def test_a_data_set_that_is_rendered_here_needs_no_download(name, tmp_path):
+    obtain(get_dataset(name), tmp_path / name)
+    assert list(tmp_path.iterdir()) == []
