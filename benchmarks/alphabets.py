@@ -18,8 +18,7 @@ import numpy as np
 from asl_lib._util.paths import project_folder
 from asl_lib.features.recipe import FeatureRecipe
 from asl_lib.features.sets import FeatureSet
-from asl_lib.models import HandTrees
-from asl_lib.models.trees import describe_clips
+from asl_lib.models.trees import HandTrees, describe_clips
 
 MOST = 6
 
@@ -45,8 +44,9 @@ def held_out(features: FeatureSet, recipe: FeatureRecipe, *, seed: int, known: i
         others = [other for other in names if other != name]
         chosen = rng.permutation(others)[:known] if known else others
         rows, test = np.isin(features.signer, chosen), features.signer == name
-        trees = HandTrees(recipe, trees=300 if known else 800, seed=seed).fit(features.points[rows], features.y[rows])
-        answers = trees.predict(features.points[test], classes=len(features.glosses)).argmax(axis=1)
+        trees = HandTrees(recipe, classes=len(features.glosses), trees=300 if known else 800, seed=seed)
+        trees.fit(features.points[rows], features.y[rows])
+        answers = trees.predict(features.points[test]).argmax(axis=1)
         right[test] = answers == features.y[test]
     return right
 

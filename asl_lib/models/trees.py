@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
+from scipy.ndimage import uniform_filter1d
 
 from asl_lib.features.augment import mirror
 from asl_lib.features.handshape import MIDDLE_KNUCKLE, TIPS, WRIST, describe_hand
 from asl_lib.features.recipe import FeatureRecipe
+from asl_lib.models.errors import TrainingError
+from asl_lib.models.forest import Forest
 
 SEEN_ENOUGH = 0.3
 """In which share of the frames the other hand must be seen to count as taking part."""
@@ -15,40 +20,74 @@ SEEN_ENOUGH = 0.3
 class HandTrees:
     """Extremely randomised trees (Geurts, Ernst and Wehenkel 2006) on a description of each clip, see `describe_clips`.
 
-    Where the recipe does not turn all clips to the right hand (`mirror_left_handed`), every clip is learned as it is
-    and in a mirror, and a new one is looked at in both ways.
+    Where the recipe does not turn all clips to the right hand (`mirror_left_handed`), the trees learn every clip and
+    its mirror image, and answer with the mean over both. 800 trees take up to 32 kB of memory for each training clip,
+    however many classes there are.
 
     Args:
         recipe: the recipe of the points, with both hands among its parts.
+        classes: number of glosses.
         trees: how many; more do no harm, they only take time.
         seed: where the trees' randomness starts.
+
+    Raises:
+        ValueError: the recipe lacks a hand, or there are fewer than 2 classes or 1 tree.
     """
 
-    def __init__(self, recipe: FeatureRecipe, *, trees: int = 800, seed: int = 42) -> None:
-        from sklearn.ensemble import ExtraTreesClassifier
+    name = "trees"
 
-        self.recipe = recipe
-        self._forest = ExtraTreesClassifier(trees, random_state=seed)
+    def __init__(self, recipe: FeatureRecipe, *, classes: int, trees: int = 800, seed: int = 42) -> None:
+        if classes < 2 or trees < 1:
+            raise ValueError(f"Trees need at least 2 classes and 1 tree; got {classes} and {trees}.")
+        _check_hands(recipe)
+        self.recipe, self.classes, self.trees, self.seed = recipe, classes, trees, seed
+        self._forest: Forest | None = None
 
     def fit(self, points: np.ndarray, y: np.ndarray) -> HandTrees:
         """Learn from (n, frames, L, C) points, as `recipe.points` gives them, and their (n,) class numbers."""
-        looks = self._looks(points)
-        self._forest.fit(np.concatenate(looks), np.tile(y, len(looks)))
+        views = self._views(points)
+        X, labels = np.concatenate(views), np.tile(y, len(views))
+        self._forest = Forest.grow(X, labels, classes=self.classes, trees=self.trees, seed=self.seed)
         return self
 
-    def predict(self, points: np.ndarray, *, classes: int) -> np.ndarray:
-        """Return (n, classes) probabilities of (n, frames, L, C) points; 0 for a class that training lacked."""
-        probabilities = np.zeros((len(points), classes))
-        looks = self._looks(points)
-        probabilities[:, self._forest.classes_] = sum(self._forest.predict_proba(look) for look in looks) / len(looks)
-        return probabilities
+    def predict(self, points: np.ndarray) -> np.ndarray:
+        """Return (n, classes) probabilities of (n, frames, L, C) points; 0 for a class without a training clip."""
+        views = self._views(points)
+        return np.asarray(sum(self._grown.predict(view) for view in views) / len(views))
+
+    def count_params(self) -> int:
+        """Return the number of nodes of all trees: what the number of parameters is for a network."""
+        return len(self._grown.feature)
+
+    def save(self, path: str | Path) -> None:
+        """Write the trees to a `.npz` file; their recipe is not in it."""
+        self._grown.save(path)
+
+    @classmethod
+    def load(cls, path: str | Path, recipe: FeatureRecipe) -> HandTrees:
+        """Return the trees that `save` wrote, for clips of the same recipe.
+
+        Raises:
+            TrainingError: the file is missing, damaged, or does not fit the recipe.
+        """
+        try:
+            forest = Forest.load(path)
+            model = cls(recipe, classes=forest.shares.shape[1], trees=len(forest.roots))
+            blank = np.full((1, recipe.frames, recipe.num_landmarks, recipe.num_coordinates), np.nan, np.float32)
+            if describe_clips(blank, recipe).shape[1] != forest.features:
+                raise ValueError(f"they compare {forest.features} numbers")
+        except (OSError, ValueError) as error:
+            raise TrainingError(f"{path} does not hold trees for this recipe: {error}. Train them again.") from error
+        model._forest = forest
+        return model
 
     @property
-    def nodes(self) -> int:
-        """Nodes of all trees together: what is the number of parameters of a network."""
-        return int(sum(tree.tree_.node_count for tree in self._forest.estimators_))
+    def _grown(self) -> Forest:
+        if self._forest is None:
+            raise TrainingError("The trees have learned nothing yet. Call fit first.")
+        return self._forest
 
-    def _looks(self, points: np.ndarray) -> list[np.ndarray]:
+    def _views(self, points: np.ndarray) -> list[np.ndarray]:
         turned = [points] if self.recipe.mirror_left_handed else [points, mirror(points, recipe=self.recipe)]
         return [describe_clips(clips, self.recipe) for clips in turned]
 
@@ -72,8 +111,7 @@ def describe_clips(points: np.ndarray, recipe: FeatureRecipe) -> np.ndarray:
     Raises:
         ValueError: the recipe lacks a hand.
     """
-    if {"left_hand", "right_hand"} - set(recipe.parts):
-        raise ValueError(f"The recipe must have both hands among its parts; got {', '.join(recipe.parts)}.")
+    _check_hands(recipe)
     count, frames = points.shape[:2]
     time = np.linspace(0, 1, frames)
     inner, outer = (0.0, 0.0) if recipe.timing == "window" else (0.25, 0.2)
@@ -102,6 +140,11 @@ def describe_clips(points: np.ndarray, recipe: FeatureRecipe) -> np.ndarray:
     return np.concatenate([*numbers, mean(right[:, :, ends, :2]), beside, left_seen[:, None]], axis=1)
 
 
+def _check_hands(recipe: FeatureRecipe) -> None:
+    if {"left_hand", "right_hand"} - set(recipe.parts):
+        raise ValueError(f"The recipe must have both hands among its parts; got {', '.join(recipe.parts)}.")
+
+
 def _held(hand: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return (N, T, 21, C) with each missing frame as in the nearest seen one, and (N,) the share of seen frames."""
     seen = ~np.isnan(hand[:, :, 0, 0])  # (N, T)
@@ -114,6 +157,4 @@ def _held(hand: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 def _smooth(speed: np.ndarray) -> np.ndarray:
     """Return (N, T) averaged over a tenth of the clip."""
-    from scipy.ndimage import uniform_filter1d
-
     return np.asarray(uniform_filter1d(speed, max(1, round(speed.shape[1] / 10)), axis=1, mode="nearest"))

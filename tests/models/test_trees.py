@@ -1,13 +1,17 @@
 """The trees that need no network: what they are told of a clip, and that they learn from it."""
 
+import pickle
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sklearn.ensemble import ExtraTreesClassifier
 
 from asl_lib.features.augment import mirror
 from asl_lib.features.recipe import FeatureRecipe
-from asl_lib.models import HandTrees, describe_clips
+from asl_lib.models.errors import TrainingError
+from asl_lib.models.trees import HandTrees, describe_clips
 
 FLAT = FeatureRecipe(parts=("pose", "left_hand", "right_hand"), frames=20)
 DEEP = FeatureRecipe(parts=("left_hand", "right_hand"), coordinates="xyz", timing="window", mirror_left_handed=True)
@@ -48,25 +52,50 @@ def test_a_description_of_one_clip_does_not_depend_on_the_others():
 @RECIPES
 def test_the_trees_learn_two_handshapes_and_give_probabilities(recipe):
     points, y = make_clips(recipe)
-    trees = HandTrees(recipe, trees=50).fit(points, y)
+    trees = HandTrees(recipe, classes=3, trees=50).fit(points, y)
     points[:, ::3, recipe.columns("right_hand")] = np.nan
-    probabilities = trees.predict(points, classes=3)
+    probabilities = trees.predict(points)
     assert (probabilities.argmax(axis=1) == y).all()
     np.testing.assert_allclose(probabilities.sum(axis=1), 1)
     assert (probabilities[:, 2] == 0).all()
-    assert trees.nodes >= 50
+    assert trees.count_params() >= 50
+
+
+def test_the_memory_of_the_trees_does_not_grow_with_the_number_of_classes():
+    points = np.random.default_rng(0).normal(size=(300, FLAT.frames, FLAT.num_landmarks, 2)).astype(np.float32)
+    few, many = (
+        len(pickle.dumps(HandTrees(FLAT, classes=classes, trees=3).fit(points, np.arange(300) % classes)))
+        for classes in (3, 150)
+    )
+    assert many < 3 * few
+
+
+@RECIPES
+def test_the_trees_answer_to_the_last_digit_what_those_of_scikit_learn_answer(recipe):
+    points, _ = make_clips(recipe, count=40)
+    y = np.random.default_rng(1).choice([0, 2, 3], 40)
+    points[20:30] = points[:10]  # the same clip under two names ends in a leaf of two classes
+    ways = [points] if recipe.mirror_left_handed else [points, mirror(points, recipe=recipe)]
+    described = [describe_clips(clips, recipe) for clips in ways]
+    forest = ExtraTreesClassifier(30, random_state=7).fit(np.concatenate(described), np.tile(y, len(ways)))
+    trees = HandTrees(recipe, classes=5, trees=30, seed=7).fit(points, y)
+    expected = sum(forest.predict_proba(X) for X in described) / len(ways)
+    np.testing.assert_array_equal(trees.predict(points)[:, [0, 2, 3]], expected)
+    assert ((expected > 0) & (expected < 1)).any()
+    assert (trees.predict(points)[:, [1, 4]] == 0).all()
+    assert trees.count_params() == sum(tree.tree_.node_count for tree in forest.estimators_)
 
 
 def test_the_same_seed_grows_the_same_trees():
     points, y = make_clips(FLAT)
-    one, other = (HandTrees(FLAT, trees=20, seed=3).fit(points, y).predict(points, classes=2) for _ in range(2))
+    one, other = (HandTrees(FLAT, classes=2, trees=20, seed=3).fit(points, y).predict(points) for _ in range(2))
     np.testing.assert_array_equal(one, other)
 
 
 def test_a_clip_and_its_mirror_image_get_the_same_answer():
     points, y = make_clips(FLAT)
-    trees = HandTrees(FLAT, trees=50).fit(points, y)
-    seen, mirrored = (trees.predict(clips, classes=2) for clips in (points, mirror(points, recipe=FLAT)))
+    trees = HandTrees(FLAT, classes=2, trees=50).fit(points, y)
+    seen, mirrored = (trees.predict(clips) for clips in (points, mirror(points, recipe=FLAT)))
     np.testing.assert_allclose(seen, mirrored)
 
 
@@ -74,3 +103,51 @@ def test_a_recipe_without_both_hands_is_refused():
     recipe = FeatureRecipe(parts=("pose", "right_hand"))
     with pytest.raises(ValueError, match="both hands"):
         describe_clips(np.zeros((1, 30, recipe.num_landmarks, 2), np.float32), recipe)
+
+
+@RECIPES
+def test_saved_trees_answer_the_same_when_they_are_loaded(tmp_path, recipe):
+    points, y = make_clips(recipe)
+    trees = HandTrees(recipe, classes=3, trees=20).fit(points, y)
+    trees.save(tmp_path / "trees.npz")
+    loaded = HandTrees.load(tmp_path / "trees.npz", recipe)
+    np.testing.assert_array_equal(loaded.predict(points), trees.predict(points))
+    assert (loaded.classes, loaded.trees) == (3, 20)
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "words"),
+    [
+        ("child", lambda child: np.where(child > 0, child - 4, child), "children must come after it"),
+        ("child", lambda child: child + 1000, "children must come after it"),
+        ("feature", lambda feature: np.full_like(feature, -1), "hold shares of the classes"),
+        ("feature", lambda feature: np.abs(feature), "children must come after it"),
+        ("feature", lambda feature: np.where(feature >= 0, 30000, feature), "must compare"),
+        ("threshold", lambda threshold: threshold[:-1], "as many features, thresholds and children"),
+        ("threshold", lambda threshold: threshold.astype(np.float64), "'threshold' must be one row of float32"),
+        ("roots", lambda roots: roots[::-1], "as many features, thresholds and children"),
+        ("data", lambda data: data * np.nan, "hold shares of the classes"),
+        ("indices", lambda indices: indices + 3, "indices"),
+        ("classes", lambda classes: np.array(1), "indices|classes"),
+    ],
+)
+def test_damaged_trees_are_refused_in_a_sentence(tmp_path, name, change, words):
+    points, y = make_clips(FLAT)
+    HandTrees(FLAT, classes=3, trees=5).fit(points, y).save(tmp_path / "trees.npz")
+    with np.load(tmp_path / "trees.npz") as file:
+        arrays = dict(file)
+    arrays[name] = change(arrays[name])
+    np.savez(tmp_path / "trees.npz", **arrays)
+    with pytest.raises(TrainingError, match=rf"trees\.npz does not hold trees for this recipe.*({words})"):
+        HandTrees.load(tmp_path / "trees.npz", FLAT)
+
+
+def test_trees_of_another_recipe_missing_trees_and_trees_that_learned_nothing_are_refused(tmp_path):
+    points, y = make_clips(DEEP)
+    HandTrees(DEEP, classes=2, trees=50).fit(points, y).save(tmp_path / "trees.npz")
+    with pytest.raises(TrainingError, match="they compare"):
+        HandTrees.load(tmp_path / "trees.npz", FLAT)
+    with pytest.raises(TrainingError, match="absent"):
+        HandTrees.load(tmp_path / "absent.npz", FLAT)
+    with pytest.raises(TrainingError, match="Call fit first"):
+        HandTrees(DEEP, classes=2).predict(points)
