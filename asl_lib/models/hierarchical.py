@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -109,29 +110,42 @@ def groups_by_order(classes: int, groups: int) -> np.ndarray:
     return np.arange(classes) * groups // classes
 
 
-def groups_by_centroid(X: np.ndarray, y: np.ndarray, groups: int, *, seed: int = 42) -> np.ndarray:
-    """Return (classes,) group numbers that put glosses together whose mean clips are alike (k-means).
+def groups_by_centroid(X: np.ndarray, y: np.ndarray, groups: int, *, classes: int, seed: int = 42) -> np.ndarray:
+    """Return (classes,) group numbers that put glosses with similar mean clips together (k-means; Lloyd 1982).
+
+    A gloss without a training clip has no mean. It goes into the largest group, or into one of its own where fewer
+    glosses than groups have clips, and a warning names it.
 
     Args:
         X: (n, T, F) features of *training* clips only: the test clips must not shape the groups.
-        y: (n,) their classes; every class from 0 to the largest occurs.
-        groups: how many groups.
+        y: (n,) their class numbers.
+        groups: number of groups.
+        classes: number of glosses.
         seed: where k-means starts.
 
     Raises:
-        ValueError: there are fewer classes than groups, or a class has no clip.
+        ValueError: there is no clip, or there are more groups than classes.
     """
     from sklearn.cluster import KMeans
 
-    classes = int(y.max()) + 1
-    counts = np.bincount(y, minlength=classes)
-    if groups > classes or (counts == 0).any():
-        raise ValueError(
-            f"Every one of the {classes} classes must have a training clip, and there can be no more groups than "
-            f"classes; got {groups} groups and {int((counts == 0).sum())} empty classes."
-        )
+    if not 1 <= groups <= classes:
+        raise ValueError(f"groups must be between 1 and the {classes} classes; got {groups}.")
+    seen = np.unique(y)
+    if not len(seen):
+        raise ValueError("Groups need at least one training clip; got none. Check the held-out signers.")
     flat = X.reshape(len(X), -1)
-    centroids = np.stack([flat[y == number].mean(axis=0) for number in range(classes)])
     spread = flat.std(axis=0)
-    centroids = centroids / np.where(spread > 0, spread, 1)
-    return KMeans(groups, n_init=10, random_state=seed).fit_predict(centroids).astype(int)
+    centroids = np.stack([flat[y == number].mean(axis=0) for number in seen]) / np.where(spread > 0, spread, 1)
+    found = KMeans(min(groups, len(seen)), n_init=10, random_state=seed).fit_predict(centroids)
+    of_gloss = np.full(classes, np.bincount(found).argmax())
+    of_gloss[seen] = found
+    unseen = np.setdiff1d(np.arange(classes), seen)
+    left = np.arange(len(seen), groups)  # groups that are still empty
+    of_gloss[unseen[: len(left)]] = left
+    if len(unseen):
+        warnings.warn(
+            f"There is no training clip of {len(unseen)} of {classes} glosses (number {', '.join(map(str, unseen))}). "
+            "No network can learn them, and their group means nothing.",
+            stacklevel=2,
+        )
+    return of_gloss

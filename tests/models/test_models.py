@@ -4,6 +4,8 @@ from functools import partial
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from asl_lib.features.recipe import FeatureRecipe
 from asl_lib.models import (
@@ -153,11 +155,40 @@ def test_groups_by_centroid_put_alike_signs_together_whatever_their_order():
     place = np.array([0, 5, 0, 5, 0, 5])
     y = np.repeat(np.arange(6), 4)
     X = place[y][:, None, None] + rng.normal(scale=0.1, size=(24, 3, 2))
-    groups = groups_by_centroid(X, y, 2)
+    groups = groups_by_centroid(X, y, 2, classes=6)
     assert len(set(groups[place == 0])) == len(set(groups[place == 5])) == 1
     assert groups[0] != groups[1]
-    with pytest.raises(ValueError, match="1 empty classes"):
-        groups_by_centroid(X[y != 3], y[y != 3], 2)
+
+
+@pytest.mark.parametrize("absent", [3, 5])
+def test_a_gloss_without_a_training_clip_gets_a_group_and_a_warning(absent):
+    rng = np.random.default_rng(0)
+    place = np.array([0, 5, 0, 5, 0, 0])
+    y = np.repeat(np.arange(6), 4)
+    X = place[y][:, None, None] + rng.normal(scale=0.1, size=(24, 3, 2))
+    with pytest.warns(UserWarning, match=rf"no training clip of 1 of 6 glosses \(number {absent}\)"):
+        groups = groups_by_centroid(X[y != absent], y[y != absent], 2, classes=6)
+    assert groups.shape == (6,)
+    assert len(set(groups[[0, 2, 4]])) == 1
+    assert groups[absent] == groups[0]  # the largest group
+    assert groups[1] != groups[0]
+
+
+@pytest.mark.filterwarnings("ignore:There is no training clip")
+@given(seen=st.sets(st.integers(0, 7), min_size=1), groups=st.integers(1, 8))
+def test_groups_by_centroid_are_as_many_as_asked_for_whichever_glosses_have_training_clips(seen, groups):
+    y = np.repeat(sorted(seen), 2)
+    X = np.random.default_rng(0).normal(size=(len(y), 3, 2)) + 10 * y[:, None, None]
+    found = groups_by_centroid(X, y, groups, classes=8)
+    assert set(found) == set(range(groups))
+    assert len(found) == 8
+
+
+def test_more_groups_than_glosses_and_no_clip_at_all_are_refused():
+    with pytest.raises(ValueError, match="between 1 and the 2 classes; got 3"):
+        groups_by_centroid(np.zeros((2, 3, 2)), np.array([0, 1]), 3, classes=2)
+    with pytest.raises(ValueError, match="at least one training clip"):
+        groups_by_centroid(np.zeros((0, 3, 2)), np.zeros(0, int), 2, classes=2)
 
 
 def test_a_recipe_with_handshapes_and_velocities_feeds_any_network():
