@@ -35,7 +35,7 @@ def _datasets(options: argparse.Namespace) -> None:
 
 def _check(options: argparse.Namespace) -> int:
     from asl_lib._util.files import atomic_write
-    from asl_lib.data.check import take_inventory
+    from asl_lib.course.check import take_inventory
     from asl_lib.data.registry import get_dataset
 
     dataset = get_dataset(options.name)

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asl_lib.data.check import take_inventory
+from asl_lib.course.check import take_inventory
 from asl_lib.data.clips import parse_box, read_clips, sample_clips
 from asl_lib.data.dataset import Options
 from asl_lib.data.errors import DatasetError
@@ -163,20 +163,6 @@ def test_karsl_is_read_from_folders_and_from_flat_names(tmp_path):
     assert "sign 0071, signer 02: 0" in found
 
 
-def test_a_sign_and_a_signer_without_any_clip_are_named(tmp_path):
-    for sign in range(71, 170):
-        touch(tmp_path, *(f"{signer}/train/{sign:04d}/{n}.mp4" for signer in ("01", "03") for n in range(50)))
-    inventory = take_inventory(get_dataset("karsl"), tmp_path, subset="100", look_inside=False)
-    said = str(inventory)
-    assert "published: 15,000 clips, 100 signs, 3 signers" in said
-    assert "signs without any clip: 1 (0170)" in said
-    assert "signers without any clip: 1; there are 01, 03" in said
-    assert inventory.problems().problem.tolist() == ["sign 0170: no clip"]
-    (tmp_path / "03" / "train" / "0080" / "7.mp4").unlink()
-    problems = take_inventory(get_dataset("karsl"), tmp_path, subset="100", look_inside=False).problems()
-    assert problems.problem.tolist() == ["sign 0080, signer 03: 49 of 50 clips", "sign 0170: no clip"]
-
-
 def test_karsl_as_folders_of_frames_is_refused_with_the_way_to_make_videos_of_them(tmp_path):
     touch(tmp_path, "01/01/train/0071/03_01_0071_(18_12_16_15_35_56)_c/frame_0001.jpg")
     with pytest.raises(DatasetError, match="each video is a folder of pictures.*docs/datasets/karsl.md"):
@@ -268,22 +254,6 @@ def test_the_real_digits_come_from_some_218_persons(shared_data, tmp_path, monke
     assert len(clips) == 2062
     assert abs(clips.signer.nunique() - 218) <= 2
     assert clips.groupby("signer").gloss.agg(lambda digits: digits.is_unique).all(), "a person shows a digit once"
-
-
-def test_a_broken_picture_is_named_with_its_reason(tmp_path):
-    paint(tmp_path / "0" / "IMG_1.JPG")
-    paint(tmp_path / "1" / "IMG_2.JPG")
-    whole = (tmp_path / "1" / "IMG_2.JPG").read_bytes()
-    (tmp_path / "1" / "IMG_2.JPG").write_bytes(whole[:200])
-    touch(tmp_path, "2/IMG_3.JPG")
-    (tmp_path / "3").mkdir()
-    (tmp_path / "3" / "IMG_4.JPG").touch()
-    inventory = take_inventory(get_dataset("asl_digits"), tmp_path)
-    assert len(inventory.present) == 1
-    problems = inventory.problems().set_index("path").problem
-    assert list(problems.index) == ["1/IMG_2.JPG", "2/IMG_3.JPG", "3/IMG_4.JPG"]
-    assert "not a whole picture" in problems["1/IMG_2.JPG"]
-    assert "0 bytes" in problems["3/IMG_4.JPG"]
 
 
 # ChaLearn IsoGD
@@ -413,17 +383,6 @@ def test_google_asl_signs_are_read_from_parquet_as_they_are(tmp_path):
     with pytest.raises(LandmarkError, match="not a whole parquet file"):
         read_landmarks(dataset.pose_path(tmp_path, clips.iloc[0]))
     assert "broken:  1" in str(take_inventory(dataset, tmp_path))
-
-
-def test_broken_videos_are_named_with_their_reason(tmp_path):
-    write_video(tmp_path / "ana" / "HELLO" / "1.mp4", make_frames(3), fps=25)
-    touch(tmp_path, "ana/HELLO/2.mp4")
-    (tmp_path / "ana" / "HELLO" / "3.mp4").touch()
-    inventory = take_inventory(get_dataset("recordings"), tmp_path)
-    assert len(inventory.present) == 1
-    text = str(inventory)
-    assert "broken:  2" in text
-    assert "ana/HELLO/2.mp4: is not a video" in text or "ana/HELLO/2.mp4: " in text
 
 
 @pytest.mark.parametrize(
