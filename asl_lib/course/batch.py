@@ -68,11 +68,10 @@ def run_course(
     return params
 
 
-def run_each(
+def run_batch(
     values: Mapping[str, Any],
     *,
-    each: str = "test_signers",
-    choices: Sequence[str] = (),
+    held_out: Sequence[str] = (),
     folds: int = 0,
     models: Sequence[str] = (),
     jobs: int = 0,
@@ -93,8 +92,7 @@ def run_each(
 
     Args:
         values: parameters as in a YAML file.
-        each: the parameter that changes from run to run; "test_signers" is the one there is.
-        choices: which signers to hold out; empty for every signer of the data set in turn.
+        held_out: which signers to hold out; empty for every signer of the data set in turn.
         folds: hold out so many groups of signers instead of one signer at a time (grouped k-fold, see
             `splits.signer_folds`): for data sets with dozens of signers; 0 for each alone.
         models: only the notebooks that train one of these; empty for all.
@@ -120,8 +118,6 @@ def run_each(
     params = check_parameters(values)
     notebooks = [notebook for notebook in find_notebooks() if notebook.suits(get_dataset(params.dataset))]
     training = _training(notebooks, models)
-    if each != "test_signers":
-        raise BatchError(f"--each must be test_signers, the parameter that a batch varies; got {each}.")
     number, total = parse_shard(shard, least=0) if shard else (0, 1)
     upstream = ""
     for notebook in (n for n in notebooks if n.stage == "prepare"):
@@ -134,19 +130,19 @@ def run_each(
         upstream = _do(run, upstream, notebook.name, log, force=force and not number)
     clips = read_clips(params.dataset_dir / "clips.csv")
     clips = select_clips(clips, signs=params.signs, signers=[*params.signers])
-    signers = sorted(set(select_clips(clips, signers=list(choices))["signer"]))
+    signers = sorted(set(select_clips(clips, signers=list(held_out))["signer"]))
     cases: list[tuple[dict[str, Any], str, str]]
     if folds:
-        held_out = [(f"fold_{n}_of_{folds}", group) for n, group in enumerate(signer_folds(signers, folds), 1)]
+        groups = [(f"fold_{n}_of_{folds}", group) for n, group in enumerate(signer_folds(signers, folds), 1)]
     else:
-        held_out = [(f"held_out_{signer}", [signer]) for signer in signers]
+        groups = [(f"held_out_{signer}", [signer]) for signer in signers]
     cases = [
         (
             {"split": "signer", "test_signers": group},
             f".{name}",
             name.replace("_", " ") if folds else f"held out: {group[0]}",
         )
-        for name, group in held_out
+        for name, group in groups
     ]
     if known_signers:
         cases.append(({"split": "random"}, ".split_random", "all signers known"))

@@ -1,15 +1,22 @@
-"""The `asl` command."""
+"""The `asl` command: its parser, and one function for each command.
+
+The functions import what they use: `asl --help` would take seconds with pandas, OpenCV and TensorFlow.
+"""
 
 from __future__ import annotations
 
 import argparse
 import platform
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
+from asl_lib._util.paths import project_folder, relative, split_names
+
 SHARD_HELP = "do only this part of the work, the same part every time: for array jobs on a cluster"
+SOURCE_HELP = "number of a camera, path of a video or address of a stream (default: 0, the first camera)"
 MOST_LINES = 20
 MOST_SIGNERS = 50
 """With more, only the mean over them is printed."""
@@ -17,14 +24,14 @@ EPILOGUE = """\
 examples:
   asl run params/demo.yaml                             the whole course, from rendered clips to the comparison
   asl run params/recordings.yaml --set epochs=300      your own recordings, one parameter changed
-  asl batch params/fingerspelling.yaml --each test_signers   every signer held out in turn
+  asl batch params/fingerspelling.yaml                 every signer held out in turn
   asl datasets                                         what there is to train on
   asl live --web                                       sign into your browser's camera, and see it recognised
 """
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command; return 0, or 1 after a sentence that says what went wrong."""
+    """Run the command; return 0, or 1 after an error message."""
     options = _parser().parse_args(arguments)
     try:
         return int(options.command(options) or 0)
@@ -46,47 +53,77 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"asl_lib {version('asl_lib')}, {platform.platform()}")
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
 
-    run = commands.add_parser("run", help="execute all notebooks with one parameter file")
-    _add_parameters(run)
-    run.add_argument("--models", default="", metavar="A,B", help="train only these models (default: all)")
-    run.add_argument("--jobs", type=int, default=0, help="model notebooks at a time (default: one per core)")
-    run.set_defaults(command=_run)
+    def command(name: str, function: Callable[[argparse.Namespace], int | None], about: str) -> argparse.ArgumentParser:
+        added: argparse.ArgumentParser = commands.add_parser(name, help=about)
+        added.set_defaults(command=function)
+        return added
 
-    batch = commands.add_parser("batch", help="execute the model notebooks once per held-out signer")
-    _add_parameters(batch)
-    batch.add_argument(
-        "--each", default="test_signers", metavar="PARAMETER", help="what to vary (default: test_signers)"
+    _add_notebooks(command)
+    _add_models(command)
+    _add_live(command("live", _live, "recognise signs in a camera's picture or a video"))
+    _add_record(command("record", _record, "record your own signs, prompted one by one, for params/recordings.yaml"))
+    _add_datasets(command("datasets", _list_datasets, "list, check and download data sets"))
+
+    classroom = commands.add_parser("classroom", help="make the course's exercises assignments for a class (nbgrader)")
+    build = classroom.add_subparsers(title="actions", required=True, metavar="ACTION").add_parser(
+        "build", help="make or update nbgrader's course folder: with solutions for you, without for the class"
     )
+    build.add_argument(
+        "--to", default="classroom", metavar="FOLDER", help="where to, from the course's folder (default: classroom)"
+    )
+    build.add_argument(
+        "--notebooks", nargs="+", default=[], metavar="05", help="only these, by number or name (default: all)"
+    )
+    build.set_defaults(command=_build_classroom)
+    return parser
+
+
+def _add_notebooks(command: Callable[..., argparse.ArgumentParser]) -> None:
+    run = command("run", _run, "execute all notebooks with one parameter file")
+    run.add_argument("--jobs", type=int, default=0, help="model notebooks at a time (default: one per core)")
+
+    batch = command("batch", _batch, "execute the model notebooks once per held-out signer")
     batch.add_argument("--only", default="", metavar="A,B", help="hold out only these signers (default: all, in turn)")
     batch.add_argument(
         "--folds", type=int, default=0, metavar="K", help="hold out K groups of signers instead of one at a time"
     )
-    batch.add_argument("--models", default="", metavar="A,B", help="train only these models (default: all)")
-    batch.add_argument("--scheduler", default="", metavar="tcp://HOST:PORT", help="use the workers of a Dask cluster")
     batch.add_argument(
         "--no-known-signers",
         action="store_true",
         help="leave out the run in which all signers are known, which the report compares with",
     )
     batch.add_argument("--jobs", type=int, default=0, help="notebooks at a time (default: one per core)")
-    batch.set_defaults(command=_batch)
-
     batch.add_argument("--shard", default="", metavar="3/11", help=SHARD_HELP + "; 0/11 only prepares")
 
-    extract = commands.add_parser("extract", help="extract the landmarks of a data set, without a notebook")
-    _add_parameters(extract, force=False)
+    extract = command("extract", _extract, "extract the landmarks of a data set, without a notebook")
     extract.add_argument("--shard", default="", metavar="3/100", help=SHARD_HELP + "; 0/100 only makes the clips table")
-    extract.add_argument("--scheduler", default="", metavar="tcp://HOST:PORT", help="use the workers of a Dask cluster")
     extract.add_argument(
         "--preview", default="", metavar="CLIP_ID", help="write a video of one clip with its landmarks drawn, and stop"
     )
-    extract.set_defaults(command=_extract)
+    for parser in (run, batch, extract):
+        parser.add_argument("parameters", help="YAML file of parameters, for example params/demo.yaml")
+        parser.add_argument(
+            "--set",
+            action="append",
+            default=[],
+            metavar="KEY=VALUE",
+            dest="changes",
+            help="change one parameter (YAML value)",
+        )
+    for parser in (run, batch):
+        parser.add_argument("--models", default="", metavar="A,B", help="train only these models (default: all)")
+        parser.add_argument("--force", action="store_true", help="execute notebooks whose results are there already")
+    for parser in (batch, extract):
+        parser.add_argument(
+            "--scheduler", default="", metavar="tcp://HOST:PORT", help="use the workers of a Dask cluster"
+        )
 
-    export = commands.add_parser("export", help="write a trained model as model.tflite, for phones and browsers")
+
+def _add_models(command: Callable[..., argparse.ArgumentParser]) -> None:
+    export = command("export", _export, "write a trained model as model.tflite, for phones and browsers")
     export.add_argument("folder", help="folder of the model, for example outputs/demo/attention_tcn/held_out_ben+eli")
-    export.set_defaults(command=_export)
 
-    predict = commands.add_parser("predict", help="name the handshape in a photograph")
+    predict = command("predict", _predict, "name the handshape in a photograph")
     predict.add_argument("photograph", nargs="+", help="picture files")
     predict.add_argument(
         "--model", default="", metavar="FOLDER", help="folder of the network (default: the newest letter_cnn)"
@@ -94,35 +131,74 @@ def _parser() -> argparse.ArgumentParser:
     predict.add_argument(
         "--picture", default="", metavar="FILE.png", help="where to draw the (last) photograph with its answers"
     )
-    predict.set_defaults(command=_predict)
-
-    from asl_lib.live import cli as live_cli
-
-    live_cli.add_commands(commands)
-
-    from asl_lib.course import datasets_cli
-    from asl_lib.course.classroom import cli as classroom_cli
-
-    datasets_cli.add_commands(commands)
-    classroom_cli.add_commands(commands)
-    return parser
 
 
-def _add_parameters(parser: argparse.ArgumentParser, *, force: bool = True) -> None:
-    parser.add_argument("parameters", help="YAML file of parameters, for example params/demo.yaml")
-    parser.add_argument(
-        "--set",
-        action="append",
-        default=[],
-        metavar="KEY=VALUE",
-        dest="changes",
-        help="change one parameter (YAML value)",
+def _add_live(live: argparse.ArgumentParser) -> None:
+    live.add_argument("--source", default="0", help=SOURCE_HELP)
+    live.add_argument(
+        "--model", default="", metavar="FOLDER", help="folder of a trained network (default: the newest under outputs/)"
     )
-    if force:
-        parser.add_argument("--force", action="store_true", help="execute notebooks whose results are there already")
+    live.add_argument("--letters", action="store_true", help="read letters in a box, with a network of notebook 08")
+    live.add_argument("--left-handed", action="store_true", help="put the box of the letters on the other side")
+    live.add_argument(
+        "--press", type=float, default=0.0, metavar="SECONDS", help="press-and-sign at once: capture so long"
+    )
+    live.add_argument(
+        "--threshold", type=float, help="least probability of a sign that is named (default: 0.4, letters 0.6)"
+    )
+    live.add_argument("--record", default="", metavar="FILE.mp4", help="save the annotated video")
+    live.add_argument("--no-window", action="store_true", help="only print the words, and record")
+    live.add_argument("--no-mirror", action="store_true", help="show a camera's picture as it is")
+    live.add_argument("--fast", action="store_true", help="go through a file as fast as possible, every frame of it")
+    live.add_argument("--loop", action="store_true", help="begin a file again when it ends")
+    web = live.add_argument_group("in a browser, with the visitor's own camera")
+    web.add_argument("--web", action="store_true", help="serve a page instead of opening a window")
+    web.add_argument("--host", default="127.0.0.1", help="address to listen at (default: 127.0.0.1, this machine only)")
+    web.add_argument("--port", type=int, help="port to listen at (default: 7860, or the next free one)")
+    web.add_argument(
+        "--root-path",
+        default="",
+        metavar="/PATH",
+        help="where a proxy shows the page, for example /user/ana/proxy/7860 on JupyterHub",
+    )
+    web.add_argument(
+        "--password",
+        action="store_true",
+        help="ask visitors for a password: that in $ASL_PASSWORD, or one that you type now",
+    )
+    web.add_argument(
+        "--most-sessions", type=int, default=4, metavar="N", help="people who can use it at once (default: 4)"
+    )
+
+
+def _add_record(record: argparse.ArgumentParser) -> None:
+    record.add_argument("--signer", required=True, help="whose signs: the name of the folder")
+    record.add_argument("--glosses", required=True, metavar="A,B", help="the signs to ask for")
+    record.add_argument("--repetitions", type=int, default=3, help="how often each sign (default: 3)")
+    record.add_argument("--countdown", type=float, default=3.0, metavar="SECONDS", help="before each sign (default: 3)")
+    record.add_argument("--seconds", type=float, default=2.5, help="length of a recording (default: 2.5)")
+    record.add_argument("--source", default="0", help=SOURCE_HELP)
+    record.add_argument("--folder", default="", help="where to (default: data/recordings)")
+
+
+def _add_datasets(datasets: argparse.ArgumentParser) -> None:
+    actions = datasets.add_subparsers(title="actions", metavar="ACTION")
+    listing = actions.add_parser("list", help="what there is, and what of it is on this disk (the default)")
+    check = actions.add_parser("check", help="list what of a data set is present, missing and broken")
+    check.add_argument("--subset", default="", help="only the clips of a published subset")
+    check.add_argument("--quick", action="store_true", help="do not open every file")
+    check.add_argument("--list", default="", metavar="FILE.csv", dest="problems", help="write every problem to a table")
+    download = actions.add_parser("download", help="download and unpack a data set, where that is allowed")
+    for action, function in ((listing, _list_datasets), (check, _check_dataset), (download, _download_dataset)):
+        action.set_defaults(command=function)
+        if action is not listing:
+            action.add_argument("name", help="name of the data set")
+    for action in (datasets, listing, check, download):
+        action.add_argument("--data-dir", default="data", help="folder of the data sets (default: data)")
 
 
 def _values(options: argparse.Namespace) -> dict[str, Any]:
+    """Return the parameters of a file with the changes of `--set`, checked."""
     from asl_lib.course.params import ParameterError, check_parameters, parse_yaml, read_yaml
 
     values = read_yaml(options.parameters)
@@ -139,21 +215,18 @@ def _values(options: argparse.Namespace) -> dict[str, Any]:
 
 
 def _run(options: argparse.Namespace) -> None:
-    from asl_lib._util.paths import split_names
     from asl_lib.course.batch import run_course
 
     models = split_names(options.models)
-    _conclude(run_course(_values(options), models=models, jobs=options.jobs, force=options.force))
+    _print_summary(run_course(_values(options), models=models, jobs=options.jobs, force=options.force))
 
 
 def _batch(options: argparse.Namespace) -> None:
-    from asl_lib._util.paths import split_names
-    from asl_lib.course.batch import run_each
+    from asl_lib.course.batch import run_batch
 
-    params = run_each(
+    params = run_batch(
         _values(options),
-        each=options.each,
-        choices=split_names(options.only),
+        held_out=split_names(options.only),
         folds=options.folds,
         models=split_names(options.models),
         jobs=options.jobs,
@@ -163,12 +236,11 @@ def _batch(options: argparse.Namespace) -> None:
         force=options.force,
     )
     if not options.shard:
-        _conclude(params)
+        _print_summary(params)
 
 
-def _conclude(params: Any) -> None:
-    """Say where the results are and how good the models are on people they have never seen."""
-    from asl_lib._util.paths import relative
+def _print_summary(params: Any) -> None:
+    """Print where the results are, and the accuracy of each model on known and new signers."""
     from asl_lib.course.notebooks import find_notebooks
     from asl_lib.evaluation.results import collect_results, has_results, write_page
 
@@ -202,10 +274,78 @@ def _print_results(results: Any) -> None:
         print(f"  {row.model}, mean over {row.signers} signers: {row.mean_accuracy:.1%} ({spread})")
 
 
+def _extract(options: argparse.Namespace) -> None:
+    from asl_lib.course.params import check_parameters
+    from asl_lib.data.clips import read_clips, select_clips
+    from asl_lib.data.registry import get_dataset
+    from asl_lib.features.recipe import FeatureRecipe
+    from asl_lib.landmarks.extract import extract_clips, parse_shard
+
+    params = check_parameters(_values(options), source=options.parameters)
+    dataset, folder = get_dataset(params.dataset), params.dataset_dir
+    if not dataset.has_videos:
+        print(f"{dataset.title} comes as {dataset.kind}: there is nothing to extract.")
+        return
+    # The tasks of an array must all divide the same table, and need not make it a hundred times.
+    preparing = bool(options.shard) and parse_shard(options.shard, least=0)[0] == 0
+    if preparing or not ((options.shard or options.preview) and (folder / "clips.csv").is_file()):
+        dataset.prepare(folder, params.dataset_options())
+    clips = select_clips(read_clips(folder / "clips.csv"), signs=params.signs, signers=params.signers)
+    parts = FeatureRecipe(parts=tuple(params.landmarks)).tracked_parts
+    if preparing:
+        print(f"{len(clips):,} clips to extract; now start the shards.")
+        return
+    if options.preview:
+        _preview(options.preview, clips, dataset, folder, parts)
+        return
+    failures = folder / f"failures{'.' + options.shard.replace('/', '-of-') if options.shard else ''}.csv"
+    extraction = extract_clips(
+        clips,
+        source_dir=dataset.source_dir(folder),
+        pose_path=lambda clip: dataset.pose_path(folder, clip),
+        parts=parts,
+        workers=params.workers,
+        shard=options.shard,
+        scheduler=options.scheduler or params.scheduler,
+        failures_path=failures,
+    )
+    print(extraction)
+    for clip_id, _, reason in extraction.failures.head(MOST_LINES).itertuples(index=False):
+        print(f"  {clip_id}: {reason}")
+    if len(extraction.failures):
+        print(f"The list is in {relative(failures)}.")
+
+
+def _preview(clip_id: str, clips: Any, dataset: Any, folder: Path, parts: Sequence[str]) -> None:
+    from asl_lib._util.quiet import quiet_native_stderr
+    from asl_lib.data.errors import DatasetError
+    from asl_lib.landmarks.extraction_job import write_preview
+
+    chosen = clips[clips["clip_id"] == clip_id]
+    if chosen.empty:
+        some = ", ".join(clips["clip_id"].head(5))
+        raise DatasetError(f"There is no clip '{clip_id}' in the clips table. It has, for example: {some}.")
+    clip, path = chosen.iloc[0], folder / "preview" / f"{clip_id}.mp4"
+    pose = dataset.pose_path(folder, clip)
+    with quiet_native_stderr():
+        frames = write_preview(clip, path, source_dir=dataset.source_dir(folder), parts=parts, pose=pose)
+    print(f"{frames} frames with their landmarks: {relative(path)}")
+
+
+def _export(options: argparse.Namespace) -> None:
+    from asl_lib.training.export import export_tflite
+    from asl_lib.training.fit import load_model
+
+    folder = Path(options.folder)
+    model, _ = load_model(folder)
+    path = export_tflite(model, folder / "model.tflite")
+    size = path.stat().st_size / 1e6
+    print(f"{relative(path)}: {size:.1f} MB, for one clip at a time; recipe.json says how to encode it.")
+
+
 def _predict(options: argparse.Namespace) -> int:
     import numpy as np
 
-    from asl_lib._util.paths import relative
     from asl_lib.features.photographs import PhotographError
     from asl_lib.training.images import load_image_model, newest_letters, predict_images
 
@@ -231,79 +371,67 @@ def _predict(options: argparse.Namespace) -> int:
     return 1 if bad else 0
 
 
-def _export(options: argparse.Namespace) -> None:
-    from pathlib import Path
+def _live(options: argparse.Namespace) -> None:
+    from asl_lib.live import cli
 
-    from asl_lib._util.paths import relative
-    from asl_lib.training.export import export_tflite
-    from asl_lib.training.fit import load_model
-
-    folder = Path(options.folder)
-    model, _ = load_model(folder)
-    path = export_tflite(model, folder / "model.tflite")
-    size = path.stat().st_size / 1e6
-    print(f"{relative(path)}: {size:.1f} MB, for one clip at a time; recipe.json says how to encode it.")
+    cli.live(options)
 
 
-def _extract(options: argparse.Namespace) -> int:
-    from asl_lib._util.paths import relative
-    from asl_lib.course.params import check_parameters
-    from asl_lib.data.clips import read_clips, select_clips
+def _record(options: argparse.Namespace) -> None:
+    from asl_lib.live import cli
+
+    cli.record(options)
+
+
+def _list_datasets(options: argparse.Namespace) -> None:
+    from asl_lib.data.download import describe
+    from asl_lib.data.registry import find_datasets
+
+    print(describe(list(find_datasets().values()), lambda dataset: _dataset_dir(options.data_dir, dataset.name)))
+
+
+def _check_dataset(options: argparse.Namespace) -> int:
+    from asl_lib._util.files import atomic_write
+    from asl_lib.course.check import take_inventory
     from asl_lib.data.registry import get_dataset
-    from asl_lib.features.recipe import FeatureRecipe
-    from asl_lib.landmarks.extract import extract_clips, parse_shard
 
-    params = check_parameters(_values(options), source=options.parameters)
-    dataset, folder = get_dataset(params.dataset), params.dataset_dir
-    if not dataset.has_videos:
-        print(f"{dataset.title} comes as {dataset.kind}: there is nothing to extract.")
-        return 0
-    # The tasks of an array must all divide the same table, and need not make it a hundred times.
-    preparing = bool(options.shard) and parse_shard(options.shard, least=0)[0] == 0
-    if preparing or not ((options.shard or options.preview) and (folder / "clips.csv").is_file()):
-        dataset.prepare(folder, params.dataset_options())
-    clips = select_clips(read_clips(folder / "clips.csv"), signs=params.signs, signers=params.signers)
-    parts = FeatureRecipe(parts=tuple(params.landmarks)).tracked_parts
-    if preparing:
-        print(f"{len(clips):,} clips to extract; now start the shards.")
-        return 0
-    if options.preview:
-        return _preview(options.preview, clips, dataset, folder, parts)
-    failures = folder / f"failures{'.' + options.shard.replace('/', '-of-') if options.shard else ''}.csv"
-    extraction = extract_clips(
-        clips,
-        source_dir=dataset.source_dir(folder),
-        pose_path=lambda clip: dataset.pose_path(folder, clip),
-        parts=parts,
-        workers=params.workers,
-        shard=options.shard,
-        scheduler=options.scheduler or params.scheduler,
-        failures_path=failures,
-    )
-    print(extraction)
-    for clip_id, _, reason in extraction.failures.head(MOST_LINES).itertuples(index=False):
-        print(f"  {clip_id}: {reason}")
-    if len(extraction.failures):
-        print(f"The list is in {relative(failures)}.")
-    return 0
+    dataset = get_dataset(options.name)
+    folder = _dataset_dir(options.data_dir, options.name)
+    inventory = take_inventory(dataset, folder, subset=options.subset, look_inside=not options.quick)
+    print(inventory)
+    if options.problems:
+        with atomic_write(options.problems) as tmp:
+            inventory.problems().to_csv(tmp, index=False, lineterminator="\n")
+        print(f"Every problem is in {options.problems}.")
+    return 1 if inventory.present.empty else 0
 
 
-def _preview(clip_id: str, clips: Any, dataset: Any, folder: Any, parts: Sequence[str]) -> int:
-    from asl_lib._util.paths import relative
-    from asl_lib._util.quiet import quiet_native_stderr
-    from asl_lib.data.errors import DatasetError
-    from asl_lib.landmarks.extraction_job import write_preview
+def _download_dataset(options: argparse.Namespace) -> None:
+    from asl_lib.data.download import obtain
+    from asl_lib.data.registry import get_dataset
 
-    chosen = clips[clips["clip_id"] == clip_id]
-    if chosen.empty:
-        some = ", ".join(clips["clip_id"].head(5))
-        raise DatasetError(f"There is no clip '{clip_id}' in the clips table. It has, for example: {some}.")
-    clip, path = chosen.iloc[0], folder / "preview" / f"{clip_id}.mp4"
-    pose = dataset.pose_path(folder, clip)
-    with quiet_native_stderr():
-        frames = write_preview(clip, path, source_dir=dataset.source_dir(folder), parts=parts, pose=pose)
-    print(f"{frames} frames with their landmarks: {relative(path)}")
-    return 0
+    dataset = get_dataset(options.name)
+    folder = _dataset_dir(options.data_dir, options.name)
+    obtain(dataset, folder)
+    clips = dataset.prepare(folder)
+    print(f"{len(clips):,} clips of {clips['gloss'].nunique():,} signs by {clips['signer'].nunique():,} signers.")
+
+
+def _dataset_dir(data_dir: str, name: str) -> Path:
+    """Return a data set's folder: `data/<name>`, or the given folder itself where that is the data set's."""
+    folder = project_folder() / data_dir
+    if folder.name == name or (data_dir != "data" and folder.is_dir() and not (folder / name).is_dir()):
+        return folder
+    return folder / name
+
+
+def _build_classroom(options: argparse.Namespace) -> None:
+    from asl_lib.course.classroom.build import build_classroom
+
+    assignments = build_classroom(options.to, notebooks=options.notebooks)
+    exercises, points = (sum(getattr(one, name) for one in assignments) for name in ("exercises", "points"))
+    print(f"\n{len(assignments)} assignments, {exercises} exercises, {points} points.")
+    print(f"What comes next: {options.to}/README.md")
 
 
 if __name__ == "__main__":

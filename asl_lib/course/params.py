@@ -172,16 +172,6 @@ def read_parameters(variables: Mapping[str, Any]) -> Params:
     return check_parameters({name: variables[name] for name in Params.model_fields if name in variables})
 
 
-def load_parameters(path: str | Path) -> Params:
-    """Read and check a YAML file of parameters; what it leaves out keeps its default.
-
-    Raises:
-        ParameterError: the file is missing, is no YAML mapping, or names a parameter that does not exist
-            or a value that one cannot have.
-    """
-    return check_parameters(read_yaml(path), source=str(path))
-
-
 def read_yaml(path: str | Path) -> dict[str, Any]:
     """Return the mapping in a YAML file, unchecked."""
     path = Path(path)

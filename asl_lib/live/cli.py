@@ -1,79 +1,13 @@
-"""`asl live` and `asl record`."""
+"""What `asl live` and `asl record` do; their options are read in `course.cli`."""
 
 from __future__ import annotations
 
 import argparse
 from typing import Any
 
-SOURCE_HELP = "number of a camera, path of a video or address of a stream (default: 0, the first camera)"
 
-
-def add_commands(commands: Any) -> None:
-    """Add both commands to the parsers of `asl`."""
-    live = commands.add_parser("live", help="recognise signs in a camera's picture or a video")
-    _add_live(live)
-    live.set_defaults(command=_live)
-
-    record = commands.add_parser(
-        "record", help="record your own signs, prompted one by one, for params/recordings.yaml"
-    )
-    record.add_argument("--signer", required=True, help="whose signs: the name of the folder")
-    record.add_argument("--glosses", required=True, metavar="A,B", help="the signs to ask for")
-    record.add_argument("--repetitions", type=int, default=3, help="how often each sign (default: 3)")
-    record.add_argument("--countdown", type=float, default=3.0, metavar="SECONDS", help="before each sign (default: 3)")
-    record.add_argument("--seconds", type=float, default=2.5, help="length of a recording (default: 2.5)")
-    record.add_argument("--source", default="0", help=SOURCE_HELP)
-    record.add_argument("--folder", default="", help="where to (default: data/recordings)")
-    record.set_defaults(command=_record)
-
-
-def _add_live(live: argparse.ArgumentParser) -> None:
-    live.add_argument("--source", default="0", help=SOURCE_HELP)
-    live.add_argument(
-        "--model", default="", metavar="FOLDER", help="folder of a trained network (default: the newest under outputs/)"
-    )
-    live.add_argument("--letters", action="store_true", help="read letters in a box, with a network of notebook 08")
-    live.add_argument("--left-handed", action="store_true", help="put the box of the letters on the other side")
-    live.add_argument(
-        "--press",
-        type=float,
-        default=0.0,
-        metavar="SECONDS",
-        help="press-and-sign at once: capture so long",
-    )
-    live.add_argument(
-        "--threshold", type=float, help="least probability of a sign that is named (default: 0.4, letters 0.6)"
-    )
-    live.add_argument("--record", default="", metavar="FILE.mp4", help="save the annotated video")
-    live.add_argument("--no-window", action="store_true", help="only say the words, and record")
-    live.add_argument("--no-mirror", action="store_true", help="show a camera's picture as it is")
-    live.add_argument("--fast", action="store_true", help="go through a file as fast as possible, every frame of it")
-    live.add_argument("--loop", action="store_true", help="begin a file again when it ends")
-    _add_web(live)
-
-
-def _add_web(live: argparse.ArgumentParser) -> None:
-    web = live.add_argument_group("in a browser, with the camera of whoever looks at the page")
-    web.add_argument("--web", action="store_true", help="serve a page instead of opening a window")
-    web.add_argument("--host", default="127.0.0.1", help="address to listen at (default: 127.0.0.1, this machine only)")
-    web.add_argument("--port", type=int, help="port to listen at (default: 7860, or the next free one)")
-    web.add_argument(
-        "--root-path",
-        default="",
-        metavar="/PATH",
-        help="where a proxy shows the page, for example /user/ana/proxy/7860 on JupyterHub",
-    )
-    web.add_argument(
-        "--password",
-        action="store_true",
-        help="ask visitors for a password: that in $ASL_PASSWORD, or one that you type now",
-    )
-    web.add_argument(
-        "--most-sessions", type=int, default=4, metavar="N", help="people who can use it at once (default: 4)"
-    )
-
-
-def _live(options: argparse.Namespace) -> None:
+def live(options: argparse.Namespace) -> None:
+    """Recognise signs in a window or on a page, with the options of `asl live`."""
     if options.web:
         _serve(options)
         return
@@ -171,7 +105,8 @@ def _looker(options: argparse.Namespace, *, fps: float) -> tuple[Any, Any]:
     return folder, Recogniser(Classifier.load(folder), settings=settings)
 
 
-def _record(options: argparse.Namespace) -> None:
+def record(options: argparse.Namespace) -> None:
+    """Record signs, with the options of `asl record`."""
     from pathlib import Path
 
     from asl_lib._util.paths import project_folder, relative, split_names

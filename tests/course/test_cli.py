@@ -142,7 +142,6 @@ def slurm_task(script, parameters, folder, *more, task, tasks):
         (["run", "nowhere.yaml"], "no parameter file nowhere.yaml"),
         (["run", str(ROOT / "params" / "demo.yaml"), "--set", "epoch=3"], "Did you mean 'epochs'"),
         (["run", str(ROOT / "params" / "demo.yaml"), "--set", "epochs"], "KEY=VALUE"),
-        (["batch", str(ROOT / "params" / "demo.yaml"), "--each", "epochs"], "must be test_signers"),
         (["extract", str(ROOT / "params" / "recordings.yaml")], "There is no recording in"),
     ],
 )

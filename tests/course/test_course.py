@@ -10,7 +10,7 @@ import sys
 import nbformat
 import pytest
 
-from asl_lib.course.batch import run_course, run_each
+from asl_lib.course.batch import run_batch, run_course
 from asl_lib.course.notebooks import BatchError, Run, find_notebooks
 from tests.conftest import ROOT
 
@@ -84,7 +84,7 @@ def test_3_a_second_run_does_nothing_and_a_changed_parameter_only_what_depends_o
 def test_4_a_batch_holds_a_signer_out_and_rebuilds_the_comparison(home):
     """With other epochs than the run before: what was prepared stays as it is."""
     said = []
-    run_each({**TINY, "epochs": 1}, choices=["ana"], models=["lstm"], jobs=2, log=said.append)
+    run_batch({**TINY, "epochs": 1}, held_out=["ana"], models=["lstm"], jobs=2, log=said.append)
     assert [("is done already" in line) for line in said] == [True] * 4 + [False] * 3
     assert "[2/2] 05_lstm, all signers known" in " ".join(said)
     results = (home / "outputs" / "tiny" / "report" / "results.csv").read_text()

@@ -7,10 +7,14 @@ from asl_lib.course.params import (
     ParameterError,
     Params,
     check_parameters,
-    load_parameters,
     read_parameters,
+    read_yaml,
 )
 from tests.conftest import ROOT
+
+
+def load(path):
+    return check_parameters(read_yaml(path), source=str(path))
 
 
 def write(path, text):
@@ -19,7 +23,7 @@ def write(path, text):
 
 
 def test_a_parameter_file_overrides_the_defaults(tmp_path):
-    params = load_parameters(write(tmp_path / "p.yaml", "run: mine\nepochs: 3\nlearning_rate: 1.0e-3\n"))
+    params = load(write(tmp_path / "p.yaml", "run: mine\nepochs: 3\nlearning_rate: 1.0e-3\n"))
     assert (params.run, params.epochs, params.learning_rate, params.frames) == ("mine", 3, 1e-3, Params().frames)
 
 
@@ -48,7 +52,7 @@ def test_a_parameter_file_overrides_the_defaults(tmp_path):
 def test_a_wrong_parameter_is_named_with_its_file_and_what_is_allowed(tmp_path, text, words):
     path = write(tmp_path / "wrong.yaml", text)
     with pytest.raises(ParameterError) as caught:
-        load_parameters(path)
+        load(path)
     for word in ["wrong.yaml", *words]:
         assert word in str(caught.value)
 
@@ -60,8 +64,8 @@ def test_all_that_is_wrong_is_said_at_once():
 
 def test_a_missing_file_and_an_empty_one_are_told_apart(tmp_path):
     with pytest.raises(ParameterError, match=r"no parameter file.*absent\.yaml"):
-        load_parameters(tmp_path / "absent.yaml")
-    assert load_parameters(write(tmp_path / "empty.yaml", "")) == Params()
+        load(tmp_path / "absent.yaml")
+    assert load(write(tmp_path / "empty.yaml", "")) == Params()
 
 
 def test_a_notebook_s_other_variables_are_ignored():
@@ -83,7 +87,7 @@ def test_paths_do_not_depend_on_where_a_kernel_starts(tmp_path, monkeypatch):
 def test_every_key_of_every_parameter_file_is_a_parameter_of_a_notebook(path):
     known = {name for notebook in find_notebooks(ROOT / "notebooks") for name in notebook.parameters}
     assert set(yaml.safe_load(path.read_text(encoding="utf-8"))) <= known
-    load_parameters(path)
+    load(path)
 
 
 def test_every_parameter_of_a_notebook_is_a_known_one_with_the_same_default():

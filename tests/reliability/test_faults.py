@@ -16,7 +16,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from asl_lib.course import batch, cli, datasets_cli, notebooks
+from asl_lib.course import batch, cli, notebooks
 from asl_lib.data import download
 from asl_lib.data.registry import get_dataset
 from asl_lib.data.unpack import unpack
@@ -306,7 +306,7 @@ import json, sys
 from pathlib import Path
 from asl_lib.course import batch, notebooks
 notebooks.course_folder = lambda: Path(sys.argv[1])
-batch.run_each(json.loads(sys.argv[2]), jobs=1, **json.loads(sys.argv[3]))
+batch.run_batch(json.loads(sys.argv[2]), jobs=1, **json.loads(sys.argv[3]))
 """
 
 
@@ -329,7 +329,7 @@ def test_a_batch_that_is_stopped_keeps_its_finished_runs_and_does_the_others(tmp
     monkeypatch.setenv("ASL_HOME", str(tmp_path))
     monkeypatch.setattr(notebooks, "course_folder", lambda: tmp_path)
     said = []
-    batch.run_each(VALUES, jobs=1, log=said.append, **OPTIONS)
+    batch.run_batch(VALUES, jobs=1, log=said.append, **OPTIONS)
     assert sum("05_model" in line and "is done already" in line for line in said) == len(finished)
     assert {path: path.stat().st_mtime_ns for path in finished} == finished
     results = pd.read_csv(tmp_path / "outputs/short/report/results.csv")
@@ -340,7 +340,7 @@ def test_ctrl_c_in_the_command_is_told_in_a_sentence(monkeypatch, capsys):
     def interrupted(_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(datasets_cli, "_datasets", interrupted)
+    monkeypatch.setattr(cli, "_list_datasets", interrupted)
     assert cli.main(["datasets"]) == 130
     assert "What was finished is kept: the same command goes on from there." in capsys.readouterr().err
 
@@ -349,7 +349,7 @@ def test_a_full_disk_in_the_command_is_told_in_a_sentence(monkeypatch, capsys):
     def full(_):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "outputs/demo/features.npz")
 
-    monkeypatch.setattr(datasets_cli, "_datasets", full)
+    monkeypatch.setattr(cli, "_list_datasets", full)
     assert cli.main(["datasets"]) == 1
     assert "No space left on device: 'outputs/demo/features.npz'" in capsys.readouterr().err
 

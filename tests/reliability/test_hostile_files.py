@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from asl_lib._util.arrays import read_npz
-from asl_lib.course.params import ParameterError, Params, load_parameters
+from asl_lib.course.params import ParameterError, Params, check_parameters, read_yaml
 from asl_lib.data.clips import make_clips, read_clips
 from asl_lib.data.errors import DatasetError
 from asl_lib.data.registry import get_dataset
@@ -335,7 +335,7 @@ def test_a_hostile_parameter_file_is_refused_in_a_sentence_of_bearable_length(tm
     path = tmp_path / "p.yaml"
     path.write_text(text.replace("{ran}", str(tmp_path / "ran")))
     with little_memory(100), pytest.raises(ParameterError, match=words) as caught:
-        load_parameters(path)
+        check_parameters(read_yaml(path), source=str(path))
     assert len(str(caught.value)) < 3000
     assert not (tmp_path / "ran").exists()
 
@@ -349,7 +349,7 @@ def test_any_parameter_file_is_checked_or_refused_in_a_sentence(folder, values, 
     path.write_bytes(
         data.draw(st.one_of(st.just(yaml.safe_dump(values).encode()), damaged(yaml.safe_dump(values).encode())))
     )
-    answer(lambda: load_parameters(path), ParameterError)
+    answer(lambda: check_parameters(read_yaml(path), source=str(path)), ParameterError)
 
 
 NAMES = st.one_of(

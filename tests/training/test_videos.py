@@ -4,7 +4,6 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from asl_lib.course.hardware import HardwareError, hardware
 from asl_lib.data.video import write_video
 from asl_lib.features.frames import FrameSet
 from asl_lib.features.image_variations import ClipVariation
@@ -14,6 +13,7 @@ from asl_lib.models.errors import TrainingError
 from asl_lib.models.i3d import TOP
 from asl_lib.models.mobilenet_lstm import BACKBONE, HEAD, build_mobilenet_lstm
 from asl_lib.training.fit import set_seeds
+from asl_lib.training.hardware import hardware
 from asl_lib.training.images import fit_images, load_video_model, predict_images
 from asl_lib.training.videos import calibrate_batch_norm, fit_i3d, fit_lstm, frame_features
 
@@ -158,12 +158,17 @@ def test_half_precision_trains_and_answers_whole_numbers_and_the_old_precision_c
     assert keras.config.dtype_policy().name == "float32"
 
 
-def test_training_on_named_devices_runs_and_devices_that_there_are_not_are_told(tmp_path):
-    with hardware(devices=["/cpu:0"]):
+def test_training_on_several_devices_runs_and_missing_gpus_are_named(tmp_path, monkeypatch):
+    import tensorflow as tf
+
+    with pytest.raises(TrainingError, match="at most the number of GPUs"), hardware(gpus=99):
+        pass
+    mirrored = tf.distribute.MirroredStrategy
+    monkeypatch.setattr(tf.config, "list_logical_devices", lambda _: [tf.config.LogicalDevice("/cpu:0", "CPU")] * 2)
+    monkeypatch.setattr(tf.distribute, "MirroredStrategy", lambda devices: mirrored(devices[:1]))
+    with hardware(gpus=2):
         history = fit_images(small_network(), make_set(), folder=tmp_path, **settings(epochs=1))
     assert np.isfinite(history.loss).all()
-    with pytest.raises(HardwareError, match="at most the number of GPUs"), hardware(gpus=99):
-        pass
 
 
 def test_all_frames_of_a_clip_are_varied_alike_and_the_input_stays():
