@@ -12,9 +12,9 @@ import tempfile
 from pathlib import Path
 
 from asl_lib._util.paths import project_folder
-from asl_lib.data.demo import load_signers
+from asl_lib.data.demo import load_signers, random_signers
 from asl_lib.data.registry import get_dataset
-from asl_lib.data.sets.demo_letters import drawn_joints, random_people
+from asl_lib.data.sets.demo_letters import drawn_joints
 from asl_lib.evaluation.metrics import rate
 from asl_lib.features.photographs import load_photographs
 from asl_lib.landmarks.hands import build_hand_mlp, describe_photographs, find_hands
@@ -37,7 +37,7 @@ def main() -> None:
     names, described = photos.glosses.tolist(), describe_photographs(found)
     print(f"{len(photos)} photographs, hands found in {(found[:, 0, 0] == found[:, 0, 0]).mean():.1%}")
     for name, how in WAYS.items():
-        people = list(load_signers().values()) if name == SIX else random_people(50, seed=42)
+        people = list(load_signers().values()) if name == SIX else random_signers(50, seed=42)
         hands, labels = drawn_joints(names, people, each=400 // len(people), seed=42, **how)
         answers = build_hand_mlp(seed=42).fit(describe_photographs(hands), labels).predict(described)
         print(f"  {name}: {rate(int((answers == photos.y).sum()), len(photos))}")

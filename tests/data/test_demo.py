@@ -1,8 +1,10 @@
+import cv2
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from asl_lib.data.dataset import Options
 from asl_lib.data.demo import (
     DIGITS,
     HANDSHAPES,
@@ -13,13 +15,16 @@ from asl_lib.data.demo import (
     load_signers,
     minimal_pairs,
     perform,
+    random_signers,
     render_frames,
     write_clip,
 )
 from asl_lib.data.demo.hand import joints, posture
 from asl_lib.data.demo.lexicon import Sign, _entry
+from asl_lib.data.demo.rendered import RENDERER_VERSION
 from asl_lib.data.errors import DatasetError
-from asl_lib.data.sets.demo_letters import drawn_joints, random_people
+from asl_lib.data.registry import get_dataset
+from asl_lib.data.sets.demo_letters import drawn_joints
 from asl_lib.landmarks.tracker import HolisticDetector
 
 LEXICON, SIGNERS = load_lexicon(), load_signers()
@@ -61,7 +66,7 @@ def test_a_sign_that_cannot_be_performed_is_refused_in_words(change, words):
 
 
 def test_an_unknown_handshape_is_answered_with_those_there_are():
-    with pytest.raises(KeyError, match=r"no handshape 'Ä'.*A, B, C"):
+    with pytest.raises(DatasetError, match=r"no handshape 'Ä'.*A, B, C"):
         posture("Ä")
 
 
@@ -152,7 +157,7 @@ def test_every_letter_and_digit_has_a_picture_of_a_hand_inside_it(name):
 
 
 def test_a_letter_that_does_not_exist_is_answered_with_those_that_do():
-    with pytest.raises(KeyError, match="no letter or digit 'claw'.*A, B"):
+    with pytest.raises(DatasetError, match="no letter or digit 'claw'.*A, B"):
         handshape_image("claw", SIGNERS["ana"], seed=1)
 
 
@@ -171,11 +176,65 @@ def test_the_joints_of_a_still_lie_where_its_hand_is_drawn():
 
 
 def test_joints_of_drawn_hands_have_their_labels_and_vary():
-    hands, labels = drawn_joints(["A", "5"], random_people(3, seed=1), each=4, seed=1)
+    hands, labels = drawn_joints(["A", "5"], random_signers(3, seed=1), each=4, seed=1)
     assert hands.shape == (24, 21, 3)
     assert sorted(labels.tolist()) == [0] * 12 + [1] * 12
     assert len({hand.tobytes() for hand in hands}) == 24
-    again, _ = drawn_joints(["A", "5"], random_people(3, seed=1), each=4, seed=1)
+    again, _ = drawn_joints(["A", "5"], random_signers(3, seed=1), each=4, seed=1)
     np.testing.assert_array_equal(hands, again)
     with pytest.raises(DatasetError, match="no letter or digit 'space'"):
-        drawn_joints(["space"], random_people(1, seed=1), each=1, seed=1)
+        drawn_joints(["space"], random_signers(1, seed=1), each=1, seed=1)
+
+
+def test_a_comment_in_the_code_does_not_make_clips_foreign_and_folders_of_earlier_releases_are_accepted(tmp_path):
+    options = Options(signs=("YES",), signers=("ana",), repetitions=1, workers=1)
+    demo, letters = get_dataset("demo"), get_dataset("demo_letters")
+    demo.prepare(tmp_path / "demo", options)
+    note = tmp_path / "demo" / "demo.json"
+    now = note.read_text()
+    video = tmp_path / "demo" / "videos" / "ana" / "YES-01.mp4"
+    made = video.stat().st_mtime_ns
+    note.write_text('{"seed": 42, "signer": "f4fc3de2627f"}')
+    demo.prepare(tmp_path / "demo", options)
+    assert (note.read_text(), video.stat().st_mtime_ns) == (now, made)
+    (tmp_path / "letters").mkdir()
+    (tmp_path / "letters" / "handshapes.json").write_text('{"seed": 42, "signer": "55b76a41362c, variety 1.0"}')
+    letters.prepare(tmp_path / "letters", Options(signs=("A",), signers=("ana",), repetitions=1, workers=1))
+    note.write_text('{"seed": 42, "signer": "6cad44853525"}')
+    with pytest.raises(DatasetError, match="holds clips of renderer 6cad44853525; got renderer 1-.*Delete the folder"):
+        demo.prepare(tmp_path / "demo", options)
+
+
+def test_the_renderer_draws_the_pictures_of_its_version():
+    """If this fails on purpose, raise RENDERER_VERSION and store the new values here."""
+    performances = [perform(LEXICON[gloss], SIGNERS[name], repetition=1, seed=42) for gloss, name in PERFORMED]
+    pictures = [list(render_frames(performance))[len(performance.hands) // 2] for performance in performances]
+    pictures += [handshape_image("F", SIGNERS["dara"], seed=5, variety=1.6)]
+    assert RENDERER_VERSION == 1
+    for picture, expected in zip(pictures, PICTURED, strict=True):
+        small = cv2.resize(cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY), (6, 4), interpolation=cv2.INTER_AREA)
+        np.testing.assert_allclose(small.astype(int), expected, atol=1)
+
+
+PERFORMED = [("HELP", "ana"), ("WANT", "eli")]
+PICTURED = [
+    [
+        [183, 185, 165, 164, 185, 183],
+        [179, 179, 131, 124, 177, 179],
+        [178, 131, 86, 71, 111, 174],
+        [175, 153, 71, 65, 147, 169],
+    ],
+    [
+        [192, 194, 159, 182, 202, 201],
+        [187, 184, 151, 163, 194, 197],
+        [179, 104, 101, 88, 127, 189],
+        [162, 142, 91, 79, 156, 175],
+    ],
+    [
+        [161, 162, 160, 158, 166, 167],
+        [156, 155, 128, 129, 159, 160],
+        [150, 151, 129, 112, 145, 155],
+        [143, 144, 134, 121, 147, 149],
+    ],
+]
+"""Mean grey of 6 x 4 fields of one frame of each, and of a still."""

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from asl_lib.data.demo import handshape_image, load_signers
+from asl_lib.data.demo import handshape_image, load_signers, random_signers
 from asl_lib.data.errors import DatasetError
-from asl_lib.data.sets.demo_letters import random_people, render_handshapes
+from asl_lib.data.sets.demo_letters import render_handshapes
 from asl_lib.features.photographs import load_photographs
 from asl_lib.landmarks.hands import build_hand_mlp, describe_photographs, find_hands
 
@@ -36,7 +36,7 @@ def test_a_left_hand_is_described_like_the_right_one_and_no_hand_as_zeros():
 
 
 def test_a_perceptron_learns_rendered_digits_from_people_nobody_wrote_down(tmp_path):
-    clips = render_handshapes(tmp_path, ["1", "5"], random_people(8, seed=1), each=1, seed=1, variety=1.5)
+    clips = render_handshapes(tmp_path, ["1", "5"], random_signers(8, seed=1), each=1, seed=1, variety=1.5)
     photos = load_photographs(clips, source_dir=tmp_path, folder=tmp_path, size=96)
     assert len(set(photos.signer)) == 8
     numbers = describe_photographs(find_hands(photos.images))
@@ -63,7 +63,7 @@ def test_rendering_keeps_what_is_there_and_refuses_what_is_no_letter(tmp_path):
 
 
 def test_random_people_differ_and_are_the_same_for_the_same_seed():
-    one, other = random_people(10, seed=1), random_people(10, seed=1)
+    one, other = random_signers(10, seed=1), random_signers(10, seed=1)
     assert one == other
     assert len({person.skin for person in one}) == 10
-    assert random_people(1, seed=2)[0].skin != one[0].skin
+    assert random_signers(1, seed=2)[0].skin != one[0].skin

@@ -1,15 +1,14 @@
-"""The procedural signer behind the `demo` data set: lexicon, body, motion, picture.
+"""The procedural signers of the `demo` data set: lexicon, body, motion, rendering.
 
 It is a teaching device: figures drawn by a program perform approximations of signs, so that the whole course
 can be tried without a download. Sign languages are the languages of communities; learn them from signers.
 """
 
-from asl_lib.data.demo.clip import write_clip
 from asl_lib.data.demo.hand import DIGITS, HANDSHAPES, LETTERS
 from asl_lib.data.demo.lexicon import Sign, Signer, load_lexicon, load_signers, minimal_pairs
 from asl_lib.data.demo.motion import Performance, perform
-from asl_lib.data.demo.render import render_frames
-from asl_lib.data.demo.stills import handshape_image, handshape_joints, random_signer
+from asl_lib.data.demo.render import render_frames, write_clip
+from asl_lib.data.demo.stills import handshape_image, handshape_joints, random_signers
 
 __all__ = [
     "DIGITS",
@@ -24,7 +23,7 @@ __all__ = [
     "load_signers",
     "minimal_pairs",
     "perform",
-    "random_signer",
+    "random_signers",
     "render_frames",
     "write_clip",
 ]

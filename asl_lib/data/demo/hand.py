@@ -12,6 +12,8 @@ from functools import cache
 
 import numpy as np
 
+from asl_lib.data.errors import DatasetError
+
 FINGERS = ("index", "middle", "ring", "pinky")
 KNUCKLES = {
     "index": (0.27, 0.96, 0.0),
@@ -117,10 +119,10 @@ def posture(name: str) -> np.ndarray:
     Mixing angles, not places, keeps the bones as long as they are while one handshape becomes another.
 
     Raises:
-        KeyError: there is no such handshape; the message lists those there are.
+        DatasetError: there is no such handshape; the message lists those that exist.
     """
     if name not in HANDSHAPES:
-        raise KeyError(f"There is no handshape '{name}'. There are: {', '.join(HANDSHAPES)}.")
+        raise DatasetError(f"There is no handshape '{name}'. There are: {', '.join(HANDSHAPES)}.")
     shape = HANDSHAPES[name]
     if isinstance(shape.thumb, str):
         touched = _finger(shape.thumb, shape.bends[FINGERS.index(shape.thumb)], 0.0)[-1]

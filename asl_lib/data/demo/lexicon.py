@@ -1,17 +1,19 @@
-"""The signs of the demo and the people who perform them, read from two YAML files."""
+"""The signs and the signers of the demo, read from two YAML files."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, dataclass, fields
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import yaml
 
 from asl_lib.data.demo.hand import HANDSHAPES
 from asl_lib.data.errors import DatasetError
 
+T = TypeVar("T")
 ALLOWED = {
     "hands": ("one", "both"),
     "symmetry": ("none", "mirrored", "support"),
@@ -46,7 +48,7 @@ class Sign:
 
 @dataclass(frozen=True)
 class Signer:
-    """One procedural signer; `people.yaml` explains the values."""
+    """One procedural signer; `signers.yaml` explains the values."""
 
     name: str
     hand: str
@@ -72,7 +74,7 @@ def load_lexicon() -> dict[str, Sign]:
     """Return the signs of the demo by gloss.
 
     Raises:
-        DatasetError: an entry lacks a parameter or has one that nobody can perform.
+        DatasetError: an entry lacks a parameter, or has an unknown parameter or value.
     """
     entries = _read("lexicon.yaml")["signs"]
     signs = {gloss: _entry(Sign, {"gloss": gloss, **values}) for gloss, values in entries.items()}
@@ -90,15 +92,27 @@ def load_signers() -> dict[str, Signer]:
     """Return the procedural signers by name.
 
     Raises:
-        DatasetError: an entry lacks a value or has an unknown one.
+        DatasetError: an entry lacks a parameter, or has an unknown parameter or value.
     """
-    entries = _read("people.yaml")["signers"]
+    entries = _read("signers.yaml")["signers"]
     return {name: _entry(Signer, {"name": name, **values}) for name, values in entries.items()}
 
 
 def minimal_pairs() -> list[tuple[str, str, str]]:
     """Return the pairs of glosses that differ in one parameter only: (gloss, gloss, parameter)."""
-    return [(one, other, parameter) for one, other, parameter in _read("lexicon.yaml")["minimal_pairs"]]
+    return [(first, second, parameter) for first, second, parameter in _read("lexicon.yaml")["minimal_pairs"]]
+
+
+def choose(names: Sequence[str], known: Mapping[str, T], what: str) -> list[T]:
+    """Return the entries of `known` with these names; all of them where there are no names.
+
+    Raises:
+        DatasetError: a name is not in `known`; the message lists those that are.
+    """
+    for name in names:
+        if name not in known:
+            raise DatasetError(f"There is no demo {what} '{name}'. There are: {', '.join(known)}.")
+    return [known[name] for name in names or known]
 
 
 def _read(name: str) -> Any:

@@ -7,13 +7,15 @@ rim where a nearer part covers another, a forearm in line with the hand, a calm 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 
 from asl_lib.data.demo.body import PALM
 from asl_lib.data.demo.canvas import Canvas
-from asl_lib.data.demo.lexicon import Signer
-from asl_lib.data.demo.motion import Performance
+from asl_lib.data.demo.lexicon import Sign, Signer
+from asl_lib.data.demo.motion import Performance, perform
+from asl_lib.data.video import write_video
 
 # Joint to joint, with radii at both ends in palm lengths.
 FINGER_CONES = tuple(
@@ -50,6 +52,16 @@ def render_frames(performance: Performance) -> Iterator[np.ndarray]:
             )
         canvas.darken_edges(depth=0.018 * signer.shoulders_px)
         yield canvas.picture(noise[index % len(noise)])
+
+
+def write_clip(path: str | Path, sign: Sign, signer: Signer, *, repetition: int, seed: int) -> Performance:
+    """Render one repetition of a sign as an H.264 mp4 and return its performance.
+
+    The same arguments give the same bytes.
+    """
+    performance = perform(sign, signer, repetition=repetition, seed=seed)
+    write_video(path, render_frames(performance), fps=performance.fps)
+    return performance
 
 
 def draw_hand(canvas: Canvas, joints: np.ndarray, skin: tuple[int, int, int], palm: float) -> None:

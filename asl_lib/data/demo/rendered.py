@@ -1,65 +1,106 @@
-"""What the rendered data sets share: many pictures at once, and never two origins in one folder."""
+"""What the rendered data sets share: rendering in parallel, and one seed and one renderer per folder."""
 
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from functools import cache
 from pathlib import Path
 from typing import Any
+
+import pandas as pd
 
 from asl_lib._util.files import read_json, write_json
 from asl_lib._util.jobs import run_jobs
 from asl_lib._util.progress import progress
+from asl_lib.data.clips import make_clips, read_clips, write_clips
+from asl_lib.data.dataset import Dataset
+from asl_lib.data.demo.lexicon import load_lexicon, load_signers
 from asl_lib.data.errors import DatasetError
 
+RENDERER_VERSION = 1
+"""Raise it with every change of code that changes a picture; tests/data/test_demo.py notices one that does."""
+EARLIER_NOTES = dict.fromkeys(
+    ("f4fc3de2627f", "9a0f5ce58609", "221052dedc81", "55b76a41362c", "1942b488baf2", "6471025c6d60"), "1-f5ef7b2c"
+)
+"""Hash of source files that identified the renderer until November 2026 -> `renderer_version` of the same pictures."""
 
-def render_all(render: Callable[[Any], None], jobs: Sequence[tuple[Any, ...]], *, workers: int, unit: str) -> None:
-    """Render in parallel; what could be rendered is kept whatever happens to the rest.
+
+class RenderedDataset(Dataset):
+    """Base class of the data sets that are rendered on this machine."""
+
+    licence = "MIT, as the course"
+    homepage = ""
+    rendered = True
+
+    def find_clips(self, source_dir: Path, subset: str = "") -> pd.DataFrame:
+        if not (source_dir / "clips.csv").is_file():
+            raise self.absent(source_dir, "clips.csv")
+        return read_clips(source_dir / "clips.csv")
+
+
+@cache
+def renderer_version() -> str:
+    """Return what decides the pictures besides the seed: the renderer's version and a hash of lexicon and signers."""
+    entries = [asdict(sign) for sign in load_lexicon().values()] + [asdict(one) for one in load_signers().values()]
+    values = hashlib.sha256(json.dumps(entries, sort_keys=True).encode()).hexdigest()
+    return f"{RENDERER_VERSION}-{values[:8]}"
+
+
+def render_clips(
+    folder: Path,
+    rows: Sequence[tuple[dict[str, object], tuple[Any, ...]]],
+    render: Callable[[Any], None],
+    *,
+    note: str,
+    seed: int,
+    renderer: str,
+    workers: int,
+) -> pd.DataFrame:
+    """Render the files that do not exist, in parallel, write `clips.csv` into `folder` and return it.
+
+    What could be rendered is kept when other files fail.
 
     Args:
-        render: writes the file of one job.
-        jobs: what to render; the first entry of each is its path.
-        workers: processes; 0 for one per core.
-        unit: what one job is, for the progress bar and the error: "clip", "picture".
+        folder: folder of the data set.
+        rows: for each clip its row of the clips table, and what `render` needs besides the path.
+        render: writes one file; called with (path, *arguments) in a worker process.
+        note: name of the file in `folder` that says where the pictures come from.
+        seed: seed of all pictures.
+        renderer: what else decides the pictures.
+        workers: number of processes; 0 for one per core.
 
     Raises:
-        DatasetError: some could not be rendered; the sentence names the first.
+        DatasetError: the folder holds pictures of another seed or renderer, or some could not be rendered.
     """
+    _check_origin(folder / note, {"seed": seed, "renderer": renderer})
+    jobs = [(folder / str(clip["path"]), *arguments) for clip, arguments in rows]
+    jobs = [job for job in jobs if not job[0].is_file()]
     outcomes = run_jobs(render, jobs, workers=workers)
-    failed = [o for o in progress(outcomes, total=len(jobs), description="Rendering", unit=unit) if o.error]
+    failed = [o for o in progress(outcomes, total=len(jobs), description="Rendering", unit="file") if o.error]
     if failed:
         raise DatasetError(
-            f"{len(failed)} of {len(jobs)} {unit}s could not be rendered; first {jobs[failed[0].index][0]}: "
-            f"{failed[0].error} The others are kept: run it again when that is mended."
+            f"{len(failed)} of {len(jobs)} files could not be rendered; first {jobs[failed[0].index][0]}: "
+            f"{failed[0].error} The others are kept: fix the cause and run it again."
         )
+    clips = make_clips([clip for clip, _ in rows])
+    write_clips(clips, folder / "clips.csv")
+    return clips
 
 
-def check_origin(note: Path, *, seed: int, look: str) -> None:
-    """Refuse to mix pictures of two seeds or two versions of the signer: a file's name does not tell them apart.
-
-    Args:
-        note: file beside the pictures that says where they come from; written where there is none.
-        seed: where the randomness of the new ones starts.
-        look: all else that decides how they look.
-
-    Raises:
-        DatasetError: those that are there come from elsewhere.
-    """
-    origin = {"seed": seed, "signer": look}
-    if note.is_file() and (before := read_json(note)) != origin:
-        what = "seed" if before.get("seed") != seed else "signer"
-        raise DatasetError(
-            f"{note.parent} holds clips of {what} {before.get(what)}; got {what} {origin[what]}. "
-            "Delete the folder to render them anew, or choose another data_dir."
-        )
+def _check_origin(note: Path, origin: dict[str, object]) -> None:
+    """Write the note, or raise DatasetError where the pictures beside it are of another seed or renderer."""
+    if note.is_file():
+        before = read_json(note)
+        if "signer" in before:
+            old, comma, rest = before.pop("signer").partition(",")
+            before["renderer"] = EARLIER_NOTES.get(old, old) + comma + rest
+        for what, value in origin.items():
+            if before.get(what) != value:
+                raise DatasetError(
+                    f"{note.parent} holds clips of {what} {before.get(what)}; got {what} {value}. "
+                    "Delete the folder to render them again, or choose another data_dir."
+                )
     write_json(note, origin)
-
-
-def signer_version(*, stills: bool = False) -> str:
-    """Return a short hash of all that decides how a clip, or a still picture, looks."""
-    digest = hashlib.sha256()
-    for path in sorted(Path(__file__).parent.iterdir()):
-        counts = path.name not in ("__init__.py", "rendered.py") and (stills or path.name != "stills.py")
-        if path.suffix in (".py", ".yaml") and counts:
-            digest.update(path.read_bytes())
-    return digest.hexdigest()[:12]
