@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import warnings
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from asl_lib.models.parts import check_sizes, neighbours_block, pooled_features
+from asl_lib.models.registry import register
 
 if TYPE_CHECKING:
     import keras
 
 
-def build_hierarchical(*, frames: int, features: int, classes: int, groups: int) -> keras.Model:
+@register("hierarchical")
+def build_hierarchical(*, frames: int, features: int, classes: int, groups: int = 0) -> keras.Model:
     """Return the reference hierarchical Conv1D network, uncompiled.
 
     Convolutions of 64, 128 and 256 filters (kernels 3, 5, 3) with batch normalisation and dropout, the maximum
@@ -25,7 +26,7 @@ def build_hierarchical(*, frames: int, features: int, classes: int, groups: int)
         frames: length of a clip, T.
         features: numbers in a frame, F.
         classes: number of glosses.
-        groups: number of groups of glosses, from 2 to `classes`.
+        groups: number of groups of glosses, from 2 to `classes`; 0 for 4, or for fewer classes as many as classes.
 
     Returns:
         A model from (N, T, F) to {"group": (N, groups), "gloss": (N, classes)} probabilities.
@@ -36,10 +37,10 @@ def build_hierarchical(*, frames: int, features: int, classes: int, groups: int)
     import keras
     from keras import layers
 
-    check_sizes(frames, features, classes)
-    check_groups(groups, classes)
-    inputs = layers.Input((frames, features))  # (N, T, F)
-    x: Any = inputs
+    from asl_lib.models.layers import clip_input
+
+    x = inputs = clip_input(frames=frames, features=features, classes=classes)  # (N, T, F)
+    groups = _number_of_groups(groups, classes)
     for filters, kernel in ((64, 3), (128, 5), (256, 3)):
         x = layers.Conv1D(filters, kernel, padding="same", activation="relu")(x)
         x = layers.BatchNormalization()(x)
@@ -57,8 +58,9 @@ def build_hierarchical(*, frames: int, features: int, classes: int, groups: int)
     return keras.Model(inputs, {"group": group, "gloss": gloss}, name="hierarchical")
 
 
+@register("attention_hierarchical")
 def build_attention_hierarchical(
-    *, frames: int, features: int, classes: int, groups: int, units: int = 128, dropout: float = 0.5
+    *, frames: int, features: int, classes: int, groups: int = 0, units: int = 128, dropout: float = 0.5
 ) -> keras.Model:
     """Return the course's own network of two tasks, uncompiled.
 
@@ -69,9 +71,9 @@ def build_attention_hierarchical(
         frames: length of a clip, T.
         features: numbers in a frame, F.
         classes: number of glosses.
-        groups: number of groups of glosses, from 2 to `classes`.
+        groups: number of groups of glosses, from 2 to `classes`; 0 for 4, or for fewer classes as many as classes.
         units: width of the network, a multiple of 4.
-        dropout: share of numbers that are dropped in training.
+        dropout: share of the numbers that are dropped in training.
 
     Returns:
         A model from (N, T, F) to {"group": (N, groups), "gloss": (N, classes)} probabilities.
@@ -82,30 +84,29 @@ def build_attention_hierarchical(
     import keras
     from keras import layers
 
+    from asl_lib.models.layers import neighbours_block, pooled_features
+
     sizes = {"frames": frames, "features": features, "classes": classes}
     block = partial(neighbours_block, units=units, dropout=dropout)
     inputs, x = pooled_features(block, units=units, dropout=dropout, **sizes)
-    check_groups(groups, classes)
+    groups = _number_of_groups(groups, classes)
     group = layers.Dense(groups, activation="softmax", name="group")(x)
     gloss = layers.Dense(classes, activation="softmax", name="gloss")(layers.Concatenate()([x, group]))
     return keras.Model(inputs, {"group": group, "gloss": gloss}, name="attention_hierarchical")
 
 
-def check_groups(groups: int, classes: int) -> None:
-    """Raise where glosses cannot be grouped so.
-
-    Raises:
-        ValueError: there are fewer than 2 groups, or more than classes.
-    """
+def _number_of_groups(groups: int, classes: int) -> int:
+    groups = groups or min(4, classes)
     if not 2 <= groups <= classes:
         raise ValueError(f"groups must be between 2 and the {classes} classes; got {groups}.")
+    return groups
 
 
 def groups_by_order(classes: int, groups: int) -> np.ndarray:
     """Return (classes,) group numbers that cut the list of labels into equal runs.
 
-    The usual choice, and a baseline only: neighbours in the alphabet, or in a dictionary's numbering, need have
-    nothing in common.
+    The usual choice, and a baseline only: neighbours in the alphabet, or in a dictionary's numbering, may have nothing
+    in common.
     """
     return np.arange(classes) * groups // classes
 

@@ -8,14 +8,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from asl_lib.models.errors import TrainingError
+from asl_lib.models.registry import register
 
 if TYPE_CHECKING:
     import keras
 
 TOP = "Conv3d_6a_1x1_conv"
+"""Name of the last layer with weights."""
 MOMENTUM = 0.9
 """Of the running means of batch normalisation. Keras's own, 0.99, is for 300,000 videos: after the few hundred steps of
-a small data set the means would still be those of the start, and a network that learned would answer nonsense."""
+a small data set the means would still be close to their start, and a trained network would answer nonsense."""
 MIXED: dict[str, tuple[int, tuple[int, int], tuple[int, int], int]] = {
     "3b": (64, (96, 128), (16, 32), 32),
     "3c": (128, (128, 192), (32, 96), 64),
@@ -30,6 +32,8 @@ MIXED: dict[str, tuple[int, tuple[int, int], tuple[int, int], int]] = {
 """Filters of each Inception module: 1x1x1; 1x1x1 then 3x3x3; 1x1x1 then 3x3x3; pooling then 1x1x1."""
 
 
+@register("i3d_flow", input="video")
+@register("i3d_rgb", input="video")
 def build_i3d(
     *,
     frames: int = 64,
@@ -39,9 +43,10 @@ def build_i3d(
     width: float = 1.0,
     dropout: float = 0.5,
 ) -> keras.Model:
-    """Return I3D, layer by layer as published, with the layer names of the known Keras port, so that its weights fit.
+    """Return I3D, layer by layer as published: 12,704,544 parameters for 400 classes.
 
-    Frames go in as they are, from 0 to 255: colour, or flow as `optical_flow.quantise_flow` gives it.
+    Layers have the names of the known Keras port, so that its weights fit. Frames go in as they are, from 0 to 255:
+    colour, or flow as `optical_flow.quantise_flow` returns it.
 
     Args:
         frames: frames of a clip, at least 8; 64 as published.
@@ -49,10 +54,10 @@ def build_i3d(
         channels: 3 for colour, 2 for flow.
         classes: number of classes; 400 as published.
         width: share of the published filters, for small machines and small data: 1 for the published network.
-        dropout: share of what is dropped before the last layer.
+        dropout: share of the numbers that are dropped before the last layer.
 
     Raises:
-        ValueError: a size that the network cannot be built for.
+        ValueError: a size is too small, or the width is not above 0 and at most 1.
     """
     import keras
 
@@ -96,25 +101,25 @@ def build_i3d(
     x = keras.layers.Dropout(dropout, name="dropout")(x)
     x = keras.layers.Conv3D(classes, 1, name=TOP)(x)
     x = keras.layers.GlobalAveragePooling3D(name="mean_over_time")(x)
-    # In whole precision even where the rest is not: half of it has no numbers for small probabilities.
+    # In float32 even under mixed precision: float16 has no numbers for small probabilities.
     outputs = keras.layers.Softmax(name="prediction", dtype="float32")(x)
     return keras.Model(clip, outputs, name="i3d_flow" if channels == 2 else "i3d_rgb")
 
 
 def load_i3d_weights(model: keras.Model, path: str | Path) -> list[str]:
-    """Load the weights of the known Keras port, an `.h5` file, by layer name; return the layers that got none.
+    """Load the weights of the known Keras port, an `.h5` file, by layer name; return the layers that keep theirs.
 
-    The port (github.com/dlpbc/keras-kinetics-i3d, release v0.2) carries the weights that the authors trained on
-    Kinetics. Its last layer names 400 human actions: where the network has other classes it keeps its random weights,
-    and is in the list.
+    The port (github.com/dlpbc/keras-kinetics-i3d, release v0.2) has the weights that the authors trained on Kinetics.
+    Its last layer is for 400 human actions: for other classes the last layer keeps its random weights, and is in the
+    list.
 
     Args:
-        model: what `build_i3d` gives, with width 1.
+        model: from `build_i3d`, with width 1.
         path: `.h5` file with one group a layer.
 
     Raises:
-        TrainingError: the file is missing or no such file; a layer is not in it, or has another shape. Nothing has been
-            changed then.
+        TrainingError: the file is missing or no such file; a layer is not in it, or has another shape. The network is
+            unchanged then.
     """
     import h5py
 
@@ -133,9 +138,7 @@ def load_i3d_weights(model: keras.Model, path: str | Path) -> list[str]:
                     left.append(layer.name)
                     continue
                 if values is None:
-                    raise TrainingError(
-                        f"{path} must have a layer {layer.name}; it has none. It is of another network."
-                    )
+                    raise TrainingError(f"{path} must have a layer {layer.name}; it has none. Name a file of I3D.")
                 if [value.shape for value in values] != shapes:
                     got = ", ".join(str(value.shape) for value in values)
                     want = ", ".join(map(str, shapes))
@@ -155,7 +158,7 @@ def load_i3d_weights(model: keras.Model, path: str | Path) -> list[str]:
 
 
 def find_i3d_weights(folder: str | Path, stream: str) -> Path:
-    """Return the port's file for one stream: the one in the folder whose name begins with "rgb" or "flow".
+    """Return the port's file for one stream: the file in the folder whose name begins with "rgb" or "flow".
 
     The port names its files like `flow_inception_i3d_imagenet_and_kinetics_tf_dim_ordering_tf_kernels_no_top.h5`.
 
@@ -167,13 +170,13 @@ def find_i3d_weights(folder: str | Path, stream: str) -> Path:
         names = ", ".join(path.name for path in found) or "none"
         raise TrainingError(
             f"{folder} must hold one file {stream}*.h5 with the weights of I3D; it holds {names}. "
-            "Download it from the releases of the Keras port, and leave one a stream."
+            "Download it from the releases of the Keras port, and keep one file a stream."
         )
     return found[0]
 
 
 def train_only_top(model: keras.Model, *, only_top: bool) -> None:
-    """Freeze all of I3D but its last layer, or thaw all: first the new top is trained, then everything."""
+    """Freeze all of I3D but its last layer, or make all layers trainable again."""
     for layer in model.layers:
         layer.trainable = not only_top or layer.name == TOP
 
@@ -186,7 +189,7 @@ def fuse(rgb: np.ndarray, flow: np.ndarray) -> np.ndarray:
 
 
 def _layer_values(groups: Any, name: str) -> list[np.ndarray] | None:
-    """Return the weights of one layer, in the order the file gives them."""
+    """Return the weights of one layer in the file's order; None where the file lacks the layer."""
     if name not in groups:
         return None
     group = groups[name]

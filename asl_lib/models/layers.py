@@ -1,17 +1,22 @@
-"""The course's own Keras layers. Import this module before a saved model that has one is loaded."""
+"""Building blocks of the networks for landmarks, and the course's two Keras layers.
+
+Import this module before a saved model that has one of the two is loaded.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
-from keras import ops
+import numpy as np
+from keras import layers, ops
 
-register = keras.saving.register_keras_serializable("asl_lib")
+serializable = keras.saving.register_keras_serializable("asl_lib")
 
 
-@register
-class LearnedPositions(keras.layers.Layer):
+@serializable
+class LearnedPositions(layers.Layer):
     """Adds a learned vector to every frame, so that attention can tell early from late.
 
     Input and output: (N, T, F). It has T x F parameters.
@@ -24,21 +29,21 @@ class LearnedPositions(keras.layers.Layer):
         return inputs + self.positions
 
 
-@register
-class AttentionPooling(keras.layers.Layer):
-    """Mean over time, weighted by how much each frame has to say (Bahdanau et al. 2015, with one query).
+@serializable
+class AttentionPooling(layers.Layer):
+    """Mean over time with learned weights (Bahdanau et al. 2015, with one query).
 
-    Each of `heads` learns its own weights and looks at its own share of the channels: one may look for the
-    hold of a sign, another for its movement. Input: (N, T, F). Output: (N, F).
+    Each head learns weights for its own share of the channels: one head may weigh the hold of a sign, another its
+    movement. Input: (N, T, F). Output: (N, F).
 
     Args:
-        heads: how many weightings; F must be a multiple of it.
+        heads: number of heads; F must be a multiple of it.
     """
 
     def __init__(self, heads: int = 1, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.heads = heads
-        self.score = keras.layers.Dense(heads, name="score")
+        self.score = layers.Dense(heads, name="score")
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
         if (input_shape[-1] or 0) % self.heads:
@@ -61,3 +66,108 @@ class AttentionPooling(keras.layers.Layer):
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "heads": self.heads}
+
+
+def clip_input(*, frames: int, features: int, classes: int) -> Any:
+    """Return a network's input (N, T, F).
+
+    Raises:
+        ValueError: a size is below 1, or there are fewer than 2 classes.
+    """
+    if frames < 1 or features < 1 or classes < 2:
+        raise ValueError(
+            f"A model needs at least 1 frame, 1 feature and 2 classes; got {frames}, {features} and {classes}. "
+            "Choose at least two signs."
+        )
+    return layers.Input((frames, features))
+
+
+def baseline(body: Sequence[Any], *, name: str, classes: int, **sizes: int) -> keras.Model:
+    """Return `body` between an input (N, T, F) and the end of the KArSL-100 baselines: Dense 64 and 32, softmax.
+
+    Args:
+        body: layers from (N, T, F) to (N, units).
+        name: name of the model.
+        classes, sizes: as for `clip_input`.
+
+    Raises:
+        ValueError: as for `clip_input`.
+    """
+    return keras.Sequential(
+        [
+            clip_input(classes=classes, **sizes),  # (N, T, F)
+            *body,  # (N, units)
+            layers.Dense(64, activation="relu"),
+            layers.Dense(32, activation="relu"),
+            layers.Dense(classes, activation="softmax"),  # (N, classes)
+        ],
+        name=name,
+    )
+
+
+def stem(inputs: Any, *, units: int, dropout: float) -> Any:
+    """Return (N, T, units): the first layer of the course's own networks, on every frame alone.
+
+    Features come in different units (shoulder widths, cosines, 0 or 1), so batch normalisation puts them on one
+    scale; noise and dropout keep a network of few clips from relying on single numbers.
+    """
+    # A few hundred clips make a few hundred steps: with Keras's momentum of 0.99 the averages would lag behind.
+    x = layers.BatchNormalization(momentum=0.9, name="one_scale")(inputs)
+    x = layers.GaussianNoise(0.1)(x)
+    return dense_block(x, units=units, dropout=dropout)
+
+
+def dense_block(x: Any, *, units: int, dropout: float) -> Any:
+    """Return Dense, layer normalisation, GELU and dropout, on every frame alone."""
+    x = layers.Dense(units)(x)
+    x = layers.LayerNormalization()(x)
+    x = layers.Activation("gelu")(x)
+    return layers.Dropout(dropout)(x)
+
+
+def neighbours_block(x: Any, *, units: int, dropout: float) -> Any:
+    """Return (N, T, units): five neighbouring frames, each channel by itself, then `dense_block`, added to `x`."""
+    return x + dense_block(layers.DepthwiseConv1D(5, padding="same")(x), units=units, dropout=dropout)
+
+
+def pooled_features(body: Callable[[Any], Any], *, units: int, dropout: float, **sizes: int) -> tuple[Any, Any]:
+    """Return an input (N, T, F), and its features after the stem, `body` and attention pooling: (N, units).
+
+    Args:
+        body: the blocks between the two, from (N, T, units) to (N, T, units).
+        units: width of the network.
+        dropout: share of the numbers that are dropped in training.
+        sizes: as for `clip_input`.
+
+    Raises:
+        ValueError: as for `clip_input`.
+    """
+    inputs = clip_input(**sizes)  # (N, T, F)
+    x = body(stem(inputs, units=units, dropout=dropout))  # (N, T, units)
+    x = AttentionPooling(4, name="pooling")(x)  # (N, units)
+    return inputs, layers.Dropout(dropout)(x)
+
+
+def attention_model(body: Callable[[Any], Any], *, name: str, classes: int, **sizes: Any) -> keras.Model:
+    """Return the model of `pooled_features`, whose arguments it takes, with a softmax over glosses."""
+    inputs, x = pooled_features(body, classes=classes, **sizes)
+    return keras.Model(inputs, layers.Dense(classes, activation="softmax")(x), name=name)  # (N, classes)
+
+
+def attention_weights(model: keras.Model, X: np.ndarray) -> np.ndarray:
+    """Return (N, T, heads): the weight of each frame for each head of one of the course's own networks.
+
+    The weights of one head add up to 1 over the frames.
+
+    Args:
+        model: built by one of the `build_attention_…` functions, or loaded from its file.
+        X: (N, T, F) encoded clips.
+
+    Raises:
+        ValueError: the model has no attention pooling.
+    """
+    if "pooling" not in [layer.name for layer in model.layers]:
+        raise ValueError(f"'{model.name}' has no attention pooling; the build_attention_… functions make such models.")
+    pooling = model.get_layer("pooling")
+    before = keras.Model(model.input, pooling.input)
+    return np.asarray(pooling.weights_over_time(before(X, training=False)))

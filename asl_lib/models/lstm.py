@@ -1,15 +1,16 @@
-"""Recurrent networks: the LSTM the course starts from, and the course's own."""
+"""Recurrent networks: the published LSTM, and the course's own."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from asl_lib.models.parts import attention_model, baseline, check_sizes
+from asl_lib.models.registry import register
 
 if TYPE_CHECKING:
     import keras
 
 
+@register("lstm")
 def build_lstm(*, frames: int, features: int, classes: int) -> keras.Model:
     """Return the three-layer LSTM of the usual sign recognition tutorials, uncompiled.
 
@@ -30,7 +31,8 @@ def build_lstm(*, frames: int, features: int, classes: int) -> keras.Model:
     """
     from keras import layers
 
-    check_sizes(frames, features, classes)
+    from asl_lib.models.layers import baseline
+
     body = [
         layers.LSTM(64, activation="relu", return_sequences=True),  # (N, T, 64)
         layers.LSTM(128, activation="relu", return_sequences=True),  # (N, T, 128)
@@ -39,20 +41,21 @@ def build_lstm(*, frames: int, features: int, classes: int) -> keras.Model:
     return baseline(body, name="lstm", frames=frames, features=features, classes=classes)
 
 
+@register("attention_lstm")
 def build_attention_lstm(
     *, frames: int, features: int, classes: int, units: int = 128, dropout: float = 0.5
 ) -> keras.Model:
     """Return the course's own recurrent network, uncompiled.
 
-    A first layer on every frame (`stem`), one LSTM that reads the clip forwards and one that reads it backwards, the
-    frames' own numbers added back, and attention that chooses which frames count.
+    A first layer on every frame (`stem`), one LSTM that reads the clip forwards and one that reads it backwards
+    (Schuster and Paliwal 1997), a shortcut around both, and attention that weighs the frames.
 
     Args:
         frames: length of a clip, T.
         features: numbers in a frame, F.
         classes: number of glosses.
         units: width of the network, a multiple of 4.
-        dropout: share of numbers that are dropped in training.
+        dropout: share of the numbers that are dropped in training.
 
     Returns:
         A model from (N, T, F) to (N, classes) probabilities.
@@ -61,6 +64,8 @@ def build_attention_lstm(
         ValueError: a size is below 1, or there are fewer than 2 classes.
     """
     from keras import layers
+
+    from asl_lib.models.layers import attention_model
 
     def both_ways(x: Any) -> Any:
         read = layers.Bidirectional(layers.LSTM(units // 2, return_sequences=True))(x)

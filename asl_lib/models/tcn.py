@@ -1,15 +1,16 @@
-"""Temporal convolutional networks: the reference of the KArSL-100 baselines, and the course's own."""
+"""Temporal convolutional networks: the published one of the KArSL-100 baselines, and the course's own."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from asl_lib.models.parts import attention_model, baseline, check_sizes, neighbours_block
+from asl_lib.models.registry import register
 
 if TYPE_CHECKING:
     import keras
 
 
+@register("tcn")
 def build_tcn(*, frames: int, features: int, classes: int) -> keras.Model:
     """Return the reference temporal convolutional network (Bai, Kolter and Koltun 2018), uncompiled.
 
@@ -29,7 +30,8 @@ def build_tcn(*, frames: int, features: int, classes: int) -> keras.Model:
     """
     from tcn import TCN
 
-    check_sizes(frames, features, classes)
+    from asl_lib.models.layers import baseline
+
     body = [
         TCN(64, return_sequences=True),  # (N, T, 64)
         TCN(128, return_sequences=True),  # (N, T, 128)
@@ -38,20 +40,21 @@ def build_tcn(*, frames: int, features: int, classes: int) -> keras.Model:
     return baseline(body, name="tcn", frames=frames, features=features, classes=classes)
 
 
+@register("attention_tcn")
 def build_attention_tcn(
     *, frames: int, features: int, classes: int, units: int = 128, dropout: float = 0.5
 ) -> keras.Model:
     """Return the course's own temporal convolutional network, uncompiled.
 
-    A first layer on every frame (`stem`), two blocks that look at five neighbouring frames, each channel by itself
-    (depthwise separable; Chollet 2017), and attention that chooses which frames count.
+    A first layer on every frame (`stem`), two blocks that convolve over five neighbouring frames, each channel by
+    itself (depthwise separable; Chollet 2017), and attention that weighs the frames.
 
     Args:
         frames: length of a clip, T.
         features: numbers in a frame, F.
         classes: number of glosses.
         units: width of the network, a multiple of 4.
-        dropout: share of numbers that are dropped in training.
+        dropout: share of the numbers that are dropped in training.
 
     Returns:
         A model from (N, T, F) to (N, classes) probabilities.
@@ -59,6 +62,7 @@ def build_attention_tcn(
     Raises:
         ValueError: a size is below 1, or there are fewer than 2 classes.
     """
+    from asl_lib.models.layers import attention_model, neighbours_block
 
     def two_blocks(x: Any) -> Any:
         for _ in range(2):

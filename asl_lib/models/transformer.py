@@ -1,15 +1,16 @@
-"""Transformer encoders: the one of the KArSL-100 baselines, and the course's own."""
+"""Transformer encoders: the published one of the KArSL-100 baselines, and the course's own."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from asl_lib.models.parts import attention_model, check_sizes
+from asl_lib.models.registry import register
 
 if TYPE_CHECKING:
     import keras
 
 
+@register("transformer")
 def build_transformer(
     *,
     frames: int,
@@ -29,7 +30,7 @@ def build_transformer(
 
     Args:
         frames: length of a clip, T.
-        features: numbers in a frame, F; attention works on them as they are.
+        features: numbers in a frame, F, which are the width of the attention.
         classes: number of glosses.
         blocks, heads, head_size, feed_forward, units: sizes of the network, as published by default.
 
@@ -42,10 +43,9 @@ def build_transformer(
     import keras
     from keras import layers
 
-    from asl_lib.models.layers import LearnedPositions
+    from asl_lib.models.layers import LearnedPositions, clip_input
 
-    check_sizes(frames, features, classes)
-    inputs = layers.Input((frames, features))  # (N, T, F)
+    inputs = clip_input(frames=frames, features=features, classes=classes)  # (N, T, F)
     x = LearnedPositions(name="positions")(inputs)
     for _ in range(blocks):
         x = _block(x, heads=heads, head_size=head_size, feed_forward=feed_forward, dropout=0.25)  # (N, T, F)
@@ -62,26 +62,27 @@ def _block(x: Any, *, heads: int, head_size: int, feed_forward: int, dropout: fl
     attended = layers.MultiHeadAttention(num_heads=heads, key_dim=head_size, dropout=dropout)(x, x)
     attended = layers.Dropout(dropout)(attended)
     attended = layers.LayerNormalization(epsilon=1e-6)(attended) + x
-    thought = layers.Dense(feed_forward, activation="relu")(attended)
-    thought = layers.Dropout(dropout)(thought)
-    thought = layers.Dense(x.shape[-1])(thought)
-    return layers.LayerNormalization(epsilon=1e-6)(thought) + attended
+    hidden = layers.Dense(feed_forward, activation="relu")(attended)
+    hidden = layers.Dropout(dropout)(hidden)
+    hidden = layers.Dense(x.shape[-1])(hidden)
+    return layers.LayerNormalization(epsilon=1e-6)(hidden) + attended
 
 
+@register("attention_transformer")
 def build_attention_transformer(
     *, frames: int, features: int, classes: int, units: int = 128, dropout: float = 0.5
 ) -> keras.Model:
     """Return the course's own small Transformer, uncompiled.
 
     A first layer on every frame (`stem`), learned positions, two blocks that normalise *before* attention (Xiong et
-    al. 2020: it trains without tricks), and attention that chooses which frames count.
+    al. 2020: it trains without tricks), and attention that weighs the frames.
 
     Args:
         frames: length of a clip, T.
         features: numbers in a frame, F.
         classes: number of glosses.
         units: width of the network, a multiple of 4.
-        dropout: share of numbers that are dropped in training.
+        dropout: share of the numbers that are dropped in training.
 
     Returns:
         A model from (N, T, F) to (N, classes) probabilities.
@@ -91,7 +92,7 @@ def build_attention_transformer(
     """
     from keras import layers
 
-    from asl_lib.models.layers import LearnedPositions
+    from asl_lib.models.layers import LearnedPositions, attention_model
 
     def two_blocks(x: Any) -> Any:
         x = LearnedPositions(name="positions")(x)

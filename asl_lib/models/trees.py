@@ -12,11 +12,13 @@ from asl_lib.features.handshape import MIDDLE_KNUCKLE, TIPS, WRIST, describe_han
 from asl_lib.features.recipe import FeatureRecipe
 from asl_lib.models.errors import TrainingError
 from asl_lib.models.forest import Forest
+from asl_lib.models.registry import register
 
 SEEN_ENOUGH = 0.3
 """In which share of the frames the other hand must be seen to count as taking part."""
 
 
+@register("trees")
 class HandTrees:
     """Extremely randomised trees (Geurts, Ernst and Wehenkel 2006) on a description of each clip, see `describe_clips`.
 

@@ -16,7 +16,7 @@ from asl_lib._util.progress import progress
 from asl_lib.features.frames import FrameSet
 from asl_lib.features.picture_recipes import recipe_of
 from asl_lib.models.i3d import train_only_top
-from asl_lib.models.mobilenet_lstm import BACKBONE, HEAD
+from asl_lib.models.mobilenet import BACKBONE, HEAD
 from asl_lib.training.images import fit_images
 from asl_lib.training.loop import fingerprint, save_network
 

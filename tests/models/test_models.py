@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 
 from asl_lib.features.recipe import FeatureRecipe
 from asl_lib.models import (
-    attention_weights,
     build_attention_hierarchical,
     build_attention_lstm,
     build_attention_tcn,
@@ -21,6 +20,7 @@ from asl_lib.models import (
     groups_by_centroid,
     groups_by_order,
 )
+from asl_lib.models.layers import AttentionPooling, attention_weights
 from asl_lib.training.fit import compile_predictor, fit, load_model, predict, set_seeds
 from tests.training.test_fit import RECIPE, make_points
 
@@ -119,8 +119,6 @@ def test_a_compiled_network_says_the_same_of_a_single_clip(name):
 
 
 def test_attention_pooling_gives_a_weighted_mean_and_refuses_heads_that_do_not_divide():
-    from asl_lib.models.layers import AttentionPooling
-
     layer = AttentionPooling(2)
     clips = np.random.default_rng(0).normal(size=(3, 5, 8)).astype(np.float32)
     pooled = np.asarray(layer(clips))

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from asl_lib.features.recipe import FeatureRecipe
 from asl_lib.live.errors import LiveError
 from asl_lib.live.networks import Classifier
-from asl_lib.models.cnn import load_weights
 from asl_lib.models.errors import TrainingError
 from asl_lib.models.i3d import load_i3d_weights
+from asl_lib.models.mobilenet import load_weights
 from asl_lib.training.fit import load_model
 from tests.reliability.hostile import answer, damaged, little_memory, tries
 

@@ -8,10 +8,9 @@ from asl_lib.data.video import write_video
 from asl_lib.features.frames import FrameSet
 from asl_lib.features.image_variations import ClipVariation
 from asl_lib.features.picture_recipes import VideoRecipe
-from asl_lib.models.cnn import build_mobilenet
 from asl_lib.models.errors import TrainingError
 from asl_lib.models.i3d import TOP
-from asl_lib.models.mobilenet_lstm import BACKBONE, HEAD, build_mobilenet_lstm
+from asl_lib.models.mobilenet import BACKBONE, HEAD, build_mobilenet, build_mobilenet_lstm
 from asl_lib.training.fit import set_seeds
 from asl_lib.training.hardware import hardware
 from asl_lib.training.images import fit_images, load_video_model, predict_images

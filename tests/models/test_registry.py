@@ -1,0 +1,79 @@
+"""Models are found and built by name, and TensorFlow is imported only for that."""
+
+import subprocess
+import sys
+from dataclasses import dataclass
+
+import pytest
+
+from asl_lib.models import registry
+from asl_lib.models.errors import TrainingError
+from asl_lib.models.registry import build, find_model, names, register
+
+
+@dataclass
+class Recipe:
+    """A recipe of three glosses, as far as a builder needs one."""
+
+    input: str = "landmarks"
+    shape: tuple = (8, 10)
+    glosses: tuple = ("BOOK", "HELP", "WANT")
+
+
+def test_every_model_is_found_by_the_name_of_its_results():
+    assert names(input="landmarks") == [
+        "attention_hierarchical", "attention_lstm", "attention_tcn", "attention_transformer",
+        "hierarchical", "lstm", "tcn", "transformer", "trees",
+    ]  # fmt: skip
+    assert names(input="photographs") == ["alphabet_cnn", "letter_cnn", "transfer_cnn"]
+    assert names(input="video") == ["i3d_flow", "i3d_rgb", "mobilenet_lstm"]
+    assert len(names()) == 15
+
+
+def test_names_are_listed_without_importing_tensorflow():
+    code = "from asl_lib.models.registry import names; print(names(), {'keras', 'tensorflow'} & set(sys.modules))"
+    code = f"import sys; {code}"
+    shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert "lstm" in shown
+    assert shown.strip().endswith("set()")
+
+
+@pytest.mark.parametrize("name", [name for name in names(input="landmarks") if name != "trees"])
+def test_a_network_for_landmarks_is_built_for_the_shape_and_the_glosses_of_a_recipe(name):
+    model = build(name, Recipe())
+    shape = model.compute_output_shape((None, 8, 10))
+    assert (shape["gloss"] if isinstance(shape, dict) else shape) == (None, 3)
+    assert (model.input_shape, model.name) == ((None, 8, 10), name)
+
+
+@pytest.mark.parametrize("name", names(input="photographs"))
+def test_a_network_for_photographs_is_built_for_their_size(name):
+    model = build(name, Recipe("photographs", (32, 32, 3)))
+    assert (model.input_shape, model.output_shape) == ((None, 32, 32, 3), (None, 3))
+
+
+@pytest.mark.parametrize(("name", "channels"), [("i3d_rgb", 3), ("i3d_flow", 2), ("mobilenet_lstm", 3)])
+def test_a_network_for_videos_is_built_for_their_frames_and_channels(name, channels):
+    options = {"width": 0.125} if name.startswith("i3d") else {}
+    model = build(name, Recipe("video", (8, 32, 32, channels)), **options)
+    assert (model.input_shape, model.output_shape) == ((None, 8, 32, 32, channels), (None, 3))
+
+
+def test_options_go_to_the_builder():
+    assert build("attention_lstm", Recipe(), units=16).count_params() < build("attention_lstm", Recipe()).count_params()
+
+
+def test_an_unknown_name_and_a_recipe_of_another_input_are_refused_with_a_remedy():
+    with pytest.raises(TrainingError, match=r"no model 'lstmm'.*attention_lstm, "):
+        find_model("lstmm")
+    with pytest.raises(TrainingError, match="'letter_cnn' takes photographs; the recipe is for landmarks"):
+        build("letter_cnn", Recipe())
+
+
+def test_a_name_that_is_taken_and_an_unknown_input_are_refused(monkeypatch):
+    names()
+    monkeypatch.setattr(registry, "_models", dict(registry._models))
+    with pytest.raises(ValueError, match="Two models are called 'lstm'"):
+        register("lstm")(lambda: None)
+    with pytest.raises(ValueError, match="landmarks, photographs, video; got 'sound'"):
+        register("tiny", input="sound")
