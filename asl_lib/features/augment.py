@@ -76,7 +76,12 @@ def warp_time(points: np.ndarray, rng: np.random.Generator, *, amount: float = 0
 
     The new clock is a random monotone curve from the first frame to the last, so no frame is lost at
     either end and time never runs backwards.
+
+    Raises:
+        ValueError: `amount` is not in [0, 1).
     """
+    if not 0 <= amount < 1:
+        raise ValueError(f"amount must be at least 0 and less than 1; got {amount:g}. Time would run backwards.")
     count, frames = points.shape[:2]
     knots = rng.uniform(1 - amount, 1 + amount, (count, 5)) * rng.uniform(1 - amount, 1 + amount, (count, 5))
     at = np.linspace(0, 4, frames - 1)
@@ -87,7 +92,13 @@ def warp_time(points: np.ndarray, rng: np.random.Generator, *, amount: float = 0
 
 
 def crop_time(points: np.ndarray, rng: np.random.Generator, *, amount: float = 0.15) -> np.ndarray:
-    """Cut up to `amount` of each clip off at either end and stretch the rest to full length."""
+    """Cut up to `amount` of each clip off at either end and stretch the rest to full length.
+
+    Raises:
+        ValueError: `amount` is not in [0, 0.5).
+    """
+    if not 0 <= amount < 0.5:
+        raise ValueError(f"amount must be at least 0 and less than 0.5; got {amount:g}. Time would run backwards.")
     count, frames = points.shape[:2]
     first, last = rng.uniform(0, amount, (count, 1)), 1 - rng.uniform(0, amount, (count, 1))
     return _sample(points, (first + (last - first) * np.linspace(0, 1, frames)) * (frames - 1))

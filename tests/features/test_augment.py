@@ -88,6 +88,25 @@ def test_a_crop_in_time_cuts_at_most_its_amount(seed):
     assert (cropped[:, -1] >= 0.8 - 1e-5).all()
 
 
+@given(seed=st.integers(0, 999), amount=st.floats(0, 1, exclude_max=True), share=st.floats(0, 0.5, exclude_max=True))
+def test_at_any_strength_that_is_accepted_time_runs_forwards(seed, amount, share):
+    clock = np.broadcast_to(np.arange(16, dtype=np.float32)[None, :, None, None], (3, 16, 1, 2))
+    for varied in (
+        augment.warp_time(clock, np.random.default_rng(seed), amount=amount),
+        augment.crop_time(clock, np.random.default_rng(seed), amount=share),
+    ):
+        assert (np.diff(varied[..., 0, 0], axis=1) >= 0).all()
+
+
+@pytest.mark.parametrize(
+    ("variation", "amount"),
+    [(augment.warp_time, 1.0), (augment.warp_time, -0.1), (augment.crop_time, 0.5), (augment.crop_time, -0.1)],
+)
+def test_a_strength_at_which_time_could_run_backwards_is_refused(variation, amount):
+    with pytest.raises(ValueError, match=rf"amount must be at least 0 and less than .*; got {amount:g}"):
+        variation(np.zeros((1, 16, 1, 2), np.float32), np.random.default_rng(0), amount=amount)
+
+
 def test_hands_are_lost_in_about_the_chosen_share_of_frames_and_the_body_never():
     before = np.ones((200, 16, RECIPE.num_landmarks, 2), np.float32)
     after = augment.drop_hands(before, np.random.default_rng(1), recipe=RECIPE, share=0.3)
