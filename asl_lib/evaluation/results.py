@@ -184,22 +184,31 @@ def summarise(results: pd.DataFrame) -> pd.DataFrame:
     """Return each model's mean over held-out signers, with the 95 % bootstrap interval over signers.
 
     Returns:
-        Columns model, signers, clips, mean_accuracy, low, high (of fewer than 5 signers their range), lowest, highest,
-        known_signers (accuracy on known signers, from a run with split="random", else NaN), parameters, minutes (of one
-        training).
+        Columns protocol, model, signers, clips, mean_accuracy, low, high (of fewer than 5 signers their range), lowest,
+        highest, known_signers (accuracy on known signers, from a run with split="random", else NaN), parameters,
+        minutes (of one training).
     """
     rows = []
     known = results[results["protocol"] == PROTOCOLS["random"]].set_index("model")["accuracy"]
-    for model, group in headline(results).groupby("model", sort=False):
+    for (protocol, model), group in headline(results).groupby(["protocol", "model"], sort=False):
         mean, low, high = mean_over_signers(group["accuracy"].tolist())
-        lowest, highest = group["accuracy"].min(), group["accuracy"].max()
-        training = known.get(model, np.nan), group["parameters"].iloc[0], group["minutes"].mean()
-        rows.append((model, len(group), int(group["n"].sum()), mean, low, high, lowest, highest, *training))
-    return pd.DataFrame(
-        rows,
-        columns=["model", "signers", "clips", "mean_accuracy", "low", "high", "lowest", "highest", "known_signers",
-                 "parameters", "minutes"],
-    )  # fmt: skip
+        rows.append(
+            {
+                "protocol": protocol,
+                "model": model,
+                "signers": len(group),
+                "clips": int(group["n"].sum()),
+                "mean_accuracy": mean,
+                "low": low,
+                "high": high,
+                "lowest": group["accuracy"].min(),
+                "highest": group["accuracy"].max(),
+                "known_signers": known.get(model, np.nan),
+                "parameters": group["parameters"].iloc[0],
+                "minutes": group["minutes"].mean(),
+            }
+        )
+    return pd.DataFrame(rows)
 
 
 def write_page(notebook: str | Path, folder: str | Path) -> Path:

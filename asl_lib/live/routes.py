@@ -22,7 +22,7 @@ from asl_lib.live.jpeg import frame_of
 from asl_lib.live.recogniser import Seen
 from asl_lib.live.record import Prompt, RecordingSession
 from asl_lib.live.sessions import Sessions
-from asl_lib.plots.overlay import UPPER_BODY
+from asl_lib.plots.style import UPPER_BODY
 
 MOST_FRAME_BYTES = 2_000_000
 LATEST_S = 1e10

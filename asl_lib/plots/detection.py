@@ -1,4 +1,4 @@
-"""Where the tracker loses a part: detection rates, and the clips in which hands were lost most."""
+"""Figures of detection: the rate of each part, and the clips in which hands were lost most."""
 
 from __future__ import annotations
 
@@ -10,23 +10,32 @@ import pandas as pd
 
 from asl_lib.landmarks.landmarks import PARTS, Landmarks
 from asl_lib.plots.drawing import draw_frame, part_legend, picture_grid
-from asl_lib.plots.style import PART_NAMES, counted, describe, listed, percent, readable_numbers, shown_names
+from asl_lib.plots.style import (
+    PART_NAMES,
+    SMALL_TITLE,
+    counted,
+    describe,
+    listed,
+    percent,
+    readable_numbers,
+    shown_names,
+    subplots,
+)
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
 def plot_detection_rates(rates: pd.DataFrame, *, labels: Mapping[str, str] | None = None) -> Figure:
-    """Show in how many frames each part was detected.
+    """Plot the share of frames in which each part was detected.
 
     Args:
-        rates: shares of frames from 0 to 1; one row a signer (or gloss), one column a part.
-        labels: gloss -> the word to show, where glosses are numbers.
+        rates: shares of frames from 0 to 1; one row per signer (or gloss), one column per part.
+        labels: gloss -> the word to show if glosses are numbers.
     """
-    import matplotlib.pyplot as plt
     import seaborn as sns
 
-    figure, ax = plt.subplots(figsize=(6, 1.2 + 0.42 * len(rates)))
+    figure, ax = subplots(figsize=(6, 1.2 + 0.42 * len(rates)))
     names = [PART_NAMES.get(part, part) for part in rates.columns]
     sns.heatmap(
         rates * 100, vmin=0, vmax=100, cmap="crest", annot=True, fmt=".0f", ax=ax, xticklabels=names, linewidths=1,
@@ -37,19 +46,18 @@ def plot_detection_rates(rates: pd.DataFrame, *, labels: Mapping[str, str] | Non
     ax.set_xlabel("")
     ax.set_ylabel(rates.index.name or "")
     ax.tick_params(axis="y", rotation=0)
-    spans = []
+    ranges = []
     for part, name in zip(rates.columns, names, strict=True):
-        own = rates[part].dropna()
-        if len(own):
-            least = (
-                f" ({shown_names([own.idxmin()], labels)[0]}) to {percent(own.max())}" if own.max() > own.min() else ""
-            )
-            spans.append(f"{name} {percent(own.min())}{least}")
+        known = rates[part].dropna()
+        if len(known):
+            lowest = shown_names([known.idxmin()], labels)[0]
+            above = f" ({lowest}) to {percent(known.max())}" if known.max() > known.min() else ""
+            ranges.append(f"{name} {percent(known.min())}{above}")
     kind = rates.index.name or "row"
     return describe(
         figure,
         f"Heat map: the share of frames in which each part was detected, for {counted(len(rates), str(kind))}. "
-        f"From the least to the most: {listed(spans)}.",
+        f"From the lowest to the highest: {listed(ranges)}.",
     )
 
 
@@ -74,11 +82,19 @@ def detection_rates(landmarks: Mapping[str, Landmarks], clips: pd.DataFrame, *, 
 
 
 def worst_clips(landmarks: Mapping[str, Landmarks], clips: pd.DataFrame, *, count: int = 3) -> pd.DataFrame:
-    """Return the clips whose hands were lost most, worst first, with the share of frames in the column `found`.
+    """Return the clips in which a hand was lost most, worst first.
 
-    Of each gloss only the worst clip is listed, so that one difficult sign does not fill the list.
-    A hand counts between the first and the last frame in which it was found, if it was found in a fifth of
-    the clip at least: what rests outside the picture is not lost. `hand` says which of the two is meant.
+    Only the worst clip of each gloss is listed, so that one difficult sign does not fill the list. The share of frames
+    is counted between the first and the last frame in which the hand was found, and only for hands found in at least a
+    fifth of the clip: a hand that rests outside the picture is not lost.
+
+    Args:
+        landmarks: clip_id -> its landmarks.
+        clips: the clips table.
+        count: number of clips to return.
+
+    Returns:
+        Rows of the clips table with the columns hand ("left_hand" or "right_hand") and found (share of frames, 0 to 1).
     """
     rows = []
     for clip_id, clip in landmarks.items():
@@ -87,22 +103,21 @@ def worst_clips(landmarks: Mapping[str, Landmarks], clips: pd.DataFrame, *, coun
             if len(seen) >= 0.2 * len(clip.points):
                 rows.append((clip_id, hand, len(seen) / (seen[-1] - seen[0] + 1)))
     table = pd.DataFrame(rows, columns=["clip_id", "hand", "found"]).sort_values(["found", "clip_id"])
-    listed = table.drop_duplicates("clip_id").merge(clips, on="clip_id").drop_duplicates("gloss")
-    return listed.head(count).reset_index(drop=True)
+    worst = table.drop_duplicates("clip_id").merge(clips, on="clip_id").drop_duplicates("gloss")
+    return worst.head(count).reset_index(drop=True)
 
 
 def plot_worst_clips(
     worst: pd.DataFrame, landmarks: Mapping[str, Landmarks], read: Callable[[pd.Series], Iterable[np.ndarray]]
 ) -> Figure:
-    """Show the longest gap of each clip, one row a clip: before the hand is lost, in the middle, when it is back.
+    """Show the longest gap of each clip in a row: the frame before the hand is lost, the middle, and the frame after.
 
     Args:
-        worst: rows as `worst_clips` gives them.
+        worst: rows as `worst_clips` returns them.
         landmarks: clip_id -> its landmarks.
-        read: gives the frames of a clip.
+        read: returns the frames of a clip.
     """
-    columns = 3
-    shapes, pictures = [], []
+    pictures = []
     for _, clip in worst.iterrows():
         frames, found = list(read(clip)), landmarks[clip["clip_id"]]
         seen = np.flatnonzero(found.seen(clip["hand"]))
@@ -110,16 +125,11 @@ def plot_worst_clips(
         before, after = seen[longest], seen[min(longest + 1, len(seen) - 1)]
         for moment in (before, (before + after) // 2, after):
             pictures.append((frames[moment], found, moment, clip))
-            shapes.append(frames[moment].shape[:2])
-    figure, axes = picture_grid(len(pictures), columns, shapes[0])
+    figure, axes = picture_grid(len(pictures), 3, pictures[0][0].shape[:2])
     for ax, (frame, found, moment, clip) in zip(axes, pictures, strict=True):
         draw_frame(ax, frame, found, moment)
         state = "found" if found.seen(clip["hand"])[moment] else "lost"
-        ax.set_title(
-            f"{clip['gloss']}, {clip['signer']}: {PART_NAMES[clip['hand']]} {state}",
-            fontsize="small",
-            fontweight="normal",
-        )
+        ax.set_title(f"{clip['gloss']}, {clip['signer']}: {PART_NAMES[clip['hand']]} {state}", **SMALL_TITLE)
     part_legend(figure, pictures[0][1].parts)
     hands = worst["hand"].map(PART_NAMES)
     rows = [
@@ -128,6 +138,6 @@ def plot_worst_clips(
     ]
     return describe(
         figure,
-        f"The longest gap of {counted(len(worst), 'clip')}: a frame before the hand is lost, one in the middle and one "
-        f"when it is back, with the landmarks drawn: {listed(rows)}.",
+        f"The longest gap of {counted(len(worst), 'clip')}: the frame before the hand is lost, the middle, and the "
+        f"frame in which it is found again, with the landmarks drawn: {listed(rows)}.",
     )

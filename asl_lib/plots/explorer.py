@@ -1,4 +1,4 @@
-"""A clip to explore: scrub through its frames, take parts away, vary it and compare."""
+"""A clip to explore: scrub through its frames, hide parts, vary it and compare."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from asl_lib._util.progress import progress_is_shown
 from asl_lib.features.augment import Augmentation
 from asl_lib.features.recipe import RECIPE_PARTS, FeatureRecipe
 from asl_lib.plots.drawing import draw_points, part_legend, part_shape
-from asl_lib.plots.style import PART_COLOURS, describe
+from asl_lib.plots.style import PART_COLOURS, SMALL_TITLE, describe
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-AS_IT_WAS = "#bbbbbb"
+ORIGINAL_COLOUR = "#bbbbbb"
 PANEL_PX = 360
 PLAY_INTERVAL_MS = 120
 NONE, ALL = "none", "all together"
@@ -28,10 +28,10 @@ NONE, ALL = "none", "all together"
 
 @dataclass(frozen=True)
 class Variation:
-    """One choice of the explorer: which strength of `Augmentation` it turns, how far, and in what unit."""
+    """One choice of the explorer: the strength of `Augmentation` that it changes, its maximum and its unit."""
 
     strength: str
-    most: float
+    maximum: float
     unit: str
     start_percent: int = 50
 
@@ -64,16 +64,16 @@ def explore_clip(
 ) -> Any:
     """Explore one clip: a slider and a play button for its frames, a box for each part, a variation to compare.
 
-    Where nobody can turn a slider (batches, stored outputs, a static page), a still figure takes its place: six moments
-    of the clip, and below them the same moments after the variation. End a cell with the call, and either is shown.
+    Without an interactive front end (batches, stored outputs, a static page), a still figure is shown instead: six
+    frames of the clip, and below them the same frames after the variation. Make the call the last line of a cell.
 
     Args:
-        points: (frames, L, C) of one clip, as `FeatureSet.points` holds them; NaN where missing.
-        recipe: the recipe that made them.
-        title: what the clip is.
-        variation: the variation shown first: one of those of `Augmentation.steps`, "all together" or "none".
-        seed: where the randomness of the variation starts.
-        interactive: True for widgets, False for the still figure; None looks whether a front end is there that answers.
+        points: (frames, L, C) of one clip, NaN where missing.
+        recipe: the recipe that made the points.
+        title: title of the picture.
+        variation: the variation shown first: one of `Augmentation.steps`, "all together" or "none".
+        seed: seed of the variation.
+        interactive: True for widgets, False for the still figure; None detects an interactive front end.
 
     Returns:
         An ipywidgets box, or a Matplotlib figure.
@@ -86,22 +86,21 @@ def explore_clip(
     if points.ndim != 3 or len(points) < 2 or points.shape[1:] != wanted:
         raise ValueError(
             f"points must be one clip of this recipe, (frames, {wanted[0]} landmarks, {wanted[1]} coordinates); got "
-            f"{points.shape}. Choose one clip of a FeatureSet, such as features.points[0], and the recipe that made it."
+            f"{points.shape}. Choose one clip, such as features.points[0], and the recipe that made it."
         )
     if variation not in (NONE, *VARIATIONS):
         raise ValueError(f"variation must be one of {', '.join((NONE, *VARIATIONS))}; got {variation!r}.")
-    if front_end_answers() if interactive is None else interactive:
+    if has_interactive_front_end() if interactive is None else interactive:
         return _explorer(points, recipe, title=title, variation=variation, seed=seed)
     return _still(points, recipe, title=title, variation=variation, seed=seed)
 
 
-def front_end_answers() -> bool:
-    """Say whether a person sits at this notebook, whose browser answers when a slider moves.
+def has_interactive_front_end() -> bool:
+    """Return whether this kernel belongs to a notebook that is open in a browser or an editor.
 
-    A kernel cannot ask. But those who start one for a person leave a trace: Jupyter's server (JupyterLab, JupyterHub,
-    Binder) names the notebook in JPY_SESSION_NAME, VS Code in a variable of the notebook, and Colab loads its own
-    module; papermill, nbclient and nbval start bare kernels. `ASL_PROGRESS=off`, which batches set, means that nobody
-    looks.
+    A kernel cannot ask, but interactive front ends leave a trace: Jupyter's server (JupyterLab, JupyterHub, Binder)
+    sets JPY_SESSION_NAME, VS Code a variable of the notebook, and Colab loads its own module. Papermill, nbclient and
+    nbval start bare kernels. Batches set `ASL_PROGRESS=off`.
     """
     try:
         from IPython.core.getipython import get_ipython
@@ -114,13 +113,14 @@ def front_end_answers() -> bool:
 
 
 def vary(points: np.ndarray, recipe: FeatureRecipe, name: str, *, strength: float, seed: int) -> np.ndarray:
-    """Return (T, L, C): one clip after the variation `name` of `VARIATIONS`, or as it was for "none"."""
+    """Return one clip, (T, L, C), after the variation `name` of `VARIATIONS`, or unchanged for "none"."""
     if name == NONE:
         return points
     training = Augmentation(recipe)
     strengths = {field.name: getattr(training, field.name) for field in fields(training) if field.name != "recipe"}
     if name == ALL:
-        chosen = {key: strength * value for key, value in strengths.items()}
+        maximum = {variation.strength: variation.maximum for variation in VARIATIONS.values()}
+        chosen = {key: min(strength * value, maximum[key]) for key, value in strengths.items()}
     else:
         chosen = {**dict.fromkeys(strengths, 0.0), VARIATIONS[name].strength: strength}
     return Augmentation(recipe, **chosen)(points[None], np.random.default_rng(seed))[0]
@@ -141,12 +141,10 @@ def _explorer(points: np.ndarray, recipe: FeatureRecipe, *, title: str, variatio
         tooltip="Play or pause; stop",
     )
     widgets.jslink((play, "value"), (frame, "value"))
-    parts = {
-        part: widgets.Checkbox(True, description=_spoken(part), indent=False, layout={"width": "auto"})
-        for part in recipe.parts
-    }
+    auto = {"width": "auto"}
+    parts = {part: widgets.Checkbox(True, description=_name(part), indent=False, layout=auto) for part in recipe.parts}
     name = widgets.Dropdown(options=[NONE, *VARIATIONS], value=variation, description="Variation", **wide)
-    # In percent for all: a browser that is told of another maximum and step moves the handle by itself.
+    # In percent for every variation: a browser moves the handle by itself if the maximum and the step change.
     strength = widgets.IntSlider(50, 0, 100, step=5, description="Strength (%)", layout={"width": "420px"}, **wide)
     unit = widgets.Label()
     draw = widgets.BoundedIntText(seed, 0, 2**31 - 1, description="Seed", layout={"width": "150px"}, **wide)
@@ -169,9 +167,9 @@ def _explorer(points: np.ndarray, recipe: FeatureRecipe, *, title: str, variatio
     def change(_: object = None) -> None:
         nonlocal varied
         choice = VARIATIONS.get(name.value)
-        turned = strength.value / 100 * choice.most if choice else 0
-        unit.value = f"= {turned:.3g} {choice.unit}" if choice else ""
-        varied = vary(points, recipe, name.value, strength=turned, seed=draw.value)
+        value = strength.value / 100 * choice.maximum if choice else 0
+        unit.value = f"= {value:.3g} {choice.unit}" if choice else ""
+        varied = vary(points, recipe, name.value, strength=value, seed=draw.value)
         show()
 
     def choose(_: object = None) -> None:
@@ -204,16 +202,16 @@ def _svg(
     before: np.ndarray, after: np.ndarray | None, recipe: FeatureRecipe, *, parts: Sequence[str], at: int, title: str,
     variation: str, beside: bool,
 ) -> str:  # fmt: skip
-    """Return one frame as an SVG picture with a label for those who do not see it.
+    """Return one frame as an SVG picture with a label for screen readers.
 
-    Drawn by hand, since it is drawn at every move of a slider: 2 to 4 ms a frame, where Matplotlib took 110.
+    Written without Matplotlib because every move of a slider draws it: 2 to 4 ms a frame, where Matplotlib took 110.
     """
     if after is None:
         panels: list[tuple[str, list[tuple[np.ndarray, str | None]]]] = [("", [(before, None)])]
     elif beside:
-        panels = [("as it was", [(before, AS_IT_WAS)]), (f"after {variation}", [(after, None)])]
+        panels = [("original", [(before, ORIGINAL_COLOUR)]), (f"after {variation}", [(after, None)])]
     else:
-        panels = [(f"as it was (grey), after {variation} (colour)", [(before, AS_IT_WAS), (after, None)])]
+        panels = [(f"original (grey), after {variation} (colour)", [(before, ORIGINAL_COLOUR), (after, None)])]
     low, high = _extent(before, recipe)
     scale = PANEL_PX / float(max(high - low))
     shapes = []
@@ -229,26 +227,26 @@ def _svg(
     shapes.append(_legend(parts, y=PANEL_PX + 38))
     shapes.append(_scale_bar(scale, recipe, right=width - 12, bottom=PANEL_PX + 16))
     last = before if after is None else after
-    missing = [_spoken(part) for part in parts if np.isnan(last[at, recipe.columns(part), 0]).all()]
+    missing = [_name(part) for part in parts if np.isnan(last[at, recipe.columns(part), 0]).all()]
     caption = [title] if title else []
-    caption += [f"Frame {at + 1} of {len(before)}", *([f"Not seen: {', '.join(missing)}"] if missing else [])]
-    said = [*caption, f"A stick figure of {', '.join(map(_spoken, parts)) or 'nothing'}"]
-    said += [heading for heading, _ in panels if heading]
+    caption += [f"Frame {at + 1} of {len(before)}", *([f"Not detected: {', '.join(missing)}"] if missing else [])]
+    label = [*caption, f"A stick figure of {', '.join(map(_name, parts)) or 'nothing'}"]
+    label += [heading for heading, _ in panels if heading]
     return (
         f'<svg viewBox="0 0 {width} {height}" width="{width}" style="max-width: 100%; height: auto; background: white" '
-        f'role="img" aria-label="{escape(". ".join(said))}." font-family="sans-serif" font-size="13" fill="#333333">'
+        f'role="img" aria-label="{escape(". ".join(label))}." font-family="sans-serif" font-size="13" fill="#333333">'
         f'{"".join(shapes)}<text x="8" y="{height - 10}">{escape(". ".join(caption))}</text></svg>'
     )
 
 
 def _legend(parts: Sequence[str], *, y: float) -> str:
-    """Return a line of text that names the parts, each after a spot of its colour."""
-    spots = (f'<tspan fill="{PART_COLOURS[RECIPE_PARTS[part][0]]}">●</tspan> {_spoken(part)}' for part in parts)
-    return f'<text x="8" y="{y}">{"&#160;&#160;".join(spots)}</text>'
+    """Return the legend: the names of the parts, each after a dot of its colour."""
+    names = (f'<tspan fill="{PART_COLOURS[RECIPE_PARTS[part][0]]}">●</tspan> {_name(part)}' for part in parts)
+    return f'<text x="8" y="{y}">{"&#160;&#160;".join(names)}</text>'
 
 
 def _scale_bar(scale: float, recipe: FeatureRecipe, *, right: float, bottom: float) -> str:
-    """Return a line as long as the unit of the clip's coordinates, where they have one."""
+    """Return a scale bar for the unit of the recipe's coordinates, or "" if it is not fixed."""
     units = {"shoulders": (1.0, "1 shoulder width"), "image": (0.2, "0.2 image widths")}
     if recipe.body_frame not in units:
         return ""
@@ -267,20 +265,20 @@ def _svg_part(points: np.ndarray, part: str, colour: str | None) -> str:
         f"M{x0:.1f} {y0:.1f}L{x1:.1f} {y1:.1f}" for (x0, y0), (x1, y1) in limbs if np.isfinite((x0, x1)).all()
     )
     circles = "".join(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="2"/>' for x, y in dots if np.isfinite(x))
-    colour, about = colour or PART_COLOURS[tracked], "before" if colour else "shown"
+    colour, role = colour or PART_COLOURS[tracked], "before" if colour else "shown"
     return (
-        f'<g class="{about} {part}" fill="{colour}" stroke="{colour}" stroke-width="0">'
+        f'<g class="{role} {part}" fill="{colour}" stroke="{colour}" stroke-width="0">'
         f'<path d="{path}" fill="none" stroke-width="2" stroke-linecap="round"/>{circles}</g>'
     )
 
 
 def _still(points: np.ndarray, recipe: FeatureRecipe, *, title: str, variation: str, seed: int) -> Figure:
-    """Return six moments of a clip and, unless the variation is "none", the same moments after it."""
+    """Return a figure of six frames of a clip and, unless the variation is "none", of the same frames after it."""
     import matplotlib.pyplot as plt
 
-    rows: dict[str, np.ndarray] = {"as it was": points}
+    rows: dict[str, np.ndarray] = {"original": points}
     if variation != NONE:
-        start = VARIATIONS[variation].most * VARIATIONS[variation].start_percent / 100
+        start = VARIATIONS[variation].maximum * VARIATIONS[variation].start_percent / 100
         rows[variation] = vary(points, recipe, variation, strength=start, seed=seed)
     moments = np.linspace(0, len(points) - 1, 6).round().astype(int)
     low, high = _extent(points, recipe)
@@ -288,26 +286,26 @@ def _still(points: np.ndarray, recipe: FeatureRecipe, *, title: str, variation: 
     for row, (name, clip) in zip(axes, rows.items(), strict=True):
         for ax, moment in zip(row, moments, strict=True):
             if clip is not points:
-                draw_points(ax, points[moment], recipe, colour=AS_IT_WAS)
+                draw_points(ax, points[moment], recipe, colour=ORIGINAL_COLOUR)
             draw_points(ax, clip[moment], recipe)
             ax.set(xlim=(low[0], high[0]), ylim=(high[1], low[1]), xticks=[], yticks=[])
             if clip is points:
-                ax.set_title(f"frame {moment + 1}", fontsize="small", fontweight="normal")
+                ax.set_title(f"frame {moment + 1}", **SMALL_TITLE)
         row[0].set_ylabel(name)
     tracked = list(dict.fromkeys(RECIPE_PARTS[part][0] for part in recipe.parts))
     part_legend(figure, tracked)
     figure.suptitle(title)
-    plt.close(figure)  # the cell's last value is shown anyway, and once is enough
-    after = f" Below, in colour over the first in grey, the same moments after the variation '{variation}'."
+    plt.close(figure)  # the cell shows its last value anyway; an open figure would be shown twice
+    after = f" Below, in colour over the original in grey, the same moments after the variation '{variation}'."
     return describe(
         figure,
         f"{title + ': s' if title else 'S'}ix moments of one clip of {len(points)} frames, as stick figures of "
-        f"{', '.join(map(_spoken, recipe.parts))}.{after if variation != NONE else ''}",
+        f"{', '.join(map(_name, recipe.parts))}.{after if variation != NONE else ''}",
     )
 
 
 def _extent(points: np.ndarray, recipe: FeatureRecipe) -> tuple[np.ndarray, np.ndarray]:
-    """Return the corners (2,) and (2,) of a square that holds a clip and some room for what varies."""
+    """Return the corners, (2,) each, of a square around a clip with a margin for variations."""
     if recipe.body_frame == "shoulders" and any(RECIPE_PARTS[part][0] == "pose" for part in recipe.parts):
         return np.array([-1.7, -1.3]), np.array([1.7, 2.1])
     seen = points[..., :2][np.isfinite(points[..., 0])]
@@ -318,5 +316,5 @@ def _extent(points: np.ndarray, recipe: FeatureRecipe) -> tuple[np.ndarray, np.n
     return (low + high) / 2 - max(half, 1e-3), (low + high) / 2 + max(half, 1e-3)
 
 
-def _spoken(part: str) -> str:
+def _name(part: str) -> str:
     return part.replace("_", " ")

@@ -4,21 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+import cv2
 import numpy as np
 
 from asl_lib.landmarks.landmarks import Landmarks
-from asl_lib.plots.style import LIMBS, PART_COLOURS
-
-UPPER_BODY = 25
-"""Pose landmarks that are drawn: down to the hips, below which MediaPipe guesses."""
+from asl_lib.plots.style import LIMBS, PART_COLOURS, UPPER_BODY
 
 
 def draw_landmarks(frames: Iterable[np.ndarray], landmarks: Landmarks) -> Iterator[np.ndarray]:
     """Yield (H, W, 3) uint8 RGB frames with their landmarks drawn in the colours of the course's figures.
 
     Args:
-        frames: the frames that the landmarks are of, in order.
-        landmarks: of all frames; a frame without a part shows none.
+        frames: all frames of the clip, in order.
+        landmarks: landmarks of the clip. A part that was not detected in a frame is not drawn.
     """
     for index, frame in enumerate(frames):
         yield draw_frame(frame, {part: landmarks.part(part)[index] for part in landmarks.parts})
@@ -31,20 +29,18 @@ def draw_frame(frame: np.ndarray, parts: dict[str, np.ndarray]) -> np.ndarray:
         frame: (H, W, 3) uint8 RGB.
         parts: part -> (l, 2 or more) image-normalised points; NaN draws nothing.
     """
-    import cv2
-
     picture = np.ascontiguousarray(frame).copy()
     height, width = picture.shape[:2]
-    thick = max(1, round(np.hypot(height, width) / 400))
+    thickness = max(1, round(np.hypot(height, width) / 400))
     for part, points in parts.items():
         colour = tuple(int(PART_COLOURS[part][i : i + 2], 16) for i in (1, 3, 5))
         shown = points[:UPPER_BODY] if part == "pose" else points
         seen = ~np.isnan(shown[:, :2]).any(axis=1)
         # A landmark far outside the picture would overflow OpenCV's integers.
         pixels = np.nan_to_num(np.clip(shown[:, :2], -10, 10) * (width, height)).round().astype(int)
-        for one, other in LIMBS[part]:
-            if max(one, other) < len(seen) and seen[one] and seen[other]:
-                cv2.line(picture, pixels[one].tolist(), pixels[other].tolist(), colour, thick, cv2.LINE_AA)
+        for start, end in LIMBS[part]:
+            if max(start, end) < len(seen) and seen[start] and seen[end]:
+                cv2.line(picture, pixels[start].tolist(), pixels[end].tolist(), colour, thickness, cv2.LINE_AA)
         for x, y in pixels[seen]:
-            cv2.circle(picture, (int(x), int(y)), 1 if part == "face" else thick, colour, -1, cv2.LINE_AA)
+            cv2.circle(picture, (int(x), int(y)), 1 if part == "face" else thickness, colour, -1, cv2.LINE_AA)
     return picture

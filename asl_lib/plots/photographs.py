@@ -1,14 +1,14 @@
-"""Pictures of photographs: what a hand tracker finds in them, where a network looks, what it answers."""
+"""Figures of photographs: the detected hand, what mattered to a network, and its answer."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from asl_lib.plots.drawing import picture_grid
-from asl_lib.plots.style import HAND_LIMBS, PART_COLOURS, counted, describe, listed, percent
+from asl_lib.plots.style import HAND_LIMBS, PART_COLOURS, SMALL_TITLE, counted, describe, listed, percent, subplots
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -26,16 +26,16 @@ def plot_photographs(
 
     Args:
         images: (size, size, 3) RGB, from 0 to 255.
-        titles: one each.
-        hands: (n, 21, 3) landmarks in widths of the photograph, to draw where there are any.
-        heat: (size, size) each, as `image_training.occlusion_map` gives them: the more orange, the more it mattered.
+        titles: one per photograph.
+        hands: (n, 21, 3) landmarks in widths of the photograph, drawn if given; NaN where no hand was found.
+        heat: (size, size) each, as `occlusion_map` returns them, laid over the photographs in orange.
         columns: photographs in a row.
     """
     figure, axes = picture_grid(len(images), min(columns, len(images)), np.shape(images[0])[:2])
     for number, (ax, image, title) in enumerate(zip(axes, images, titles, strict=True)):
         size = len(image)
         ax.imshow(np.asarray(image).astype(np.uint8))
-        ax.set_title(title, fontsize="small", fontweight="normal")
+        ax.set_title(title, **SMALL_TITLE)
         if heat is not None:
             _overlay(ax, heat[number])
         if hands is not None and not np.isnan(hands[number, 0, 0]):
@@ -54,16 +54,14 @@ def plot_photographs(
 
 
 def plot_answer(image: np.ndarray, names: Sequence[str], probabilities: np.ndarray) -> Figure:
-    """Show one photograph beside a network's most probable answers, as bars with their numbers.
+    """Show one photograph beside a bar chart of a network's most probable answers.
 
     Args:
         image: (size, size, 3) RGB, from 0 to 255.
         names: the answers, the most probable first.
-        probabilities: of each, from 0 to 1.
+        probabilities: of each answer, from 0 to 1.
     """
-    import matplotlib.pyplot as plt
-
-    figure, (left, right) = plt.subplots(1, 2, figsize=(6.4, 2.6), width_ratios=(1, 1.4))
+    figure, (left, right) = subplots(1, 2, figsize=(6.4, 2.6), width_ratios=(1, 1.4))
     left.imshow(np.asarray(image).astype(np.uint8))
     left.axis("off")
     bars = right.barh(range(len(names)), np.asarray(probabilities) * 100)
@@ -76,18 +74,18 @@ def plot_answer(image: np.ndarray, names: Sequence[str], probabilities: np.ndarr
 
 
 def _where(heat: Sequence[np.ndarray]) -> str:
-    """Return in words how much of what mattered lies in the middle half of the photographs."""
+    """Return in words which share of the heat is in the central quarter of the photographs."""
     shares = []
-    for own in heat:
-        weight = np.clip(own, 0, None)
+    for importance in heat:
+        weight = np.clip(importance, 0, None)
         edge = len(weight) // 4
         shares.append(weight[edge : len(weight) - edge, edge : len(weight) - edge].sum() / max(weight.sum(), 1e-9))
     return f"{percent(float(np.mean(shares)))} of it lies in the middle quarter of the area, on average"
 
 
-def _overlay(ax: object, heat: np.ndarray) -> None:
-    """Lay orange over what mattered."""
+def _overlay(ax: Any, heat: np.ndarray) -> None:
+    """Draw heat over a photograph, more opaque where it is higher."""
     from matplotlib.colors import LinearSegmentedColormap
 
     colours = LinearSegmentedColormap.from_list("importance", [(1, 0.55, 0, 0.0), (1, 0.45, 0, 0.75)])
-    ax.imshow(np.clip(heat, 0, None), cmap=colours, vmin=0, vmax=max(float(heat.max()), 1e-6))  # type: ignore[attr-defined]
+    ax.imshow(np.clip(heat, 0, None), cmap=colours, vmin=0, vmax=max(float(heat.max()), 1e-6))

@@ -1,4 +1,4 @@
-"""One look for all figures: seaborn's colour-blind palette, readable sizes, light grid."""
+"""The style of all figures (seaborn's colour-blind palette, readable sizes, light grid) and their alt text."""
 
 from __future__ import annotations
 
@@ -13,36 +13,33 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 PART_COLOURS = {"pose": "#0173b2", "face": "#949494", "left_hand": "#de8f05", "right_hand": "#029e73"}
-"""The colour of each part in every figure; blue, orange and green of the colour-blind palette."""
-RIGHT_TO_LEFT = re.compile("[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufeff]")
-"""Letters of Hebrew, Arabic and the scripts derived from them."""
+"""The colour of each part in every figure: blue, grey, orange and green of the colour-blind palette."""
 PART_NAMES = {"pose": "pose", "face": "face", "left_hand": "left hand", "right_hand": "right hand"}
 
+UPPER_BODY = 25
+"""Number of pose landmarks drawn: down to the hips. MediaPipe guesses those below."""
 POSE_LIMBS = (
     *((11, 12), (11, 13), (13, 15), (12, 14), (14, 16), (11, 23), (12, 24), (23, 24)),  # arms and trunk
     *((0, 2), (2, 7), (0, 5), (5, 8), (9, 10)),  # nose, eyes, ears, mouth
 )
-"""Pose landmarks joined by a line in pictures: the upper body, which is what signing shows."""
+"""Pairs of pose landmarks joined by a line: those of the upper body."""
 HAND_LIMBS = tuple(
     pair
     for base in (1, 5, 9, 13, 17)
     for pair in ((0, base), (base, base + 1), (base + 1, base + 2), (base + 2, base + 3))
 )
-LIMBS: dict[str, tuple[tuple[int, int], ...]] = {
-    "pose": POSE_LIMBS,
-    "face": (),
-    "left_hand": HAND_LIMBS,
-    "right_hand": HAND_LIMBS,
-}
-
-
+LIMBS = {"pose": POSE_LIMBS, "face": (), "left_hand": HAND_LIMBS, "right_hand": HAND_LIMBS}
+RIGHT_TO_LEFT = re.compile("[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufeff]")
+"""Letters of Hebrew, Arabic and the scripts derived from them."""
+SMALL_TITLE: dict[str, Any] = {"fontsize": "small", "fontweight": "normal"}
+"""Look of the title of each picture in a grid."""
 DARK = 0.0194
-"""Luminance of the grey "0.15" in which figures write on pale grounds."""
+"""Luminance of the grey "0.15", the colour of numbers on a pale background."""
 _DESCRIPTIONS: weakref.WeakKeyDictionary[Any, str] = weakref.WeakKeyDictionary()
 
 
 def use_style() -> None:
-    """Set the course's figure style and give every figure shown its alt text; every notebook calls it once."""
+    """Set the figure style of the course, and store alt text with every figure. Every notebook calls it once."""
     import seaborn as sns
 
     sns.set_theme(
@@ -62,12 +59,19 @@ def use_style() -> None:
     _show_with_alt_text()
 
 
+def subplots(*args: Any, **options: Any) -> Any:
+    """Return `matplotlib.pyplot.subplots(...)`; pyplot, which takes half a second to import, is imported here."""
+    import matplotlib.pyplot as plt
+
+    return plt.subplots(*args, **options)
+
+
 def describe(figure: Any, text: str) -> Any:
-    """Give a figure its alt text: what a reader who does not see it has to know.
+    """Set the alt text of a figure, for readers who cannot see it.
 
     Args:
         figure: a Matplotlib figure, or one of its axes.
-        text: one to three sentences: what kind of picture, what it compares, and what is to be seen in it.
+        text: one to three sentences: the kind of figure, what it compares, and what it shows.
 
     Returns:
         The figure, so that a plotting function can end with `return describe(figure, ...)`.
@@ -78,7 +82,7 @@ def describe(figure: Any, text: str) -> Any:
 
 
 def alt_text(figure: Any) -> str:
-    """Return a figure's alt text: its title and what `describe` said, else its titles and the names of its axes."""
+    """Return a figure's alt text: its title and the text given to `describe`, else its titles and axis labels."""
     title = figure.get_suptitle()
     if figure in _DESCRIPTIONS:
         text = _DESCRIPTIONS[figure]
@@ -91,7 +95,7 @@ def alt_text(figure: Any) -> str:
 
 
 def listed(names: Iterable[object], *, most: int = 6) -> str:
-    """Return names as a sentence lists them: "A", "A and B", "A, B and C", "A, B, C and 9 more"."""
+    """Return names as an enumeration in a sentence: "A", "A and B", "A, B and C", "A, B, C and 9 more"."""
     words = [str(name) for name in names]
     if len(words) > most:
         words = [*words[: most - 1], f"{len(words) - most + 1} more"]
@@ -105,7 +109,7 @@ def counted(count: int, noun: str) -> str:
 
 
 def percent(share: float) -> str:
-    """Return a share from 0 to 1 in words: "92 %" for 0.917, and "0 %" or "100 %" only for nothing and all."""
+    """Return a share from 0 to 1 in words: "92 %" for 0.917; "0 %" and "100 %" only for exactly 0 and 1."""
     rounded = round(100 * share)
     if 0 < share < 1 and rounded in (0, 100):
         return "under 1 %" if rounded == 0 else "over 99 %"
@@ -113,7 +117,7 @@ def percent(share: float) -> str:
 
 
 def _show_with_alt_text() -> None:
-    """Make notebooks store the alt text beside each figure, where nbconvert and the site read it."""
+    """Make notebooks store the alt text in the metadata of each figure, where nbconvert and the site read it."""
     import matplotlib.pyplot as plt
     from matplotlib.figure import Figure
 
@@ -124,24 +128,24 @@ def _show_with_alt_text() -> None:
     shell = get_ipython()
     if shell is None or shell.display_formatter is None:
         return
-    plt.get_backend()  # a backend that is chosen later would put its own formatter in the place of ours
+    plt.get_backend()  # a backend chosen later would replace our formatter
     plt.switch_backend(plt.get_backend())
     formatter = shell.display_formatter.formatters["image/png"]
     draw = formatter.type_printers.get(Figure)
-    if draw is None or getattr(draw, "tells_alt_text", False):
+    if draw is None or getattr(draw, "has_alt_text", False):
         return
 
-    def draw_and_tell(figure: Any) -> tuple[Any, dict[str, str]]:
+    def draw_with_alt_text(figure: Any) -> tuple[Any, dict[str, str]]:
         return draw(figure), {"alt": alt_text(figure)}
 
-    draw_and_tell.tells_alt_text = True  # type: ignore[attr-defined]
-    formatter.for_type(Figure, draw_and_tell)
+    draw_with_alt_text.has_alt_text = True  # type: ignore[attr-defined]
+    formatter.for_type(Figure, draw_with_alt_text)
 
 
 def readable_numbers(ax: Axes) -> None:
-    """Write the numbers in a heat map's cells white or dark, whichever stands out more from the cell.
+    """Set the numbers in a heat map's cells to white or dark, whichever has the higher contrast with the cell.
 
-    The contrast is that of the Web Content Accessibility Guidelines 2.2.
+    Contrast is defined as in the Web Content Accessibility Guidelines 2.2.
     """
     if not ax.texts:
         return
@@ -157,10 +161,10 @@ def readable_numbers(ax: Axes) -> None:
 
 
 def shown_names(glosses: Iterable[object], labels: Mapping[str, str] | None = None) -> list[str]:
-    """Return what to write beside each gloss's row or column: its word where glosses are numbers, else the gloss.
+    """Return the label of each gloss's row or column: its word if it has one, else the gloss.
 
-    Arabic is written joined and from right to left, which matplotlib does itself from 3.11 on (Python 3.11 and
-    later). An older one would draw it back to front in separate letters: then the number is shown instead.
+    Arabic needs Matplotlib 3.11 or later, which joins its letters and draws them from right to left. With an older
+    version the gloss is shown instead.
 
     Args:
         glosses: glosses in the order of the axis.

@@ -1,4 +1,4 @@
-"""Pictures of videos: frames in a row, and where everything moves."""
+"""Figures of videos: frames in a row, and optical flow."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from asl_lib.features.optical_flow import flow_colours
-from asl_lib.plots.style import counted, describe, listed, percent
+from asl_lib.plots.style import SMALL_TITLE, counted, describe, listed, percent, subplots
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -19,36 +19,32 @@ def plot_filmstrips(strips: Mapping[str, np.ndarray], *, most: int = 8) -> Figur
 
     Args:
         strips: name -> (frames, size, size, 3) RGB, from 0 to 255.
-        most: frames in a row; of more, evenly spread ones.
+        most: largest number of frames in a row; of longer clips, evenly spaced frames are shown.
     """
-    import matplotlib.pyplot as plt
-
     rows = []
     for clip in strips.values():
         chosen = np.linspace(0, len(clip) - 1, min(most, len(clip))).round().astype(int)
         rows.append(np.concatenate(list(np.asarray(clip)[chosen]), axis=1).astype(np.uint8))
     height = 10 * rows[0].shape[0] / rows[0].shape[1] + 0.3
-    figure, axes = plt.subplots(len(rows), 1, figsize=(10, height * len(rows)), squeeze=False)
+    figure, axes = subplots(len(rows), 1, figsize=(10, height * len(rows)), squeeze=False)
     for ax, name, row in zip(axes.flat, strips, rows, strict=True):
         ax.imshow(row)
-        ax.set_title(name, fontsize="small", fontweight="normal", loc="left")
+        ax.set_title(name, **SMALL_TITLE, loc="left")
         ax.axis("off")
     shown = listed(f"{min(most, len(clip))} of {name}" for name, clip in strips.items())
-    return describe(figure, f"{counted(len(rows), 'filmstrip').capitalize()}, frames in the order of time: {shown}.")
+    return describe(figure, f"{counted(len(rows), 'filmstrip').capitalize()}, frames in temporal order: {shown}.")
 
 
 def plot_flow(frame: np.ndarray, flow: np.ndarray, *, bound_px: float = 10.0, step: int = 12) -> Figure:
-    """Show a frame with arrows that say where its points go, the same flow in colours, and the wheel to read them by.
+    """Show optical flow as arrows over a frame and in colours, with the colour wheel as the key.
 
     Args:
         frame: (H, W, 3) RGB, from 0 to 255.
-        flow: (H, W, 2) px to the right, and down, until the next frame.
-        bound_px: length that gets the full colour.
-        step: px between two arrows. They are drawn twice as long as the movement.
+        flow: (H, W, 2) movement until the next frame in px, to the right and down.
+        bound_px: length shown in full colour.
+        step: px between two arrows, which are drawn twice as long as the movement.
     """
-    import matplotlib.pyplot as plt
-
-    figure, (left, middle, right) = plt.subplots(1, 3, figsize=(8.6, 3.3), width_ratios=(1, 1, 0.5))
+    figure, (left, middle, right) = subplots(1, 3, figsize=(8.6, 3.3), width_ratios=(1, 1, 0.5))
     rows, columns = np.mgrid[step // 2 : len(frame) : step, step // 2 : frame.shape[1] : step]
     arrows = flow[rows, columns]
     moves = np.linalg.norm(arrows, axis=-1) > 0.5
@@ -65,8 +61,7 @@ def plot_flow(frame: np.ndarray, flow: np.ndarray, *, bound_px: float = 10.0, st
         ax.set_title(title)
         ax.grid(False)
         ax.set(xticks=[], yticks=[])
-        for side in ax.spines.values():
-            side.set_visible(False)
+        ax.spines[:].set_visible(False)
     right.set(xticks=[-bound_px, 0, bound_px], xlabel="px to the right", yticks=[-bound_px, 0, bound_px])
     right.set_ylabel("px down")
     speed = np.linalg.norm(flow, axis=-1)

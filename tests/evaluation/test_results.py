@@ -103,6 +103,7 @@ def test_known_signers_stand_apart_from_new_ones_in_the_report(tmp_path):
 def test_a_run_with_only_the_official_split_is_reported_as_such(tmp_path):
     make_evaluation().save(tmp_path / "lstm" / "split_official", model="lstm", split="official")
     assert headline(collect_results(tmp_path)).protocol.tolist() == ["official split"]
+    assert summarise(collect_results(tmp_path)).protocol.tolist() == ["official split"]
     assert len(collect_evaluation(tmp_path, "lstm").table) == 4
 
 

@@ -8,10 +8,13 @@ import sys
 import nbformat
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from asl_lib import plots
 from asl_lib.features.augment import Augmentation
 from asl_lib.features.recipe import FeatureRecipe
+from asl_lib.plots.explorer import PANEL_PX
 from tests.conftest import ROOT, make_landmarks
 
 RECIPE = FeatureRecipe(frames=12)
@@ -91,11 +94,11 @@ def test_the_face_has_a_box_where_the_recipe_has_a_face():
 
 def test_a_hand_that_was_not_seen_has_no_dots_and_the_caption_says_so(clip):
     explorer = Explorer(clip, variation="none", title="HELLO & <ana>")
-    assert "Not seen" not in explorer.picture
+    assert "Not detected" not in explorer.picture
     explorer["Frame"] = 12
     assert len(explorer.dots("left_hand")) == 0
-    assert "Not seen: left hand" in explorer.picture
-    assert 'aria-label="HELLO &amp; &lt;ana&gt;. Frame 12 of 12. Not seen: left hand.' in explorer.picture
+    assert "Not detected: left hand" in explorer.picture
+    assert 'aria-label="HELLO &amp; &lt;ana&gt;. Frame 12 of 12. Not detected: left hand.' in explorer.picture
 
 
 @pytest.mark.parametrize("name", [*Augmentation(RECIPE, body=1, frames=1, mirrored=1).steps(), "all together"])
@@ -115,6 +118,20 @@ def test_every_variation_of_the_library_changes_the_clip_more_the_stronger_it_is
     assert changes[0] == 0
     assert changes[1] <= changes[2]
     assert changes[2] > 0
+
+
+@given(seed=st.integers(0, 99))
+def test_all_variations_together_at_full_strength_never_run_time_backwards(seed):
+    """Time is written into the distance from the origin, which rotation, scale and shear only stretch."""
+    clip = np.zeros((12, RECIPE.num_landmarks, 2), np.float32)
+    clip[..., 0] = 1000 * np.arange(1, 13)[:, None]
+    explorer = Explorer(clip, variation="all together", seed=seed)
+    explorer["Strength (%)"] = 100
+    distances = []
+    for frame in range(1, 13):
+        explorer["Frame"] = frame
+        distances.append(np.linalg.norm(explorer.dots("pose")[0] - PANEL_PX / 2))
+    assert np.diff(distances).min() > -PANEL_PX
 
 
 def test_the_clip_as_it_was_stays_where_it_is_while_the_variation_turns(clip):
@@ -147,7 +164,7 @@ def test_where_no_front_end_answers_a_still_figure_shows_six_moments_and_a_varia
     figure = plots.explore_clip(clip, RECIPE, title="HELLO, signed by ana")
     shown = [ax.get_title() for ax in figure.axes]
     assert shown[:6] == ["frame 1", "frame 3", "frame 5", "frame 8", "frame 10", "frame 12"]
-    assert [ax.get_ylabel() for ax in figure.axes if ax.get_ylabel()] == ["as it was", "rotation"]
+    assert [ax.get_ylabel() for ax in figure.axes if ax.get_ylabel()] == ["original", "rotation"]
     assert plots.alt_text(figure).startswith("HELLO, signed by ana: six moments of one clip of 12 frames")
     assert "'rotation'" in plots.alt_text(figure)
     alone = plots.explore_clip(clip, RECIPE, variation="none")
@@ -162,7 +179,7 @@ def test_a_clip_without_a_body_fills_the_still_figure_and_one_without_anything_i
     assert ax.get_xlim()[0] < np.nanmin(hand[..., 0])
     assert np.nanmax(hand[..., 0]) < ax.get_xlim()[1]
     explorer = Explorer(np.full_like(hand, np.nan), recipe)
-    assert "Not seen: right hand" in explorer.picture
+    assert "Not detected: right hand" in explorer.picture
     assert len(explorer.dots("right_hand")) == 0
 
 
@@ -171,7 +188,7 @@ def test_a_clip_without_a_body_fills_the_still_figure_and_one_without_anything_i
     [
         (lambda clip: clip[None], r"one clip .*\(frames, 75 landmarks, 2 coordinates\); got \(1, 12, 75, 2\)"),
         (lambda clip: clip[:, :42], r"got \(12, 42, 2\)"),
-        (lambda clip: clip[:1], "Choose one clip of a FeatureSet"),
+        (lambda clip: clip[:1], "Choose one clip, such as features.points"),
     ],
 )  # fmt: skip
 def test_what_is_not_one_clip_of_the_recipe_is_named_in_a_sentence(clip, spoil, sentence):

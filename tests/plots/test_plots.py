@@ -1,6 +1,7 @@
 """Every figure is drawn from data of the real form; what it shows is checked where it can be."""
 
 import sys
+from types import SimpleNamespace
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -11,8 +12,6 @@ from asl_lib import plots
 from asl_lib.evaluation.metrics import rate
 from asl_lib.features.augment import Augmentation
 from asl_lib.features.recipe import FeatureRecipe
-from asl_lib.live.recogniser import Seen
-from asl_lib.live.replay import Signed
 from tests.conftest import make_clips, make_frames, make_landmarks
 from tests.evaluation.test_metrics import make_evaluation
 
@@ -162,6 +161,47 @@ def test_a_history_without_validation_shows_the_training_alone():
     assert len(figure.axes[0].get_legend().get_texts()) == 1
 
 
+def legend_of(figure):
+    """Return the title and the entries of a figure's first legend."""
+    legend = (figure.legends or [figure.axes[0].get_legend()])[0]
+    return [legend.get_title().get_text(), *(text.get_text() for text in legend.get_texts())]
+
+
+@pytest.mark.parametrize(
+    ("options", "title"),
+    [
+        ({}, ""),
+        ({"split": "signer"}, "split by signer"),
+        ({"split": "random"}, "random split"),
+        ({"split": "official"}, "official split"),
+    ],
+)
+def test_the_legend_of_a_training_names_the_split_and_claims_no_signers(options, title):
+    figure = plots.plot_history(a_history(), **options)
+    assert legend_of(figure) == [title, "training", "validation"]
+    assert "signer" not in plots.alt_text(figure).replace("by signer", "")
+    assert title in plots.alt_text(figure)
+
+
+def test_results_of_an_official_split_are_not_called_new_signers():
+    rows = {
+        "protocol": "official split",
+        "model": ["lstm"],
+        "held_out": "all",
+        "accuracy": 0.5,
+        "low": 0.4,
+        "high": 0.6,
+    }
+    figure = plots.plot_comparison(pd.DataFrame(rows), chance=0.1)
+    assert figure.axes[0].get_ylabel() == "official split"
+    assert "held-out" not in plots.alt_text(figure)
+    assert "lstm 50 %" in plots.alt_text(figure)
+    figure = plots.plot_gap(a_gap().assign(protocol="official split"), chance=0.1)
+    assert legend_of(figure)[1:] == ["known signers", "official split"]
+    assert "new" not in plots.alt_text(figure)
+    assert legend_of(plots.plot_gap(a_gap(), chance=0.1))[1:] == ["known signers", "new signers (mean)"]
+
+
 def test_flow_is_drawn_as_arrows_and_colours_and_clips_as_strips():
     flow = np.zeros((48, 48, 2), np.float32)
     flow[10:40, 10:40] = (6, 0)
@@ -206,8 +246,20 @@ def a_comparison():
 
 
 def some_seen():
-    return [Seen(0.04 * i, ("right_hand",), i > 5, top=(("HELLO", i / 50),) if i > 5 else (),
-                 committed="HELLO" if i == 30 else "") for i in range(50)]  # fmt: skip
+    """Return 50 outputs of a recogniser that says HELLO after 30 frames."""
+    return [
+        SimpleNamespace(
+            time_s=0.04 * i,
+            signing=i > 5,
+            top=(("HELLO", i / 50),) if i > 5 else (),
+            committed="HELLO" if i == 30 else "",
+        )
+        for i in range(50)
+    ]
+
+
+def a_sign(gloss, start_s, end_s):
+    return SimpleNamespace(gloss=gloss, start_s=start_s, end_s=end_s)
 
 
 def a_gap():
@@ -265,7 +317,7 @@ FIGURES = {
         ["ana and ben", "missing in ben"],
     ),
     "plot_recognition": (
-        lambda: plots.plot_recognition(some_seen(), [Signed("BOOK", 0.0, 0.5)], threshold=0.4),
+        lambda: plots.plot_recognition(some_seen(), [a_sign("BOOK", 0.0, 0.5)], threshold=0.4),
         ["Signed: BOOK", "HELLO (wrong)", "threshold is 40 %"],
     ),
     "plot_reliability": (lambda: plots.plot_reliability({"lstm": make_evaluation()}), ["lstm (error 0."]),
