@@ -23,10 +23,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from asl_lib._util.jobs import run_jobs
+from asl_lib._util.jobs import quiet_worker, run_jobs
 from asl_lib.data.demo import load_lexicon, load_signers, write_clip
-from asl_lib.landmarks.extract import quiet_worker
-from asl_lib.landmarks.extraction_job import detect_clip
+from asl_lib.landmarks.extract import track_clip
 
 PARTS = ("pose", "left_hand", "right_hand")
 HANDS = ("left_hand", "right_hand")
@@ -40,7 +39,7 @@ def measure(job: tuple[str, str, int], *, folder: str, seed: int) -> dict[str, o
     started = time.process_time()
     performance = write_clip(path, sign, signer, repetition=repetition, seed=seed)
     rendering_s = time.process_time() - started
-    found = detect_clip(path, parts=PARTS)
+    found = track_clip({"path": path, "start": 0, "end": -1, "box": ""}, source_dir="", parts=PARTS)
     row: dict[str, object] = {"signer": name, "gloss": gloss, "frames": len(found.points), "rendering_s": rendering_s}
     row["pose"] = int(found.seen("pose").sum())
     dominant = HANDS.index(f"{performance.dominant}_hand")

@@ -27,14 +27,13 @@ from pathlib import Path
 import numpy as np
 
 from asl_lib._util.files import write_json
-from asl_lib._util.jobs import cores, run_jobs
+from asl_lib._util.jobs import cores, quiet_worker, run_jobs
 from asl_lib.data.clips import make_clips
 from asl_lib.data.dataset import shared_folder
 from asl_lib.data.demo import load_lexicon, load_signers, write_clip
 from asl_lib.data.registry import get_dataset
 from asl_lib.data.video import read_frames
-from asl_lib.landmarks.extract import extract_clips
-from asl_lib.landmarks.extraction_job import Job, settings_of
+from asl_lib.landmarks.extract import extract_clips, extraction_settings
 from asl_lib.landmarks.landmarks import PARTS, Landmarks
 from asl_lib.landmarks.pose_file import read_pose, write_pose
 from asl_lib.landmarks.store import load_landmarks
@@ -106,10 +105,8 @@ def asl_lib(videos: Path, out: Path, workers: int, parts: tuple[str, ...] = tupl
     names = sorted(path.name for path in videos.glob("*.mp4"))
     clips = make_clips(
         [{"clip_id": Path(name).stem, "path": name, "gloss": "BENCHMARK", "signer": "all"} for name in names]
-    )
-    done = extract_clips(
-        clips, source_dir=videos, pose_path=lambda clip: out / f"{clip['clip_id']}.pose", parts=parts, workers=workers
-    )
+    ).assign(path=[str((videos / name).absolute()) for name in names])
+    done = extract_clips(get_dataset("recordings"), out, clips, parts, workers=workers)
     assert done.done == len(names), done.failures.to_string()
 
 
@@ -158,8 +155,6 @@ def infer(job: tuple[list[Path], bool]) -> float:
 
 def inference_bound(decoded: list[Path], *, face: bool, processes: int) -> float:
     """Return the seconds of model inference when the clips are shared out among processes, the largest first."""
-    from asl_lib.landmarks.extract import quiet_worker
-
     shares: list[list[Path]] = [[] for _ in range(processes)]
     loads = [0] * processes
     for path in sorted(decoded, key=lambda path: -path.stat().st_size):
@@ -296,15 +291,13 @@ def compare_opening() -> None:
             {"clip_id": f"{i:05d}", "path": "video.mp4", "gloss": "A", "signer": "a"} for i in range(FINISHED_CLIPS)
         ]
         clips = make_clips(rows)
-        for clip_id in clips.clip_id:
-            pose = folder / "poses" / f"{clip_id}.pose"
+        for clip in clips.to_dict("records"):
+            pose = folder / "poses" / f"{clip['clip_id']}.pose"
             pose.write_bytes(b"landmarks")
-            job = Job(folder / "video.mp4", pose)
-            write_json(job.record, {**settings_of(job), "parts": list(PARTS), "frames": 30, "pose_bytes": 9})
+            made = {"parts": list(PARTS), "frames": 30, "pose_bytes": 9}
+            write_json(pose.with_suffix(".json"), {**extraction_settings(clip, source_dir=folder), **made})
         started = time.perf_counter()
-        found = extract_clips(
-            clips, source_dir=folder, pose_path=lambda clip: folder / "poses" / f"{clip['clip_id']}.pose"
-        )
+        found = extract_clips(get_dataset("recordings"), folder, clips)
         seconds = time.perf_counter() - started
         assert found.skipped == FINISHED_CLIPS, str(found)
     tell(Row("extraction", f"a finished set of {FINISHED_CLIPS:,} clips", fact=f"found done in {seconds:.1f} s"))

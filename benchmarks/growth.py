@@ -77,11 +77,10 @@ def extract(folder: Path, *, clips: int, frames: int) -> None:
     from asl_lib.landmarks.extract import extract_clips
 
     names = sorted(path.name for path in (folder / "videos").glob("*.mp4"))[:clips]
-    rows = [{"clip_id": Path(name).stem, "path": name, "gloss": "BENCHMARK", "signer": "all"} for name in names]
-    done = extract_clips(
-        make_clips(rows), source_dir=folder / "videos", pose_path=lambda clip: folder / f"{clip['clip_id']}.pose",
-        parts=POSE_AND_HANDS, workers=1,
-    )  # fmt: skip
+    rows = [
+        {"clip_id": Path(name).stem, "path": f"videos/{name}", "gloss": "BENCHMARK", "signer": "all"} for name in names
+    ]
+    done = extract_clips(get_dataset("recordings"), folder, make_clips(rows), POSE_AND_HANDS, workers=1)
     assert done.done == len(names), done.failures.to_string()
 
 

@@ -1,25 +1,33 @@
-"""Independent jobs on all cores, of which a bad one never stops the others."""
+"""Independent jobs on all cores; one that fails, crashes or hangs never stops the others."""
 
 from __future__ import annotations
 
 import multiprocessing
 import os
+import pickle
+import signal
 import sys
+import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
-from concurrent.futures.process import BrokenProcessPool
+from concurrent import futures
+from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, wait
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
-ATTEMPTS = 2
+import cv2
+from pebble import ProcessExpired, ProcessPool
+
 CONNECT_TIMEOUT_S = 15
+STALLED_AFTER_S = 60
+MOST_POOLS = 3
 DIED = "its process died twice (a crash in native code, or too little memory)"
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of one job: its result, or the sentence that says why there is none."""
+    """The result of one job, or the reason why it has none."""
 
     index: int
     result: Any = None
@@ -27,14 +35,20 @@ class Outcome:
 
 
 def cores() -> int:
-    """Return the number of cores this process may use."""
+    """Return the number of cores that this process may use."""
     if sys.platform == "linux":
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1  # macOS and Windows
 
 
-class SchedulerError(RuntimeError):
-    """A Dask scheduler that cannot be reached, or has no workers."""
+def quiet_worker() -> None:
+    """Prepare a worker process: one thread for OpenCV, because the processes use the cores, and no native messages."""
+    cv2.setNumThreads(1)
+    if threading.current_thread() is threading.main_thread():  # a Dask worker's log is its own
+        # MediaPipe's C++ side writes a dozen lines a process to stderr, and nothing that helps; errors come
+        # back to the parent as exceptions.
+        with open(os.devnull, "w") as devnull:
+            os.dup2(devnull.fileno(), 2)
 
 
 def run_jobs(
@@ -43,66 +57,97 @@ def run_jobs(
     *,
     workers: int = 0,
     setup: Callable[[], None] | None = None,
+    limit_s: Callable[[Any], float] | float | None = None,
     scheduler: str = "",
 ) -> Iterator[Outcome]:
     """Call `function` on every item in parallel processes and yield outcomes as they come.
 
-    A job that raises gives an outcome with its error. A job that kills its process (a crash in native
-    code, the system's memory guard) takes its neighbours along: all of them are tried once more in a new
-    pool, and the one that does it again is reported.
+    A job that raises gives an outcome with its error, and so does one that exceeds its time limit. A job whose
+    process dies (a crash in native code, the system's memory guard) is tried once more alone, and reported if it
+    dies again.
 
     Args:
-        function: importable function of one item; item and result must be picklable.
+        function: importable function of one item; item and result must be picklable, and results small.
         items: what to work on.
         workers: number of processes; 0 for one per core.
         setup: called once in every process before its first job.
+        limit_s: time limit of a job in seconds, or a function of its item that returns it; None for no limit.
+            Jobs on a Dask cluster have none.
         scheduler: address of a Dask scheduler ("tcp://…"), whose workers then do the jobs instead.
 
     Yields:
         One Outcome an item, in order of completion.
 
     Raises:
-        SchedulerError: the scheduler does not answer.
+        ConnectionError: the Dask scheduler does not answer.
+        ChildProcessError: `setup` fails, or processes cannot be started: no job can succeed.
     """
+    # Pickled here and unpickled by the job itself: pebble's workers unpickle one after the other, and each would wait
+    # for the imports of all others.
+    jobs = [pickle.dumps((function, setup, item)) for item in items]
     if scheduler:
-        yield from _run_on_dask(function, items, setup=setup, scheduler=scheduler)
+        yield from _run_on_dask(jobs, scheduler=scheduler)
         return
-    waiting = deque((index, 1) for index in range(len(items)))
-    count = min(workers or cores(), max(1, len(items)))
-    while waiting:
+    limits = [limit_s(item) if callable(limit_s) else limit_s for item in items]
+    waiting, suspects, died = deque(range(len(jobs))), deque[int](), set[int]()
+    count, pools = min(workers or cores(), max(1, len(jobs))), 0
+    while waiting or suspects:
         # A new interpreter per process: forking one that has threads of OpenCV or TensorFlow hangs.
-        pool = ProcessPoolExecutor(count, mp_context=multiprocessing.get_context("spawn"), initializer=setup)
-        running: dict[Future[Any], tuple[int, int]] = {}
+        pool: Any = ProcessPool(count, context=multiprocessing.get_context("spawn"))
+        running: dict[Any, int] = {}
         try:
-            while waiting or running:
-                # Few jobs in flight, so that a crash takes few along and an interrupt ends quickly;
-                # a job under suspicion runs alone, so that no innocent one is blamed for it.
-                while waiting and len(running) < (1 if _suspicion(waiting, running) else 2 * count):
-                    index, attempt = waiting.popleft()
-                    running[pool.submit(function, items[index])] = (index, attempt)
-                done, _ = wait(running, return_when=FIRST_COMPLETED)
+            while waiting or suspects or running:
+                # Few jobs in flight, so that an interrupt ends quickly. A job whose process died runs alone at the end.
+                queue, room = (waiting, 2 * count) if waiting else (suspects, 1)
+                while queue and len(running) < room:
+                    running[pool.schedule(_call, [jobs[queue[0]]], timeout=limits[queue[0]])] = queue[0]
+                    queue.popleft()
+                done, _ = wait(running, STALLED_AFTER_S, FIRST_COMPLETED)
+                if not done and not any(future.running() for future in running):
+                    raise BrokenExecutor("no process takes a job")
                 for future in done:
-                    index, attempt = running.pop(future)
-                    error = future.exception()
-                    if isinstance(error, BrokenProcessPool):
-                        running[future] = (index, attempt)
+                    error, index = future.exception(), running[future]
+                    if isinstance(error, BrokenExecutor):
                         raise error
-                    if error is not None:
-                        yield Outcome(index, error=_reason(error))
+                    del running[future]
+                    pools = 0
+                    if isinstance(error, ProcessExpired) and index not in died:
+                        died.add(index)
+                        suspects.append(index)
                     else:
-                        yield Outcome(index, result=future.result())
-        except BrokenProcessPool:
-            yield from _after_crash(running, waiting)
+                        yield _outcome(index, future, limits[index])
+        except RuntimeError as error:  # pebble's own at a broken pool, and BrokenExecutor
+            pools += 1
+            if pools == MOST_POOLS:
+                raise ChildProcessError(
+                    f"Worker processes cannot be started: {error}. A script must start them under "
+                    '`if __name__ == "__main__":`.'
+                ) from error
+            waiting.extend(running.values())
         finally:
-            pool.shutdown(wait=True, cancel_futures=True)
+            pool.stop()
+            pool.join()
 
 
-def _run_on_dask(
-    function: Callable[[Any], Any], items: Sequence[Any], *, setup: Callable[[], None] | None, scheduler: str
-) -> Iterator[Outcome]:
+def _outcome(index: int, future: Any, limit_s: float | None) -> Outcome:
+    """Return the outcome of a job that has ended, and raise what concerns all jobs."""
+    error = future.exception()
+    if isinstance(error, ProcessExpired):
+        return Outcome(index, error=DIED)
+    if isinstance(error, futures.TimeoutError):
+        return Outcome(index, error=f"It was not finished after {limit_s:.0f} s.")
+    if error is not None:
+        return Outcome(index, error=_reason(error))
+    status, value = future.result()
+    if status == "setup":
+        raise ChildProcessError(f"A worker process could not be prepared: {value}")
+    return Outcome(index, error=value) if status == "error" else Outcome(index, result=value)
+
+
+def _run_on_dask(jobs: Sequence[bytes], *, scheduler: str) -> Iterator[Outcome]:
     """Do the jobs on the workers of a Dask cluster.
 
-    Dask gives the jobs of a worker that dies to another one; one whose workers died several times
+    Dask gives the jobs of a worker that dies to another one; a job whose workers died several times
     (`distributed.scheduler.allowed-failures`) is reported.
     """
     from distributed import Client, as_completed
@@ -110,51 +155,55 @@ def _run_on_dask(
     try:
         client = Client(scheduler, timeout=CONNECT_TIMEOUT_S)
     except (OSError, ValueError) as error:
-        raise SchedulerError(
+        raise ConnectionError(
             f"No Dask scheduler answers at {scheduler} ({error}). Start one with `dask scheduler`, workers with "
             "`dask worker`, and give the address that it prints."
         ) from error
     with client:
-        futures = client.map(_prepared, list(items), function=function, setup=setup, pure=False)
-        index_of = {future.key: index for index, future in enumerate(futures)}
+        started = client.map(_call, jobs, pure=False)
+        index_of = {future.key: index for index, future in enumerate(started)}
         try:
-            for future in as_completed(futures):
-                index = index_of[future.key]
-                if future.status == "finished":
-                    yield Outcome(index, result=future.result())
-                else:
-                    failure = future.exception()
-                    died = type(failure).__name__ == "KilledWorker"
-                    yield Outcome(index, error=DIED if died else _reason(failure))
+            for future in as_completed(started):
+                index, died = index_of[future.key], type(future.exception()).__name__ == "KilledWorker"
+                yield Outcome(index, error=DIED) if died else _outcome(index, future, None)
                 future.release()
         finally:
-            client.cancel(futures)
+            client.cancel(started)
 
 
-_set_up: set[Callable[[], None]] = set()
+def _call(job: bytes) -> tuple[str, Any]:
+    """Do one pickled job in a worker; return ("done", result), ("error", reason) or ("setup", reason).
+
+    The worker that runs too long, or is no longer needed, gets SIGTERM: the job's `finally` blocks still run, which
+    remove unfinished files.
+    """
+    alone = threading.current_thread() is threading.main_thread()  # in a Dask worker: False
+    before = signal.signal(signal.SIGTERM, _leave_job) if alone else None
+    try:
+        function, setup, item = pickle.loads(job)  # noqa: S301  (from the parent process)
+        try:
+            if setup is not None:
+                _prepare(setup)
+        except Exception as error:  # noqa: BLE001  (the parent raises it)
+            return "setup", _reason(error)
+        return "done", function(item)
+    except SystemExit:
+        os._exit(1)
+    except Exception as error:  # noqa: BLE001  (the parent reports it)
+        return "error", _reason(error)
+    finally:
+        if alone:
+            signal.signal(signal.SIGTERM, before)
 
 
-def _prepared(item: Any, *, function: Callable[[Any], Any], setup: Callable[[], None] | None) -> Any:
-    """Call `function` in a Dask worker, after `setup` if it is the process's first job."""
-    if setup is not None and setup not in _set_up:
-        setup()
-        _set_up.add(setup)
-    return function(item)
+@cache
+def _prepare(setup: Callable[[], None]) -> None:
+    """Call `setup`, once in a process."""
+    setup()
 
 
-def _suspicion(waiting: deque[tuple[int, int]], running: dict[Future[Any], tuple[int, int]]) -> bool:
-    return any(attempt > 1 for _, attempt in (*waiting, *running.values()))
-
-
-def _after_crash(running: dict[Future[Any], tuple[int, int]], waiting: deque[tuple[int, int]]) -> Iterator[Outcome]:
-    """Put the jobs of a broken pool back in line, or report those that were alone in it."""
-    for future, (index, attempt) in running.items():
-        if future.done() and not future.cancelled() and future.exception() is None:
-            yield Outcome(index, result=future.result())
-        elif attempt >= ATTEMPTS:
-            yield Outcome(index, error=DIED)
-        else:
-            waiting.appendleft((index, attempt + 1))
+def _leave_job(*_: Any) -> None:
+    raise SystemExit
 
 
 def _reason(error: BaseException) -> str:

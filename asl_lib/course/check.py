@@ -13,7 +13,7 @@ from asl_lib._util.paths import relative
 from asl_lib._util.progress import progress
 from asl_lib.data.clips import missing_files
 from asl_lib.data.dataset import Dataset, Published
-from asl_lib.data.video import VideoError, video_info
+from asl_lib.data.video import MediaError, video_info
 from asl_lib.landmarks.landmarks import LandmarkError
 from asl_lib.landmarks.store import read_landmarks
 
@@ -130,7 +130,7 @@ def _problem(path: Path, kind: str, look_inside: bool) -> str | None:
             read_landmarks(path)
         else:
             return _picture_problem(path)
-    except (VideoError, LandmarkError) as error:
+    except (MediaError, LandmarkError) as error:
         # The line names the path already.
         return str(error).replace(f"{path} ", "", 1)
     return None

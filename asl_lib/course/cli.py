@@ -300,10 +300,10 @@ def _extract(options: argparse.Namespace) -> None:
         return
     failures = folder / f"failures{'.' + options.shard.replace('/', '-of-') if options.shard else ''}.csv"
     extraction = extract_clips(
+        dataset,
+        folder,
         clips,
-        source_dir=dataset.source_dir(folder),
-        pose_path=lambda clip: dataset.pose_path(folder, clip),
-        parts=parts,
+        parts,
         workers=params.workers,
         shard=options.shard,
         scheduler=options.scheduler or params.scheduler,
@@ -319,16 +319,15 @@ def _extract(options: argparse.Namespace) -> None:
 def _preview(clip_id: str, clips: Any, dataset: Any, folder: Path, parts: Sequence[str]) -> None:
     from asl_lib._util.quiet import quiet_native_stderr
     from asl_lib.data.errors import DatasetError
-    from asl_lib.landmarks.extraction_job import write_preview
+    from asl_lib.plots.overlay import write_preview
 
     chosen = clips[clips["clip_id"] == clip_id]
     if chosen.empty:
         some = ", ".join(clips["clip_id"].head(5))
         raise DatasetError(f"There is no clip '{clip_id}' in the clips table. It has, for example: {some}.")
     clip, path = chosen.iloc[0], folder / "preview" / f"{clip_id}.mp4"
-    pose = dataset.pose_path(folder, clip)
     with quiet_native_stderr():
-        frames = write_preview(clip, path, source_dir=dataset.source_dir(folder), parts=parts, pose=pose)
+        frames = write_preview(dataset, folder, clip, path, parts=parts)
     print(f"{frames} frames with their landmarks: {relative(path)}")
 
 
@@ -346,7 +345,7 @@ def _export(options: argparse.Namespace) -> None:
 def _predict(options: argparse.Namespace) -> int:
     import numpy as np
 
-    from asl_lib.features.photographs import PhotographError
+    from asl_lib.data.video import MediaError
     from asl_lib.training.images import load_image_model, newest_letters, predict_images
 
     folder = options.model or newest_letters()
@@ -356,7 +355,7 @@ def _predict(options: argparse.Namespace) -> int:
     for path in options.photograph:
         try:
             image = recipe.transform(path)
-        except PhotographError as error:
+        except MediaError as error:
             print(f"asl: {error}", file=sys.stderr)
             bad += 1
             continue

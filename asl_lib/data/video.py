@@ -1,4 +1,4 @@
-"""Frames in and out: reading any video OpenCV can open, writing H.264 that every browser plays."""
+"""Frames of videos and clips: read from any video that OpenCV can open, written as H.264 that every browser plays."""
 
 from __future__ import annotations
 
@@ -10,18 +10,21 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+import av
+import cv2
 import numpy as np
 
 from asl_lib._util.files import atomic_write
+from asl_lib.data.clips import Clip, parse_box
 
 
-class VideoError(ValueError):
-    """A file that cannot be read as a video, or frames that cannot be written as one."""
+class MediaError(ValueError):
+    """A video or photograph that cannot be read, or frames that cannot be written as a video."""
 
 
 @dataclass(frozen=True)
 class VideoInfo:
-    """What a video's header says. `frames` is a promise, not a fact: read the frames to count them."""
+    """The size, rate and length in a video's header. `frames` may be wrong: read the frames to count them."""
 
     width: int
     height: int
@@ -29,6 +32,8 @@ class VideoInfo:
     frames: int
 
 
+MIN_FRAMES = 2
+"""A clip with fewer is a photograph, not a sign."""
 FALLBACK_FPS = 25.0
 LARGEST_SIDE_PX = 8192
 """8K has 7,680. A header of some bytes can claim pictures that fill the memory."""
@@ -41,10 +46,8 @@ def video_info(path: str | Path) -> VideoInfo:
     """Return size, frame rate and announced number of frames of a video.
 
     Raises:
-        VideoError: the file is missing, empty or not a video.
+        MediaError: the file is missing, empty or not a video.
     """
-    import cv2
-
     capture = _open(Path(path))
     try:
         fps = capture.get(cv2.CAP_PROP_FPS)
@@ -73,10 +76,8 @@ def read_frames(path: str | Path, *, start: int = 0, end: int | None = None) -> 
         (H, W, 3) uint8 RGB frames.
 
     Raises:
-        VideoError: the file is missing, empty or not a video, or it ends before its first frame.
+        MediaError: the file is missing, empty or not a video, or it ends before its first frame.
     """
-    import cv2
-
     path = Path(path)
     capture = _open(path)
     index = 0
@@ -88,7 +89,7 @@ def read_frames(path: str | Path, *, start: int = 0, end: int | None = None) -> 
                 ok, frame = capture.retrieve() if index >= start else (True, None)
                 picture = cv2.cvtColor(frame, cv2.COLOR_BGR2RGB) if ok and frame is not None else None
             except cv2.error as error:
-                raise VideoError(f"{path} is damaged at frame {index} ({error.err}). Convert it anew.") from error
+                raise MediaError(f"{path} is damaged at frame {index} ({error.err}). Convert it again.") from error
             if not ok:
                 break
             if picture is not None:
@@ -97,14 +98,35 @@ def read_frames(path: str | Path, *, start: int = 0, end: int | None = None) -> 
     finally:
         capture.release()
     if index <= start:
-        raise VideoError(
+        raise MediaError(
             f"{path} must hold a frame {start}; it ended after {index} frames. "
             "The file is damaged or was cut short: record or download it again."
         )
 
 
+def clip_frames(clip: Clip, source_dir: str | Path) -> Iterator[np.ndarray]:
+    """Yield the (H, W, 3) uint8 RGB frames of one row of the clips table: from its start to its end, inside its box.
+
+    Raises:
+        MediaError: the video cannot be read.
+    """
+    end = clip["end"] if clip["end"] >= 0 else None
+    return crop(read_frames(Path(source_dir) / clip["path"], start=clip["start"], end=end), clip["box"])
+
+
+def crop(frames: Iterator[np.ndarray], box: str) -> Iterator[np.ndarray]:
+    """Yield the part of each (H, W, 3) frame inside `box`, "left top right bottom" in px; all of it for ""."""
+    corners = parse_box(box)
+    if corners is None:
+        yield from frames
+        return
+    left, top, right, bottom = corners
+    for frame in frames:
+        yield np.ascontiguousarray(frame[top:bottom, left:right])
+
+
 class VideoSink:
-    """Writes frames one by one as an H.264 mp4 that every browser plays; use it in a `with` block.
+    """Write frames one by one as an H.264 mp4 that every browser plays; use it in a `with` block.
 
     The file appears under its name, whole, when the block ends. A block that writes no frame leaves no file. The same
     frames give the same bytes.
@@ -112,7 +134,7 @@ class VideoSink:
     Args:
         path: the file to write; its folder is made.
         fps: frames per second.
-        half: what to do when the block ends with an error: True leaves a file with the frames until then, False none.
+        half: whether a block that ends with an error leaves a file with the frames until then.
 
     Attributes:
         count: frames written so far.
@@ -143,15 +165,13 @@ class VideoSink:
             frame: (H, W, 3) uint8 RGB, with even sides and of the size of the first.
 
         Raises:
-            VideoError: it has another size or type.
+            MediaError: it has another size or type.
         """
-        import av
-
         if self._size is None:
             self._size = _checked_size(frame, self.path)
             self._open()
         if frame.shape != (*self._size, 3):
-            raise VideoError(
+            raise MediaError(
                 f"All frames of {self.path} must have the size of the first, {self._size[1]}x{self._size[0]}; "
                 f"frame {self.count} has shape {frame.shape}. Resize the frames before writing them."
             )
@@ -167,8 +187,6 @@ class VideoSink:
             self._stack.close()
 
     def _open(self) -> None:
-        import av
-
         tmp = self._stack.enter_context(atomic_write(self.path))
         self._container = self._stack.enter_context(
             av.open(str(tmp), "w", format="mp4", options={"movflags": "+faststart"})
@@ -185,7 +203,7 @@ class VideoSink:
 def write_video(path: str | Path, frames: Iterable[np.ndarray], *, fps: float) -> int:
     """Write RGB frames as an H.264 mp4 and return how many there were.
 
-    Unlike with `VideoSink`, an error among the frames leaves no file: half a clip would be taken for a whole one.
+    Unlike with `VideoSink`, an error among the frames leaves no file: half a clip would pass for a whole one.
 
     Args:
         path: the file to write; its folder is made.
@@ -193,29 +211,29 @@ def write_video(path: str | Path, frames: Iterable[np.ndarray], *, fps: float) -
         fps: frames per second.
 
     Raises:
-        VideoError: there is no frame, or a frame has another size or type than the first.
+        MediaError: there is no frame, or a frame has another size or type than the first.
     """
     with VideoSink(path, fps=fps, half=False) as sink:
         for frame in frames:
             sink.write(frame)
     if not sink.count:
-        raise VideoError(f"{path} must get at least one frame; got none. Check what produces the frames.")
+        raise MediaError(f"{path} must get at least one frame; got none. Check what produces the frames.")
     return sink.count
 
 
 def _checked_size(frame: np.ndarray, path: Path) -> tuple[int, int]:
     if frame.ndim != 3 or frame.shape[2] != 3 or frame.dtype != np.uint8:
-        raise VideoError(f"Frames of {path} must be (H, W, 3) uint8; got {frame.shape} {frame.dtype}.")
+        raise MediaError(f"Frames of {path} must be (H, W, 3) uint8; got {frame.shape} {frame.dtype}.")
     height, width = frame.shape[:2]
     if height % 2 or width % 2:
-        raise VideoError(
+        raise MediaError(
             f"Frames of {path} must have even sides (H.264 stores colour at half size); got {width}x{height}."
         )
     return height, width
 
 
 def _is_text(path: Path) -> bool:
-    """Say whether a file begins like a playlist: FFmpeg would open the files and addresses that it names."""
+    """Return whether a file begins like a playlist: FFmpeg would open the files and addresses that it names."""
     with path.open("rb") as file:
         head = file.read(8)
     if head.startswith(TEXT_LIKE_VIDEOS) or head[4:] in ATOMS:
@@ -224,25 +242,23 @@ def _is_text(path: Path) -> bool:
 
 
 def _open(path: Path) -> Any:
-    import cv2
-
     if not path.is_file():
-        raise VideoError(f"There is no video at {path}. Check the path in the clips table.")
+        raise MediaError(f"There is no video at {path}. Check the path in the clips table.")
     if path.stat().st_size == 0:
-        raise VideoError(f"{path} is empty (0 bytes). Record or download it again.")
+        raise MediaError(f"{path} is empty (0 bytes). Record or download it again.")
     # FFmpeg alone: other readers of OpenCV take a name with a "%" for a series of pictures.
     capture = None if _is_text(path) else cv2.VideoCapture(str(path), cv2.CAP_FFMPEG)
     if capture is None or not capture.isOpened():
         if capture is not None:
             capture.release()
-        raise VideoError(f"{path} is not a video that OpenCV can open. Convert it to mp4, or remove it from the clips.")
+        raise MediaError(f"{path} is not a video that OpenCV can open. Convert it to mp4, or remove it from the clips.")
     width, height = int(capture.get(cv2.CAP_PROP_FRAME_WIDTH)), int(capture.get(cv2.CAP_PROP_FRAME_HEIGHT))
     if max(width, height) > LARGEST_SIDE_PX:
         capture.release()
-        raise VideoError(
+        raise MediaError(
             f"{path} must have pictures of at most {LARGEST_SIDE_PX} px a side; its header says {width}x{height}. "
             "Convert it to a smaller size, or remove it from the clips."
         )
-    # Phones store the picture as the sensor lies and note how to turn it; OpenCV ignores the note unless told.
+    # Phones store the picture as the sensor lies, with the rotation in the header; OpenCV ignores it by default.
     capture.set(cv2.CAP_PROP_ORIENTATION_AUTO, 1)
     return capture

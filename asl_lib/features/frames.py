@@ -13,14 +13,11 @@ import pandas as pd
 
 from asl_lib._util.array_store import ArrayStore, write_row
 from asl_lib._util.files import file_stamp
-from asl_lib._util.jobs import run_jobs
+from asl_lib._util.jobs import quiet_worker, run_jobs
 from asl_lib._util.progress import progress
-from asl_lib.data.clip_frames import cut_frames
-from asl_lib.data.video import VideoError
+from asl_lib.data.video import MIN_FRAMES, MediaError, clip_frames
 from asl_lib.features.labelled import PictureSet, labels_of
 from asl_lib.features.optical_flow import METHODS, FlowError, optical_flow, quantise_flow
-from asl_lib.landmarks.extract import quiet_worker
-from asl_lib.landmarks.extraction_job import MIN_FRAMES
 
 FLOW_PX = 224
 """Flow is computed on pictures of at least this side, the one of the published I3D: a movement that is a fraction of a
@@ -70,7 +67,7 @@ def load_frames(
         workers: processes; 0 for one per core.
 
     Raises:
-        VideoError: not one clip could be read; the sentence gives the first reason.
+        MediaError: not one clip could be read; the sentence gives the first reason.
         FlowError: there is no such method.
     """
     if flow and flow not in METHODS:
@@ -90,7 +87,7 @@ def load_frames(
     reasons = store.reasons(stamps)
     if not len(images):
         reason = next(iter(reasons.values()), "the clips table is empty")
-        raise VideoError(f"None of the {len(clips)} clips could be read; the first: {reason}")
+        raise MediaError(f"None of the {len(clips)} clips could be read; the first: {reason}")
     left_out = pd.DataFrame(list(reasons.items()), columns=["clip_id", "reason"])
     labels = labels_of(clips[~clips["clip_id"].isin(reasons)])
     return FrameSet(images=images, **labels, left_out=left_out, flow=flow)
@@ -118,9 +115,9 @@ def read_clip(
         px (`optical_flow.quantise_flow`).
 
     Raises:
-        VideoError: it is no video, has fewer than 2 frames, or nothing in its box.
+        MediaError: it is no video, has fewer than 2 frames, or nothing in its box.
     """
-    pictures = cut_frames(path, start=start, end=end, box=box)
+    pictures = clip_frames({"path": path, "start": start, "end": end, "box": box}, "")
     squares = [square_frame(picture, size=size, flow=flow, name=str(path)) for picture in pictures]
     return take_frames(squares, frames=frames, size=size, flow=flow, name=str(path))
 
@@ -136,10 +133,10 @@ def take_frames(
         name: what to call the clip in errors.
 
     Raises:
-        VideoError: it has fewer than 2 frames.
+        MediaError: it has fewer than 2 frames.
     """
     if len(squares) < MIN_FRAMES:
-        raise VideoError(
+        raise MediaError(
             f"{name} must have at least {MIN_FRAMES} frames; got {len(squares)}. A photograph is not a sign: remove "
             "the clip, or record it again."
         )
@@ -155,14 +152,14 @@ def square_frame(picture: np.ndarray, *, size: int, flow: str = "", name: str = 
     """Return the middle of a (H, W, 3) uint8 RGB picture: (size, size, 3), or for flow gray and at least 224 px wide.
 
     Raises:
-        VideoError: the picture is empty.
+        MediaError: the picture is empty.
     """
     import cv2
 
     height, width = picture.shape[:2]
     side = min(height, width)
     if not side:
-        raise VideoError(f"{name} must have a picture inside its box; it has none. Mend the box in the clips table.")
+        raise MediaError(f"{name} must have a picture inside its box; it has none. Mend the box in the clips table.")
     above, left = (height - side) // 2, (width - side) // 2
     square = picture[above : above + side, left : left + side]
     if flow:
@@ -188,7 +185,7 @@ def _store_clip(job: dict[str, Any], *, store: str, frames: int, size: int, flow
     where = {key: value for key, value in job.items() if key != "row"}
     try:
         values = read_clip(**where, frames=frames, size=size, flow=flow)
-    except VideoError as error:
+    except MediaError as error:
         return str(error)
     write_row(store, job["row"], values)
     return ""

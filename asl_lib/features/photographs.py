@@ -17,6 +17,7 @@ import pandas as pd
 from asl_lib._util.arrays import map_npy
 from asl_lib._util.files import atomic_write, file_stamp, read_json, write_json, write_npy_header
 from asl_lib._util.jobs import cores
+from asl_lib.data.video import MediaError
 from asl_lib.features.labelled import PictureSet, labels_of
 
 SMALLEST_PX = 16
@@ -30,10 +31,6 @@ DAMAGE = (OSError, ValueError, TypeError, LookupError, ArithmeticError, SyntaxEr
           MemoryError, EOFError, struct.error, zlib.error)  # fmt: skip
 
 
-class PhotographError(ValueError):
-    """A photograph that cannot be read, or a folder without any that can."""
-
-
 def read_photograph(path: str | Path, *, size: int) -> np.ndarray:
     """Return a photograph as a square (size, size, 3) uint8 RGB array.
 
@@ -41,7 +38,7 @@ def read_photograph(path: str | Path, *, size: int) -> np.ndarray:
     side becomes `size`, and the border is continued to a square: nothing is cut off and nothing is squeezed.
 
     Raises:
-        PhotographError: it cannot be read, or its shorter side has less than 16 px.
+        MediaError: it cannot be read, or its shorter side has less than 16 px.
     """
     from PIL import Image, ImageOps
 
@@ -52,9 +49,9 @@ def read_photograph(path: str | Path, *, size: int) -> np.ndarray:
                 raise ValueError(f"its {file.width} x {file.height} px are more than {MOST_PIXELS:,}")
             image = _as_rgb(ImageOps.exif_transpose(file))
     except (*DAMAGE, Image.DecompressionBombError) as error:
-        raise PhotographError(f"{path} cannot be read as a picture: {error}. Save it anew as JPEG or PNG.") from error
+        raise MediaError(f"{path} cannot be read as a picture: {error}. Save it anew as JPEG or PNG.") from error
     if min(image.size) < SMALLEST_PX:
-        raise PhotographError(
+        raise MediaError(
             f"{path} must have at least {SMALLEST_PX} x {SMALLEST_PX} px; got {image.width} x {image.height}."
         )
     return fit_square(np.asarray(image), size=size)
@@ -108,7 +105,7 @@ def load_photographs(clips: pd.DataFrame, *, source_dir: str | Path, folder: str
         size: side in px.
 
     Raises:
-        PhotographError: not one could be read; the sentence gives the first reason.
+        MediaError: not one could be read; the sentence gives the first reason.
     """
     folder, source_dir = Path(folder), Path(source_dir)
     paths = [source_dir / path for path in clips["path"]]
@@ -124,7 +121,7 @@ def load_photographs(clips: pd.DataFrame, *, source_dir: str | Path, folder: str
     table = clips[~clips["clip_id"].isin(reasons)]
     if table.empty:
         reason = next(iter(reasons.values()), "the clips table is empty")
-        raise PhotographError(f"None of the {len(clips)} photographs could be read; the first: {reason}")
+        raise MediaError(f"None of the {len(clips)} photographs could be read; the first: {reason}")
     return PhotographSet(
         images=images,
         **labels_of(table),
@@ -139,7 +136,7 @@ def _decode_all(paths: list[Path], clip_ids: list[str], target: Path, *, size: i
     def attempt(path: Path) -> np.ndarray | str:
         try:
             return read_photograph(path, size=size)
-        except PhotographError as error:
+        except MediaError as error:
             return str(error)
 
     target.parent.mkdir(parents=True, exist_ok=True)

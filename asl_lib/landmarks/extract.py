@@ -2,41 +2,45 @@
 
 from __future__ import annotations
 
-import os
-import signal
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
-from asl_lib._util.files import atomic_write, remove_abandoned
-from asl_lib._util.jobs import run_jobs
+from asl_lib._util.files import atomic_write, file_stamp, read_json, remove_abandoned, write_json
+from asl_lib._util.jobs import quiet_worker, run_jobs
 from asl_lib._util.progress import progress_bar
 from asl_lib.data.clips import Clip
-from asl_lib.landmarks.extraction_job import Job, extract_clip, state_of
-from asl_lib.landmarks.landmarks import PARTS
-from asl_lib.landmarks.tracker import require_mediapipe
+from asl_lib.data.dataset import Dataset
+from asl_lib.data.video import MIN_FRAMES, clip_frames, video_info
+from asl_lib.landmarks.landmarks import PARTS, LandmarkError, Landmarks
+from asl_lib.landmarks.pose_file import read_pose, write_pose
+from asl_lib.landmarks.tracker import HolisticDetector, require_mediapipe
 
 FAILURE_COLUMNS = ("clip_id", "path", "reason")
-
-
-class ShardError(ValueError):
-    """A part of the work that does not exist."""
+EXTRACTION_VERSION = 1
+"""Raised when the same video gives other landmarks than before."""
+LIMIT_S, LIMIT_S_PER_BYTE = 600.0, 1 / 500
+"""Time limit of a clip. One core tracks some 40 frames a second, and no video has less than 50 bytes a frame: only a
+decoder or a tracker that hangs takes so long."""
+_local = threading.local()
 
 
 @dataclass(frozen=True)
 class Extraction:
-    """What became of a batch of clips.
+    """The result of extracting a batch of clips.
 
     Attributes:
         done: how many were extracted now.
-        renewed: how many of these had landmarks that were made with other settings.
         skipped: how many had their landmarks already.
         failures: one row a clip that could not be extracted: clip_id, path, reason.
+        renewed: how many of `done` had landmarks that were made with other settings.
         frames: how many frames were extracted now.
         seconds: how long that took.
     """
@@ -51,18 +55,18 @@ class Extraction:
     def __str__(self) -> str:
         text = f"{self.done} clips extracted, {self.skipped} were there already, {len(self.failures)} failed."
         if self.renewed:
-            text += f" Of {self.renewed} the landmarks were from other settings and were made again."
+            text += f" {self.renewed} of them had landmarks from other settings, which were replaced."
         if self.frames:
             text += f" {self.frames:,} frames, {self.frames / max(self.seconds, 1e-9):.0f} frames/s."
         return text
 
 
 def extract_clips(
+    dataset: Dataset,
+    dataset_dir: str | Path,
     clips: pd.DataFrame,
-    *,
-    source_dir: str | Path,
-    pose_path: Callable[[Clip], Path],
     parts: Sequence[str] = tuple(PARTS),
+    *,
     workers: int = 0,
     shard: str = "",
     scheduler: str = "",
@@ -70,14 +74,14 @@ def extract_clips(
 ) -> Extraction:
     """Extract the landmarks of all clips that have none yet.
 
-    A `.pose` file appears under its name only when it is whole, with a `.json` beside it that says how it
+    A `.pose` file appears under its name only when it is whole, with a `.json` beside it that records how it
     was made: after a kill or a full disk the next call goes on where this one ended, and a clip whose
-    frames, box, parts, video or MediaPipe have changed is made again instead of mixed with the others.
+    frames, box, parts, video or MediaPipe have changed is extracted again instead of mixed with the others.
 
     Args:
-        clips: the clips table; `path` is relative to `source_dir`.
-        source_dir: folder of the videos.
-        pose_path: where the landmarks of a clip go.
+        dataset: the data set, which knows where a clip's video and landmarks are.
+        dataset_dir: its folder.
+        clips: the clips table, or a part of it.
         parts: which parts to track; without "face" extraction is faster.
         workers: processes; 0 for one per core.
         shard: "3/100" takes the third of a hundred parts of the clips, the same part every time.
@@ -86,38 +90,40 @@ def extract_clips(
         failures_path: where to write the table of failures, also when the run is interrupted.
 
     Raises:
-        LandmarkError: MediaPipe cannot be used at all, so that no clip can succeed.
-        ShardError: there is no such shard.
+        LandmarkError: MediaPipe cannot be used at all: no clip can succeed.
+        ValueError: there is no such shard.
     """
     clips = take_shard(clips, shard)
-    jobs, rows, skipped, renewed = [], [], 0, 0
-    folders: set[Path] = set()
+    dataset_dir = Path(dataset_dir).absolute()
+    source_dir = dataset.source_dir(dataset_dir)
+    jobs: list[tuple[dict[str, Any], Path]] = []
+    skipped, renewed = 0, 0
     for clip in clips.to_dict("records"):
-        pose = Path(pose_path(clip)).absolute()
-        video = (Path(source_dir) / clip["path"]).absolute()
-        job = Job(video, pose, clip["start"], clip["end"], clip.get("box", ""))
-        state = state_of(job, parts)
+        pose = dataset.pose_path(dataset_dir, clip)
+        state = extraction_state(clip, pose, source_dir=source_dir, parts=parts)
         if state == "done":
             skipped += 1
-            continue
-        renewed += state == "changed"
-        folders.add(pose.parent)
-        jobs.append(job)
-        rows.append((clip["clip_id"], clip["path"]))
+        else:
+            renewed += state == "changed"
+            jobs.append((clip, pose))
     failures: list[tuple[str, str, str]] = []
     frames, started = 0, time.monotonic()
     try:
         if jobs:
             if not scheduler:
                 require_mediapipe()  # fail once, here, where every clip would fail for the same reason
-            for folder in folders:
+            for folder in {pose.parent for _, pose in jobs}:
                 remove_abandoned(folder)
-            function = partial(extract_clip, parts=tuple(parts))
-            outcomes = run_jobs(function, jobs, workers=workers, setup=quiet_worker, scheduler=scheduler)
+            extract = partial(_extract, source_dir=source_dir, parts=tuple(parts))
+            limit_s = partial(_limit_s, source_dir=source_dir)
+            outcomes = run_jobs(
+                extract, jobs, workers=workers, setup=quiet_worker, limit_s=limit_s, scheduler=scheduler
+            )
             with progress_bar(total=len(jobs), description="Extracting landmarks", unit="clip") as bar:
                 for outcome in outcomes:
                     if outcome.error:
-                        failures.append((*rows[outcome.index], outcome.error))
+                        clip = jobs[outcome.index][0]
+                        failures.append((clip["clip_id"], clip["path"], outcome.error))
                     else:
                         frames += outcome.result
                     rate = frames / (time.monotonic() - started)
@@ -126,15 +132,145 @@ def extract_clips(
     finally:
         table = pd.DataFrame(sorted(failures), columns=list(FAILURE_COLUMNS))
         if failures_path is not None:
-            write_failures(table, failures_path)
+            with atomic_write(failures_path) as tmp:
+                table.to_csv(tmp, index=False, lineterminator="\n")
     return Extraction(len(jobs) - len(failures), skipped, table, renewed, frames, time.monotonic() - started)
+
+
+def _extract(job: tuple[Clip, Path], *, source_dir: Path, parts: Sequence[str]) -> int:
+    clip, pose = job
+    return extract_clip(clip, pose, source_dir=source_dir, parts=parts)
+
+
+def _limit_s(job: tuple[Clip, Path], *, source_dir: Path) -> float:
+    return LIMIT_S + LIMIT_S_PER_BYTE * file_stamp(source_dir / job[0]["path"])[0]
+
+
+def extract_clip(clip: Clip, pose: str | Path, *, source_dir: str | Path, parts: Sequence[str] = tuple(PARTS)) -> int:
+    """Extract one clip, write its landmarks and how they were made, and return the number of frames.
+
+    A clip that is done already is left as it is: a cluster may hand out a job twice.
+
+    Args:
+        clip: one row of the clips table.
+        pose: the `.pose` file to write.
+        source_dir: folder of the videos.
+        parts: which parts to track.
+
+    Raises:
+        MediaError: the video cannot be read.
+        LandmarkError: it has too few frames to hold a sign.
+    """
+    pose = Path(pose)
+    if extraction_state(clip, pose, source_dir=source_dir, parts=parts) == "done":
+        return int(_read_record(pose)["frames"])
+    landmarks = track_clip(clip, source_dir=source_dir, parts=parts)
+    if len(landmarks.points) < MIN_FRAMES:
+        raise LandmarkError(
+            f"{Path(source_dir) / clip['path']} must have at least {MIN_FRAMES} frames; got {len(landmarks.points)}. "
+            "A photograph is not a sign: remove the clip, or record it again."
+        )
+    # Never a record beside landmarks that it does not belong to: the old one goes before the new landmarks come.
+    _record_path(pose).unlink(missing_ok=True)
+    write_pose(pose, landmarks)
+    made = {"parts": list(landmarks.parts), "frames": len(landmarks.points), "pose_bytes": pose.stat().st_size}
+    write_json(_record_path(pose), {**extraction_settings(clip, source_dir=source_dir), **made})
+    return len(landmarks.points)
+
+
+def track_clip(clip: Clip, *, source_dir: str | Path, parts: Sequence[str] = tuple(PARTS)) -> Landmarks:
+    """Return the landmarks of one row of the clips table, tracked now: from its start to its end, inside its box.
+
+    Raises:
+        MediaError: the video cannot be read.
+    """
+    fps = video_info(Path(source_dir) / clip["path"]).fps
+    return _detector(tuple(parts)).detect(clip_frames(clip, source_dir), fps=fps)
+
+
+def clip_landmarks(clip: Clip, pose: Path, *, source_dir: Path, parts: Sequence[str]) -> Landmarks:
+    """Return a clip's landmarks from its `.pose` file if that is up to date, else tracked now and not written.
+
+    Raises:
+        MediaError: the video cannot be read.
+    """
+    if extraction_state(clip, pose, source_dir=source_dir, parts=parts) == "done":
+        return read_pose(pose)
+    return track_clip(clip, source_dir=source_dir, parts=parts)
+
+
+def extraction_state(clip: Clip, pose: Path, *, source_dir: str | Path, parts: Sequence[str]) -> str:
+    """Return whether a clip's landmarks are "done", "changed" (made with other settings) or "new".
+
+    Landmarks with more parts than asked for are as good: the other parts are the same to the last bit.
+    """
+    try:
+        pose_bytes = pose.stat().st_size
+    except FileNotFoundError:
+        return "new"
+    made = _read_record(pose)
+    if not made or made.get("pose_bytes") != pose_bytes:
+        return "new"  # damaged, or killed between the landmarks and their record
+    wanted = extraction_settings(clip, source_dir=source_dir)
+    if wanted["video_bytes"] is None:  # the video was removed after extraction, to save space
+        wanted["video_bytes"] = made.get("video_bytes")
+    same = all(made.get(key) == value for key, value in wanted.items())
+    return "done" if same and set(parts) <= set(made.get("parts", ())) else "changed"
+
+
+def extraction_settings(clip: Clip, *, source_dir: str | Path) -> dict[str, Any]:
+    """Return all that a clip's landmarks depend on, besides the parts."""
+    try:
+        video_bytes = (Path(source_dir) / clip["path"]).stat().st_size
+    except FileNotFoundError:
+        video_bytes = None
+    return {
+        "extraction": EXTRACTION_VERSION,
+        "mediapipe": _mediapipe_version(),
+        "model_complexity": 1,
+        "start": int(clip["start"]),
+        "end": int(clip["end"]),
+        "box": clip["box"],
+        "video_bytes": video_bytes,
+    }
+
+
+def _record_path(pose: Path) -> Path:
+    return pose.with_suffix(".json")
+
+
+def _read_record(pose: Path) -> dict[str, Any]:
+    try:
+        made = read_json(_record_path(pose))
+    except (FileNotFoundError, ValueError):
+        return {}
+    return made if isinstance(made, dict) else {}
+
+
+@cache
+def _mediapipe_version() -> str:
+    try:
+        return version("mediapipe")
+    except PackageNotFoundError:
+        return "none"
+
+
+def _detector(parts: tuple[str, ...]) -> HolisticDetector:
+    """Return this thread's detector: loading the models takes as long as many frames.
+
+    A detector follows one clip at a time, and the workers of a cluster may have several threads.
+    """
+    detectors: dict[tuple[str, ...], HolisticDetector] = _local.__dict__.setdefault("detectors", {})
+    if parts not in detectors:
+        detectors[parts] = HolisticDetector(parts)
+    return detectors[parts]
 
 
 def take_shard(clips: pd.DataFrame, shard: str) -> pd.DataFrame:
     """Return the part of a table that "3/100" names: every hundredth row from the third, by clip_id.
 
     Raises:
-        ShardError: it is not of that form, or there is no such part.
+        ValueError: it is not of that form, or there is no such part.
     """
     if not shard:
         return clips
@@ -143,28 +279,12 @@ def take_shard(clips: pd.DataFrame, shard: str) -> pd.DataFrame:
 
 
 def parse_shard(shard: str, *, least: int = 1) -> tuple[int, int]:
-    """Return (3, 100) from "3/100"; `least` 0 also takes "0/100", which commands use to prepare."""
+    """Return (3, 100) from "3/100"; `least` 0 also takes "0/100", which commands use to prepare.
+
+    Raises:
+        ValueError: it is not of that form, or there is no such part.
+    """
     number, slash, total = shard.partition("/")
     if not (slash and number.isdigit() and total.isdigit() and least <= int(number) <= int(total)):
-        raise ShardError(f"shard must be like 3/100, from 1/100 to 100/100; got '{shard}'.")
+        raise ValueError(f"shard must be like 3/100, from 1/100 to 100/100; got '{shard}'.")
     return int(number), int(total)
-
-
-def write_failures(failures: pd.DataFrame, path: str | Path) -> None:
-    """Write the table of failed clips, empty when there is none."""
-    with atomic_write(path) as tmp:
-        failures.to_csv(tmp, index=False, lineterminator="\n")
-
-
-def quiet_worker() -> None:
-    """Prepare a worker: one thread for OpenCV (the processes use the cores), Ctrl-C is the parent's, no chatter."""
-    import cv2
-
-    cv2.setNumThreads(1)
-    if threading.current_thread() is not threading.main_thread():
-        return  # a Dask worker: its signals and its log are its own
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    # MediaPipe's C++ side writes a dozen lines a process to stderr, and nothing that helps; errors come
-    # back to the parent as exceptions.
-    with open(os.devnull, "w") as nowhere:
-        os.dup2(nowhere.fileno(), 2)

@@ -42,7 +42,7 @@ class VideoClassifier:
         """Return (classes,) probabilities of a clip, of which `recipe.square` has made every frame ready.
 
         Raises:
-            VideoError: there are fewer than two frames.
+            MediaError: there are fewer than two frames.
         """
         return self._probabilities(self.recipe.transform_squares(squares).astype(np.float32))
 
@@ -110,13 +110,13 @@ class Booth:
         return self._last
 
     def _recognise(self, time_s: float, inset: np.ndarray | None) -> Seen:
-        from asl_lib.data.video import VideoError
+        from asl_lib.data.video import MediaError
 
         frames, self._frames = self._frames, []
         nearest = even_moments(np.array([time_s for time_s, _ in frames]), fps=self.settings.fps)
         try:
             probabilities = self.classifier([frames[index][1] for index in nearest])
-        except VideoError:  # the capture was over before it began
+        except MediaError:  # the capture was over before it began
             return Seen(time_s, phase="done", inset=inset)
         glosses, label = self.classifier.glosses, surest(probabilities, self.settings.threshold)
         gloss = "" if label is None else glosses[label]

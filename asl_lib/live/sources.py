@@ -53,7 +53,7 @@ def open_source(text: str, *, pace: bool = True, loop: bool = False) -> Source:
 
     Raises:
         LiveError: there is no such file.
-        VideoError: the file is no video.
+        MediaError: the file is no video.
     """
     if text.strip().isdigit():
         return Camera(int(text))

@@ -2,13 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
 
 import cv2
 import numpy as np
 
+from asl_lib.data.clips import Clip
+from asl_lib.data.dataset import Dataset
+from asl_lib.data.video import clip_frames, write_video
+from asl_lib.landmarks.extract import clip_landmarks
 from asl_lib.landmarks.landmarks import Landmarks
 from asl_lib.plots.style import LIMBS, PART_COLOURS, UPPER_BODY
+
+
+def write_preview(
+    dataset: Dataset, dataset_dir: str | Path, clip: Clip, path: str | Path, *, parts: Sequence[str]
+) -> int:
+    """Write a video of a clip with its landmarks drawn, and return the number of frames.
+
+    Args:
+        dataset: the data set of the clip.
+        dataset_dir: its folder.
+        clip: one row of the clips table.
+        path: the mp4 to write.
+        parts: parts to track if the clip has no landmarks yet; these are not written.
+
+    Raises:
+        MediaError: the video cannot be read.
+    """
+    source_dir = dataset.source_dir(Path(dataset_dir))
+    pose = dataset.pose_path(Path(dataset_dir), clip)
+    landmarks = clip_landmarks(clip, pose, source_dir=source_dir, parts=parts)
+    drawn = draw_landmarks(clip_frames(clip, source_dir), landmarks)
+    even = (frame[: len(frame) // 2 * 2, : frame.shape[1] // 2 * 2] for frame in drawn)
+    return write_video(path, even, fps=landmarks.fps)
 
 
 def draw_landmarks(frames: Iterable[np.ndarray], landmarks: Landmarks) -> Iterator[np.ndarray]:

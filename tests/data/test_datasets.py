@@ -122,12 +122,9 @@ def test_a_real_recording_goes_from_folder_to_features(tmp_path):
     recordings = get_dataset("recordings")
     clips = recordings.prepare(tmp_path)
 
-    def place(clip):
-        return recordings.pose_path(tmp_path, clip)
-
-    extraction = extract_clips(clips, source_dir=tmp_path, pose_path=place, parts=("pose", "right_hand"), workers=1)
+    extraction = extract_clips(recordings, tmp_path, clips, ("pose", "right_hand"), workers=1)
     assert extraction.done == 1
-    assert place(clips.iloc[0]).is_file()
+    assert recordings.pose_path(tmp_path, clips.iloc[0]).is_file()
     assert len(recordings.prepare(tmp_path)) == 1, "Landmarks must not be taken for recordings."
 
 

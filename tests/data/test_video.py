@@ -4,7 +4,7 @@ import struct
 import numpy as np
 import pytest
 
-from asl_lib.data.video import VideoError, VideoSink, read_frames, video_info, write_video
+from asl_lib.data.video import MediaError, VideoSink, read_frames, video_info, write_video
 from tests.conftest import make_frames
 
 
@@ -48,7 +48,7 @@ def test_start_and_end_cut_a_clip_out(tmp_path):
 
 def test_a_start_behind_the_end_is_named(tmp_path):
     write_video(tmp_path / "a.mp4", make_frames(4), fps=25)
-    with pytest.raises(VideoError, match="must hold a frame 9; it ended after 4"):
+    with pytest.raises(MediaError, match="must hold a frame 9; it ended after 4"):
         list(read_frames(tmp_path / "a.mp4", start=9))
 
 
@@ -60,7 +60,7 @@ def test_a_missing_an_empty_and_a_foreign_file_are_told_apart(tmp_path, content,
     if content is not None:
         path.write_bytes(content)
     for function in (video_info, lambda path: list(read_frames(path))):
-        with pytest.raises(VideoError, match=words):
+        with pytest.raises(MediaError, match=words):
             function(path)
 
 
@@ -71,7 +71,7 @@ def test_a_truncated_file_gives_the_frames_that_are_left_or_says_why_not(tmp_pat
     (tmp_path / "half.mp4").write_bytes(content[: len(content) // 2])
     assert 0 < len(list(read_frames(tmp_path / "half.mp4"))) < 40
     (tmp_path / "stump.mp4").write_bytes(content[:200])
-    with pytest.raises(VideoError, match="stump"):
+    with pytest.raises(MediaError, match="stump"):
         list(read_frames(tmp_path / "stump.mp4"))
 
 
@@ -80,7 +80,7 @@ def test_a_video_whose_header_promises_frames_that_are_not_there_is_named(tmp_pa
     content = (tmp_path / "whole.mp4").read_bytes()
     (tmp_path / "header.mp4").write_bytes(content[: content.index(b"mdat") - 4])
     assert video_info(tmp_path / "header.mp4").frames == 10
-    with pytest.raises(VideoError, match=r"header\.mp4 must hold a frame 0; it ended after 0 frames"):
+    with pytest.raises(MediaError, match=r"header\.mp4 must hold a frame 0; it ended after 0 frames"):
         list(read_frames(tmp_path / "header.mp4"))
 
 
@@ -116,7 +116,7 @@ def test_nothing_unfinished_is_left_under_the_final_name(tmp_path):
     ],
 )
 def test_frames_that_make_no_video_are_refused(tmp_path, frames, words):
-    with pytest.raises(VideoError, match=words):
+    with pytest.raises(MediaError, match=words):
         write_video(tmp_path / "a.mp4", frames, fps=25)
     assert os.listdir(tmp_path) == []
 

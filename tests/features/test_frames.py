@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 import asl_lib.features.frames as frame_store
 from asl_lib.data.clips import make_clips
-from asl_lib.data.video import VideoError, write_video
+from asl_lib.data.video import MediaError, write_video
 from asl_lib.features.frames import load_frames, read_clip, sample_times
 from asl_lib.features.optical_flow import FlowError, restore_flow
 from tests.conftest import make_frames
@@ -113,10 +113,10 @@ def test_a_clip_of_two_frames_has_a_flow_at_every_time(tmp_path):
 def test_nothing_to_read_and_an_unknown_method_are_told_in_a_sentence(tmp_path):
     clips = write_clips(tmp_path, [0])
     where = {"source_dir": tmp_path, "folder": tmp_path / "store", "frames": 4, "size": 32, "workers": 1}
-    with pytest.raises(VideoError, match="None of the 1 clips could be read; the first: .*not a video"):
+    with pytest.raises(MediaError, match="None of the 1 clips could be read; the first: .*not a video"):
         load_frames(clips, **where)
     with pytest.raises(FlowError, match="empty or one of tvl1, farneback, dis; got 'lucas'"):
         load_frames(clips, **where, flow="lucas")
     write_clips(tmp_path, [4])
-    with pytest.raises(VideoError, match="picture inside its box"):
+    with pytest.raises(MediaError, match="picture inside its box"):
         read_clip(tmp_path / "0.mp4", frames=2, size=32, box="500 500 600 600")

@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from asl_lib.features.photographs import PhotographError, fit_square, load_photographs, read_photograph
+from asl_lib.data.video import MediaError
+from asl_lib.features.photographs import fit_square, load_photographs, read_photograph
 
 
 @pytest.fixture
@@ -62,16 +63,16 @@ def test_a_picture_is_turned_upright_as_its_camera_says(picture, tmp_path):
 def test_what_is_no_picture_is_named_with_a_remedy(tmp_path, content, words):
     path = tmp_path / "a.jpg"
     path.write_bytes(content)
-    with pytest.raises(PhotographError, match=rf"a\.jpg {words}.*Save it anew"):
+    with pytest.raises(MediaError, match=rf"a\.jpg {words}.*Save it anew"):
         read_photograph(path, size=32)
 
 
 def test_a_truncated_picture_and_one_of_a_single_pixel_are_refused(picture, tmp_path):
     whole = save(picture.resize((400, 400)), tmp_path / "a.jpg").read_bytes()
     (tmp_path / "a.jpg").write_bytes(whole[: len(whole) // 2])
-    with pytest.raises(PhotographError, match="cannot be read"):
+    with pytest.raises(MediaError, match="cannot be read"):
         read_photograph(tmp_path / "a.jpg", size=32)
-    with pytest.raises(PhotographError, match=r"16 x 16 px; got 1 x 1"):
+    with pytest.raises(MediaError, match=r"16 x 16 px; got 1 x 1"):
         read_photograph(save(Image.new("RGB", (1, 1)), tmp_path / "b.png"), size=32)
 
 
@@ -105,5 +106,5 @@ def test_photographs_that_cannot_be_read_are_listed_and_the_others_come_from_one
 
 def test_a_folder_without_any_readable_photograph_is_refused_with_the_first_reason(tmp_path):
     clips = pd.DataFrame([{"clip_id": "a", "path": "a.png", "gloss": "A", "signer": "x", "split": ""}])
-    with pytest.raises(PhotographError, match=r"None of the 1 photographs.*a\.png cannot be read"):
+    with pytest.raises(MediaError, match=r"None of the 1 photographs.*a\.png cannot be read"):
         load_photographs(clips, source_dir=tmp_path, folder=tmp_path, size=32)

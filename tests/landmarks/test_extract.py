@@ -13,13 +13,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from asl_lib._util import jobs as parallel
-from asl_lib._util.jobs import SchedulerError
-from asl_lib.data.clip_frames import crop
 from asl_lib.data.clips import make_clips
-from asl_lib.data.video import write_video
+from asl_lib.data.registry import get_dataset
+from asl_lib.data.video import clip_frames, write_video
 from asl_lib.landmarks import extract
-from asl_lib.landmarks.extract import ShardError, extract_clips, take_shard, write_failures
-from asl_lib.landmarks.extraction_job import Job, extract_clip
+from asl_lib.landmarks.extract import extract_clip, extract_clips, take_shard
 from asl_lib.landmarks.landmarks import LandmarkError
 from asl_lib.landmarks.pose_file import read_pose
 from tests.conftest import ROOT, make_frames
@@ -43,18 +41,12 @@ def table(*names):
 
 
 def run(folder, clips, **options):
-    return extract_clips(
-        clips,
-        source_dir=folder,
-        pose_path=lambda clip: folder / "poses" / f"{clip['clip_id']}.pose",
-        parts=PARTS,
-        **options,
-    )
+    return extract_clips(get_dataset("recordings"), folder, clips, PARTS, **options)
 
 
 def test_bad_clips_are_listed_with_their_reason_and_stop_nobody(folder):
     clips = table("empty", "good", "text", "gone", "fine", "single")
-    extraction = run(folder, clips, workers=2)
+    extraction = run(folder, clips, workers=2, failures_path=folder / "failures.csv")
     assert (extraction.done, extraction.skipped) == (2, 0)
     reasons = extraction.failures.set_index("clip_id").reason
     assert list(reasons.index) == ["empty", "gone", "single", "text"]
@@ -67,7 +59,6 @@ def test_bad_clips_are_listed_with_their_reason_and_stop_nobody(folder):
         assert words in reasons[clip_id]
     assert sorted(os.listdir(folder / "poses")) == ["fine.json", "fine.pose", "good.json", "good.pose"]
     assert len(read_pose(folder / "poses" / "good.pose").points) == 6
-    write_failures(extraction.failures, folder / "failures.csv")
     assert (folder / "failures.csv").read_text().count("\n") == 5
 
     again = run(folder, clips)
@@ -87,8 +78,10 @@ def test_a_damaged_result_is_made_again_and_a_finished_one_is_not_touched(folder
 
 
 def test_a_cut_out_takes_its_frames_only(folder):
-    extract_clip(Job(folder / "good.mp4", folder / "cut.pose", 1, 4), parts=PARTS)
+    clip = table("good").assign(start=1, end=4).iloc[0]
+    extract_clip(clip, folder / "cut.pose", source_dir=folder, parts=PARTS)
     assert len(read_pose(folder / "cut.pose").points) == 3
+    assert len(list(clip_frames(clip, folder))) == 3
 
 
 def test_a_full_disk_leaves_no_half_file(folder, monkeypatch):
@@ -100,7 +93,7 @@ def test_a_full_disk_leaves_no_half_file(folder, monkeypatch):
 
     monkeypatch.setattr(Pose, "write", full)
     with pytest.raises(OSError, match="No space left"):
-        extract_clip(Job(folder / "good.mp4", folder / "poses" / "good.pose"), parts=PARTS)
+        extract_clip(table("good").iloc[0], folder / "poses" / "good.pose", source_dir=folder, parts=PARTS)
     assert os.listdir(folder / "poses") == []
 
 
@@ -212,7 +205,7 @@ def test_every_clip_is_in_one_shard_and_the_order_of_the_table_does_not_matter(t
 
 @pytest.mark.parametrize("shard", ["0/3", "4/3", "1", "a/b", "-1/3"])
 def test_a_shard_that_does_not_exist_is_refused(shard):
-    with pytest.raises(ShardError, match="like 3/100"):
+    with pytest.raises(ValueError, match="like 3/100"):
         take_shard(table("good"), shard)
 
 
@@ -244,7 +237,7 @@ def test_a_dask_cluster_that_loses_a_worker_completes_with_nothing_twice_and_not
 
 def test_a_scheduler_that_does_not_answer_is_named(folder, monkeypatch):
     monkeypatch.setattr(parallel, "CONNECT_TIMEOUT_S", 1)
-    with pytest.raises(SchedulerError, match=r"No Dask scheduler answers at tcp://127\.0\.0\.1:9"):
+    with pytest.raises(ConnectionError, match=r"No Dask scheduler answers at tcp://127\.0\.0\.1:9"):
         run(folder, table("good"), scheduler="tcp://127.0.0.1:9")
 
 
@@ -267,7 +260,7 @@ def test_a_change_of_settings_is_noticed_and_not_mixed(folder):
     cut = clips.assign(end=[4, -1], box=["10 10 150 110", ""])
     extraction = run(folder, cut, workers=1)
     assert (extraction.done, extraction.renewed, extraction.skipped) == (1, 1, 1)
-    assert "made again" in str(extraction)
+    assert "1 of them had landmarks from other settings" in str(extraction)
     landmarks = read_pose(folder / "poses" / "good.pose")
     assert len(landmarks.points) == 4
     assert (landmarks.width, landmarks.height) == (140, 100)
@@ -280,9 +273,11 @@ def test_a_change_of_settings_is_noticed_and_not_mixed(folder):
 
 
 def test_what_lies_outside_the_box_is_not_seen(folder):
-    frames = list(crop(iter(make_frames(2)), "10 20 50 100"))
+    clip = table("good")
+    whole = list(clip_frames(clip.iloc[0], folder))
+    frames = list(clip_frames(clip.assign(box="10 20 50 100").iloc[0], folder))
     assert frames[0].shape == (80, 40, 3)
-    np.testing.assert_array_equal(frames[1], make_frames(2)[1][20:100, 10:50])
+    np.testing.assert_array_equal(frames[1], whole[1][20:100, 10:50])
 
 
 def test_to_find_nothing_to_do_does_not_read_the_landmarks(folder, monkeypatch):
@@ -313,7 +308,9 @@ def test_without_mediapipe_the_reason_is_given_once(folder, monkeypatch):
 
 def test_a_real_clip_is_extracted_whole(shared_data, tmp_path):
     video = shared_data / "video" / "conversation_sign.mp4"
-    frames = extract_clip(Job(video, tmp_path / "sign.pose"), parts=PARTS)
+    frames = extract_clip(
+        table("sign").assign(path=str(video)).iloc[0], tmp_path / "sign.pose", source_dir="", parts=PARTS
+    )
     landmarks = read_pose(tmp_path / "sign.pose")
     assert frames == len(landmarks.points) == 58
     assert (landmarks.width, landmarks.height) == (540, 720)

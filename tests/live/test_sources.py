@@ -8,7 +8,7 @@ import time
 import numpy as np
 import pytest
 
-from asl_lib.data.video import VideoError, write_video
+from asl_lib.data.video import MediaError, write_video
 from asl_lib.live import sources
 from asl_lib.live.errors import LiveError
 from asl_lib.live.pipeline import Pipeline
@@ -88,7 +88,7 @@ def test_what_is_no_source_is_refused_with_a_sentence(tmp_path):
     with pytest.raises(LiveError, match=r"There is no video at nothing\.mp4"):
         open_source("nothing.mp4")
     (tmp_path / "text.mp4").write_text("hello")
-    with pytest.raises(VideoError, match="not a video"):
+    with pytest.raises(MediaError, match="not a video"):
         open_source(str(tmp_path / "text.mp4"))
 
 

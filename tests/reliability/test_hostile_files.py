@@ -20,15 +20,14 @@ from asl_lib.course.params import ParameterError, Params, check_parameters, read
 from asl_lib.data.clips import make_clips, read_clips
 from asl_lib.data.errors import DatasetError
 from asl_lib.data.registry import get_dataset
-from asl_lib.data.video import VideoError, read_frames, video_info, write_video
+from asl_lib.data.video import MediaError, read_frames, video_info, write_video
 from asl_lib.evaluation.metrics import evaluate
 from asl_lib.evaluation.results import collect_evaluation, collect_results
-from asl_lib.features.photographs import PhotographError, read_photograph
+from asl_lib.features.photographs import read_photograph
 from asl_lib.features.picture_recipes import PhotographRecipe, VideoRecipe
 from asl_lib.features.recipe import FeatureRecipe, RecipeError
 from asl_lib.features.sets import FeatureFileError, FeatureSet
-from asl_lib.landmarks.extract import extract_clips
-from asl_lib.landmarks.extraction_job import Job, state_of
+from asl_lib.landmarks.extract import extract_clips, extraction_state
 from asl_lib.landmarks.landmarks import PARTS, LandmarkError
 from asl_lib.landmarks.parquet import read_parquet
 from asl_lib.landmarks.pose_file import read_pose, write_pose
@@ -232,8 +231,8 @@ def test_a_damaged_video_gives_frames_or_a_sentence_that_names_it(folder, data):
     path = folder / "damaged.mp4"
     path.write_bytes(data.draw(st.one_of(damaged((folder / "clip.mp4").read_bytes()), st.binary(max_size=300))))
     with little_memory():
-        info = answer(lambda: video_info(path), VideoError)
-        count = answer(lambda: sum(frame.size > 0 for frame in read_frames(path)), VideoError)
+        info = answer(lambda: video_info(path), MediaError)
+        count = answer(lambda: sum(frame.size > 0 for frame in read_frames(path)), MediaError)
     for answered in (info, count):
         assert not isinstance(answered, str) or str(path) in answered
 
@@ -250,7 +249,7 @@ def test_a_playlist_that_calls_itself_a_video_is_not_followed(folder, tmp_path):
         "v=0\no=- 0 0 IN IP4 127.0.0.1\n",
     ):
         path.write_text(text, encoding="utf-8")
-        with pytest.raises(VideoError, match="not a video"):
+        with pytest.raises(MediaError, match="not a video"):
             list(read_frames(path))
 
 
@@ -258,13 +257,13 @@ def test_a_series_of_pictures_is_no_video(tmp_path):
     for number in range(3):
         cv2.imwrite(str(tmp_path / f"secret{number}.png"), np.zeros((8, 8, 3), np.uint8))
     (tmp_path / "secret%d.png").write_bytes(b"not a picture itself")
-    with pytest.raises(VideoError, match="not a video"):
+    with pytest.raises(MediaError, match="not a video"):
         list(read_frames(tmp_path / "secret%d.png"))
 
 
 def test_pictures_larger_than_any_camera_s_are_refused_by_the_header(tmp_path):
     write_video(tmp_path / "wide.mp4", [np.zeros((16, 8194, 3), np.uint8)], fps=25)
-    with pytest.raises(VideoError, match=r"wide\.mp4 must have pictures of at most 8192 px a side; .* 8194x16"):
+    with pytest.raises(MediaError, match=r"wide\.mp4 must have pictures of at most 8192 px a side; .* 8194x16"):
         video_info(tmp_path / "wide.mp4")
 
 
@@ -282,7 +281,7 @@ def test_a_damaged_photograph_is_read_or_named(folder, data, form):
     path = folder / "damaged.picture"
     path.write_bytes(data.draw(damaged(picture_of(form))))
     with little_memory():
-        image = answer(lambda: read_photograph(path, size=32), PhotographError)
+        image = answer(lambda: read_photograph(path, size=32), MediaError)
     if isinstance(image, str):
         assert str(path) in image
     else:
@@ -297,13 +296,13 @@ def test_a_picture_that_would_fill_the_memory_is_refused_by_its_header(tmp_path,
     header[16:24] = struct.pack(">II", *size)
     header[29:33] = struct.pack(">I", __import__("zlib").crc32(bytes(header[12:29])))
     (tmp_path / "large.png").write_bytes(bytes(header))
-    with little_memory(60), pytest.raises(PhotographError, match=r"large\.png cannot be read .* pixels|are more than"):
+    with little_memory(60), pytest.raises(MediaError, match=r"large\.png cannot be read .* pixels|are more than"):
         read_photograph(tmp_path / "large.png", size=32)
 
 
 def test_a_picture_in_a_language_of_programs_is_not_opened(tmp_path):
     (tmp_path / "page.jpg").write_bytes(b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 99 99\n%%EndComments\n")
-    with pytest.raises(PhotographError, match="cannot identify"):
+    with pytest.raises(MediaError, match="cannot identify"):
         read_photograph(tmp_path / "page.jpg", size=32)
 
 
@@ -453,10 +452,10 @@ def test_a_damaged_parquet_of_landmarks_is_read_or_named(folder, data):
 @tries(40)
 def test_a_damaged_note_beside_landmarks_means_that_they_are_made_again(folder, data):
     note = json.dumps({"parts": ["pose"], "frames": 6, "pose_bytes": 1, "start": 0})
-    job = Job(folder / "clip.mp4", folder / "noted.pose")
-    job.pose.write_bytes(b"1")
-    job.record.write_bytes(data.draw(st.one_of(damaged(note.encode()), st.just(b"[" * 100_000))))
-    assert state_of(job, ["pose"]) in ("new", "changed")
+    clip, pose = {"path": "clip.mp4", "start": 0, "end": -1, "box": ""}, folder / "noted.pose"
+    pose.write_bytes(b"1")
+    pose.with_suffix(".json").write_bytes(data.draw(st.one_of(damaged(note.encode()), st.just(b"[" * 100_000))))
+    assert extraction_state(clip, pose, source_dir=folder, parts=["pose"]) in ("new", "changed")
 
 
 def test_a_hostile_video_among_others_costs_nobody_else_its_landmarks(folder, tmp_path):
@@ -467,8 +466,7 @@ def test_a_hostile_video_among_others_costs_nobody_else_its_landmarks(folder, tm
     for name, content in contents.items():
         (tmp_path / f"{name}.mp4").write_bytes(content)
     clips = make_clips([{"clip_id": n, "path": f"{n}.mp4", "gloss": "A", "signer": "b"} for n in contents])
-    extraction = extract_clips(clips, source_dir=tmp_path, pose_path=lambda clip: tmp_path / f"{clip['clip_id']}.pose",
-                               parts=["pose"], workers=1)  # fmt: skip
+    extraction = extract_clips(get_dataset("recordings"), tmp_path, clips, ["pose"], workers=1)
     assert extraction.done == 1
     assert sorted(extraction.failures.clip_id) == ["half", "list", "noise", "picture"]
     assert all(len(reason) > 20 for reason in extraction.failures.reason)

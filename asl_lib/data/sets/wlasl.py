@@ -19,7 +19,7 @@ from asl_lib.data.dataset import (
     shared_folder,
 )
 from asl_lib.data.errors import DatasetError
-from asl_lib.data.video import VideoError, video_info
+from asl_lib.data.video import MediaError, video_info
 
 INDEX = "WLASL_v0.3.json"
 ANNOTATED_FPS = 25.0
@@ -72,7 +72,7 @@ class Wlasl(Dataset):
             start, end, box = clips.loc[row, ["start", "end", "box"]]
             try:
                 info = video_info(source_dir / clips.loc[row, "path"])
-            except VideoError:
+            except MediaError:
                 continue  # extraction will say what is wrong with it
             scale = info.fps / ANNOTATED_FPS
             if end > 0 and info.frames and end * scale > info.frames + 1:
