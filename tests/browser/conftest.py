@@ -49,12 +49,7 @@ def demo(chromium, tmp_path_factory):  # nothing is rendered for nothing
     signers = ("ana", "chen", NEW_SIGNER)
     clips = dataset.prepare(folder, Options(signs=tuple(GLOSSES), signers=signers, repetitions=1))
     known = clips[clips["signer"] != NEW_SIGNER]
-    extract_clips(
-        known,
-        source_dir=dataset.source_dir(folder),
-        pose_path=lambda clip: dataset.pose_path(folder, clip),
-        parts=FeatureRecipe().tracked_parts,
-    )
+    extract_clips(dataset, folder, known, FeatureRecipe().tracked_parts)
     return folder, clips
 
 
