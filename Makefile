@@ -82,8 +82,8 @@ site: $(READY)  ## build the course as a static book in build/site, with the sto
 site-links: $(READY)  ## ask the network whether every external link of the site still answers
 	$(BIN)/python -m scripts.build_site --links
 
-lock: $(READY)  ## resolve the dependencies of pyproject.toml anew
-	$(BIN)/python scripts/lock.py
+lock: $(READY)  ## requirements.lock from pyproject.toml, with the versions that it has; UPGRADE=1: with the newest
+	@sh scripts/lock.sh $(BIN)/python $(if $(UPGRADE),--upgrade)
 
 classroom: $(READY)  ## the exercises as assignments for a class, with and without solutions, in classroom/
 	@$(BIN)/asl classroom build

@@ -1,0 +1,14 @@
+#!/bin/sh
+# Resolve pyproject.toml into requirements.lock: `sh scripts/lock.sh .venv/bin/python [--upgrade]`.
+# uv keeps the versions that the file has where they still fit; with --upgrade it takes the newest.
+# (`uv lock` and `uv export` forget them unless uv.lock is committed, which holds a registry's address in every entry.)
+set -eu
+python=$1
+shift
+"$python" -m uv pip compile pyproject.toml --extra dev --universal --python-version 3.10 --no-annotate \
+    --no-emit-index-url --custom-compile-command "make lock" --quiet "$@" --output-file requirements.lock
+# uv writes the three platforms of the course behind every line: what all of them need goes without.
+sed -E -i.old \
+    -e "s/\((.*) and platform_machine == 'arm64' and sys_platform == 'darwin'\) or \(\1 and platform_machine == 'x86_64' and sys_platform == 'linux'\) or \(\1 and platform_machine == 'AMD64' and sys_platform == 'win32'\)/\1/" \
+    -e "s/ and python_full_version < '3.13'//" -e "s/ ; python_full_version < '3.13'$//" requirements.lock
+rm requirements.lock.old
