@@ -23,9 +23,7 @@ def build_hierarchical(*, frames: int, features: int, classes: int, groups: int 
     and, from the shared layer beside the groups' probabilities, Dense 512 and 256 and a softmax over glosses.
 
     Args:
-        frames: length of a clip, T.
-        features: numbers in a frame, F.
-        classes: number of glosses.
+        frames, features, classes: frames of a clip T, numbers in a frame F, number of glosses.
         groups: number of groups of glosses, from 2 to `classes`; 0 for 4, or for fewer classes as many as classes.
 
     Returns:
@@ -68,12 +66,9 @@ def build_attention_hierarchical(
     and the gloss from the same numbers beside the group's probabilities.
 
     Args:
-        frames: length of a clip, T.
-        features: numbers in a frame, F.
-        classes: number of glosses.
+        frames, features, classes: frames of a clip T, numbers in a frame F, number of glosses.
         groups: number of groups of glosses, from 2 to `classes`; 0 for 4, or for fewer classes as many as classes.
-        units: width of the network, a multiple of 4.
-        dropout: share of the numbers that are dropped in training.
+        units, dropout: width of the network, a multiple of 4; share of the numbers that are dropped in training.
 
     Returns:
         A model from (N, T, F) to {"group": (N, groups), "gloss": (N, classes)} probabilities.

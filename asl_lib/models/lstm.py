@@ -19,9 +19,7 @@ def build_lstm(*, frames: int, features: int, classes: int) -> keras.Model:
     features and 100 signs it has 212,804 parameters.
 
     Args:
-        frames: length of a clip, T.
-        features: numbers in a frame, F.
-        classes: number of glosses.
+        frames, features, classes: frames of a clip T, numbers in a frame F, number of glosses.
 
     Returns:
         A model from (N, T, F) to (N, classes) probabilities.
@@ -51,11 +49,8 @@ def build_attention_lstm(
     (Schuster and Paliwal 1997), a shortcut around both, and attention that weighs the frames.
 
     Args:
-        frames: length of a clip, T.
-        features: numbers in a frame, F.
-        classes: number of glosses.
-        units: width of the network, a multiple of 4.
-        dropout: share of the numbers that are dropped in training.
+        frames, features, classes: frames of a clip T, numbers in a frame F, number of glosses.
+        units, dropout: width of the network, a multiple of 4; share of the numbers that are dropped in training.
 
     Returns:
         A model from (N, T, F) to (N, classes) probabilities.

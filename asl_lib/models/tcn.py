@@ -18,9 +18,7 @@ def build_tcn(*, frames: int, features: int, classes: int) -> keras.Model:
     32, ReLU, and a softmax. With 30 frames, 150 features and 100 signs it has 927,812 parameters.
 
     Args:
-        frames: length of a clip, T.
-        features: numbers in a frame, F.
-        classes: number of glosses.
+        frames, features, classes: frames of a clip T, numbers in a frame F, number of glosses.
 
     Returns:
         A model from (N, T, F) to (N, classes) probabilities.
@@ -50,11 +48,8 @@ def build_attention_tcn(
     itself (depthwise separable; Chollet 2017), and attention that weighs the frames.
 
     Args:
-        frames: length of a clip, T.
-        features: numbers in a frame, F.
-        classes: number of glosses.
-        units: width of the network, a multiple of 4.
-        dropout: share of the numbers that are dropped in training.
+        frames, features, classes: frames of a clip T, numbers in a frame F, number of glosses.
+        units, dropout: width of the network, a multiple of 4; share of the numbers that are dropped in training.
 
     Returns:
         A model from (N, T, F) to (N, classes) probabilities.

@@ -29,9 +29,7 @@ def build_transformer(
     have 2,520 parameters for 30 frames of 84 features.
 
     Args:
-        frames: length of a clip, T.
-        features: numbers in a frame, F, which are the width of the attention.
-        classes: number of glosses.
+        frames, features, classes: frames of a clip T, numbers in a frame F (the attention's width), number of glosses.
         blocks, heads, head_size, feed_forward, units: sizes of the network, as published by default.
 
     Returns:
@@ -78,11 +76,8 @@ def build_attention_transformer(
     al. 2020: it trains without tricks), and attention that weighs the frames.
 
     Args:
-        frames: length of a clip, T.
-        features: numbers in a frame, F.
-        classes: number of glosses.
-        units: width of the network, a multiple of 4.
-        dropout: share of the numbers that are dropped in training.
+        frames, features, classes: frames of a clip T, numbers in a frame F, number of glosses.
+        units, dropout: width of the network, a multiple of 4; share of the numbers that are dropped in training.
 
     Returns:
         A model from (N, T, F) to (N, classes) probabilities.

@@ -16,6 +16,7 @@ from asl_lib.live.networks import Classifier
 from asl_lib.models.errors import TrainingError
 from asl_lib.models.i3d import load_i3d_weights
 from asl_lib.models.mobilenet import load_weights
+from asl_lib.models.trees import HandTrees
 from asl_lib.training.fit import load_model
 from tests.reliability.hostile import answer, damaged, little_memory, tries
 
@@ -71,6 +72,29 @@ def test_a_damaged_network_is_loaded_or_named(whole, tmp_path_factory, data):
     with little_memory(600):
         loaded = answer(lambda: load_model(folder), TrainingError)
     assert not isinstance(loaded, str) or str(folder) in loaded
+
+
+TREES_RECIPE = FeatureRecipe(frames=4, parts=("left_hand", "right_hand"), body_frame="image")
+
+
+@pytest.fixture(scope="module")
+def whole_trees(tmp_path_factory):
+    """The bytes of whole trees, and a clip for them."""
+    path = tmp_path_factory.mktemp("trees") / "trees.npz"
+    points = np.random.default_rng(0).normal(size=(12, 4, TREES_RECIPE.num_landmarks, 2)).astype(np.float32)
+    HandTrees(TREES_RECIPE, classes=3, trees=4).fit(points, np.arange(12) % 3).save(path)
+    return path.read_bytes(), points[:1]
+
+
+@given(st.data())
+@tries(40)
+def test_damaged_trees_are_loaded_and_used_or_named(whole_trees, tmp_path_factory, data):
+    content, clip = whole_trees
+    path = tmp_path_factory.mktemp("damaged") / "trees.npz"
+    path.write_bytes(data.draw(damaged(content)))
+    with little_memory():
+        loaded = answer(lambda: HandTrees.load(path, TREES_RECIPE), TrainingError)
+    assert path.name in loaded if isinstance(loaded, str) else loaded.predict(clip).shape == (1, 3)
 
 
 def test_a_lambda_layer_does_not_run(folder):
