@@ -11,7 +11,7 @@ from PIL import Image
 
 from asl_lib._util.paths import relative
 from asl_lib._util.progress import progress
-from asl_lib.data.clips import missing_files
+from asl_lib.data.clips import missing_files, read_clips
 from asl_lib.data.dataset import Dataset, Published
 from asl_lib.data.video import MediaError, video_info
 from asl_lib.landmarks.landmarks import LandmarkError
@@ -19,6 +19,17 @@ from asl_lib.landmarks.store import read_landmarks
 
 SHOWN = 10
 """Entries of a list that are printed; `Inventory.problems` has all of them."""
+
+
+def describe(dataset: Dataset, dataset_dir: Path) -> str:
+    """Return two lines: what the data set is, its size and licence, and what of it is on this disk."""
+    table, here = dataset_dir / "clips.csv", "not here"
+    if table.is_file():
+        here = f"{len(read_clips(table)):,} clips here"
+    elif dataset_dir.is_dir():
+        here = f"a folder is here, no clips table yet: asl datasets check {dataset.name}"
+    about = f"{dataset.kind}, {dataset.size}; licence: {dataset.licence}; {here}"
+    return f"{dataset.name}: {dataset.title}\n    {about}"
 
 
 @dataclass(frozen=True)

@@ -383,10 +383,11 @@ def _record(options: argparse.Namespace) -> None:
 
 
 def _list_datasets(options: argparse.Namespace) -> None:
-    from asl_lib.data.download import describe
+    from asl_lib.course.check import describe
     from asl_lib.data.registry import find_datasets
 
-    print(describe(list(find_datasets().values()), lambda dataset: _dataset_dir(options.data_dir, dataset.name)))
+    for name, dataset in find_datasets().items():
+        print(describe(dataset, _dataset_dir(options.data_dir, name)))
 
 
 def _check_dataset(options: argparse.Namespace) -> int:

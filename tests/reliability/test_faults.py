@@ -18,6 +18,7 @@ from PIL import Image
 
 from asl_lib.course import batch, cli, notebooks
 from asl_lib.data import download
+from asl_lib.data.errors import DatasetError
 from asl_lib.data.registry import get_dataset
 from asl_lib.data.unpack import unpack
 from asl_lib.features.photographs import load_photographs
@@ -146,7 +147,7 @@ def test_a_disk_that_fills_while_downloading_or_unpacking_keeps_what_is_there(se
         archive.writestr("large", CONTENT)
     with (
         smallest_disk(500_000),
-        pytest.raises(RuntimeError, match=r"large in .*set\.zip cannot be unpacked: .*File too large"),
+        pytest.raises(DatasetError, match=r"large in .*set\.zip cannot be unpacked: .*File too large"),
     ):
         unpack(tmp_path / "set.zip", tmp_path)
     assert names(tmp_path / ".set.unpacking") == ["small"]

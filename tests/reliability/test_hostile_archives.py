@@ -104,7 +104,7 @@ def test_a_bomb_in_the_note_on_a_file_is_refused_before_it_is_read(tmp_path, kin
         tar.fileobj.write(info.tobuf(tarfile.GNU_FORMAT))
         for _ in range(120):
             tar.fileobj.write(bytes(1 << 20))
-    with little_python_memory(20), pytest.raises(DatasetError, match="a note of 125,829,120 bytes"):
+    with little_python_memory(20), pytest.raises(DatasetError, match="a header of 125,829,120 bytes"):
         unpack(archive, tmp_path / "data")
 
 
@@ -112,7 +112,7 @@ def test_a_bomb_in_the_note_on_a_file_is_refused_before_it_is_read(tmp_path, kin
 def test_a_name_that_no_file_system_takes_is_refused_before_anything_is_written(tmp_path, name):
     content = zip_of([("a", b"first", tarfile.REGTYPE, ""), (name, b"second", tarfile.REGTYPE, "")])
     (tmp_path / "set.zip").write_bytes(content)
-    with pytest.raises(DatasetError, match=r"set\.zip names a file at too great length: '\w.*Nothing was unpacked"):
+    with pytest.raises(DatasetError, match=r"set\.zip has a name that is too long: '\w.*Nothing was unpacked"):
         unpack(tmp_path / "set.zip", tmp_path)
     assert [path.name for path in everything(tmp_path)] == ["set.zip"]
 
