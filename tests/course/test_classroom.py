@@ -9,10 +9,10 @@ import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
 from asl_lib._util.paths import project_folder
-from asl_lib.course.classroom.build import ClassroomError, build_classroom, choose_notebooks
-from asl_lib.course.classroom.convert import convert_notebook, problems
-from asl_lib.course.classroom.links import Links
+from asl_lib.course.classroom.build import build_classroom, choose_notebooks, convert
+from asl_lib.course.classroom.convert import convert_notebook
 from asl_lib.course.cli import main
+from asl_lib.course.notebooks import BatchError
 from tests.conftest import ROOT
 
 NAME = "01_numbers"
@@ -159,7 +159,7 @@ def test_an_exercise_becomes_an_answer_with_its_solution_between_the_marks_and_a
     words = cells["3-words"].metadata.nbgrader
     assert (words.grade, words.solution, words.points) == (True, True, 3)
     assert [exercise.points for exercise in exercises] == [1, 2, 3]
-    assert problems(exercises) == []
+    assert [problem for exercise in exercises for problem in exercise.problems(NAME)] == []
 
 
 def test_converting_leaves_the_lesson_with_its_outputs_and_the_notebook_itself_as_they_are():
@@ -198,11 +198,11 @@ def test_an_evening_is_worth_five_points_and_they_are_shared_by_its_graded_cells
         (lambda cells: cells[:-1], "Exercise 1 of 01_numbers has no check: its code has to be graded by hand."),
         (lambda cells: [*cells[:2], cells[3]], "Exercise 1 of 01_numbers has no solution."),
         (lambda cells: cells[:1], "Exercise 1 of 01_numbers has neither a cell for an answer nor a solution."),
-        (lambda cells: cells[1:], "Exercise 1 of 01_numbers has no heading"),
-        (lambda cells: [text("## Exercise 1 · X", "exercise"), *cells[1:]], "does not say what it takes (One line., "),
+        (lambda cells: cells[1:], "An exercise of 01_numbers has no heading"),
+        (lambda cells: [text("## Exercise 1 · X", "exercise"), *cells[1:]], "names no effort (One line., "),
         (
             lambda cells: [*cells[:3], code("largest", "check")],
-            "The check of exercise 1 of 01_numbers ends with a value",
+            "Exercise 1 of 01_numbers has a check that ends with a value",
         ),
     ],
 )
@@ -210,27 +210,29 @@ def test_what_keeps_an_exercise_from_being_graded_is_said_in_a_sentence(change, 
     from nbgrader.nbgraderformat import MetadataValidator
 
     converted, exercises = convert_notebook(small_notebook(change(exercise(1, "One line.", *FIRST))), NAME)
-    assert any(sentence in problem for problem in problems(exercises))
+    assert any(sentence in problem for exercise in exercises for problem in exercise.problems(NAME))
     MetadataValidator().validate_nb(converted)
 
 
 def test_links_lead_to_the_next_assignment_and_to_pages_that_come_along(course):
-    links = Links(course)
     cases = {
         "[g](../docs/glossary.md#gloss)": "[g](docs/glossary.md#gloss)",
         "[next](02_next.ipynb#top)": "[next](../02_next/02_next.ipynb#top)",
         '![h](../docs/images/hand.png "a hand")': '![h](docs/images/hand.png "a hand")',
         '<img src="../docs/images/hand.png">': '<img src="docs/images/hand.png">',
         "[how](../README.md)": "how",
-        "[gone](../docs/gone.md)": "gone",
         "[web](https://example.org/a.md) [below](#here)": "[web](https://example.org/a.md) [below](#here)",
     }
-    for before, after in cases.items():
-        assert links.adapt(before, origin="notebooks") == after
-    assert links.dead == {"docs/gone.md"}
-    files = links.files()
-    assert set(files) == {"docs/glossary.md", "docs/images/hand.png"}
+    path = course / "notebooks" / f"{NAME}.ipynb"
+    nbformat.write(small_notebook([text(before) for before in cases]), path)
+    assignment, files = convert(path, course)
+    converted = nbformat.reads(files[path.name].decode(), as_version=4)
+    assert [cell.source for cell in converted.cells] == list(cases.values())
+    assert assignment.problems == ()
+    assert set(files) == {path.name, "docs/glossary.md", "docs/images/hand.png"}
     assert "[here](../../02_next/02_next.ipynb) a ![hand](images/hand.png)" in files["docs/glossary.md"].decode()
+    nbformat.write(small_notebook([text("[gone](../docs/gone.md)")]), path)
+    assert convert(path, course)[0].problems == (f"{NAME} links to docs/gone.md, which does not exist.",)
 
 
 def test_the_release_has_checks_and_lesson_but_no_solution(built):
@@ -254,18 +256,16 @@ def test_a_second_build_gives_the_same_bytes_and_keeps_what_the_teacher_has(clas
     made = {name: files_in(classroom / name) for name in ("source", "release")}
     build_classroom(log=silent)
     assert {name: files_in(classroom / name) for name in ("source", "release")} == made
-    assert not list(classroom.glob(".release-*"))
 
-    hand_in(classroom, "ana", read(classroom / "release" / NAME / f"{NAME}.ipynb"))
     (classroom / "source" / NAME / "hints.txt").write_text("mine")
     config = classroom / "nbgrader_config.py"
     config.write_text(config.read_text() + "c.Execute.timeout = 5\n")
     source = classroom / "source" / NAME / f"{NAME}.ipynb"
     source.write_text(source.read_text().replace("Name it", "Name it, please"))
-    mine = files_in(classroom / "submitted"), source.read_bytes(), config.read_bytes()
+    mine = source.read_bytes(), config.read_bytes()
     said = []
     build_classroom(log=said.append)
-    assert (files_in(classroom / "submitted"), source.read_bytes(), config.read_bytes()) == mine
+    assert (source.read_bytes(), config.read_bytes()) == mine
     assert [line.split(" was")[0] for line in said[1:]] == ["nbgrader_config.py", f"source/{NAME}/{NAME}.ipynb"]
     assert "Name it, please" in (classroom / "release" / NAME / f"{NAME}.ipynb").read_text()
     assert (classroom / "release" / NAME / "hints.txt").read_text() == "mine"
@@ -305,8 +305,9 @@ def test_nbgrader_grades_what_students_hand_in(classroom):
     notebook.cells[6:10] = []
     nbformat.write(notebook, course / "notebooks" / f"{NAME}.ipynb")
     before = {name: files_in(classroom / name) for name in ("source", "release", "submitted", "autograded")}
-    (assignment,) = build_classroom(log=silent)
-    assert "stays as it was: 3 students have handed it in" in assignment.problems[-1]
+    said = []
+    build_classroom(log=said.append)
+    assert f"{NAME} stays as it is: 3 handed in" in said[-1]
     assert {name: files_in(classroom / name) for name in before} == before
     with Gradebook(f"sqlite:///{classroom / 'gradebook.db'}", "sign_recognition") as gradebook:
         assert gradebook.find_submission(NAME, "full").score == 6
@@ -347,7 +348,7 @@ def test_notebooks_are_chosen_by_number_name_or_path_in_the_course_s_order(cours
     assert [path.stem for path in choose_notebooks(folder, [])] == [NAME, "02_b", "10_c"]
     wanted = ["10", "notebooks/02_b.ipynb", "1"]
     assert [path.stem for path in choose_notebooks(folder, wanted)] == [NAME, "02_b", "10_c"]
-    with pytest.raises(ClassroomError, match="no notebooks in"):
+    with pytest.raises(BatchError, match="no notebooks in"):
         choose_notebooks(course / "docs", [])
 
 

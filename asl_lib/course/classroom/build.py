@@ -1,50 +1,74 @@
-"""The course folder of nbgrader: assignments for the teacher, and what students get of them.
+"""The course folder of nbgrader: assignments for the teacher, and their version for students.
 
-`source/` and `release/` are made of the course's notebooks. All else in the folder belongs to the teacher and nbgrader.
+`source/` and `release/` are made from the course's notebooks. All else in it belongs to the teacher and nbgrader.
 """
 
 from __future__ import annotations
 
 import hashlib
 import os
-import shutil
-import uuid
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+import posixpath
+import re
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-import nbformat
+from traitlets.config.loader import PyFileConfigLoader
 
 from asl_lib._util.files import atomic_write, read_json, write_json
 from asl_lib._util.paths import project_folder
 from asl_lib.course.batch import log_line
-from asl_lib.course.classroom.convert import Exercise, convert_notebook, grade_ids, problems
-from asl_lib.course.classroom.links import Links
-from asl_lib.course.classroom.texts import CONFIG, README
-from asl_lib.course.notebooks import course_folder
+from asl_lib.course.classroom.convert import POINTS_UNKNOWN, convert_notebook
+from asl_lib.course.notebooks import BatchError, course_folder
 
-NO_NBGRADER = (
-    "The classroom needs nbgrader, which is not installed. In the course's folder: "
-    "`.venv/bin/python -m pip install -c requirements.lock nbgrader`, or `make setup` for all that is in the lock."
+LINK = re.compile(
+    r"""(?P<before>!?\[(?P<text>[^\[\]]*)\]\(|(?:src|href)=")(?P<target>[^()\s"]+)(?P<after>(?:\s+"[^"]*")?\)|")"""
 )
+ELSEWHERE = re.compile(r"^([a-zA-Z][a-zA-Z0-9+.-]*:|#|//)")
+WRITTEN = ".asl_classroom.json"
+CONFIG = '''\
+"""Settings of nbgrader for this course. They are yours: change them as you like, and they will be left alone."""
 
+import os
+import sys
+from pathlib import Path
 
-class ClassroomError(RuntimeError):
-    """The classroom could not be built; the sentence says why and what to do."""
+c = get_config()  # noqa: F821
+c.CourseDirectory.course_id = "sign_recognition"
+c.CourseDirectory.root = str(Path(__file__).resolve().parent)
+
+# Where data/ and outputs/ are when notebooks are graded. Grading executes the students' code, which writes there too:
+# on a machine that matters, set ASL_HOME to a copy of these two folders before you call nbgrader.
+os.environ.setdefault("ASL_HOME", str((Path(__file__).resolve().parent / "{course}").resolve()))
+os.environ.setdefault("ASL_PROGRESS", "off")
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+# nbgrader calls alembic, which lies beside this very Python.
+os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
+
+# The text in place of a solution: the lines above it are the reader's own already.
+c.ClearSolutions.code_stub = {{"python": ""}}
+c.ClearSolutions.text_stub = "*Your answer here.*"
+
+# The stored outputs of the lesson stay in the released notebook: it can be read before it is run.
+from nbgrader.converters import GenerateAssignment  # noqa: E402
+from nbgrader.preprocessors import ClearOutput  # noqa: E402
+
+steps = GenerateAssignment.class_traits()["preprocessors"].default()
+c.GenerateAssignment.preprocessors = [step for step in steps if step is not ClearOutput]
+
+# A cell may train a network: half an hour is for slow machines.
+c.Execute.timeout = 1800
+
+# A library's warning is no wrong answer, though nbgrader would take it for one. Failed checks are errors, not warnings.
+c.IgnorePattern.enabled = True
+c.IgnorePattern.pattern = "^"
+'''
 
 
 @dataclass(frozen=True)
 class Assignment:
-    """One notebook as an assignment.
-
-    Attributes:
-        name: name of the notebook and of the assignment.
-        exercises: how many it has.
-        points: all that can be reached.
-        problems: what is missing, or was left as it was, in sentences.
-    """
+    """One notebook as an assignment: how many exercises and points it has, and its problems in sentences."""
 
     name: str
     exercises: int
@@ -56,15 +80,12 @@ class Assignment:
 
 
 def build_classroom(
-    to: str | Path = "classroom",
-    *,
-    notebooks: Sequence[str] = (),
-    log: Callable[[str], None] = log_line,
+    to: str | Path = "classroom", *, notebooks: Sequence[str] = (), log: Callable[[str], None] = log_line
 ) -> list[Assignment]:
     """Make the course folder of nbgrader, or bring it up to date.
 
-    The same notebooks give the same files. Files that a teacher has changed stay as they are, and so does what
-    nbgrader keeps: submissions, grades, the gradebook.
+    The same notebooks give the same files. Files that a teacher has changed stay as they are, and so does all that
+    belongs to nbgrader (submissions, grades, the gradebook) and an assignment that somebody has handed in.
 
     Args:
         to: the folder, relative to the course's folder.
@@ -72,181 +93,151 @@ def build_classroom(
         log: called with each status message.
 
     Raises:
-        ClassroomError: nbgrader is missing or refused, or there is no such notebook.
+        BatchError: nbgrader is missing or refused, or there is no such notebook.
     """
-    _require_nbgrader()
+    try:
+        from nbgrader import converters, coursedir, utils
+    except ImportError:
+        raise BatchError(
+            "The classroom needs nbgrader, which is not installed. In the course's folder: "
+            "`.venv/bin/python -m pip install -c requirements.lock nbgrader`, or `make setup` for all of the lock."
+        ) from None
     home = project_folder()
     course = home if (home / "notebooks").is_dir() else course_folder()
     paths = choose_notebooks(course / "notebooks", notebooks)
     folder = (course / to).resolve()
     if folder == course or (folder / "asl_lib").is_dir():
-        raise ClassroomError(f"{folder} is the course's own folder; name another one, such as classroom.")
-    written = _Written(folder)
-    written.write("nbgrader_config.py", CONFIG.format(course=_way(folder, course)).encode())
-    written.write("README.md", README.encode())
-    with _configured(folder) as (coursedir, config):
-        assignments = [_build_one(path, course, written, coursedir, config) for path in paths]
-    for assignment in assignments:
-        log(str(assignment))
-        for sentence in assignment.problems:
-            log(f"  {sentence}")
-    for name in written.kept:
+        raise BatchError(f"{folder} is the course's own folder; name another one, such as classroom.")
+    # A relative path where both folders may move together.
+    way = Path(os.path.relpath(course, folder)) if folder.is_relative_to(course) else course
+    readme = Path(__file__).with_name("README.md").read_bytes()
+    kept = _write(folder, {"nbgrader_config.py": CONFIG.format(course=way.as_posix()).encode(), "README.md": readme})
+    assignments = []
+    environment = dict(os.environ)
+    try:
+        config = PyFileConfigLoader("nbgrader_config.py", path=str(folder)).load_config()
+        config.CourseDirectory.root = str(folder)
+        directory = coursedir.CourseDirectory(config=config)
+        for path in paths:
+            assignment, files = convert(path, course)
+            log(str(assignment))
+            for problem in assignment.problems:
+                log(f"  {problem}")
+            if submissions := len(list(folder.glob(f"submitted/*/{path.stem}"))):
+                log(
+                    f"  {path.stem} stays as it is: {submissions} handed in. To hand out the course's present version, "
+                    "build into another folder (--to)."
+                )
+            else:
+                kept += _write(folder, {f"source/{path.stem}/{name}": content for name, content in files.items()})
+                directory.assignment_id = path.stem
+                # NbGraderAPI would do the same, and complain that there is no exchange for handing out.
+                release = converters.GenerateAssignment(coursedir=directory, config=config, force=True)
+                result = utils.capture_log(release)
+                if not result["success"]:
+                    raise BatchError(
+                        f"nbgrader could not release {path.stem}:\n\n{result.get('log') or result['error']}"
+                    )
+            assignments.append(assignment)
+    finally:  # the settings change the environment for nbgrader
+        os.environ.clear()
+        os.environ.update(environment)
+    for name in kept:
         log(f"{name} was changed by hand and stays as it is. Remove it to have it made anew.")
     return assignments
 
 
 def choose_notebooks(folder: Path, wanted: Sequence[str]) -> list[Path]:
-    """Return the numbered notebooks of `folder` that are wanted, by number or name; all where none is named.
+    """Return the numbered notebooks of `folder` with the wanted numbers or names; all where none is named.
 
     Raises:
-        ClassroomError: there is none, or none of that name.
+        BatchError: there is none, or none of that name.
     """
     there = sorted(folder.glob("[0-9][0-9]_*.ipynb"))
     if not there:
-        raise ClassroomError(
-            f"There are no notebooks in {folder}. Run this in the course's folder, where README.md is."
-        )
+        raise BatchError(f"There are no notebooks in {folder}. Run this in the course's folder, where README.md is.")
     chosen = set()
     for name in wanted:
         stem = Path(name).name.removesuffix(".ipynb")
         found = [path for path in there if stem in (path.stem, path.stem[:2]) or stem.zfill(2) == path.stem[:2]]
         if not found:
-            raise ClassroomError(f"There is no notebook '{name}'. There are: {', '.join(path.stem for path in there)}.")
+            raise BatchError(f"There is no notebook '{name}'. There are: {', '.join(path.stem for path in there)}.")
         chosen.update(found)
     return sorted(chosen) if wanted else there
 
 
-def convert(path: Path, course: Path) -> tuple[dict[str, bytes], list[Exercise], list[str]]:
-    """Return an assignment's files in `source/`, its exercises, and what is wrong with it."""
-    converted, exercises = convert_notebook(nbformat.read(path, as_version=4), path.stem)
-    links = Links(course)
-    for cell in converted.cells:
-        if cell.cell_type == "markdown":
-            cell.source = links.adapt(cell.source, origin="notebooks")
-    files = {path.name: (nbformat.writes(converted) + "\n").encode(), **links.files()}
-    wrong = problems(exercises)
-    wrong += [f"{path.stem} links to {target}, which does not exist." for target in sorted(links.dead)]
-    return files, exercises, wrong
+def convert(path: Path, course: Path) -> tuple[Assignment, dict[str, bytes]]:
+    """Return a notebook as an assignment, and the files of the assignment's folder in `source/`.
 
-
-def _build_one(path: Path, course: Path, written: _Written, coursedir: Any, config: Any) -> Assignment:
-    name = path.stem
-    files, exercises, wrong = convert(path, course)
-    assignment = Assignment(name, len(exercises), sum(exercise.points for exercise in exercises), tuple(wrong))
-    asked = set(grade_ids(nbformat.reads(files[path.name].decode(), as_version=4)))
-    handed_in, known = _handed_in(coursedir, name)
-    if handed_in and asked != known:
-        students = f"{handed_in} student{'s have' if handed_in > 1 else ' has'}"
-        sentence = (
-            f"{name} stays as it was: {students} handed it in, and its exercises have changed since. To hand out "
-            "the new ones, build into another folder (--to)."
-        )
-        return Assignment(name, assignment.exercises, assignment.points, (*assignment.problems, sentence))
-    for file, content in files.items():
-        written.write(f"source/{name}/{file}", content)
-    _release(name, coursedir, config)
-    return assignment
-
-
-def _release(name: str, coursedir: Any, config: Any) -> None:
-    """Let nbgrader make `release/<name>/`: first elsewhere, so that what is there stays whole if it fails.
-
-    Raises:
-        ClassroomError: nbgrader refused.
+    Links are adapted to that folder: one to another notebook leads to that assignment, one to a page or picture in
+    `docs/` to a copy in the assignment's own `docs/`; of any other only the text stays.
     """
-    from nbgrader.converters import GenerateAssignment
-    from nbgrader.utils import capture_log
+    import nbformat
 
-    making = f".release-{uuid.uuid4().hex[:12]}"
-    final = Path(coursedir.format_path(coursedir.release_directory, ".", name))
-    kept, coursedir.release_directory = coursedir.release_directory, making
-    coursedir.assignment_id = name
+    converted, exercises = convert_notebook(nbformat.read(path, as_version=4), path.stem)
+    wanted: set[str] = set()
+    for cell in (cell for cell in converted.cells if cell.cell_type == "markdown"):
+        cell.source = adapt_links(cell.source, "notebooks", "", wanted)
+    dead = sorted(name for name in wanted if not (course / name).is_file())
+    files = {path.name: (nbformat.writes(converted) + "\n").encode()}
+    for page in sorted(wanted.difference(dead)):
+        if page.endswith(".md"):
+            folder, pictures = posixpath.dirname(page), set[str]()
+            text = adapt_links((course / page).read_text(encoding="utf-8"), folder, folder, pictures, pages=wanted)
+            files[page] = text.encode()
+            wanted |= pictures
+    files |= {name: (course / name).read_bytes() for name in wanted.difference(files, dead)}
+    problems = [problem for exercise in exercises for problem in exercise.problems(path.stem)]
+    problems += [f"{path.stem} links to {target}, which does not exist." for target in dead]
+    points = sum(exercise.points or POINTS_UNKNOWN for exercise in exercises)
+    return Assignment(path.stem, len(exercises), points, tuple(problems)), files
+
+
+def adapt_links(text: str, origin: str, place: str, wanted: set[str], *, pages: set[str] | None = None) -> str:
+    """Return Markdown with its links adapted to an assignment's folder.
+
+    Args:
+        text: Markdown.
+        origin: folder it came from, relative to the course's folder, such as "notebooks".
+        place: folder it goes to, relative to the assignment's folder.
+        wanted: gets the files of `docs/` that `text` leads to, relative to the course's folder.
+        pages: the only pages that may be linked to; None for all.
+    """
+
+    def adapted(match: re.Match[str]) -> str:
+        if ELSEWHERE.match(match["target"]):
+            return match[0]
+        path, hash_, fragment = match["target"].partition("#")
+        found = posixpath.normpath(posixpath.join(origin, path))
+        if found.startswith("notebooks/") and found.endswith(".ipynb"):
+            name = posixpath.basename(found)
+            target = f"../{name.removesuffix('.ipynb')}/{name}"
+        elif found.startswith("docs/") and (pages is None or found in pages or not found.endswith(".md")):
+            wanted.add(found)
+            target = found
+        else:
+            return match["text"] or match[0]
+        return f"{match['before']}{posixpath.relpath(target, place or '.')}{hash_}{fragment}{match['after']}"
+
+    return LINK.sub(adapted, text)
+
+
+def _write(folder: Path, files: dict[str, bytes]) -> list[str]:
+    """Write files; return the names of those that somebody has changed since the last build, which stay as they are."""
     try:
-        result = capture_log(GenerateAssignment(coursedir=coursedir, config=config))
-        if not result["success"]:
-            said = (result.get("log") or "") + (result.get("error") or "")
-            raise ClassroomError(f"nbgrader could not release {name}. It said:\n\n{said.strip()}")
-        made = Path(coursedir.format_path(making, ".", name))
-        for path in sorted(path for path in made.rglob("*") if path.is_file()):
-            with atomic_write(final / path.relative_to(made)) as tmp:
-                shutil.copyfile(path, tmp)
-    finally:
-        coursedir.release_directory = kept
-        shutil.rmtree(Path(coursedir.root) / making, ignore_errors=True)
-
-
-def _handed_in(coursedir: Any, name: str) -> tuple[int, set[str]]:
-    """Return how many students have handed an assignment in, and which cells it had for them."""
-    from nbgrader.api import Gradebook, MissingEntry
-
-    address = coursedir.db_url
-    if address.startswith("sqlite:///") and not Path(address.removeprefix("sqlite:///")).is_file():
-        return 0, set()
-    with Gradebook(address, coursedir.course_id) as gradebook:
-        try:
-            assignment = gradebook.find_assignment(name)
-        except MissingEntry:
-            return 0, set()
-        cells = {cell.name for notebook in assignment.notebooks for cell in notebook.source_cells}
-        return len(assignment.submissions), cells
-
-
-class _Written:
-    """The files that earlier builds have written, so that a file somebody has changed since is left alone."""
-
-    LIST = ".asl_classroom.json"
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.kept: list[str] = []
-        try:
-            self._hashes: dict[str, str] = read_json(folder / self.LIST)
-        except (OSError, ValueError):
-            self._hashes = {}
-
-    def write(self, name: str, content: bytes) -> None:
-        """Write a file, unless what lies there is neither what we wrote nor what we would write."""
-        path, new = self.folder / name, _hash(content)
-        old = _hash(path.read_bytes()) if path.is_file() else None
-        if old not in (None, new, self._hashes.get(name)):
-            self.kept.append(name)
-            return
+        hashes = read_json(folder / WRITTEN)
+    except (OSError, ValueError):
+        hashes = {}
+    kept = []
+    for name, content in files.items():
+        path, new = folder / name, hashlib.sha256(content).hexdigest()
+        old = hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else None
+        if old not in (None, new, hashes.get(name)):
+            kept.append(name)
+            continue
         if old != new:
             with atomic_write(path) as tmp:
                 tmp.write_bytes(content)
-        if self._hashes.get(name) != new:
-            self._hashes[name] = new
-            write_json(self.folder / self.LIST, dict(sorted(self._hashes.items())))
-
-
-def _hash(content: bytes) -> str:
-    return hashlib.sha256(content).hexdigest()
-
-
-def _way(folder: Path, course: Path) -> str:
-    """Return the way from the classroom to the course's folder: relative where both may move together."""
-    return Path(os.path.relpath(course, folder)).as_posix() if folder.is_relative_to(course) else course.as_posix()
-
-
-def _require_nbgrader() -> None:
-    try:
-        import nbgrader  # noqa: F401
-    except ImportError:
-        raise ClassroomError(NO_NBGRADER) from None
-
-
-@contextmanager
-def _configured(folder: Path) -> Iterator[tuple[Any, Any]]:
-    """Give nbgrader's course folder and the settings in `folder`, and undo what these do to the environment."""
-    from nbgrader.coursedir import CourseDirectory
-    from traitlets.config.loader import PyFileConfigLoader
-
-    before = dict(os.environ)
-    try:
-        config = PyFileConfigLoader("nbgrader_config.py", path=str(folder)).load_config()
-        config.CourseDirectory.root = str(folder)
-        yield CourseDirectory(config=config), config
-    finally:
-        for name in [name for name in os.environ if name not in before]:
-            del os.environ[name]
-        os.environ.update(before)
+        hashes[name] = new
+    write_json(folder / WRITTEN, dict(sorted(hashes.items())))
+    return kept

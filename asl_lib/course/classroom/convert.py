@@ -3,180 +3,135 @@
 from __future__ import annotations
 
 import ast
+import copy
 import re
 from collections import Counter
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import nbformat
-
-from asl_lib.course.notebooks import EXERCISE_TAGS
+from asl_lib.course.notebooks import is_exercise
 
 POINTS = {"One line.": 1, "Ten minutes.": 2, "Half an hour.": 3, "An evening.": 5}
-"""The line under an exercise's heading that says what it takes -> its points."""
+"""The line under an exercise's heading that gives its effort -> its points."""
 POINTS_UNKNOWN = 2
 ANSWER_HERE = "*Your answer here.*"
 BEGIN, END = "### BEGIN SOLUTION", "### END SOLUTION"
-HEADING = re.compile(r"^#+ Exercise (\d+)\b.*$", re.MULTILINE)
-
-
-@dataclass
-class _Answer:
-    """A cell for a reader's answer, and the solution that belongs into it."""
-
-    cell: Any
-    solutions: list[str] = field(default_factory=list)
-
-    @property
-    def is_code(self) -> bool:
-        return bool(self.cell.cell_type == "code")
-
-    def source(self) -> str:
-        """Return the reader's lines, and the solution between the marks that nbgrader cuts at."""
-        if self.is_code:
-            lines = [self.cell.source.rstrip(), BEGIN, *(text.rstrip() for text in self.solutions), END]
-        else:
-            asked = self.cell.source.replace(ANSWER_HERE, "").strip()
-            model = "\n\n".join(text.strip() for text in self.solutions)
-            lines = [*([asked, ""] if asked else []), f"<!-- {BEGIN} -->", model, f"<!-- {END} -->"]
-        return "\n".join(lines).lstrip("\n")
+HEADING = re.compile(r"^#+ Exercise (\d+)\b", re.MULTILINE)
 
 
 @dataclass
 class Exercise:
-    """One exercise, as its cells say it.
+    """One exercise.
 
     Attributes:
-        number: as in its heading.
-        points: by its effort line.
-        problems: what keeps it from being graded, in sentences.
+        number: as in its heading; 0 without one.
+        points: by its effort line; 0 without one.
+        answers: each cell for a reader's answer, with the sources of its solutions.
+        checks: cells that test an answer.
     """
 
     number: int
-    points: int = POINTS_UNKNOWN
-    problems: list[str] = field(default_factory=list)
-    _effort: str = ""
-    _answers: list[_Answer] = field(default_factory=list)
-    _checks: list[Any] = field(default_factory=list)
+    points: int = 0
+    answers: list[tuple[Any, list[str]]] = field(default_factory=list)
+    checks: list[Any] = field(default_factory=list)
 
-    @property
-    def _graded(self) -> list[Any]:
-        """The cells that carry its points: its checks and answers in words; without a check its code, too."""
-        by_hand = [answer.cell for answer in self._answers if not (answer.is_code and self._checks)]
-        return [*self._checks, *by_hand]
-
-    def _read_effort(self, text: str) -> None:
-        found = next((effort for effort in POINTS if f"*{effort}*" in text.splitlines()), "")
-        if found and not self._effort:
-            self._effort, self.points = found, POINTS[found]
-
-    def _add_solution(self, cell: Any) -> Any:
-        """Take a solution to the answer it belongs to; return a new cell for the answer where there is none yet."""
-        code = cell.cell_type == "code"
-        if self._answers and (self._answers[-1].is_code or not code):
-            text = cell.source if code or not self._answers[-1].is_code else _commented(cell.source)
-            self._answers[-1].solutions.append(text)
-            return None
-        new = nbformat.from_dict({**cell, "source": "" if code else ANSWER_HERE})
-        self._answers.append(_Answer(new, [cell.source]))
-        return new
-
-    def _complete(self, name: str) -> None:
-        """Give the cells their nbgrader metadata, and note what is missing."""
-        where = f"Exercise {self.number} of {name}"
-        if not self._effort:
-            self.problems.append(
-                f"{where} does not say what it takes ({', '.join(POINTS)}): it counts {self.points} points."
+    def problems(self, name: str) -> list[str]:
+        """Return what keeps the exercise of assignment `name` from being graded, in sentences."""
+        about = f"Exercise {self.number} of {name}"
+        found = []
+        if not self.number:
+            found.append(f"An exercise of {name} has no heading '## Exercise N · Title'.")
+        if not self.points:
+            found.append(f"{about} names no effort ({', '.join(POINTS)}): it counts {POINTS_UNKNOWN} points.")
+        if not self.answers:
+            found.append(f"{about} has neither a cell for an answer nor a solution.")
+        elif not all(solutions for _, solutions in self.answers):
+            found.append(f"{about} has no solution.")
+        if any(cell.cell_type == "code" for cell, _ in self.answers) and not self.checks:
+            found.append(f"{about} has no check: its code has to be graded by hand.")
+        if any(_shows_a_value(check.source) for check in self.checks):
+            found.append(
+                f"{about} has a check that ends with a value, which nbgrader takes for points: print a sentence."
             )
-        if not self._answers:
-            self.problems.append(f"{where} has neither a cell for an answer nor a solution.")
-        elif not all(answer.solutions for answer in self._answers):
-            self.problems.append(f"{where} has no solution.")
-        if any(answer.is_code for answer in self._answers) and not self._checks:
-            self.problems.append(f"{where} has no check: its code has to be graded by hand.")
-        graded = self._graded
-        share = self.points / len(graded) if graded else 0
-        share = int(share) if share == int(share) else share
-        ids: Counter[str] = Counter()
-
-        def mark(cell: Any, kind: str, *, tag: str, solution: bool) -> None:
-            ids[kind] += 1
-            number = f"-{ids[kind]}" if ids[kind] > 1 else ""
-            grade = any(cell is other for other in graded)
-            about: dict[str, Any] = {"grade": grade, "grade_id": f"{name}-exercise-{self.number}-{kind}{number}"}
-            about |= {"locked": not solution, "schema_version": 3, "solution": solution, "task": False}
-            if grade:
-                about["points"] = share
-            cell.metadata = nbformat.from_dict({"nbgrader": about, "tags": [tag]})
-
-        for answer in self._answers:
-            mark(answer.cell, "answer" if answer.is_code else "words", tag="exercise", solution=True)
-            answer.cell.source = answer.source()
-        for check in self._checks:
-            if _shows_a_value(check.source):
-                self.problems.append(
-                    f"The check of {where[0].lower()}{where[1:]} ends with a value, which nbgrader would take for the "
-                    "points: let it print a sentence instead."
-                )
-            mark(check, "check", tag="check", solution=False)
+        return found
 
 
 def convert_notebook(notebook: Any, name: str) -> tuple[Any, list[Exercise]]:
     """Return a copy of `notebook` for a teacher's `source/` folder, and its exercises.
 
-    Own cell and solution become one answer cell, the solution between nbgrader's marks; a check becomes an autograded
-    cell, an answer in words one that is graded by hand. The points of an exercise are shared out evenly among
-    its graded cells. Stored outputs of exercises are dropped, those of the lesson stay.
+    The cell for an answer and its solution become one cell, the solution between nbgrader's marks; a check becomes an
+    autograded cell, an answer in words a cell that is graded by hand. The graded cells of an exercise share its points.
+    Stored outputs of exercises are dropped, those of the lesson stay.
 
     Args:
         notebook: a notebook with exercises in the course's form.
         name: name of the assignment, the first part of every `grade_id`.
     """
-    converted = nbformat.from_dict({**notebook, "cells": []})
+    converted = copy.deepcopy(notebook)
+    cells, converted.cells = converted.cells, []
     exercises: list[Exercise] = []
-    current: Exercise | None = None
-    for original in notebook.cells:
-        cell = nbformat.from_dict(original)
-        tags = EXERCISE_TAGS.intersection(cell.metadata.get("tags", []))
+    inside = False
+    for cell in cells:
         heading = HEADING.search(cell.source) if cell.cell_type == "markdown" else None
-        if heading:
-            current = Exercise(int(heading[1]))
-            exercises.append(current)
-        elif tags and current is None:
-            current = Exercise(1 + max((exercise.number for exercise in exercises), default=0))
-            current.problems.append(f"Exercise {current.number} of {name} has no heading '## Exercise N · Title'.")
-            exercises.append(current)
-        elif not tags:
-            current = None
-        if current is None:
-            converted.cells.append(cell)
-            continue
-        if cell.cell_type == "code":
-            cell.outputs, cell.execution_count = [], None
-        if "solution" in tags:
-            cell = current._add_solution(cell)
-        elif "check" in tags and cell.cell_type == "code":
-            current._checks.append(cell)
-        elif cell.cell_type == "code" or (not heading and ANSWER_HERE in cell.source):
-            current._answers.append(_Answer(cell))
-        else:
-            current._read_effort(cell.source)
-        if cell is not None:
+        if heading or (is_exercise(cell) and not inside):
+            exercises.append(Exercise(int(heading[1]) if heading else 0))
+        inside = bool(heading) or is_exercise(cell)
+        if not inside or _add(cell, exercises[-1]):
             converted.cells.append(cell)
     for exercise in exercises:
-        exercise._complete(name)
+        _mark_cells(exercise, name)
     return converted, exercises
 
 
-def grade_ids(notebook: Any) -> list[str]:
-    """Return the names that nbgrader knows the cells of a converted notebook by, in order."""
-    return [cell.metadata["nbgrader"]["grade_id"] for cell in notebook.cells if "nbgrader" in cell.metadata]
+def _add(cell: Any, exercise: Exercise) -> bool:
+    """Add a cell to its exercise; return whether it stays a cell of its own."""
+    code, tags = cell.cell_type == "code", cell.metadata.get("tags", [])
+    if code:
+        cell.outputs, cell.execution_count = [], None
+    if "solution" in tags:
+        after_code = bool(exercise.answers) and exercise.answers[-1][0].cell_type == "code"
+        if after_code or (exercise.answers and not code):
+            exercise.answers[-1][1].append(_commented(cell.source) if after_code and not code else cell.source)
+            return False
+        exercise.answers.append((cell, [cell.source]))
+        cell.source = "" if code else ANSWER_HERE
+    elif "check" in tags and code:
+        exercise.checks.append(cell)
+    elif code or (ANSWER_HERE in cell.source and not HEADING.search(cell.source)):
+        exercise.answers.append((cell, []))
+    elif not exercise.points:
+        exercise.points = next((POINTS[effort] for effort in POINTS if f"*{effort}*" in cell.source.splitlines()), 0)
+    return True
 
 
-def problems(exercises: Sequence[Exercise]) -> list[str]:
-    """Return what keeps exercises from being graded, in sentences."""
-    return [sentence for exercise in exercises for sentence in exercise.problems]
+def _mark_cells(exercise: Exercise, name: str) -> None:
+    """Put the solutions into the cells for answers, and nbgrader's metadata on all cells that it needs to know."""
+    by_hand = [cell for cell, _ in exercise.answers if cell.cell_type == "markdown" or not exercise.checks]
+    share = (exercise.points or POINTS_UNKNOWN) / max(1, len(exercise.checks) + len(by_hand))
+    ids: Counter[str] = Counter()
+
+    def mark(cell: Any, kind: str, *, graded: bool) -> None:
+        ids[kind] += 1
+        grade_id = f"{name}-exercise-{exercise.number}-{kind}" + (f"-{ids[kind]}" if ids[kind] > 1 else "")
+        about = {"grade": graded, "grade_id": grade_id, "locked": kind == "check", "solution": kind != "check"}
+        about |= {"schema_version": 3, "task": False}
+        if graded:
+            about["points"] = int(share) if share == int(share) else share
+        cell.metadata.clear()
+        cell.metadata.update({"nbgrader": about, "tags": ["check" if kind == "check" else "exercise"]})
+
+    for cell, solutions in exercise.answers:
+        if cell.cell_type == "code":
+            mark(cell, "answer", graded=not exercise.checks)
+            lines = [cell.source.rstrip(), BEGIN, *(text.rstrip() for text in solutions), END]
+        else:
+            mark(cell, "words", graded=True)
+            question = cell.source.replace(ANSWER_HERE, "").strip()
+            model_answer = "\n\n".join(text.strip() for text in solutions)
+            lines = [*([question, ""] if question else []), f"<!-- {BEGIN} -->", model_answer, f"<!-- {END} -->"]
+        cell.source = "\n".join(lines).lstrip("\n")
+    for check in exercise.checks:
+        mark(check, "check", graded=True)
 
 
 def _commented(text: str) -> str:
@@ -184,9 +139,9 @@ def _commented(text: str) -> str:
 
 
 def _shows_a_value(source: str) -> bool:
-    """Say whether the last line of a cell is a bare value; a call may well return nothing."""
+    """Return whether the last line of a cell is a bare value; a call may well return nothing."""
     try:
         body = ast.parse(source).body
-    except SyntaxError:  # a magic; nbgrader will tell
+    except SyntaxError:  # a magic; nbgrader reports it
         return False
     return bool(body) and isinstance(body[-1], ast.Expr) and not isinstance(body[-1].value, ast.Call)
