@@ -44,7 +44,7 @@ def clips_of(model: Path) -> list[tuple[str, str, Path]]:
 
     folder = project_folder() / "data" / "demo"
     dataset, clips = get_dataset("demo"), read_clips(folder / "clips.csv")
-    tested = set(pd.read_csv(model / "predictions.csv", dtype=str)["clip_id"])
+    tested = set(pd.read_csv(model / "predictions.csv", dtype=str, keep_default_na=False)["clip_id"])
     return [
         (row["gloss"], str(dataset.source_dir(folder) / row["path"]), dataset.pose_path(folder, row))
         for row in clips.to_dict("records")

@@ -227,10 +227,15 @@ def read_list(path: Path, columns: Sequence[str]) -> pd.DataFrame:
         table = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig")
     except (ValueError, OverflowError) as error:  # pandas's own errors are ValueErrors
         raise DatasetError(f"{path} is not a CSV table ({error}). Download it again.") from error
+    check_columns(table, columns, path)
+    return table
+
+
+def check_columns(table: pd.DataFrame, columns: Sequence[str], path: Path) -> None:
+    """Raise DatasetError where a table lacks a column."""
     for column in columns:
         if column not in table.columns:
-            raise DatasetError(f"{path} has no column '{column}' (found: {', '.join(table.columns)}).")
-    return table
+            raise DatasetError(f"{path} has no column '{column}' (found: {', '.join(map(str, table.columns))}).")
 
 
 def read_lines(path: Path) -> list[str]:

@@ -183,6 +183,23 @@ def test_karsl_labels_are_read_in_both_languages(tmp_path, suffix):
         karsl.labels(tmp_path, language="French")
 
 
+@pytest.mark.parametrize("suffix", [".xlsx", ".csv"])
+def test_labels_that_look_like_missing_values_stay_text(tmp_path, suffix):
+    words = ["None", "N/A", "null", "nan", "NA", "TRUE", "1e3", "007"]
+    table = pd.DataFrame({"SignID": range(71, 71 + len(words)), "Sign-Arabic": words, "Sign-English": words})
+    path = tmp_path / f"KARSL-502_Labels{suffix}"
+    table.to_excel(path, index=False) if suffix == ".xlsx" else table.to_csv(path, index=False)
+    assert list(get_dataset("karsl").labels(tmp_path, language="English").values()) == words
+
+
+def test_label_lists_of_other_data_sets_keep_such_words_too(tmp_path):
+    write_lines(tmp_path / "SignList_ClassId_TR_EN.csv", "ClassId,TR,EN", "3,null,None", "41,N/A,NA")
+    assert get_dataset("autsl").labels(tmp_path) == {"003": "None", "041": "NA"}
+    write_lines(tmp_path / "class.csv", "sClass,sLong", "c1,None", "c2,null")
+    assert get_dataset("isogd").labels(tmp_path) == {"001": "None", "002": "null"}
+    assert "None" in get_dataset("lsa64").labels(tmp_path).values()
+
+
 # Photographs
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import zipfile
+from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -15,7 +16,9 @@ from asl_lib.data.dataset import (
     VIDEO_SUFFIXES,
     Dataset,
     Published,
+    check_columns,
     clips_table,
+    read_list,
     safe_name,
 )
 from asl_lib.data.errors import DatasetError
@@ -80,40 +83,36 @@ class Karsl(Dataset):
             language: "Arabic" or "English", the columns it has.
 
         Raises:
-            DatasetError: the file lacks a column.
+            DatasetError: the file is damaged, lacks a column, or has a SignID that is not a number.
         """
         files = sorted(path for path in source_dir.glob(f"{LABEL_FILES}.*") if path.suffix in (".xlsx", ".csv"))
         if not files:
             return {}
-        path = files[0]
-        table = _read_table(path)
-        column = f"Sign-{language}"
-        for needed in ("SignID", column):
-            if needed not in table.columns:
-                raise DatasetError(f"{path} has no column '{needed}' (found: {', '.join(map(str, table.columns))}).")
+        path, column = files[0], f"Sign-{language}"
+        table = read_list(path, ["SignID", column]) if path.suffix == ".csv" else _read_sheet(path, ["SignID", column])
         numbers = pd.to_numeric(table["SignID"], errors="coerce")
         if (bad := table["SignID"][~numbers.between(0, 9999)]).size:
-            raise DatasetError(f"{path}: 'SignID' must be a number to 9999; got '{str(bad.iloc[0])[:100]}'.")
-        return {f"{int(number):04d}": str(label).strip() for number, label in zip(numbers, table[column], strict=True)}
+            raise DatasetError(f"{path}: 'SignID' must be a number to 9999; got '{bad.iloc[0][:100]}'.")
+        return {f"{int(number):04d}": label.strip() for number, label in zip(numbers, table[column], strict=True)}
 
 
-def _read_table(path: Path) -> pd.DataFrame:
-    """Return the label file, xlsx or csv.
+def _read_sheet(path: Path, columns: Sequence[str]) -> pd.DataFrame:
+    """Return the label file as text: "None" and "N/A" are labels, not missing values.
 
     Raises:
-        DatasetError: it is damaged, or no such table.
+        DatasetError: the file is damaged, or lacks a column.
     """
     try:
-        if path.suffix == ".csv":
-            return pd.read_csv(path, encoding="utf-8-sig")
         with zipfile.ZipFile(path) as archive:
             size = sum(entry.file_size for entry in archive.infolist())
         if size > LARGEST_SHEET_BYTES:
             raise ValueError(f"it unpacks to {size:,} bytes")
-        return pd.read_excel(path, engine="openpyxl")
+        table = pd.read_excel(path, dtype=str, keep_default_na=False, engine="openpyxl")
     except Exception as error:
-        # An .xlsx is a zip of XML: what is wrong with it is raised by half a dozen libraries.
+        # An .xlsx is a zip of XML: half a dozen libraries raise their own errors for a damaged one.
         raise DatasetError(f"{path} is not a table ({str(error)[:200]}). Download it again, or remove it.") from error
+    check_columns(table, columns, path)
+    return table
 
 
 def _signer_and_sign(path: Path) -> tuple[str, int] | None:
