@@ -50,9 +50,9 @@ TITLES = {
 HEAD = """\
 # Benchmarks
 
-Speed is a ratio to the plain method, or to a named peer, in the same run on the same machine: above 1, asl_lib takes
-less time. Seconds and megabytes are this machine's alone. `make benchmarks` writes this page; each benchmark can be
-run by itself.
+Speed is given as a ratio to the plain method, or to a named peer, in the same run on the same machine: above 1, asl_lib
+is faster. Seconds and megabytes hold for this machine only. `make benchmarks` writes this page; each benchmark can also be
+run on its own.
 """
 
 
