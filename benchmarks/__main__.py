@@ -51,8 +51,8 @@ HEAD = """\
 # Benchmarks
 
 Speed is given as a ratio to the plain method, or to a named peer, in the same run on the same machine: above 1, asl_lib
-is faster. Seconds and megabytes hold for this machine only. `make benchmarks` writes this page; each benchmark can also be
-run on its own.
+is faster. Seconds and megabytes hold for this machine only. `make benchmarks` writes this page; each benchmark can also
+be run on its own.
 """
 
 
