@@ -11,8 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from asl_lib._util.arrays import read_npz
-from asl_lib._util.files import atomic_write, read_json
+from asl_lib._util.files import atomic_write, read_json, read_npz
 from asl_lib.evaluation.metrics import Evaluation, mean_over_signers, rate
 
 PROTOCOLS = {"signer": "new signer", "official": "official split", "random": "known signers"}

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from asl_lib._util.array_store import ArrayStore, write_row
+from asl_lib._util.cache import ArrayCache
 from asl_lib._util.files import file_stamp
 from asl_lib._util.jobs import quiet_worker, run_jobs
 from asl_lib._util.progress import progress
@@ -22,6 +22,8 @@ from asl_lib.features.optical_flow import METHODS, FlowError, optical_flow, quan
 FLOW_PX = 224
 """Flow is computed on pictures of at least this side, the one of the published I3D: a movement that is a fraction of a
 pixel in a small picture would be lost when it is rounded to bytes, and a px means the same at every size."""
+LIMIT_S, LIMIT_S_PER_BYTE = 600.0, 1 / 500
+"""Time limit of a clip, which only a decoder that hangs reaches."""
 FRAMES_VERSION = 1
 """Raised when the same video gives other pictures or another flow than before."""
 
@@ -53,7 +55,7 @@ def load_frames(
     flow: str = "",
     workers: int = 0,
 ) -> FrameSet:
-    """Return N frames of every clip, or the flow at them, from one file that is made, or mended, where it must be.
+    """Return N frames of every clip, or the flow at them, from one file, created or updated first.
 
     Videos are decoded once, in parallel processes; training then reads from `folder`, and memory holds a batch.
     Stopped at any moment, this loses the clips in work, and the next call goes on from there. A clip whose file, cut
@@ -74,23 +76,33 @@ def load_frames(
         raise FlowError(f"flow must be empty or one of {', '.join(METHODS)}; got {flow!r}.")
     name = f"flow-{flow}-{frames}x{size}" if flow else f"frames-{frames}x{size}"
     shape = (frames, size, size, 2 if flow else 3)
-    store = ArrayStore(Path(folder).absolute() / f"{name}.npy", shape=shape)
+    cache = ArrayCache(Path(folder).absolute() / f"{name}.jsonl", shape=shape)
     jobs, stamps = {}, {}
     for clip in clips.to_dict("records"):
         video = (Path(source_dir) / clip["path"]).absolute()
         cut = {key: clip.get(key, other) for key, other in (("start", 0), ("end", -1), ("box", ""))}
         jobs[clip["clip_id"]] = {"path": video, **cut}
         stamps[clip["clip_id"]] = [FRAMES_VERSION, *file_stamp(video), *cut.values()]
-    read = partial(_store_clip, store=str(store.path), frames=frames, size=size, flow=flow)
-    make = partial(_read_all, jobs=jobs, read=read, workers=workers, description="Flow" if flow else "Frames")
-    images = store.fill(stamps, make)
-    reasons = store.reasons(stamps)
-    if not len(images):
+
+    def make(clip_ids: list[str]) -> Iterator[tuple[str, tuple[int, int] | None, dict[str, Any]]]:
+        read = partial(_store_clip, cache=cache, frames=frames, size=size, flow=flow)
+        work = [jobs[clip_id] for clip_id in clip_ids]
+        outcomes = run_jobs(read, work, workers=workers, setup=quiet_worker, limit_s=_limit_s)
+        for outcome in progress(outcomes, total=len(work), description="Flow" if flow else "Frames", unit="clip"):
+            # A bad video stays bad until it changes; another error, such as a full disk, is worth another try.
+            retry = {"reason": outcome.error, "retry": True}
+            rows, about = (None, retry) if outcome.error else outcome.result
+            yield clip_ids[outcome.index], rows, about
+
+    arrays = cache.fill(stamps, make)
+    lost = {clip_id: "It was not read; the next call tries again." for clip_id in jobs if clip_id not in arrays}
+    reasons = {**lost, **arrays.reasons}
+    if not len(arrays):
         reason = next(iter(reasons.values()), "the clips table is empty")
         raise MediaError(f"None of the {len(clips)} clips could be read; the first: {reason}")
     left_out = pd.DataFrame(list(reasons.items()), columns=["clip_id", "reason"])
-    labels = labels_of(clips[~clips["clip_id"].isin(reasons)])
-    return FrameSet(images=images, **labels, left_out=left_out, flow=flow)
+    labels = labels_of(clips[clips["clip_id"].isin(arrays)])
+    return FrameSet(images=arrays.rows(), **labels, left_out=left_out, flow=flow)
 
 
 def read_clip(
@@ -159,7 +171,7 @@ def square_frame(picture: np.ndarray, *, size: int, flow: str = "", name: str = 
     height, width = picture.shape[:2]
     side = min(height, width)
     if not side:
-        raise MediaError(f"{name} must have a picture inside its box; it has none. Mend the box in the clips table.")
+        raise MediaError(f"{name} must have a picture inside its box; it has none. Fix the box in the clips table.")
     above, left = (height - side) // 2, (width - side) // 2
     square = picture[above : above + side, left : left + side]
     if flow:
@@ -180,25 +192,16 @@ def _flow_at(pair: list[np.ndarray], method: str, size: int) -> np.ndarray:
     return quantise_flow(cv2.resize(flow, (size, size), interpolation=cv2.INTER_AREA))
 
 
-def _store_clip(job: dict[str, Any], *, store: str, frames: int, size: int, flow: str) -> str:
-    """Read one clip into its row of the store; return "", or why it cannot be read."""
-    where = {key: value for key, value in job.items() if key != "row"}
+def _store_clip(
+    job: dict[str, Any], *, cache: ArrayCache, frames: int, size: int, flow: str
+) -> tuple[tuple[int, int] | None, dict[str, Any]]:
+    """Read one clip into the cache; return its rows, or the reason why it cannot be read."""
     try:
-        values = read_clip(**where, frames=frames, size=size, flow=flow)
+        values = read_clip(**job, frames=frames, size=size, flow=flow)
     except MediaError as error:
-        return str(error)
-    write_row(store, job["row"], values)
-    return ""
+        return None, {"reason": str(error)}
+    return cache.append(values[None]), {}
 
 
-def _read_all(
-    rows: dict[str, int], *, jobs: dict[str, dict[str, Any]], read: Any, workers: int, description: str
-) -> Iterator[tuple[str, str, bool]]:
-    """Read all clips that have a row waiting for them, in parallel processes.
-
-    A bad video stays bad until it changes; what else went wrong, such as a full disk, is worth another try.
-    """
-    ids = list(rows)
-    outcomes = run_jobs(read, [{**jobs[id], "row": rows[id]} for id in ids], workers=workers, setup=quiet_worker)
-    for outcome in progress(outcomes, total=len(ids), description=description, unit="clip"):
-        yield ids[outcome.index], outcome.error or outcome.result, outcome.error is not None
+def _limit_s(job: dict[str, Any]) -> float:
+    return LIMIT_S + LIMIT_S_PER_BYTE * file_stamp(job["path"])[0]

@@ -55,7 +55,7 @@ class PictureSet(LabelledSet):
 
     Attributes:
         images: (n, ..., size, size, channels) uint8, mapped from a file: only those in use take memory. An array, or
-            rows of one (`array_store.StoredRows`).
+            rows of one (`cache.Rows`).
         y: (n,) int, index of each one's class in `glosses`.
         glosses: the names of the classes, sorted.
         signer, clip_id, split: (n,) text.

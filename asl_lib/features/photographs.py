@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import struct
 import zlib
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,12 +13,16 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from asl_lib._util.arrays import map_npy
-from asl_lib._util.files import atomic_write, file_stamp, read_json, write_json, write_npy_header
+from asl_lib._util.cache import ArrayCache
+from asl_lib._util.files import file_stamp
 from asl_lib._util.jobs import cores
+from asl_lib._util.progress import progress_bar
 from asl_lib.data.video import MediaError
 from asl_lib.features.labelled import PictureSet, labels_of
 
+PHOTOGRAPHS_VERSION = 1
+"""Raised when the same file gives another picture than before."""
+AT_A_TIME = 256
 SMALLEST_PX = 16
 """A picture with a shorter side shows no fingers."""
 MOST_PIXELS = 89_000_000
@@ -94,7 +97,7 @@ class PhotographSet(PictureSet):
 
 
 def load_photographs(clips: pd.DataFrame, *, source_dir: str | Path, folder: str | Path, size: int) -> PhotographSet:
-    """Return all photographs of a clips table, from one file that is made where it is not up to date.
+    """Return all photographs of a clips table, from one file that is created or updated first where necessary.
 
     They are decoded and resized once, on all cores; training then reads them from `folder`, and memory holds a batch.
 
@@ -107,71 +110,36 @@ def load_photographs(clips: pd.DataFrame, *, source_dir: str | Path, folder: str
     Raises:
         MediaError: not one could be read; the sentence gives the first reason.
     """
-    folder, source_dir = Path(folder), Path(source_dir)
-    paths = [source_dir / path for path in clips["path"]]
-    stamps = [(name, *file_stamp(source_dir / name)) for name in clips["path"]]
-    key = hashlib.sha256(json.dumps([size, stamps]).encode())
-    note = folder / f"photographs-{size}.json"
-    about, images = _read_note(note), _open(note.with_suffix(".npy"), size=size)
-    if about.get("key") != key.hexdigest() or images is None or len(images) != len(paths) - len(about["left_out"]):
-        about = _decode_all(paths, clips["clip_id"].tolist(), note.with_suffix(".npy"), size=size)
-        write_json(note, {**about, "key": key.hexdigest()})
-        images = _open(note.with_suffix(".npy"), size=size)
-    reasons = dict(about["left_out"])
-    table = clips[~clips["clip_id"].isin(reasons)]
-    if table.empty:
-        reason = next(iter(reasons.values()), "the clips table is empty")
-        raise MediaError(f"None of the {len(clips)} photographs could be read; the first: {reason}")
-    return PhotographSet(
-        images=images,
-        **labels_of(table),
-        left_out=pd.DataFrame(about["left_out"], columns=["clip_id", "reason"]),
-    )
+    cache = ArrayCache(Path(folder) / f"photographs-{size}.jsonl", shape=(size, size, 3))
+    paths = {clip["clip_id"]: Path(source_dir) / clip["path"] for clip in clips.to_dict("records")}
+    stamps = {clip_id: [PHOTOGRAPHS_VERSION, str(path), *file_stamp(path)] for clip_id, path in paths.items()}
 
-
-def _decode_all(paths: list[Path], clip_ids: list[str], target: Path, *, size: int) -> dict[str, Any]:
-    """Write all photographs that can be read into one array, and return the others with their reasons."""
-    from asl_lib._util.progress import progress
-
-    def attempt(path: Path) -> np.ndarray | str:
+    def read(clip_id: str) -> np.ndarray | str:
         try:
-            return read_photograph(path, size=size)
+            return read_photograph(paths[clip_id], size=size)
         except MediaError as error:
             return str(error)
 
-    target.parent.mkdir(parents=True, exist_ok=True)
-    left_out, count = [], 0
-    with (
-        atomic_write(target) as tmp,
-        tmp.open("wb") as file,
-        ThreadPoolExecutor(cores()) as pool,
-    ):
-        # Written, not mapped: on a full disk this is an error that can be told, and not the end of the process.
-        write_npy_header(file, (0, size, size, 3), dtype="|u1")
-        found = progress(pool.map(attempt, paths), total=len(paths), description="Reading", unit="photograph")
-        for clip_id, image in zip(clip_ids, found, strict=True):
-            if isinstance(image, str):
-                left_out.append([clip_id, image])
-            else:
-                file.write(np.ascontiguousarray(image, np.uint8).tobytes())
-                count += 1
-        file.seek(0)
-        write_npy_header(file, (count, size, size, 3), dtype="|u1")
-    return {"left_out": left_out}
+    def make(clip_ids: list[str]) -> Iterator[tuple[str, tuple[int, int] | None, dict[str, Any]]]:
+        with (
+            ThreadPoolExecutor(cores()) as pool,
+            progress_bar(total=len(clip_ids), description="Reading", unit="photograph") as bar,
+        ):
+            for start in range(0, len(clip_ids), AT_A_TIME):
+                chosen = clip_ids[start : start + AT_A_TIME]
+                images = dict(zip(chosen, pool.map(read, chosen), strict=True))
+                good = [image for image in images.values() if not isinstance(image, str)]
+                row, _ = cache.append(np.stack(good)) if good else (0, 0)
+                for clip_id, image in images.items():
+                    if isinstance(image, str):
+                        yield clip_id, None, {"reason": image}
+                    else:
+                        yield clip_id, (row, row := row + 1), {}
+                bar.update(len(images))
 
-
-def _open(path: Path, *, size: int) -> np.ndarray | None:
-    """Return the array of photographs, mapped from its file, or None where there is none or it is damaged."""
-    try:
-        images = map_npy(path)
-    except (OSError, ValueError):
-        return None
-    return images if images.shape[1:] == (size, size, 3) and images.dtype == np.uint8 else None
-
-
-def _read_note(path: Path) -> dict[str, Any]:
-    try:
-        about = read_json(path)
-    except (OSError, ValueError):
-        return {}
-    return about if isinstance(about, dict) and isinstance(about.get("left_out"), list) else {}
+    arrays = cache.fill(stamps, make)
+    if not len(arrays):
+        reason = next(iter(arrays.reasons.values()), "the clips table is empty")
+        raise MediaError(f"None of the {len(clips)} photographs could be read; the first: {reason}")
+    left_out = pd.DataFrame(list(arrays.reasons.items()), columns=["clip_id", "reason"])
+    return PhotographSet(images=arrays.rows(), **labels_of(clips[clips["clip_id"].isin(arrays)]), left_out=left_out)

@@ -10,8 +10,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from asl_lib._util.arrays import read_npz
-from asl_lib._util.files import atomic_write, write_npy_header
+from asl_lib._util.files import atomic_write, read_npz, write_npy_header
 from asl_lib.features.labelled import LabelledSet, labels_of
 from asl_lib.features.recipe import FeatureRecipe, RecipeError
 from asl_lib.landmarks.store import LandmarkStore

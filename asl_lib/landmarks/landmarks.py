@@ -1,6 +1,6 @@
-"""What landmarks are here.
+"""The landmarks of a clip.
 
-Landmarks are image-normalised: x from 0 (left) to 1 (right), y from 0 (top) to 1 (bottom), z in image
+They are image-normalised: x from 0 (left) to 1 (right), y from 0 (top) to 1 (bottom), z in image
 widths with the wrist or the hips as 0. What was not detected is NaN, never 0: a zero is a place in the
 picture (its corner), and a model cannot tell it from a hand.
 """
@@ -29,6 +29,10 @@ class Landmarks:
         parts: which parts the L landmarks are, in the order of `PARTS`.
         fps: frames per second.
         width, height: size of the video in px; their ratio tells how long a unit of y is in units of x.
+        times: (T,) float64 seconds at which the frames were taken; index / fps where none are given.
+
+    Raises:
+        LandmarkError: there is not one time a frame.
     """
 
     points: np.ndarray
@@ -37,6 +41,21 @@ class Landmarks:
     fps: float
     width: int
     height: int
+    times: np.ndarray = None  # type: ignore[assignment]
+
+    def __post_init__(self) -> None:
+        times = np.arange(len(self.points)) / self.fps if self.times is None else np.asarray(self.times, float)
+        if times.shape != (len(self.points),):
+            raise LandmarkError(
+                f"times must be one number for each of {len(self.points)} frames; got shape {times.shape}. "
+                "A changed number of frames needs new times, or times=None for a constant rate."
+            )
+        object.__setattr__(self, "times", times)
+
+    @property
+    def has_constant_rate(self) -> bool:
+        """Whether the times are those of `fps` frames a second."""
+        return bool(np.array_equal(self.times, np.arange(len(self.points)) / self.fps))
 
     def part(self, name: str) -> np.ndarray:
         """Return the (T, l, 3) points of one part.

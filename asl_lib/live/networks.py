@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from asl_lib._util.arrays import read_npz
+from asl_lib._util.files import read_npz
 from asl_lib.features.recipe import FeatureRecipe
 from asl_lib.landmarks.landmarks import Landmarks
 from asl_lib.live.errors import LiveError

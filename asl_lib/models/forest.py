@@ -13,8 +13,7 @@ from typing import Any
 import numpy as np
 from scipy.sparse import csr_array, eye_array, vstack
 
-from asl_lib._util.arrays import read_npz
-from asl_lib._util.files import atomic_write
+from asl_lib._util.files import atomic_write, read_npz
 
 CLIPS_TIMES_TREES = 2**18
 """How many paths through trees are followed at once: 20 MB."""

@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from asl_lib._util.arrays import read_npz
-from asl_lib._util.files import atomic_write
+from asl_lib._util.files import atomic_write, read_npz
 
 if TYPE_CHECKING:
     import keras

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from asl_lib._util.array_store import ArrayStore, StoredRows, write_row
+from asl_lib._util.cache import ArrayCache
 from asl_lib._util.progress import progress
 from asl_lib.features.frames import FrameSet
 from asl_lib.features.picture_recipes import recipe_of
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     import keras
 
 
-def frame_features(model: keras.Model, clips: FrameSet, *, folder: str | Path) -> StoredRows:
+def frame_features(model: keras.Model, clips: FrameSet, *, folder: str | Path) -> Any:
     """Return what the frozen eye of a network sees in every frame: (n, frames, features) float32, computed once.
 
     They are kept in `folder`, under a name that changes with the eye's weights; a clip with other pixels is looked at
@@ -41,17 +41,17 @@ def frame_features(model: keras.Model, clips: FrameSet, *, folder: str | Path) -
     look = tf.function(lambda frames: eye(frames, training=False))
     whose = fingerprint(*eye.get_weights(), about=[eye.name])[:8]
     shape = (clips.frames, eye.output_shape[-1])
-    store = ArrayStore(Path(folder) / f"{eye.name}-{clips.frames}x{clips.size}-{whose}.npy", shape=shape, dtype="<f4")
+    name = f"{eye.name}-{clips.frames}x{clips.size}-{whose}.jsonl"
+    cache = ArrayCache(Path(folder) / name, shape=shape, dtype="<f4")
     number = {clip_id: index for index, clip_id in enumerate(clips.clip_id.tolist())}
     stamps = dict(zip(number, (hashlib.sha256(pixels).hexdigest()[:16] for pixels in clips.contents()), strict=True))
 
-    def make(rows: dict[str, int]) -> Iterator[tuple[str, str, bool]]:
-        for clip_id, row in progress(rows.items(), total=len(rows), description="Looking at frames", unit="clip"):
+    def make(clip_ids: list[str]) -> Iterator[tuple[str, tuple[int, int], dict[str, Any]]]:
+        for clip_id in progress(clip_ids, total=len(clip_ids), description="Looking at frames", unit="clip"):
             frames = tf.constant(clips.images[number[clip_id]], tf.float32)
-            write_row(store.path, row, np.asarray(look(frames), np.float32))
-            yield clip_id, "", False
+            yield clip_id, cache.append(np.asarray(look(frames), np.float32)[None]), {}
 
-    return store.fill(stamps, make)
+    return cache.fill(stamps, make).rows()
 
 
 def calibrate_batch_norm(

@@ -93,6 +93,23 @@ def test_a_clip_whose_file_or_cut_has_changed_is_read_again(tmp_path, monkeypatc
     assert read == [1, 1]
 
 
+def test_a_clip_whose_job_is_lost_costs_no_other_clip_its_label(tmp_path, monkeypatch):
+    run_jobs = frame_store.run_jobs
+
+    def lossy(*args, **options):
+        return (outcome for outcome in run_jobs(*args, **options) if outcome.index != 1)
+
+    clips = write_clips(tmp_path, [4, 8, 40])
+    where = {"source_dir": tmp_path, "folder": tmp_path / "store", "frames": 2, "size": 16, "workers": 1}
+    monkeypatch.setattr(frame_store, "run_jobs", lossy)
+    frames = load_frames(clips, **where)
+    assert frames.clip_id.tolist() == ["c0", "c2"]
+    assert frames.left_out.clip_id.tolist() == ["c1"]
+    assert frames.images[1].mean() > 80 > frames.images[0].mean()
+    monkeypatch.setattr(frame_store, "run_jobs", run_jobs)
+    assert load_frames(clips, **where).clip_id.tolist() == ["c0", "c1", "c2"]
+
+
 def test_flow_is_that_to_the_neighbour_and_told_in_px_of_224(tmp_path):
     frames = make_frames(20, height=112, width=112)  # a blob that moves 5 px to the right in each frame
     write_video(tmp_path / "0.mp4", frames, fps=25)

@@ -1,3 +1,6 @@
+from dataclasses import replace
+
+import numpy as np
 import pytest
 
 from asl_lib.landmarks.landmarks import LandmarkError, Landmarks
@@ -13,3 +16,13 @@ def test_landmarks_know_where_their_parts_are():
     landmarks = make_landmarks(parts=("pose", "face", "right_hand"))
     assert isinstance(landmarks, Landmarks)
     assert [landmarks.part(part).shape[1] for part in landmarks.parts] == [33, 468, 21]
+
+
+def test_frames_have_times_of_a_constant_rate_unless_others_are_given():
+    landmarks = make_landmarks(frames=5)
+    np.testing.assert_array_equal(landmarks.times, np.arange(5) / 25)
+    assert landmarks.has_constant_rate
+    assert not replace(landmarks, times=[0, 1, 2, 3, 9]).has_constant_rate
+    with pytest.raises(LandmarkError, match="one number for each of 3 frames"):
+        replace(landmarks, points=landmarks.points[:3])
+    assert replace(landmarks, points=landmarks.points[:3], times=None).times.tolist() == [0, 0.04, 0.08]

@@ -1,4 +1,4 @@
-import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -66,7 +66,7 @@ def test_nothing_is_read_twice_and_only_what_changed_is_read_again(poses):
     assert len(store[clips.clip_id[1]].points) == 9
     assert len(store) == 5
     np.testing.assert_array_equal(store[clips.clip_id[0]].points, read_pose(place(folder, clips.iloc[0])).points)
-    assert len(list((folder / "landmarks").glob("*.npy"))) == 1, "the values that were replaced must go"
+    assert len(list((folder / "landmarks").glob("*.npy"))) == 1
 
 
 def test_a_part_of_the_clips_in_another_order_comes_from_the_same_store(poses):
@@ -100,12 +100,12 @@ def test_stores_of_other_parts_lie_side_by_side_and_a_clip_without_a_part_is_lis
 def test_a_damaged_store_is_made_again(poses, damage):
     clips, folder = poses
     before = load(clips, folder)[clips.clip_id[0]].points.copy()
-    (index,) = (folder / "landmarks").glob("index-*.json")
+    (index,) = (folder / "landmarks").glob("landmarks-*.jsonl")
     (values,) = (folder / "landmarks").glob("landmarks-*.npy")
     if damage == "index":
         index.write_bytes(index.read_bytes()[:40])
     elif damage == "version":
-        index.write_text(json.dumps({**json.loads(index.read_text()), "version": 0}))
+        index.write_text(index.read_text().replace('"version": ', '"version": 9'))
     elif damage == "values":
         values.write_bytes(values.read_bytes()[:300])
     else:
@@ -117,3 +117,16 @@ def test_without_one_readable_clip_the_first_reason_is_given(poses):
     clips, folder = poses
     with pytest.raises(LandmarkError, match="None of the 1 clips.*not a whole"):
         load(clips.iloc[[4]], folder)
+
+
+def test_uneven_times_are_kept(poses):
+    clips, folder = poses
+    times = [0.0, 0.04, 0.2, 0.24, 0.9]
+
+    def read(path):
+        return replace(read_landmarks(path), times=times)
+
+    store = load_landmarks(get_dataset("recordings"), folder, clips.iloc[:1], PARTS, read=read)
+    assert store[clips.clip_id[0]].times.tolist() == times
+    even = load(clips.iloc[1:], folder)[clips.clip_id[1]]
+    np.testing.assert_array_equal(even.times, np.arange(6) / even.fps)

@@ -193,15 +193,15 @@ def test_a_full_disk_leaves_the_older_landmarks_and_features_whole(tmp_path):
     clips = landmarks_of(tmp_path)
     features, _ = build_features(clips, landmarks=store(tmp_path, clips), recipe=recipe)
     features.save(tmp_path / "features.npz", recipe=recipe)
-    kept = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    before, whole = (tmp_path / "features.npz").read_bytes(), store(tmp_path, clips).arrays()[0].copy()
     more = landmarks_of(tmp_path, count=6)
     with smallest_disk(5000):
         with pytest.raises(OSError, match="File too large"):
             store(tmp_path, more)
         with pytest.raises(OSError, match="File too large"):
             features.save(tmp_path / "features.npz", recipe=recipe)
-    stored = [path for path in kept if path.suffix in (".npy", ".npz", ".json")]
-    assert {path: path.read_bytes() for path in stored} == {path: kept[path] for path in stored}
+    assert (tmp_path / "features.npz").read_bytes() == before
+    np.testing.assert_array_equal(store(tmp_path, clips).arrays()[0], whole)
     assert len(store(tmp_path, more)) == 6
 
 
@@ -214,7 +214,7 @@ def test_a_damaged_store_of_landmarks_or_photographs_is_made_again(tmp_path, at)
         (tmp_path / name).parent.mkdir(exist_ok=True)
         Image.fromarray(make_frames(1)[0]).save(tmp_path / name, "PNG")
     images = load_photographs(pictures, source_dir=tmp_path, folder=tmp_path / "pictures", size=32).images.copy()
-    for path in [*(tmp_path / "landmarks").glob("*.npy"), tmp_path / "pictures" / "photographs-32.npy"]:
+    for path in [*(tmp_path / "landmarks").glob("*.npy"), *(tmp_path / "pictures").glob("*.npy")]:
         content = bytearray(path.read_bytes())
         content[at : at + 4] = b"\xff\0\xff\0"
         path.write_bytes(bytes(content))
@@ -232,7 +232,8 @@ def test_a_full_disk_is_told_while_photographs_are_read_and_does_not_end_the_pro
         Image.fromarray(make_frames(1)[0]).save(tmp_path / name, "PNG")
     with smallest_disk(4000), pytest.raises(OSError, match="File too large"):
         load_photographs(pictures, source_dir=tmp_path, folder=tmp_path / "pictures", size=64)
-    assert names(tmp_path / "pictures") == []
+    photographs = load_photographs(pictures, source_dir=tmp_path, folder=tmp_path / "pictures", size=64)
+    assert photographs.clip_id.tolist() == pictures.clip_id.tolist()
     assert len(load_photographs(pictures, source_dir=tmp_path, folder=tmp_path / "pictures", size=64)) == 2
 
 
