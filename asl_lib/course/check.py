@@ -9,8 +9,8 @@ from pathlib import Path
 import pandas as pd
 from PIL import Image
 
+from asl_lib._util.console import progress
 from asl_lib._util.paths import relative
-from asl_lib._util.progress import progress
 from asl_lib.data.clips import missing_files, read_clips
 from asl_lib.data.dataset import Dataset, Published
 from asl_lib.data.video import MediaError, video_info

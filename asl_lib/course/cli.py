@@ -317,7 +317,7 @@ def _extract(options: argparse.Namespace) -> None:
 
 
 def _preview(clip_id: str, clips: Any, dataset: Any, folder: Path, parts: Sequence[str]) -> None:
-    from asl_lib._util.quiet import quiet_native_stderr
+    from asl_lib._util.console import quiet_native_stderr
     from asl_lib.data.errors import DatasetError
     from asl_lib.plots.overlay import write_preview
 

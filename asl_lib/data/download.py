@@ -15,8 +15,8 @@ from typing import Any
 
 import requests
 
+from asl_lib._util.console import progress_bar
 from asl_lib._util.files import read_json, write_json
-from asl_lib._util.progress import progress_bar
 from asl_lib.data.dataset import Dataset, Remote
 from asl_lib.data.errors import DatasetError
 from asl_lib.data.unpack import check_room, unpack

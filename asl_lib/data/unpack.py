@@ -14,8 +14,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import IO, Any, NamedTuple
 
+from asl_lib._util.console import progress_bar
 from asl_lib._util.files import LARGEST_RATIO, largest_unpacked
-from asl_lib._util.progress import progress_bar
 from asl_lib.data.errors import DatasetError
 
 SPARE_BYTES = 200 << 20

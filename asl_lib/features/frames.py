@@ -12,9 +12,9 @@ import numpy as np
 import pandas as pd
 
 from asl_lib._util.cache import ArrayCache
+from asl_lib._util.console import progress
 from asl_lib._util.files import file_stamp
 from asl_lib._util.jobs import quiet_worker, run_jobs
-from asl_lib._util.progress import progress
 from asl_lib.data.video import MIN_FRAMES, MediaError, clip_frames
 from asl_lib.features.labelled import PictureSet, labels_of
 from asl_lib.features.optical_flow import METHODS, FlowError, optical_flow, quantise_flow

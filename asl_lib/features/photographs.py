@@ -14,9 +14,9 @@ import numpy as np
 import pandas as pd
 
 from asl_lib._util.cache import ArrayCache
+from asl_lib._util.console import progress_bar
 from asl_lib._util.files import file_stamp
 from asl_lib._util.jobs import cores
-from asl_lib._util.progress import progress_bar
 from asl_lib.data.video import MediaError
 from asl_lib.features.labelled import PictureSet, labels_of
 

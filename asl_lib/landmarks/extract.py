@@ -13,9 +13,9 @@ from typing import Any
 
 import pandas as pd
 
+from asl_lib._util.console import progress_bar
 from asl_lib._util.files import atomic_write, file_stamp, read_json, remove_abandoned, write_json
 from asl_lib._util.jobs import quiet_worker, run_jobs
-from asl_lib._util.progress import progress_bar
 from asl_lib.data.clips import Clip
 from asl_lib.data.dataset import Dataset
 from asl_lib.data.video import MIN_FRAMES, clip_frames, video_info

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from asl_lib._util.quiet import quiet_native_stderr
+from asl_lib._util.console import quiet_native_stderr
 from asl_lib.landmarks.landmarks import PARTS, LandmarkError, Landmarks
 
 SUPPORTED_MEDIAPIPE = "0.10.21"

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from asl_lib._util.quiet import quiet_native_stderr
+from asl_lib._util.console import quiet_native_stderr
 from asl_lib.features.photographs import fit_square
 from asl_lib.features.picture_recipes import PhotographRecipe
 from asl_lib.landmarks.tracker import require_mediapipe

@@ -14,7 +14,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from asl_lib._util.quiet import quiet_native_stderr
+from asl_lib._util.console import quiet_native_stderr
 from asl_lib.features.recipe import FeatureRecipe
 from asl_lib.landmarks.landmarks import PARTS, Landmarks
 from asl_lib.landmarks.tracker import HolisticDetector

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from asl_lib._util.progress import progress
+from asl_lib._util.console import progress
 from asl_lib.data.video import read_frames, video_info, write_video
 from asl_lib.landmarks.landmarks import PARTS, Landmarks
 from asl_lib.live.activity import hands_up

@@ -247,7 +247,7 @@ def _door(password: str) -> Callable[[str, str], bool]:
 
 
 def _warm_up(models: Models) -> None:
-    from asl_lib._util.quiet import quiet_native_stderr
+    from asl_lib._util.console import quiet_native_stderr
 
     name = models.names[0]
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")

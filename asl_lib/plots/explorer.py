@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from asl_lib._util.progress import progress_is_shown
+from asl_lib._util.console import progress_enabled
 from asl_lib.features.augment import Augmentation
 from asl_lib.features.recipe import RECIPE_PARTS, FeatureRecipe
 from asl_lib.plots.drawing import draw_points, part_legend, part_shape
@@ -107,7 +107,7 @@ def has_interactive_front_end() -> bool:
     except ImportError:
         return False
     shell = get_ipython()
-    if shell is None or not hasattr(shell, "kernel") or not progress_is_shown():
+    if shell is None or not hasattr(shell, "kernel") or not progress_enabled():
         return False
     return "JPY_SESSION_NAME" in os.environ or "__vsc_ipynb_file__" in shell.user_ns or "google.colab" in sys.modules
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from asl_lib._util.console import quiet_native_stderr
 from asl_lib._util.files import atomic_write
-from asl_lib._util.quiet import quiet_native_stderr
 from asl_lib.training.fit import glosses_of
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from asl_lib._util.quiet import quiet_native_stderr
+from asl_lib._util.console import quiet_native_stderr
 from asl_lib.features.augment import Augmentation, mirror, mixup_pairs
 from asl_lib.features.recipe import FeatureRecipe
 from asl_lib.models.errors import TrainingError

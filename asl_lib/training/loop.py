@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 import numpy as np
 import pandas as pd
 
+from asl_lib._util.console import progress_bar
 from asl_lib._util.files import atomic_write, largest_unpacked
-from asl_lib._util.progress import progress_bar
 from asl_lib.models.errors import TrainingError
 from asl_lib.training.checkpoint import Checkpoint, Progress
 

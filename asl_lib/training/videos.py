@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from asl_lib._util.cache import ArrayCache
-from asl_lib._util.progress import progress
+from asl_lib._util.console import progress
 from asl_lib.features.frames import FrameSet
 from asl_lib.features.picture_recipes import recipe_of
 from asl_lib.models.i3d import train_only_top

@@ -12,9 +12,9 @@ from typing import Any
 
 import pandas as pd
 
+from asl_lib._util.console import progress
 from asl_lib._util.files import read_json, write_json
 from asl_lib._util.jobs import run_jobs
-from asl_lib._util.progress import progress
 from asl_lib.data.clips import make_clips, read_clips, write_clips
 from asl_lib.data.dataset import Dataset
 from asl_lib.data.demo.lexicon import load_lexicon, load_signers

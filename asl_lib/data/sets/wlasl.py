@@ -7,8 +7,8 @@ from typing import Any
 
 import pandas as pd
 
+from asl_lib._util.console import progress
 from asl_lib._util.files import read_json
-from asl_lib._util.progress import progress
 from asl_lib.data.dataset import (
     SPLIT_NAMES,
     Dataset,

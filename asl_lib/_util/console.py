@@ -1,0 +1,61 @@
+"""The console: progress bars for terminals, JupyterLab and batches, and silence while native libraries load."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from tqdm.auto import tqdm
+
+_lock = threading.Lock()
+_quiet_blocks, _real_stderr = 0, -1
+
+
+def progress(iterable: Iterable[Any], *, total: int, description: str, unit: str) -> Iterable[Any]:
+    """Return `iterable` with a progress bar, which disappears at the end: stored notebooks hold none."""
+    return progress_bar(iterable, total=total, description=description, unit=unit)
+
+
+def progress_bar(
+    iterable: Iterable[Any] | None = None, *, total: float, description: str, unit: str, **options: Any
+) -> Any:
+    """Return tqdm's progress bar, to update by hand; it shows the rate and the time left."""
+    return tqdm(
+        iterable, total=total, desc=description, unit=unit, leave=False, disable=not progress_enabled(),
+        dynamic_ncols=True, **options,
+    )  # fmt: skip
+
+
+def progress_enabled() -> bool:
+    """Return whether progress bars are enabled: `ASL_PROGRESS=off` disables them, for batches and tests."""
+    return os.environ.get("ASL_PROGRESS", "").lower() not in ("off", "0", "no")
+
+
+@contextmanager
+def quiet_native_stderr() -> Iterator[None]:
+    """Drop what C++ code writes to stderr inside the block; Python's exceptions pass through.
+
+    TensorFlow and MediaPipe report at import which graphics card they did not find, before any setting of
+    theirs is read. In a notebook that is a red page between a question and its answer.
+
+    File descriptor 2 belongs to the whole process: the first of several blocks in several threads redirects it, and
+    the last one restores it.
+    """
+    global _quiet_blocks, _real_stderr
+    with _lock:
+        if not _quiet_blocks:
+            _real_stderr = os.dup(2)
+            with open(os.devnull, "w") as devnull:
+                os.dup2(devnull.fileno(), 2)
+        _quiet_blocks += 1
+    try:
+        yield
+    finally:
+        with _lock:
+            _quiet_blocks -= 1
+            if not _quiet_blocks:
+                os.dup2(_real_stderr, 2)
+                os.close(_real_stderr)

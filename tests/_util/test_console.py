@@ -1,0 +1,29 @@
+"""Native messages are dropped while libraries load, and only then."""
+
+import os
+from concurrent.futures import ThreadPoolExecutor
+
+from asl_lib._util.console import quiet_native_stderr
+
+
+def test_two_that_load_at_once_leave_stderr_where_it_was(capfd):
+    first, second = quiet_native_stderr(), quiet_native_stderr()
+    first.__enter__()
+    second.__enter__()
+    first.__exit__(None, None, None)
+    os.write(2, b"still loading\n")
+    second.__exit__(None, None, None)
+    os.write(2, b"an error\n")
+    assert capfd.readouterr().err == "an error\n"
+
+
+def test_many_threads_that_load_at_once_leave_stderr_where_it_was(capfd):
+    def load(_):
+        for _ in range(50):
+            with quiet_native_stderr():
+                os.write(2, b"no graphics card\n")
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(load, range(4)))
+    os.write(2, b"an error\n")
+    assert capfd.readouterr().err == "an error\n"
