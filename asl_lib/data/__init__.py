@@ -1,1 +1,1 @@
-"""Recordings: clips tables, videos, data sets, downloads, and the procedural signers of the demo."""
+"""Clips tables, videos, data sets with their downloads, and the procedural signers of the demo."""

@@ -1,4 +1,4 @@
-"""The clips table: one row a recorded sign, the same columns for every data set."""
+"""The clips table: one row per recorded sign, with the same columns for every data set."""
 
 from __future__ import annotations
 
@@ -18,39 +18,38 @@ DEFAULTS: dict[str, object] = {"split": "", "start": 0, "end": -1, "box": ""}
 SPLITS = ("", "train", "validation", "test")
 LAST_FRAME = 1e9
 LONGEST_NAME = 200
-"""Characters: with an ending and a prefix, file systems take 255."""
-
+"""Characters. File systems allow 255, and names get prefixes and suffixes."""
 
 Clip = Mapping[str, Any] | pd.Series
-"""One row of the clips table, by column: a dict where there are many (a pandas row takes 30 times as long)."""
+"""One row of the clips table, by column. Prefer dicts: access to a pandas row takes 30 times as long."""
 
 
 def make_clips(rows: list[dict[str, object]]) -> pd.DataFrame:
     """Return a checked clips table from rows.
 
     Args:
-        rows: one dict a clip with clip_id, path (relative to the data set's folder), gloss, signer and,
-            where they apply, split ("train", "validation" or "test": the data set's official one), start
-            and end (first frame and the frame to stop before; -1 for the end of the video).
+        rows: one dict per clip with clip_id, path (relative to the data set's folder), gloss, signer and optionally
+            split (the data set's official one: "train", "validation" or "test"), start (first frame), end (the frame
+            after the last; -1 for the end of the video) and box ("left top right bottom" in px).
 
     Raises:
-        DatasetError: a path leaves the folder, or as `check_clips`.
+        DatasetError: a path leaves the folder, or the table is invalid, as in `check_clips`.
     """
     for row in rows:
         path = str(row.get("path", ""))
         windows = PureWindowsPath(path)
         if windows.drive or windows.root or ".." in windows.parts or "\0" in path:
-            raise DatasetError(f"A clip's path must stay in its data set's folder; got {path[:200]!r}. Mend the list.")
+            raise DatasetError(f"A clip's path must stay in its data set's folder; got {path[:200]!r}. Fix the list.")
     return check_clips(pd.DataFrame([{**DEFAULTS, **row} for row in rows]), source="The clips table")
 
 
 def is_plain_name(name: str) -> bool:
-    """Say whether a name of somebody else's choosing stays in its folder when it becomes part of a file's name."""
+    """Return whether a name from an unknown source can be part of a file name without leaving its folder."""
     return 0 < len(name) <= LONGEST_NAME and name[0] != "." and name.isprintable() and not any(c in "/\\" for c in name)
 
 
 def write_clips(table: pd.DataFrame, path: str | Path) -> None:
-    """Write a clips table as CSV, whole or not at all."""
+    """Check a clips table and write it as CSV, whole or not at all."""
     with atomic_write(path) as tmp:
         check_clips(table, source=str(path)).to_csv(tmp, index=False, lineterminator="\n")
 
@@ -59,7 +58,7 @@ def read_clips(path: str | Path) -> pd.DataFrame:
     """Read and check a clips table.
 
     Raises:
-        DatasetError: the file is missing or empty, lacks a column, or two clips share an id.
+        DatasetError: the file is missing or is not a CSV table, or the table is invalid, as in `check_clips`.
     """
     path = Path(path)
     if not path.is_file():
@@ -67,7 +66,7 @@ def read_clips(path: str | Path) -> pd.DataFrame:
     try:
         table = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8")
     except (ValueError, OverflowError) as error:  # pandas's own errors are ValueErrors
-        raise DatasetError(f"{path} is not a CSV table: {error}. Run notebook 01 again, or mend the file.") from error
+        raise DatasetError(f"{path} is not a CSV table: {error}. Run notebook 01 again, or fix the file.") from error
     return check_clips(table, source=str(path))
 
 
@@ -75,7 +74,7 @@ def check_clips(table: pd.DataFrame, *, source: str) -> pd.DataFrame:
     """Return a copy of `table` with all columns, in order and of the right types.
 
     Raises:
-        DatasetError: a column is missing, an id is empty or double, or a value is not of its kind.
+        DatasetError: there is no row, a column is missing, a value is empty or invalid, or two clips have the same id.
     """
     for column in REQUIRED:
         if column not in table.columns:
@@ -94,8 +93,8 @@ def check_clips(table: pd.DataFrame, *, source: str) -> pd.DataFrame:
     for column in REQUIRED:
         if (empty := clips.index[clips[column].str.strip() == ""]).size:
             raise DatasetError(f"{source}, line {empty[0] + 2}: '{column}' must not be empty.")
-    if (double := clips["clip_id"][clips["clip_id"].duplicated()]).size:
-        raise DatasetError(f"{source} must give every clip its own clip_id; '{double.iloc[0]}' stands there twice.")
+    if (duplicate := clips["clip_id"][clips["clip_id"].duplicated()]).size:
+        raise DatasetError(f"{source} must give every clip its own clip_id; '{duplicate.iloc[0]}' occurs twice.")
     for column in ("clip_id", "signer"):
         for name in clips[column].unique():
             if not is_plain_name(name):
@@ -116,10 +115,10 @@ def check_clips(table: pd.DataFrame, *, source: str) -> pd.DataFrame:
 
 
 def parse_box(text: str, *, source: str = "A clip's box") -> tuple[int, int, int, int] | None:
-    """Return (left, top, right, bottom) in px from "left top right bottom", or None from an empty text.
+    """Return (left, top, right, bottom) in px from "left top right bottom", or None for an empty text.
 
     Raises:
-        DatasetError: it is something else, or it encloses nothing.
+        DatasetError: the text has another form, or the box is empty.
     """
     if not text:
         return None
@@ -132,36 +131,36 @@ def parse_box(text: str, *, source: str = "A clip's box") -> tuple[int, int, int
 
 
 def sample_clips(table: pd.DataFrame, *, per_sign: int, seed: int) -> pd.DataFrame:
-    """Return at most `per_sign` clips of each sign, drawn without replacement; 0 takes all.
+    """Return at most `per_sign` clips of each sign, drawn without replacement; all of them for 0.
 
-    Of an official split every side keeps its share.
+    The parts of an official split keep their shares.
     """
     if not per_sign:
         return table
     rng = np.random.default_rng(seed)
     chosen: list[int] = []
     for _, sign in table.groupby("gloss", sort=True):
-        # Shuffled, then side by side in turn: each takes as many as its share of the sign allows.
+        # Each shuffled clip is placed by its rank within its part of the split: the first ones keep the shares.
         order = sign.iloc[rng.permutation(len(sign))]
-        place = order.groupby("split").cumcount() / order.groupby("split")["split"].transform("size")
-        chosen += order.index[np.argsort(place.to_numpy(), kind="stable")][:per_sign].tolist()
+        rank = order.groupby("split").cumcount() / order.groupby("split")["split"].transform("size")
+        chosen += order.index[np.argsort(rank.to_numpy(), kind="stable")][:per_sign].tolist()
     return table.loc[sorted(chosen)].reset_index(drop=True)
 
 
 def select_clips(
     table: pd.DataFrame, *, signs: list[str] | None = None, signers: list[str] | None = None
 ) -> pd.DataFrame:
-    """Return the clips of some signs and signers; an empty or missing list takes all.
+    """Return the clips of these signs and signers; an empty or missing list selects all.
 
     Raises:
-        DatasetError: a sign or signer is not in the table, or no clip is left; the sentence lists what there is.
+        DatasetError: a sign or signer is not in the table (the message lists those that are), or no clip is left.
     """
     chosen = table
     for column, wanted in (("gloss", signs), ("signer", signers)):
         present = set(table[column])
         for name in wanted or []:
             if name not in present:
-                raise DatasetError(f"There is no {column} '{name}' in the clips table. It has: {_listing(present)}.")
+                raise DatasetError(f"There is no {column} '{name}' in the clips table. It has: {_first(present)}.")
         if wanted:
             chosen = chosen[chosen[column].isin(wanted)]
     if chosen.empty:
@@ -170,12 +169,11 @@ def select_clips(
 
 
 def missing_files(table: pd.DataFrame, folder: str | Path) -> pd.DataFrame:
-    """Return the rows whose file is not under `folder`."""
+    """Return the rows whose file does not exist under `folder`."""
     folder = Path(folder)
-    present = [(folder / path).is_file() for path in table["path"]]
-    return table[[not here for here in present]].reset_index(drop=True)
+    return table[[not (folder / path).is_file() for path in table["path"]]].reset_index(drop=True)
 
 
-def _listing(names: set[str], *, most: int = 40) -> str:
+def _first(names: set[str], *, most: int = 40) -> str:
     shown = sorted(names)[:most]
     return ", ".join(shown) + (f" and {len(names) - most} more" if len(names) > most else "")

@@ -1,4 +1,4 @@
-"""What every data set offers the course."""
+"""The base class of the data sets."""
 
 from __future__ import annotations
 
@@ -18,22 +18,22 @@ from asl_lib.data.errors import DatasetError
 
 VIDEO_SUFFIXES = (".mp4", ".mov", ".avi", ".mkv", ".webm", ".m4v")
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png")
-MADE_HERE = ("poses", "landmarks", "preview")
-"""Folders that the course writes into a data set's folder."""
+OWN_FOLDERS = ("poses", "landmarks", "preview")
+"""Subfolders of a data set's folder that the course itself writes."""
 SPLIT_NAMES = {"train": "train", "val": "validation", "valid": "validation", "validation": "validation", "test": "test"}
-"""How published lists call the three sides -> how the clips table does."""
+"""Names of the parts of a split in published lists -> in the clips table."""
 
 
 @dataclass(frozen=True)
 class Options:
-    """What to take of a data set.
+    """Which clips of a data set to prepare.
 
     Attributes:
-        signs, signers, repetitions: what is rendered for `demo`. The other data sets are what they are.
-        subset: a published subset, for data sets that have some; empty for all.
-        clips_per_sign: at most so many clips of each sign, without replacement; 0 for all.
+        signs, signers, repetitions: what to render for `demo` and `demo_letters`; other data sets ignore them.
+        subset: a published subset; empty for all.
+        clips_per_sign: at most this many clips of each sign, drawn without replacement; 0 for all.
         also: other data sets of videos, whose clips are added to your own recordings.
-        seed: where randomness starts.
+        seed: seed of the drawing and rendering.
         workers: processes that render; 0 for one per core.
     """
 
@@ -49,13 +49,13 @@ class Options:
 
 @dataclass(frozen=True)
 class Remote:
-    """A file to download: where from, and how to know that it is the right one.
+    """A file to download.
 
     Attributes:
-        urls: the address and its mirrors, tried in this order.
-        name: what the file is called here.
-        known_hash: "sha256:…" or "md5:…" as published; empty where its publisher gives none.
-        unpack: whether it is an archive to unpack into the data set's folder.
+        urls: its address and mirrors, tried in this order.
+        name: file name in the data set's folder.
+        known_hash: "sha256:…" or "md5:…" as published; empty where the publisher gives none.
+        unpack: whether to unpack it into the data set's folder.
     """
 
     urls: tuple[str, ...]
@@ -66,20 +66,20 @@ class Remote:
 
 @dataclass(frozen=True)
 class Published:
-    """How much there is, as its publishers say. A count of 0 is one they do not give."""
+    """The published size of a data set; 0 for counts that the publishers do not give."""
 
     clips: int = 0
     signs: int = 0
     signers: int = 0
     per_cell: int = 0
-    """Clips of one sign by one signer, where it is the same for all."""
+    """Clips of each sign by each signer, where the number is constant."""
 
 
 class Dataset(ABC):
-    """One data set: where its files are and how they become a clips table.
+    """A data set: where its files are, and how they become a clips table.
 
-    A new data set is a subclass with `name`, `title`, `licence`, `size`, `homepage`, `notice`, `obtain` and
-    `find_clips`, and a page in docs/datasets/.
+    A new data set is a subclass in a module of `asl_lib.data.sets` with `name`, `title`, `licence`, `size`, `homepage`,
+    `notice`, `obtain` and `find_clips`; a page in docs/datasets/; and a parameter file in params/.
     """
 
     name: str
@@ -89,7 +89,7 @@ class Dataset(ABC):
     homepage: str
     notice: str
     obtain: str
-    """One or two sentences: how to get it and where to put it; {folder} stands for its folder."""
+    """How to get it and where to put it, in one or two sentences; {folder} is replaced by its folder."""
     kind: Literal["videos", "landmarks", "photographs"] = "videos"
     subsets: tuple[str, ...] = ()
     published: Published = Published()
@@ -101,16 +101,16 @@ class Dataset(ABC):
 
     @property
     def page(self) -> str:
-        """The page that describes it, relative to the course's folder."""
+        """Path of the page that describes it, relative to the course's folder."""
         return f"docs/datasets/{self.name}.md"
 
     @property
     def has_videos(self) -> bool:
-        """False where there is nothing for stage 02 to extract."""
+        """Whether its clips are videos, from which notebook 02 extracts landmarks."""
         return self.kind == "videos"
 
     def photographs(self) -> Dataset | None:
-        """Return the data set of photographs of handshapes that goes with this one: itself, another, or None."""
+        """Return the data set of photographs of handshapes for the same run: itself, another one, or None."""
         return self if self.kind == "photographs" else None
 
     def source_dir(self, dataset_dir: Path) -> Path:
@@ -119,37 +119,40 @@ class Dataset(ABC):
 
     @abstractmethod
     def find_clips(self, source_dir: Path, subset: str = "") -> pd.DataFrame:
-        """Return the clips table of what the data set's lists name, or else of the files in `source_dir`.
+        """Return the clips table, from the data set's lists where it has some, otherwise from the files in its folder.
 
-        A clip whose file is not there is in the table too where a list names it.
+        A table from lists includes clips whose files are missing.
 
         Raises:
-            DatasetError: nothing of the data set's form is there; the sentence says what to put where.
+            DatasetError: the folder holds nothing of the data set's form; the message says what to put where.
         """
 
     def refine(self, clips: pd.DataFrame, source_dir: Path) -> pd.DataFrame:
-        """Return the clips that are present after a look into their files, where their lists need one."""
+        """Return the clips with start, end and box corrected by their files, where the lists may not fit them."""
         return clips
 
     def published_signs(self, subset: str = "") -> tuple[str, ...]:
-        """Return all glosses that its publishers give for a subset; empty where a list in the data set names them."""
+        """Return the published glosses of a subset; empty where they are known only from the data set's lists."""
         return ()
 
     def labels(self, source_dir: Path) -> dict[str, str]:
-        """Return the words for glosses that are numbers; empty where a gloss is a word itself."""
+        """Return gloss -> word for glosses that are numbers; empty where glosses are words."""
         return {}
 
     def prepare(self, dataset_dir: Path, options: Options | None = None) -> pd.DataFrame:
-        """Make what is missing, write `clips.csv` into `dataset_dir` and return it.
+        """Write the clips table to `clips.csv` in `dataset_dir` and return it.
 
-        Clips that a list names but whose file is not here go to `missing.csv`.
+        Listed clips whose files do not exist are written to `missing.csv` instead.
 
         Raises:
-            DatasetError: there is no such subset, or no clip of it is here.
+            DatasetError: there is no such subset, or none of its files exists.
         """
         options = options or Options()
+        if options.subset and options.subset not in self.subsets:
+            has = f"It has: {', '.join(self.subsets)}." if self.subsets else "It has none: leave subset empty."
+            raise DatasetError(f"{self.name} has no subset '{options.subset}'. {has}")
         source = self.source_dir(dataset_dir)
-        listed = self._find(source, options.subset)
+        listed = self.find_clips(source, options.subset)
         missing = missing_files(listed, source)
         with atomic_write(dataset_dir / "missing.csv") as tmp:
             missing.to_csv(tmp, index=False, lineterminator="\n")
@@ -163,54 +166,48 @@ class Dataset(ABC):
         write_clips(clips, dataset_dir / "clips.csv")
         return clips
 
-    def _find(self, source: Path, subset: str) -> pd.DataFrame:
-        if subset and subset not in self.subsets:
-            has = f"It has: {', '.join(self.subsets)}." if self.subsets else "It has none: leave subset empty."
-            raise DatasetError(f"{self.name} has no subset '{subset}'. {has}")
-        return self.find_clips(source, subset)
-
     def minimal_pairs(self) -> list[tuple[str, str, str]]:
-        """Return known pairs of glosses that differ in one parameter only: (gloss, gloss, parameter)."""
+        """Return pairs of glosses that differ in one parameter only, as (gloss, gloss, parameter)."""
         return []
 
     def pose_path(self, dataset_dir: Path, clip: Clip) -> Path:
-        """Return where the landmarks of a clip are, or will be."""
+        """Return the path of a clip's landmarks, which may not exist yet."""
         if self.has_videos:
             return dataset_dir / "poses" / f"{clip['clip_id']}.pose"
         return self.source_dir(dataset_dir) / str(clip["path"])
 
     def how_to_get(self, folder: Path) -> str:
-        """Return the sentence that says how to get this data set."""
+        """Return the sentences on how to get this data set."""
         return self.obtain.format(folder=folder)
 
     def absent(self, folder: Path, what: str) -> DatasetError:
-        """Return the error for a folder that lacks `what` the data set always has."""
+        """Return the error for a folder without `what`, which the data set always has."""
         return DatasetError(f"There is no {what} in {folder}. {self.how_to_get(folder)} See {self.page}.")
 
 
 def shared_folder(dataset_dir: Path, *, holds: str) -> Path:
-    """Return `dataset_dir` where it holds the data set, else the copy that several checkouts share.
+    """Return `dataset_dir` if it holds the data set, otherwise a copy that a class or a laboratory shares.
 
-    That is `$ASL_SHARED_DATA/<name>`, or `../shared/data/<name>` beside the project: a class or a
-    laboratory keeps one copy of a large data set for everybody.
+    The shared copy is `$ASL_SHARED_DATA/<name>`, or `../shared/data/<name>` beside the project. If there is none,
+    `dataset_dir` is returned.
 
     Args:
         dataset_dir: `data/<name>/` of this project.
         holds: a file or folder that the data set always has.
     """
     shared = [os.environ.get("ASL_SHARED_DATA"), dataset_dir.resolve().parent.parent.parent / "shared" / "data"]
-    places = [dataset_dir, *(Path(root) / dataset_dir.name for root in shared if root)]
-    return next((place for place in places if (place / holds).exists()), dataset_dir)
+    folders = [dataset_dir, *(Path(root) / dataset_dir.name for root in shared if root)]
+    return next((folder for folder in folders if (folder / holds).exists()), dataset_dir)
 
 
 def inner_folder(source_dir: Path, holds: str) -> Path:
-    """Return the folder under `source_dir` that has an entry `holds`: archives often wrap all in one or two folders."""
+    """Return the folder in `source_dir` with an entry `holds`: archives often wrap all in one or two folders."""
     folder = source_dir
     for _ in range(3):
         if (folder / holds).exists():
             return folder
         entries = sorted(folder.iterdir()) if folder.is_dir() else []
-        inside = [path for path in entries if path.is_dir() and path.name not in MADE_HERE and path.name[0] != "."]
+        inside = [path for path in entries if path.is_dir() and path.name not in OWN_FOLDERS and path.name[0] != "."]
         if len(inside) != 1:
             break
         folder = inside[0]
@@ -218,10 +215,10 @@ def inner_folder(source_dir: Path, holds: str) -> Path:
 
 
 def read_list(path: Path, columns: Sequence[str]) -> pd.DataFrame:
-    """Return a published CSV list as text, after a look at its columns.
+    """Return a published CSV list with all values as text ("None" is a word, not a missing value).
 
     Raises:
-        DatasetError: it is no table, or lacks a column.
+        DatasetError: it is not a CSV table, or lacks a column.
     """
     try:
         table = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig")
@@ -239,10 +236,10 @@ def check_columns(table: pd.DataFrame, columns: Sequence[str], path: Path) -> No
 
 
 def read_lines(path: Path) -> list[str]:
-    """Return the lines of a published text list that are not empty.
+    """Return the non-empty lines of a published text list.
 
     Raises:
-        DatasetError: it is no text.
+        DatasetError: it is not a text in UTF-8.
     """
     try:
         return [line for line in path.read_text(encoding="utf-8-sig").splitlines() if line.strip()]
@@ -256,7 +253,7 @@ def clips_table(rows: list[dict[str, object]]) -> pd.DataFrame:
 
 
 def safe_name(text: str) -> str:
-    """Return `text` as part of a file name that every system accepts."""
+    """Return `text` with everything replaced that some file system does not accept in a name."""
     return re.sub(r"[^\w.-]+", "_", text, flags=re.UNICODE).strip("._") or "_"
 
 

@@ -24,7 +24,7 @@ def test_a_missing_column_is_named_together_with_those_there_are(tmp_path, colum
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"clip_id": ["a", "a"]}, "'a' stands there twice"),
+        ({"clip_id": ["a", "a"]}, "'a' occurs twice"),
         ({"signer": ["ana", " "]}, "line 3: 'signer' must not be empty"),
         ({"split": ["train", "dev"]}, "got 'dev'"),
         ({"start": [0, "soon"]}, "'start' must be a frame number; got 'soon'"),

@@ -1,7 +1,7 @@
 """The procedural signers of the `demo` data set: lexicon, body, motion, rendering.
 
-It is a teaching device: figures drawn by a program perform approximations of signs, so that the whole course
-can be tried without a download. Sign languages are the languages of communities; learn them from signers.
+A teaching device: rendered figures perform approximations of signs, and the course needs no download. Sign languages
+are the languages of communities; learn them from signers.
 """
 
 from asl_lib.data.demo.hand import DIGITS, HANDSHAPES, LETTERS

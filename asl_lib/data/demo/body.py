@@ -1,7 +1,7 @@
-"""Arms and the placing of hands, in shoulder widths: x to the right of the picture, y down, z to the viewer.
+"""The geometry of arms and wrists, in shoulder widths: x to the right of the picture, y down, z to the viewer.
 
-The origin is the middle between the shoulders. Everything here is written for a *right* arm, whose shoulder
-is at x = -0.5 (the signer looks at us); the left arm is its mirror image.
+The origin is midway between the shoulders. All functions are for the *right* arm, whose shoulder is at x = -0.5 (the
+signer faces the viewer); the left arm is its mirror image.
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ MAX_WRIST_BEND = np.radians(38)
 
 
 def elbow(wrist: np.ndarray, *, arms: float = 1.0) -> np.ndarray:
-    """Return where the right elbow is when the wrist is at `wrist` (3,): below the line from shoulder to wrist.
+    """Return the (3,) position of the right elbow, below the line from the shoulder to `wrist` (3,).
 
-    A wrist out of reach is answered with a stretched arm towards it; `reach` brings it back first.
+    For a wrist that is out of reach the arm is stretched towards it; see `reach`.
     """
     upper, fore = UPPER_ARM * arms, FOREARM * arms
     line = wrist - SHOULDER
     distance = float(np.linalg.norm(line))
     along = line / max(distance, 1e-9)
-    # Law of cosines: how far along the line the elbow's foot is, and how far off the line the elbow.
+    # Law of cosines: the elbow's projection onto the line, and its distance from the line.
     foot = (distance**2 + upper**2 - fore**2) / (2 * max(distance, 1e-9))
     height = np.sqrt(max(upper**2 - foot**2, 0.0))
     off = ELBOW_POLE - along * float(ELBOW_POLE @ along)
@@ -34,7 +34,7 @@ def elbow(wrist: np.ndarray, *, arms: float = 1.0) -> np.ndarray:
 
 
 def reach(wrist: np.ndarray, *, arms: float = 1.0) -> np.ndarray:
-    """Return the place nearest to `wrist` that the right arm can reach without being quite stretched or folded."""
+    """Return the point nearest to `wrist` (3,) that the right arm reaches without being fully stretched or folded."""
     line = wrist - SHOULDER
     distance = float(np.linalg.norm(line))
     near, far = 1.05 * abs(UPPER_ARM - FOREARM) * arms + 0.2, 0.98 * (UPPER_ARM + FOREARM) * arms
@@ -42,13 +42,12 @@ def reach(wrist: np.ndarray, *, arms: float = 1.0) -> np.ndarray:
 
 
 def hand_axes(fingers: np.ndarray, palm: np.ndarray, forearm: np.ndarray) -> np.ndarray:
-    """Return (3, 3): the hand's a, u and n axes as rows.
+    """Return the hand's a, u and n axes (see `hand`) as the rows of a (3, 3) array.
 
     Args:
-        fingers: where the fingers shall point.
-        palm: where the palm shall look; made square to the fingers.
-        forearm: direction from elbow to wrist. A wrist bends only so far, so the fingers are brought
-            within `MAX_WRIST_BEND` of it.
+        fingers: desired direction of the fingers.
+        palm: desired direction of the palm; its component along the fingers is removed.
+        forearm: direction from elbow to wrist. The fingers are brought within `MAX_WRIST_BEND` of it.
     """
     along, wish = unit(forearm), unit(fingers)
     angle = float(np.arccos(np.clip(along @ wish, -1, 1)))
@@ -60,6 +59,6 @@ def hand_axes(fingers: np.ndarray, palm: np.ndarray, forearm: np.ndarray) -> np.
 
 
 def rotated(vector: np.ndarray, axis: np.ndarray, degrees: float) -> np.ndarray:
-    """Return `vector` turned about `axis` (Rodrigues)."""
+    """Return `vector` rotated about `axis` (Rodrigues' formula)."""
     k, angle = unit(axis), np.radians(degrees)
     return vector * np.cos(angle) + np.cross(k, vector) * np.sin(angle) + k * float(k @ vector) * (1 - np.cos(angle))

@@ -1,4 +1,4 @@
-"""A picture with a depth for every pixel, and the few shapes that are drawn on it."""
+"""A picture with a depth buffer, and the shapes that are drawn on it."""
 
 from __future__ import annotations
 
@@ -20,18 +20,16 @@ class Canvas:
         self.colour = np.zeros((size[1], size[0], 3), np.float32)
         self.depth = np.full((size[1], size[0]), FAR, np.float32)
         self.drawn = [size[0], size[1], 0, 0]
-        """Box of what cones covered since the last copy: left, top, right, bottom."""
+        """Bounding box of the cones since the last copy: left, top, right, bottom."""
 
     def copy(self) -> Canvas:
-        """Return a canvas that starts from this one's picture."""
-        other = Canvas.__new__(Canvas)
-        other.size, other.light = self.size, self.light
-        other.colour, other.depth = self.colour.copy(), self.depth.copy()
-        other.drawn = [self.size[0], self.size[1], 0, 0]
-        return other
+        """Return a canvas with the same picture and depth."""
+        canvas = Canvas(self.size, light=self.light)
+        canvas.light, canvas.colour, canvas.depth = self.light, self.colour.copy(), self.depth.copy()
+        return canvas
 
     def cone(self, start: np.ndarray, end: np.ndarray, r0: float, r1: float, colour: Colour) -> None:
-        """Draw the hull of two spheres, lit from the light.
+        """Draw the convex hull of two spheres, shaded by the light.
 
         Args:
             start, end: (3,) centres of the spheres in px; z grows to the viewer.
@@ -51,7 +49,7 @@ class Canvas:
         length2 = float(dx * dx + dy * dy)
         if length2 > 1.0:
             t = np.clip((px * dx + py * dy) * np.float32(1 / length2), 0, 1)
-        else:  # seen end on: the nearer sphere hides the other
+        else:  # seen along its axis: the nearer sphere hides the farther one
             t = np.full((y1 - y0, x1 - x0), 1.0 if dz > 0 else 0.0, np.float32)
         radius = np.float32(r0) + np.float32(r1 - r0) * t
         nx, ny = px - t * dx, py - t * dy
@@ -63,7 +61,7 @@ class Canvas:
         if not visible.any():
             return
         lit = (nx * self.light[0] + ny * self.light[1] + nz * self.light[2]) / radius
-        # Soft light from one side, some from everywhere, and less at the rim, where skin turns away.
+        # Directional light, ambient light, and less of both at the rim, where skin turns away.
         shade = 0.60 + 0.40 * np.maximum(lit, 0) - 0.16 * (1 - nz / radius) ** 2
         np.copyto(depth, z, where=visible)
         picture = self.colour[y0:y1, x0:x1]
@@ -87,19 +85,19 @@ class Canvas:
         self._blend(mask, colour, 1.0)
 
     def darken_edges(self, *, depth: float) -> None:
-        """Darken pixels beside a part that is nearer by more than `depth` px: the soft shadow between fingers."""
+        """Darken pixels next to a part that is nearer by more than `depth` px: the soft shadow between fingers."""
         x0, y0, x1, y1 = self.drawn
         if x0 >= x1 or y0 >= y1:
             return
         z = self.depth[y0:y1, x0:x1]
         step = cv2.dilate(z, np.ones((3, 3), np.uint8)) - z
-        # A step to the wall behind is no contact: nothing throws a shadow so far.
+        # The background is too far away for a contact shadow.
         near = np.clip(step / np.float32(4 * depth), 0, 1) * (z > FAR)
         soft = cv2.GaussianBlur(near, (5, 5), 0)
         self.colour[y0:y1, x0:x1] *= (1 - 0.42 * soft)[..., None]
 
     def picture(self, noise: np.ndarray) -> np.ndarray:
-        """Return the (H, W, 3) uint8 RGB picture as a camera sees it: a little soft, with noise."""
+        """Return the (H, W, 3) uint8 RGB picture of a camera: slightly blurred, with noise."""
         soft = cv2.GaussianBlur(np.clip(self.colour, 0, 255).astype(np.uint8), (3, 3), 0.7)
         return np.clip(soft.astype(np.int16) + noise, 0, 255).astype(np.uint8)
 

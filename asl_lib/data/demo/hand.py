@@ -1,7 +1,7 @@
-"""The hand: 21 joints in MediaPipe's order, and how they lie in each handshape.
+"""The hand: 21 joints in MediaPipe's order, and their angles in each handshape.
 
-Hand coordinates are (a, u, n): `a` towards the thumb's side, `u` along the fingers, `n` out of the palm, in
-units of the palm (wrist to middle knuckle). They serve both hands; the left one is mirrored when it is placed.
+Hand coordinates are (a, u, n): `a` towards the thumb's side, `u` along the fingers, `n` out of the palm, in units of
+the palm (wrist to middle knuckle). They are the same for both hands; the left one is mirrored later.
 """
 
 from __future__ import annotations
@@ -52,8 +52,8 @@ class Handshape:
 
     Attributes:
         bends: spread and flexion of index, middle, ring and pinky.
-        thumb: where the thumb's tip is, (a, u, n); or the name of the finger whose tip it touches.
-        turn: how a still picture of the letter is held: rotation in the picture plane, in degrees.
+        thumb: position (a, u, n) of the thumb's tip, or the name of the finger whose tip it touches.
+        turn: rotation of a still picture of the letter in the picture plane, in degrees.
     """
 
     bends: tuple[Bend, ...]
@@ -114,9 +114,9 @@ DIGITS = tuple("0123456789")
 
 @cache
 def posture(name: str) -> np.ndarray:
-    """Return a handshape as 19 numbers that can be mixed: the 16 angles of `bends`, then the thumb's tip.
+    """Return a handshape as (19,) numbers that can be interpolated: the 16 angles of `bends`, then the thumb's tip.
 
-    Mixing angles, not places, keeps the bones as long as they are while one handshape becomes another.
+    Interpolated angles, unlike interpolated positions, keep the length of the bones.
 
     Raises:
         DatasetError: there is no such handshape; the message lists those that exist.
@@ -126,7 +126,7 @@ def posture(name: str) -> np.ndarray:
     shape = HANDSHAPES[name]
     if isinstance(shape.thumb, str):
         touched = _finger(shape.thumb, shape.bends[FINGERS.index(shape.thumb)], 0.0)[-1]
-        # Pad to pad: the middles of the two tips stay a finger's thickness apart.
+        # The pads touch: the centres of the two tips stay a finger's thickness apart.
         tip = touched + np.array([0.06, -0.02, 0.06])
     else:
         tip = np.array(shape.thumb)
@@ -139,8 +139,8 @@ def joints(values: np.ndarray, *, lax: float = 0.0) -> np.ndarray:
     """Return the joints of a posture.
 
     Args:
-        values: (19,) as `posture` gives them, or a mixture.
-        lax: degrees by which stretched fingers stay bent and bent ones open, a habit of the signer.
+        values: (19,) values of `posture`, or a weighted mean of several.
+        lax: degrees by which stretched fingers stay bent and bent fingers open, a habit of the signer.
 
     Returns:
         (21, 3) in hand coordinates: wrist, thumb (4), index (4), middle (4), ring (4), pinky (4).
@@ -162,9 +162,9 @@ def _finger(finger: str, bend: Sequence[float], lax: float) -> np.ndarray:
 
 
 def _thumb(tip: np.ndarray) -> np.ndarray:
-    """Return (4, 3): the thumb's joints and tip, reaching for `tip` as far as its bones allow.
+    """Return (4, 3): the thumb's joints and tip, as close to `tip` as its bones allow.
 
-    FABRIK (Aristidou and Lasenby 2011): bones are pulled to the tip and back to the root in turn.
+    FABRIK (Aristidou and Lasenby 2011): the chain is pulled to the tip and back to the root in turn.
     """
     root = np.array(THUMB_ROOT)
     chain = [root, root + (0.26, 0.30, 0.22), root + (0.30, 0.62, 0.34), np.array(tip, float)]
@@ -179,4 +179,5 @@ def _thumb(tip: np.ndarray) -> np.ndarray:
 
 
 def unit(vector: np.ndarray) -> np.ndarray:
+    """Return `vector` scaled to length 1."""
     return vector / max(float(np.linalg.norm(vector)), 1e-9)

@@ -28,7 +28,7 @@ ALLOWED = {
 
 @dataclass(frozen=True)
 class Sign:
-    """One sign as its parameters; `lexicon.yaml` explains them."""
+    """One sign by its parameters, which `lexicon.yaml` explains."""
 
     gloss: str
     hands: str
@@ -48,7 +48,7 @@ class Sign:
 
 @dataclass(frozen=True)
 class Signer:
-    """One procedural signer; `signers.yaml` explains the values."""
+    """One procedural signer, with the parameters that `signers.yaml` explains."""
 
     name: str
     hand: str

@@ -1,7 +1,7 @@
-"""Draws a performance: rounded cones with a depth buffer and one soft light, in NumPy and OpenCV.
+"""Rendering of a performance: rounded cones with a depth buffer and one soft light, in NumPy and OpenCV.
 
-What MediaPipe needs in order to see a hand, found by trying: real-looking shading on every finger, a darker
-rim where a nearer part covers another, a forearm in line with the hand, a calm background, a face that is one.
+Experiments showed what MediaPipe needs to detect a hand: realistic shading of every finger, a darker rim where a nearer
+part covers another one, a forearm in line with the hand, a smooth background, and a face.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ LIP_COLOUR = np.array([176, 84, 82])
 def render_frames(performance: Performance) -> Iterator[np.ndarray]:
     """Yield the (H, W, 3) uint8 RGB frames of a performance.
 
-    Head and trunk are drawn once; arms and hands, with a depth buffer against them, in every frame.
+    Head and trunk are drawn once; arms and hands in every frame, against the depth buffer of head and trunk.
     """
     signer = performance.signer
     rng = np.random.default_rng((*performance.seed, 1))
@@ -68,16 +68,16 @@ def draw_hand(canvas: Canvas, joints: np.ndarray, skin: tuple[int, int, int], pa
     """Draw one hand.
 
     Args:
-        canvas: where to.
+        canvas: the canvas to draw on.
         joints: (21, 3) px.
         skin: RGB colour.
         palm: length of the palm in px.
     """
     inner = np.array(skin) * (1.0, 0.96, 0.95)
-    for one, other, r0, r1 in PALM_CONES:
-        canvas.cone(joints[one], joints[other], r0 * palm * 0.9, r1 * palm * 0.9, inner)
-    for one, other, r0, r1 in (*THUMB_CONES, *FINGER_CONES):
-        canvas.cone(joints[one], joints[other], r0 * palm, r1 * palm, skin)
+    for start, end, r0, r1 in PALM_CONES:
+        canvas.cone(joints[start], joints[end], r0 * palm * 0.9, r1 * palm * 0.9, inner)
+    for start, end, r0, r1 in (*THUMB_CONES, *FINGER_CONES):
+        canvas.cone(joints[start], joints[end], r0 * palm, r1 * palm, skin)
     for tip, before in ((4, 3), (8, 7), (12, 11), (16, 15), (20, 19)):
         # Finger tips are a little redder than the rest.
         middle = 0.5 * (joints[tip] + joints[before])
@@ -96,7 +96,7 @@ def _draw_arm(canvas: Canvas, arm: np.ndarray, signer: Signer) -> None:
 def _draw_trunk_and_head(canvas: Canvas, performance: Performance) -> None:
     signer = performance.signer
     px = signer.shoulders_px
-    # Where the shoulders of this performance really are, leaned and moved.
+    # The shoulders of this performance are leaned and moved.
     left, right = performance.arms[0, 0, 0], performance.arms[0, 1, 0]
     across = (left - right)[:2] / np.linalg.norm((left - right)[:2])
     down = np.array([-across[1], across[0]])
@@ -125,7 +125,7 @@ def _draw_trunk_and_head(canvas: Canvas, performance: Performance) -> None:
 
 
 def _paint_face(canvas: Canvas, at, signer: Signer) -> None:  # type: ignore[no-untyped-def]
-    """Paint eyes, brows, nose and mouth onto the head: no depth, but a face."""
+    """Paint eyes, brows, nose and mouth onto the head, without depth."""
     px = signer.shoulders_px
     skin, hair = np.array(signer.skin, float), np.array(signer.hair, float)
     # The hairline: a cap over the upper forehead.
@@ -155,7 +155,7 @@ def _paint_face(canvas: Canvas, at, signer: Signer) -> None:  # type: ignore[no-
 
 
 def _paint_background(canvas: Canvas, signer: Signer, rng: np.random.Generator) -> None:
-    """A wall in soft light: a gradient and a few large, faint patches."""
+    """Paint a wall in soft light: a gradient and a few large, faint patches."""
     width, height = canvas.size
     rows, columns = np.mgrid[:height, :width].astype(np.float32)
     shade = 1.04 - 0.10 * rows / height - 0.06 * np.abs(columns / width - rng.uniform(0.3, 0.7))
@@ -166,5 +166,5 @@ def _paint_background(canvas: Canvas, signer: Signer, rng: np.random.Generator) 
 
 
 def _grain(size: tuple[int, int], spread: float, rng: np.random.Generator) -> np.ndarray:
-    """Return (H, W, 1) int16 noise of a camera's sensor."""
+    """Return (H, W, 1) int16 noise of a camera sensor, with `spread` as standard deviation in grey levels."""
     return np.rint(rng.normal(0, spread, (size[1], size[0], 1))).astype(np.int16)

@@ -10,18 +10,18 @@ from asl_lib.data.dataset import IMAGE_SUFFIXES, Dataset, Published, clips_table
 from asl_lib.data.errors import DatasetError
 
 TRAIN_SHARE, VALIDATION_SHARE, GAP_SHARE = 0.7, 0.15, 0.01
-"""How a class's recording is cut into blocks, and how much is left out on either side of a cut."""
+"""Shares of a class's pictures in the training and validation blocks, and left out on each side of a cut."""
 
 
 class AslAlphabet(Dataset):
     name = "asl_alphabet"
     title = "ASL Alphabet: photographs of A to Z, del, nothing and space (Akash 2018)"
-    licence = "GPL-2.0, says its page on Kaggle"
+    licence = "GPL-2.0, according to its page on Kaggle"
     size = "1.1 GB"
     homepage = "https://www.kaggle.com/datasets/grassknoted/asl-alphabet"
     notice = (
-        "The 3,000 pictures of a class are one recording of one hand: neighbours are near-duplicates, a random split "
-        "measures memory. The course splits each class into blocks in time and leaves a gap between them."
+        "The 3,000 pictures of a class are one recording of one hand. Neighbours are near-duplicates: a random split "
+        "measures memory, and the course splits each class into blocks in time with gaps between them."
     )
     obtain = "Get it with `asl datasets download asl_alphabet` (Kaggle), or put asl_alphabet_train/ into {folder}."
     kind = "photographs"
@@ -37,7 +37,7 @@ class AslAlphabet(Dataset):
                     rows.append(_row(path, source_dir, gloss=folder.name, signer="unknown", split=split))
         if not rows:
             raise self.absent(source_dir, "folder of a class with pictures (asl_alphabet_train/A/A1.jpg)")
-        # The published test pictures, one a class, are further frames of the same recordings: on no side.
+        # The published test pictures, one per class, are frames of the same recordings: they get no split.
         tests = (path for path in sorted(source_dir.rglob("*_test.*")) if path.suffix.lower() in IMAGE_SUFFIXES)
         rows += [_row(path, source_dir, gloss=path.stem.removesuffix("_test"), signer="unknown") for path in tests]
         return clips_table(rows)
@@ -49,7 +49,7 @@ class AslDigits(Dataset):
     licence = "Apache-2.0"
     size = "24 MB"
     homepage = "https://github.com/ardamavi/Sign-Language-Digits-Dataset"
-    notice = "Nobody wrote down who signs: the person is recovered from the order of the file numbers."
+    notice = "The signers were not recorded: they are recovered from the order of the file numbers."
     obtain = (
         "Copy the folder Dataset of the GitHub repository ardamavi/Sign-Language-Digits-Dataset to {folder}, or set "
         "ASL_SHARED_DATA to a folder that holds it as 'asl_digits'."
@@ -75,24 +75,24 @@ class AslDigits(Dataset):
 
 
 def blocks(count: int) -> list[str]:
-    """Return for each of `count` frames of one recording, in order, "train", "validation", "test" or "gap".
+    """Return "train", "validation", "test" or "gap" for each of `count` frames of one recording, in order.
 
     >>> "".join(name[0] for name in blocks(20))
     'tttttttttttttgvgttt'
     """
     gap = max(1, round(count * GAP_SHARE)) if count >= 10 else 0
     first, second = round(count * TRAIN_SHARE), round(count * (TRAIN_SHARE + VALIDATION_SHARE))
-    sides = ["train"] * first + ["validation"] * (second - first) + ["test"] * (count - second)
+    parts = ["train"] * first + ["validation"] * (second - first) + ["test"] * (count - second)
     for cut in (first, second):
         for index in range(max(0, cut - gap), min(count, cut + gap)):
-            sides[index] = "gap"
-    return sides
+            parts[index] = "gap"
+    return parts
 
 
 def persons_by_order(labels: list[int]) -> list[int]:
-    """Return who each picture shows, from the labels in the order they were taken.
+    """Return the number of the person in each picture, from the labels in the order of recording.
 
-    Each student showed the digits in rising order, so a label that does not rise starts the next one.
+    Each student showed the digits in ascending order: a label that does not rise is the first of the next student.
 
     >>> persons_by_order([0, 1, 2, 0, 2, 2, 3])
     [0, 0, 0, 1, 1, 2, 2]
@@ -105,10 +105,10 @@ def persons_by_order(labels: list[int]) -> list[int]:
 
 
 def _class_folders(source_dir: Path) -> list[Path]:
-    """Return the innermost folders that hold pictures: the archive doubles its top folder.
+    """Return the innermost folders with pictures; the published archive doubles its top folder.
 
     Raises:
-        DatasetError: a folder is empty: a class without pictures is a download that ended early.
+        DatasetError: a folder is empty, as after a download that ended early.
     """
     folders = [path for path in source_dir.rglob("*") if path.is_dir() and not path.name.startswith(".")]
     for folder in folders:

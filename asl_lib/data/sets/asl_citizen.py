@@ -25,7 +25,7 @@ class AslCitizen(Dataset):
     size = "about 20 GB"
     homepage = "https://www.microsoft.com/en-us/research/project/asl-citizen/"
     notice = (
-        "The official sides share no participant. The gloss stands in the lists: do not guess it from a file's name."
+        "The parts of the official split share no participant. Glosses are those of the lists, not of the file names."
     )
     obtain = "Get it with `asl datasets download asl_citizen`, or unpack ASL_Citizen.zip into {folder}."
     published = Published(clips=83399, signs=2731, signers=52)

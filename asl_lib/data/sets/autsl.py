@@ -10,13 +10,13 @@ import pandas as pd
 from asl_lib.data.dataset import Dataset, Published, clips_table, inner_folder, read_lines, read_list
 from asl_lib.data.errors import DatasetError
 
-SIDES = {"train": "train", "val": "validation", "test": "test"}
+PARTS = {"train": "train", "val": "validation", "test": "test"}
 LABELS = {
     "train": ("train_labels.csv",),
     "val": ("val_labels.csv", "validation_labels.csv", "ground_truth.csv"),
     "test": ("test_labels.csv", "ground_truth.csv"),
 }
-"""Folder of a side -> names of its label file, beside the folder or in it."""
+"""Folder of a part of the split -> names of its label file, beside the folder or in it."""
 
 
 class Autsl(Dataset):
@@ -25,7 +25,7 @@ class Autsl(Dataset):
     licence = "by registration, for research"
     size = "about 30 GB with depth"
     homepage = "https://cvml.ankara.edu.tr/datasets/"
-    notice = "The official sides share no signer. Each sample is a colour and a depth video: the colour one is used."
+    notice = "The parts of the official split share no signer. Of the colour and depth videos only colour is used."
     obtain = (
         "Register at https://cvml.ankara.edu.tr/datasets/, unpack (7z, with the password you are sent) into "
         "{folder}/train, val and test, and put train_labels.csv, val_labels.csv and test_labels.csv beside them."
@@ -34,12 +34,12 @@ class Autsl(Dataset):
 
     def find_clips(self, source_dir: Path, subset: str = "") -> pd.DataFrame:
         rows: list[dict[str, object]] = []
-        for side, split in SIDES.items():
-            labels = _label_file(source_dir, side)
+        for part, split in PARTS.items():
+            labels = _label_file(source_dir, part)
             if labels is None:
                 continue
-            folder = inner_folder(source_dir / side, side).relative_to(source_dir)
-            folder = folder / side if (source_dir / folder / side).is_dir() else folder
+            folder = inner_folder(source_dir / part, part).relative_to(source_dir)
+            folder = folder / part if (source_dir / folder / part).is_dir() else folder
             for sample, sign in _read_labels(labels):
                 signer = sample.partition("_")[0].removeprefix("signer")
                 path = (folder / f"{sample}_color.mp4").as_posix()
@@ -60,14 +60,14 @@ class Autsl(Dataset):
         return {f"{int(number):03d}": label for number, label in zip(table["ClassId"], table[language], strict=True)}
 
 
-def _label_file(source_dir: Path, side: str) -> Path | None:
-    places = [source_dir / name for name in LABELS[side] if name != "ground_truth.csv"]
-    places += [source_dir / side / name for name in LABELS[side]]
-    return next((path for path in places if path.is_file()), None)
+def _label_file(source_dir: Path, part: str) -> Path | None:
+    paths = [source_dir / name for name in LABELS[part] if name != "ground_truth.csv"]
+    paths += [source_dir / part / name for name in LABELS[part]]
+    return next((path for path in paths if path.is_file()), None)
 
 
 def _read_labels(path: Path) -> list[tuple[str, int]]:
-    """Return (sample, sign number) of each line 'signer0_sample1,41'; the files have no header."""
+    """Return (sample, sign number) for each line of the form 'signer0_sample1,41'; the files have no header."""
     found = []
     for number, line in enumerate(read_lines(path), start=1):
         match = re.fullmatch(r"(signer\d{1,9}_sample\d{1,9})[,;](\d{1,9})", line.strip())

@@ -29,7 +29,7 @@ class Fingerspelling(Dataset):
     def find_clips(self, source_dir: Path, subset: str = "") -> pd.DataFrame:
         if not (source_dir / "index.csv").is_file():
             raise self.absent(source_dir, "index.csv")
-        # The index lists some files under several languages; the folder, not the column, tells who signs.
+        # The index lists some files under several languages; the signer is in the folder, not in the column.
         index = read_list(source_dir / "index.csv", ["path", "words"]).drop_duplicates("path")
         rows: list[dict[str, object]] = []
         for path, word in zip(index["path"], index["words"], strict=True):

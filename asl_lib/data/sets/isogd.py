@@ -14,7 +14,7 @@ LISTS = {
     "validation": ("valid_list.txt", "val.txt"),
     "test": ("test_list.txt", "test.txt"),
 }
-"""Side of the official split -> names under which its list is in circulation."""
+"""Part of the official split -> names of its list in the copies that exist."""
 
 
 class Isogd(Dataset):
@@ -24,8 +24,8 @@ class Isogd(Dataset):
     size = "about 15 GB"
     homepage = "https://gesture.chalearn.org/"
     notice = (
-        "Gestures of many kinds, signs among them. The lists do not say who performs: the official split is by person, "
-        "and there can be no other."
+        "Gestures of many kinds, signs among them. The lists do not name the performers; only the official split keeps "
+        "them apart."
     )
     obtain = (
         "Register with ChaLearn, unpack train, valid and test into {folder}, and put train_list.txt, valid_list.txt "
@@ -41,7 +41,7 @@ class Isogd(Dataset):
         return "docs/datasets/isogd.md"
 
     def source_dir(self, dataset_dir: Path) -> Path:
-        together = dataset_dir.with_name("isogd")  # both streams lie in one folder
+        together = dataset_dir.with_name("isogd")  # colour and depth share a folder
         for name in LISTS["train"]:
             folder = shared_folder(together, holds=name)
             if (folder / name).is_file():

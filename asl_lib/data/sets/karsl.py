@@ -11,7 +11,7 @@ import pandas as pd
 
 from asl_lib.data.dataset import (
     IMAGE_SUFFIXES,
-    MADE_HERE,
+    OWN_FOLDERS,
     SPLIT_NAMES,
     VIDEO_SUFFIXES,
     Dataset,
@@ -24,7 +24,7 @@ from asl_lib.data.dataset import (
 from asl_lib.data.errors import DatasetError
 
 SUBSETS = {"100": (71, 170), "190": (1, 190), "502": (1, 502)}
-"""Subset -> its first and last sign. KArSL-100 is the one that recognition papers compare on."""
+"""Subset -> its first and last sign. Recognition papers compare on KArSL-100."""
 LABEL_FILES = "KARSL-502_Labels"
 LARGEST_SHEET_BYTES = 100 << 20
 
@@ -35,9 +35,7 @@ class Karsl(Dataset):
     licence = "for research; cite the paper"
     size = "tens of GB as videos"
     homepage = "https://hamzah-luqman.github.io/KArSL/"
-    notice = (
-        "Three signers, so a held-out signer is a third of all people in it. Some letters are signed with either hand."
-    )
+    notice = "Three signers: a held-out signer is a third of all its people. Some letters are signed with either hand."
     obtain = (
         "Get the RGB videos from https://hamzah-luqman.github.io/KArSL/ and put them into {folder} as "
         "<signer>/<train or test>/<sign>/<name>.mp4, with the label file KARSL-502_Labels.xlsx beside them."
@@ -52,7 +50,7 @@ class Karsl(Dataset):
             if path.suffix.lower() not in VIDEO_SUFFIXES or path.name.startswith("."):
                 continue
             relative = path.relative_to(source_dir)
-            if relative.parts[0] in MADE_HERE:
+            if relative.parts[0] in OWN_FOLDERS:
                 continue
             found = _signer_and_sign(relative)
             if found is None or not first <= found[1] <= last:
@@ -64,7 +62,7 @@ class Karsl(Dataset):
             rows.append({**row, "split": split})
         if not rows and any(path.suffix.lower() in IMAGE_SUFFIXES for path in source_dir.rglob("*.*")):
             raise DatasetError(
-                f"In {source_dir} each video is a folder of pictures, a form that other places give KArSL in. "
+                f"In {source_dir} each video is a folder of pictures, the form of some copies of KArSL. "
                 f"Make videos of them first: {self.page} has the command."
             )
         if not rows:
@@ -116,9 +114,9 @@ def _read_sheet(path: Path, columns: Sequence[str]) -> pd.DataFrame:
 
 
 def _signer_and_sign(path: Path) -> tuple[str, int] | None:
-    """Return signer and sign number of a video's path, or None where the path tells neither.
+    """Return the signer and sign number in a video's path, or None where it has another form.
 
-    Two forms are in circulation: folders `<signer>/<train, test>/<sign>/`, and flat names such as
+    Copies have one of two forms: folders `<signer>/<train, test>/<sign>/`, or flat names such as
     `03_01_0071_….mp4`, whose first field is the signer and whose third is the sign.
     """
     folders = path.parts[:-1]

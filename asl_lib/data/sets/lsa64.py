@@ -16,7 +16,7 @@ NAMES = """
     Rice, Barbecue, Candy, Chewing-gum, Spaghetti, Yogurt, Accept, Thanks, Shut down, Appear, To land, Catch,
     Help, Dance, Bathe, Buy, Copy, Run, Realize, Give, Find
 """
-"""The published names of signs 1 to 64. Its table calls both 2 and 8 'Red'; the star tells them apart."""
+"""The published names of signs 1 to 64. The published table names both 2 and 8 'Red'; the star distinguishes them."""
 
 
 class Lsa64(Dataset):
@@ -27,7 +27,7 @@ class Lsa64(Dataset):
     homepage = "https://facundoq.github.io/datasets/lsa64/"
     notice = (
         "The ten subjects are not signers: they learned each sign from a video before recording it. They wear "
-        "fluorescent gloves. Subject 10 of signs 1 to 23 is another person than subject 10 of the rest."
+        "fluorescent gloves. Subject 10 is one person in signs 1 to 23 and another person in the others."
     )
     obtain = "Get the cut version from https://facundoq.github.io/datasets/lsa64/ and unpack its videos into {folder}."
     published = Published(clips=3200, signs=64, signers=10, per_cell=5)

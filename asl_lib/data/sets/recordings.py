@@ -9,7 +9,7 @@ from pathlib import Path
 import pandas as pd
 
 from asl_lib.data.clips import Clip, check_clips, make_clips, write_clips
-from asl_lib.data.dataset import MADE_HERE, VIDEO_SUFFIXES, Dataset, Options, safe_name
+from asl_lib.data.dataset import OWN_FOLDERS, VIDEO_SUFFIXES, Dataset, Options, safe_name
 from asl_lib.data.errors import DatasetError
 
 FROM = "+"
@@ -31,7 +31,7 @@ class Recordings(Dataset):
             relative = path.relative_to(source_dir)
             signer, gloss, name = relative.parts
             # A leading dot marks unfinished and system files.
-            if path.suffix.lower() not in VIDEO_SUFFIXES or signer in MADE_HERE or name.startswith("."):
+            if path.suffix.lower() not in VIDEO_SUFFIXES or signer in OWN_FOLDERS or name.startswith("."):
                 continue
             clip_id = "-".join(safe_name(part) for part in (signer, gloss, path.name))
             rows.append({"clip_id": clip_id, "path": relative.as_posix(), "gloss": gloss, "signer": signer})

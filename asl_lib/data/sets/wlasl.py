@@ -23,7 +23,7 @@ from asl_lib.data.video import MediaError, video_info
 
 INDEX = "WLASL_v0.3.json"
 ANNOTATED_FPS = 25.0
-"""Rate at which the publishers counted frame_start and frame_end."""
+"""Frame rate of frame_start and frame_end in the lists."""
 
 
 class Wlasl(Dataset):
@@ -33,8 +33,8 @@ class Wlasl(Dataset):
     size = "about 5 GB (processed)"
     homepage = "https://dxli94.github.io/WLASL/"
     notice = (
-        "Many of its 21,083 videos have left the web: a third missing is normal. Never open 'missing video' archives "
-        "that strangers offer in issue trackers: some are malware."
+        "Many of its 21,083 videos are no longer on the web; a third missing is normal. Never open the 'missing video' "
+        "archives in issue trackers: some are malware."
     )
     obtain = (
         "Get it with `asl datasets download wlasl` (Kaggle), or put WLASL_v0.3.json, nslt_*.json, wlasl_class_list.txt "
@@ -63,20 +63,20 @@ class Wlasl(Dataset):
     def refine(self, clips: pd.DataFrame, source_dir: Path) -> pd.DataFrame:
         """Apply start, end and box only where they fit the file.
 
-        They were counted in the videos as they were on the web, at 25 frames/s. Processed copies are often
-        cut already, resized or of another rate: then a cut would fall in the wrong place.
+        They refer to the original videos at 25 frames/s. Processed copies are often cut already, resized, or have
+        another frame rate, and would be cut at the wrong frames.
         """
         refined = clips.copy()
         rows = clips.index[(clips["end"] > 0) | (clips["start"] > 0) | (clips["box"] != "")]
-        for row in progress(rows, total=len(rows), description="Looking into the videos", unit="clip"):
+        for row in progress(rows, total=len(rows), description="Reading video headers", unit="clip"):
             start, end, box = clips.loc[row, ["start", "end", "box"]]
             try:
                 info = video_info(source_dir / clips.loc[row, "path"])
             except MediaError:
-                continue  # extraction will say what is wrong with it
+                continue  # extraction will report it
             scale = info.fps / ANNOTATED_FPS
             if end > 0 and info.frames and end * scale > info.frames + 1:
-                start, end = 0, -1  # shorter than the sign's last frame: it was cut already
+                start, end = 0, -1  # the video ends before the sign's last frame: it was cut already
             if box:
                 _, _, right, bottom = map(int, box.split())
                 box = box if right <= info.width and bottom <= info.height else ""
@@ -89,7 +89,7 @@ class Wlasl(Dataset):
 
 
 def _from_index(entries: list[Any], path: Path) -> list[dict[str, object]]:
-    """Return one row an instance of WLASL_v0.3.json."""
+    """Return one row per instance in WLASL_v0.3.json."""
     rows: list[dict[str, object]] = []
     try:
         for entry in entries:
@@ -102,7 +102,7 @@ def _from_index(entries: list[Any], path: Path) -> list[dict[str, object]]:
                         "gloss": str(entry["gloss"]),
                         "signer": str(instance["signer_id"]),
                         "split": SPLIT_NAMES[instance["split"]],
-                        "start": max(0, int(instance["frame_start"]) - 1),  # published from 1
+                        "start": max(0, int(instance["frame_start"]) - 1),  # published frames start at 1
                         "end": int(instance["frame_end"]) if int(instance["frame_end"]) > 0 else -1,
                         "box": f"{left} {top} {right} {bottom}" if left < right and top < bottom else "",
                     }
@@ -115,7 +115,7 @@ def _from_index(entries: list[Any], path: Path) -> list[dict[str, object]]:
 def _from_subset(
     videos: dict[str, Any], glosses: dict[int, str], known: list[dict[str, object]], path: Path
 ) -> list[dict[str, object]]:
-    """Return one row a video of nslt_*.json; signer and box come from the index where it is there."""
+    """Return one row per video in nslt_*.json, with signer and box of the index where it exists."""
     by_id = {str(row["clip_id"]): row for row in known}
     rows: list[dict[str, object]] = []
     for video_id, about in videos.items():
