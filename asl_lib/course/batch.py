@@ -1,4 +1,4 @@
-"""Notebooks times parameters: papermill runs, side by side where they can be, and one report."""
+"""Execute the course's notebooks with papermill, in parallel where possible, and build one report."""
 
 from __future__ import annotations
 
@@ -8,17 +8,21 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from functools import partial
 from typing import Any
 
+from asl_lib._util.jobs import cores, run_jobs
 from asl_lib.course.notebooks import BatchError, Notebook, Run, find_notebooks
 from asl_lib.course.params import Params, check_parameters
+from asl_lib.data.clips import read_clips, select_clips
 from asl_lib.data.registry import get_dataset
+from asl_lib.evaluation.splits import signer_folds
+from asl_lib.landmarks.extract import parse_shard
 
 
 def log_line(line: str) -> None:
-    """Print one line at once: `print` writes its end apart, and lines of runs side by side would mix."""
+    """Print one line at once: `print` writes the line break separately, and lines of parallel runs would mix."""
     sys.stdout.write(f"{line}\n")
     sys.stdout.flush()
 
@@ -31,9 +35,9 @@ def run_course(
     log: Callable[[str], None] = log_line,
     force: bool = False,
 ) -> Params:
-    """Execute all notebooks with one set of parameters: what prepares, then the models side by side, then the rest.
+    """Execute all notebooks with one set of parameters: preparation, then the models in parallel, then the rest.
 
-    A notebook whose results are there already, from the same code and parameters, is skipped.
+    A notebook whose results exist already, from the same code and parameters, is skipped.
 
     Args:
         values: parameters as in a YAML file; unknown ones are refused.
@@ -44,10 +48,8 @@ def run_course(
 
     Raises:
         ParameterError: a parameter does not exist or has a wrong value.
-        BatchError: a notebook failed. The models beside it were finished; what needs them was not started.
+        BatchError: a notebook failed. The other models were finished; notebooks that need them were not started.
     """
-    from asl_lib._util.jobs import cores
-
     params = check_parameters(values)
     notebooks = [notebook for notebook in find_notebooks() if notebook.suits(get_dataset(params.dataset))]
     training = _training(notebooks, models)
@@ -56,12 +58,12 @@ def run_course(
     upstream = ""
     for run in (run for run in runs if run.notebook.stage == "prepare"):
         upstream = _do(run, upstream, labels[run.notebook.name], log, force=force)
-    # The models need what was prepared, not each other; the later a notebook, the longer it takes.
-    side_by_side = [run for run in reversed(runs) if run.notebook.stage == "model"]
-    names = [labels[run.notebook.name] for run in side_by_side]
-    if failures := _execute_here(side_by_side, names, upstream, log, jobs=jobs or cores(), force=force):
+    # The models need the features, not each other; the later a notebook, the longer it takes.
+    parallel = [run for run in reversed(runs) if run.notebook.stage == "model"]
+    names = [labels[run.notebook.name] for run in parallel]
+    if failures := _execute_here(parallel, names, upstream, log, jobs=jobs or cores(), force=force):
         raise BatchError("\n\n".join(failures))
-    keys = sorted(run.key(upstream) for run in side_by_side)
+    keys = sorted(run.key(upstream) for run in parallel)
     upstream = hashlib.sha256("".join([upstream, *keys]).encode()).hexdigest()
     for run in (run for run in runs if run.notebook.stage in ("report", "live")):
         upstream = _do(run, upstream, labels[run.notebook.name], log, force=force)
@@ -97,9 +99,9 @@ def run_batch(
             `splits.signer_folds`): for data sets with dozens of signers; 0 for each alone.
         models: only the notebooks that train one of these; empty for all.
         jobs: model notebooks at a time; 0 for one per core.
-        shard: which part of the model runs to do, like "3/11"; empty for all, and the report.
-        scheduler: address of a Dask scheduler whose workers, which see the same folder, execute the model
-            notebooks; empty for processes on this machine.
+        shard: part of the model runs to execute, like "3/11"; empty for all, and the report.
+        scheduler: address of a Dask scheduler whose workers execute the model notebooks in the same (shared) folder;
+            empty for processes on this machine.
         known_signers: whether to train each model with all signers known, too.
         log: called with each status message.
         force: execute every notebook, done or not.
@@ -107,14 +109,9 @@ def run_batch(
     Raises:
         ParameterError: a parameter does not exist or has a wrong value.
         ValueError: there are fewer signers than folds.
-        BatchError: a preparing notebook failed, or some model run did: then the others were finished and
-            the report was built from them first.
+        BatchError: a preparing notebook or a model run failed. The other model runs were finished, and the report
+            was built from them.
     """
-    from asl_lib._util.jobs import cores
-    from asl_lib.data.clips import read_clips, select_clips
-    from asl_lib.evaluation.splits import signer_folds
-    from asl_lib.landmarks.extract import parse_shard
-
     params = check_parameters(values)
     notebooks = [notebook for notebook in find_notebooks() if notebook.suits(get_dataset(params.dataset))]
     training = _training(notebooks, models)
@@ -166,7 +163,7 @@ def run_batch(
         failures = _execute_here(runs, labels, upstream, log, jobs=jobs or cores(), force=force)
     reports: list[str] = []
     for notebook in (n for n in notebooks if n.stage == "report" and not shard):
-        # What a report shows depends on all results, so it is always built anew.
+        # A report depends on the results of all runs: it is always built anew.
         try:
             _do(Run(notebook, values, exercises=False), upstream, notebook.name, log, force=True)
         except BatchError as error:
@@ -196,9 +193,7 @@ def _training(notebooks: Sequence[Notebook], models: Sequence[str]) -> list[Note
 def _execute_here(
     runs: Sequence[Run], labels: Sequence[str], upstream: str, log: Callable[[str], None], *, jobs: int, force: bool
 ) -> list[str]:
-    """Execute runs on this machine, `jobs` at a time, and return what went wrong."""
-    from asl_lib._util.jobs import cores
-
+    """Execute runs on this machine, `jobs` at a time, and return the messages of those that failed."""
     jobs = max(1, min(jobs, len(runs)))
     failures = []
     with ThreadPoolExecutor(jobs) as pool:
@@ -228,9 +223,7 @@ def _execute_on_dask(
     scheduler: str,
     force: bool,
 ) -> list[str]:
-    """Execute runs on the workers of a Dask cluster, and return what went wrong."""
-    from asl_lib._util.jobs import run_jobs
-
+    """Execute runs on the workers of a Dask cluster, and return the messages of those that failed."""
     waiting: dict[str, Run] = {}
     for run, label in zip(runs, labels, strict=True):
         if not force and run.is_done(upstream):
@@ -260,13 +253,13 @@ def _do(
     threads: int | None = None,
     live: bool = True,
 ) -> str:
-    """Execute or skip one run, say so in one line, and return the key of its result."""
+    """Execute or skip one run, log it in one line, and return the key of its result."""
     if not force and run.is_done(upstream):
         log(f"{label}  is done already")
     else:
         started = time.monotonic()
         try:
-            with _ticking(label) if live else _silent():
+            with _ticking(label) if live else nullcontext():
                 run.execute(upstream, threads=threads)
         except BatchError:
             log(f"{label}  FAILED after {time.monotonic() - started:.0f} s")
@@ -276,13 +269,8 @@ def _do(
 
 
 @contextmanager
-def _silent() -> Iterator[None]:
-    yield
-
-
-@contextmanager
 def _ticking(label: str) -> Iterator[None]:
-    """Show on a terminal that a long notebook is still at work."""
+    """Show the seconds since the start on a terminal, while a notebook runs."""
     if not sys.stdout.isatty():
         yield
         return

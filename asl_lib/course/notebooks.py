@@ -24,7 +24,7 @@ from asl_lib.course.params import Params, check_parameters
 from asl_lib.data.dataset import Dataset
 from asl_lib.data.registry import get_dataset
 
-# Kernels that start at the same moment sometimes pick the same port; nothing is lost by trying again.
+# Kernels that start at the same moment sometimes choose the same port: such a run is tried once more.
 KERNEL_START_ERRORS = ("Kernel died before replying", "Address already in use", "Kernel didn't respond")
 STAGES = ("prepare", "model", "report", "live")
 EXERCISE_TAGS = frozenset({"exercise", "solution", "check"})
@@ -32,21 +32,21 @@ EXERCISE_TAGS = frozenset({"exercise", "solution", "check"})
 
 
 class BatchError(RuntimeError):
-    """A notebook that failed; the message holds its traceback and where the executed copy lies."""
+    """A notebook failed, or there is none of that name; the message has the traceback and the executed copy's path."""
 
 
 @dataclass(frozen=True)
 class Notebook:
-    """One notebook of the course, with what its metadata and its `parameters` cell say.
+    """One notebook of the course, with the contents of its metadata and of its `parameters` cell.
 
     Attributes:
         path: the notebook.
         stage: "prepare" (once per data set), "model" (once per held-out signer), "report" (after them) or "live" (last,
             and not in batches).
         parameters: names in its `parameters` cell.
-        subject: what it is about: "clips", "videos" (clips that do not come as landmarks only), "photographs" or "any"
+        subject: what it needs: "clips", "videos" (clips that do not come as landmarks only), "photographs" or "any"
             data set.
-        results: files that it leaves, with {dataset_dir}, {run_dir} and {held_out} to fill in.
+        results: files that it writes, with {dataset_dir}, {run_dir} and {held_out} to fill in.
     """
 
     path: Path
@@ -66,7 +66,7 @@ class Notebook:
         return list(dict.fromkeys(parts[parts.index("{held_out}") - 1] for parts in places if "{held_out}" in parts))
 
     def suits(self, dataset: Dataset) -> bool:
-        """Say whether there is anything in the data set for this notebook to work on."""
+        """Return whether the data set has the kind of clips that this notebook needs."""
         if self.subject == "photographs":
             return dataset.photographs() is not None
         if self.subject == "videos":
@@ -115,12 +115,12 @@ def _read_notebook(path: Path) -> Notebook:
 
 @dataclass(frozen=True)
 class Run:
-    """One notebook with the parameters it is to be executed with.
+    """One notebook with the parameters of one execution.
 
     Attributes:
-        notebook: which.
-        values: parameters, of which the notebook gets those that it has.
-        suffix: what to add to the name of the executed copy.
+        notebook: the notebook.
+        values: parameters; the notebook gets those that its `parameters` cell has.
+        suffix: added to the name of the executed copy.
         exercises: whether to execute the exercises and their solutions, too.
     """
 
@@ -185,7 +185,7 @@ class Run:
         return notebook
 
     def is_done(self, upstream: str) -> bool:
-        """Say whether an earlier execution left this very result, and did the exercises where they are wanted."""
+        """Return whether an earlier execution left this result, its exercises included where they are wanted."""
         if not self.marker.is_file() or not self.output.is_file() or not all(path.exists() for path in self.results()):
             return False
         try:
@@ -232,12 +232,12 @@ class Run:
 
 
 def is_exercise(cell: nbformat.NotebookNode) -> bool:
-    """Say whether a cell belongs to an exercise."""
+    """Return whether a cell belongs to an exercise."""
     return not EXERCISE_TAGS.isdisjoint(cell.metadata.get("tags", []))
 
 
 def _failure(run: Run, stderr: str) -> str:
-    """Return the traceback of the cell that failed, and where to look."""
+    """Return the traceback of the cell that failed, and the path of the executed copy."""
     lines = stderr.strip().splitlines()
     starts = [i for i, line in enumerate(lines) if line.startswith("Exception encountered at")]
     excerpt = "\n".join(lines[starts[0] :] if starts else lines[-30:])
@@ -247,9 +247,9 @@ def _failure(run: Run, stderr: str) -> str:
 def execution_environment(threads: int | None) -> dict[str, str]:
     """Return the environment of a process that executes a notebook, with so many threads for networks; None for all."""
     environment = {**os.environ, "ASL_HOME": str(project_folder()), "ASL_PROGRESS": "off", "TF_CPP_MIN_LOG_LEVEL": "3"}
-    # Debuggers' warnings about frozen modules would be all that a good run prints.
+    # Without it, debuggers warn about frozen modules.
     environment["PYDEVD_DISABLE_FILE_VALIDATION"] = "1"
-    # A backend chosen for scripts would keep the figures out of the notebooks.
+    # A backend for scripts would leave the figures out of the notebooks.
     environment.pop("MPLBACKEND", None)
     # Several trainings share a graphics card: none may take all its memory at the start.
     environment.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")

@@ -1,4 +1,4 @@
-"""A run's parameters: read them, check them, and name what is wrong.
+"""The parameters of a run: reading, checking, and messages about wrong ones.
 
 Every notebook starts with a cell of flat variables tagged `parameters`; a YAML file overrides them. Both
 are checked against the one list below, so a misspelt key or a wrong type is found before anything runs.
@@ -36,7 +36,7 @@ LONGEST_REASON, LONGEST_SHOWN = 300, 200
 
 
 class ParameterError(ValueError):
-    """A parameter that does not exist or has a value it cannot have."""
+    """A parameter does not exist, or its value is not allowed."""
 
 
 class Params(BaseModel):
@@ -189,7 +189,7 @@ def read_yaml(path: str | Path) -> dict[str, Any]:
 
 
 def parse_yaml(text: str) -> Any:
-    """Return what a YAML text says: plain values only, written out.
+    """Return the plain values in a YAML text.
 
     Raises:
         ValueError: it is no YAML, or has an alias (a few lines of them would fill any memory), or a tag that makes
