@@ -37,7 +37,7 @@ PARTS = {
 }
 """Parts of the course -> numbers of their notebooks; one that is in none of them stands in the last."""
 PROOF = ("results", "benchmarks", "reliability", "read")
-"""What the names of pages begin with that tell what was measured; other pages of docs/ are guides."""
+"""First letters of the pages with measurements; other pages of docs/ are guides."""
 LINK = re.compile(r"(\]\()(<[^>]*>|[^)\s]+)((?:\s+\"[^\"]*\")?\))")
 """A Markdown link's or image's target, between what stands before and after it."""
 TEXT_LINK = re.compile(r"(?<!!)\[([^\[\]]*)\]\(([^)\s]+)\)")
@@ -47,7 +47,7 @@ NEEDS_KERNEL = "An interactive control stands here: open the notebook in Jupyter
 
 
 class SiteError(RuntimeError):
-    """The site cannot be built, or has a fault; the message says what to mend."""
+    """The site cannot be built, or has a fault; the message names the fault."""
 
 
 def stage(root: Path, source: Path) -> None:
@@ -130,7 +130,7 @@ def for_book(notebook: Any) -> None:
 
 
 def read_figures(notebook: Any) -> dict[str, dict[str, Any]]:
-    """Return what is known of every stored figure, by the SHA-256 of its bytes, which names its file in the book.
+    """Return alt text and width of every stored figure, by the SHA-256 of its bytes, which names its file in the book.
 
     Of each: its alt text, and its width in px.
     """
@@ -179,7 +179,7 @@ def build_site(output: Path, *, root: Path = ROOT, source: Path | None = None) -
     """Stage, build and check the site.
 
     Args:
-        output: folder of the site; what was there is replaced.
+        output: folder of the site; an existing one is replaced.
         root: the repository.
         source: folder for the staged pages; beside the output unless given.
 
@@ -195,7 +195,7 @@ def build_site(output: Path, *, root: Path = ROOT, source: Path | None = None) -
 
 
 def _without_controls(output: Any) -> Any:
-    """Return an output without its interactive control: what a kernel-less page can show in its place."""
+    """Return an output with a sentence in place of its interactive control, which needs a kernel."""
     data = output.get("data", {})
     if WIDGET in data:
         del data[WIDGET]

@@ -18,7 +18,7 @@ LOADS = {
     "source": "src",
     "embed": "src",
 }
-"""Elements that make a browser fetch something, and the attribute that says what; some links do so, too."""
+"""Elements that make a browser fetch a file, and the attribute with its address; some links do the same."""
 FETCHED_LINKS = {"stylesheet", "icon", "preload", "modulepreload", "preconnect", "dns-prefetch", "manifest"}
 CSS_ADDRESS = re.compile(r"(?:url\(\s*|@import\s+)[\"']?((?:https?:)?//[^\"')\s]+)", re.IGNORECASE)
 BAD_ENDS = (".", ",", ";", ":", ")", "'")
@@ -26,7 +26,7 @@ BAD_ENDS = (".", ",", ";", ":", ")", "'")
 
 @dataclass
 class Page(HTMLParser):
-    """What of a page is checked: its anchors, links, images, headings, and what it loads."""
+    """The checked parts of a page: its anchors, links, images, headings and loaded files."""
 
     path: Path
     anchors: set[str] = field(default_factory=set)
@@ -53,7 +53,7 @@ class Page(HTMLParser):
             self.loaded.append(about.get("href", ""))
         elif tag in LOADS and about.get(LOADS[tag]):
             self.loaded.append(about[LOADS[tag]])
-        if tag == "img" and not _says_something(about.get("alt", ""), about.get("src", "")):
+        if tag == "img" and not _is_description(about.get("alt", ""), about.get("src", "")):
             self.bare_images.append(about.get("src", "")[:80])
         if tag in ("video", "iframe") and not (about.get("aria-label") or about.get("title")):
             self.bare_media.append(tag)
@@ -68,7 +68,7 @@ class Page(HTMLParser):
 
 
 def check_site(folder: Path) -> list[str]:
-    """Return what is wrong with the site in a folder, one sentence a fault."""
+    """Return the faults of the site in a folder, one sentence each."""
     written = [path for path in sorted(folder.rglob("*.html")) if "_static" not in path.relative_to(folder).parts]
     pages = {path.resolve(): Page(path) for path in written}
     faults = [f"{folder} holds no page."] if not pages else []
@@ -81,7 +81,7 @@ def check_site(folder: Path) -> list[str]:
     return faults
 
 
-def _says_something(alt: str, address: str) -> bool:
+def _is_description(alt: str, address: str) -> bool:
     """Return whether an alt text is one: Sphinx writes the file's name where there is none."""
     name = address.rsplit("/", 1)[-1]
     return bool(alt.strip()) and not (name and alt.strip().endswith(name))

@@ -10,7 +10,7 @@ import ctypes
 import subprocess
 import sys
 
-# Shared library -> what needs it, and its package on Debian and Ubuntu, and on Fedora.
+# Shared library -> the package that needs it, and its name on Debian and Ubuntu, and on Fedora.
 LIBRARIES = {
     "libGL.so.1": ("OpenCV", "libgl1", "mesa-libGL"),
     "libglib-2.0.so.0": ("OpenCV", "libglib2.0-0", "glib2"),
@@ -32,7 +32,7 @@ def missing_libraries() -> list[str]:
 
 
 def explain(missing: list[str]) -> str:
-    """Return what is missing, for whom, and the command that installs it."""
+    """Return a message with the missing libraries, the packages that need them, and the command that installs them."""
     lines = [f"{name} is missing: {LIBRARIES[name][0]} needs it." for name in missing]
     debian = " ".join(LIBRARIES[name][1] for name in missing)
     fedora = " ".join(LIBRARIES[name][2] for name in missing)
@@ -46,7 +46,7 @@ def main() -> int:
         print(explain(missing), file=sys.stderr)
         return 1
     for name in PACKAGES if "--imports" in sys.argv[1:] else ():
-        # In a process of its own: some say a page on stderr while they load, and a crash in one is a finding too.
+        # In a separate process: some print a page to stderr while they load, and a crash in one is a finding too.
         done = subprocess.run([sys.executable, "-c", f"import {name}"], capture_output=True, text=True, check=False)
         if done.returncode:
             reason = (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1]

@@ -7,7 +7,7 @@ python=$1
 shift
 "$python" -m uv pip compile pyproject.toml --extra dev --universal --python-version 3.10 --no-annotate \
     --no-emit-index-url --custom-compile-command "make lock" --quiet "$@" --output-file requirements.lock
-# uv writes the three platforms of the course behind every line: what all of them need goes without.
+# uv repeats the three platforms of the course in every line: packages for all of them need no marker.
 sed -E -i.old \
     -e "s/\((.*) and platform_machine == 'arm64' and sys_platform == 'darwin'\) or \(\1 and platform_machine == 'x86_64' and sys_platform == 'linux'\) or \(\1 and platform_machine == 'AMD64' and sys_platform == 'win32'\)/\1/" \
     -e "s/ and python_full_version < '3.13'//" -e "s/ ; python_full_version < '3.13'$//" requirements.lock

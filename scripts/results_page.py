@@ -1,6 +1,6 @@
 """Bring the tables of docs/results.md up to date: `python scripts/results_page.py`.
 
-The page says in a comment where each of these tables comes from and where it ends:
+A comment in the page names the source of each of these tables, and another one ends it:
 
     <!-- results of outputs/demo -->       from the metrics of a run, where it is on this machine
     ...
@@ -33,7 +33,7 @@ NOTEBOOKS = re.compile(r"(<!-- printed by notebooks -->\n).*?(<!-- end -->)", re
 PRINTED = re.compile(
     r"(?P<what>.*?)(?P<value>\d+\.\d)% \(n = (?P<n>\d+), 95 % interval (?P<low>\d+)% to (?P<high>\d+)%\)"
 )
-"""A rate as `str(Rate)` prints it, and what stands before it in its line."""
+"""A rate as `str(Rate)` prints it, and the text before it in its line."""
 
 
 def percent(share: Rate) -> str:
@@ -83,7 +83,7 @@ def printed_rates(path: Path) -> Iterator[list[str]]:
         for line in text.splitlines():
             for match in PRINTED.finditer(line):
                 value = f"{match['value']} % ({match['low']} to {match['high']})"
-                # "Right. Strict" of a check, or nothing but "Right", is told by what it is a rate of.
+                # A check prints "Right. Strict: ..." or "Right: ...": only the name of the rate is of interest.
                 what = re.sub(r"^[\s.:;]*(Right[.:]?\s*)?|[\s.,:;]+$", "", " ".join(match["what"].split()))
                 yield [section, what or "accuracy", value, match["n"]]
 

@@ -1,7 +1,6 @@
 """Execute the course's notebooks in order, in place, and store their outputs: `make notebooks`.
 
-Outputs are part of the course, so they hold what a reader needs and nothing else: no progress bars, no
-messages on stderr, no times of execution.
+Outputs are part of the course. They contain no progress bars, no messages on stderr and no times of execution.
 """
 
 from __future__ import annotations
@@ -83,14 +82,14 @@ def shrink_picture(encoded: str) -> str:
 
 
 def store(path: Path) -> None:
-    """Execute one notebook and say how long it took."""
+    """Execute one notebook, and print its time and size."""
     started = time.monotonic()
     execute(path)
     print(f"{path.name}: {time.monotonic() - started:.0f} s, {path.stat().st_size // 1024} kB", flush=True)
 
 
 def store_apart(path: Path, *, threads: int) -> None:
-    """Do the same in a process of its own, with so many threads for the networks.
+    """Execute one notebook in a separate process, with a number of threads for the networks.
 
     Raises:
         CalledProcessError: a cell failed.
@@ -102,12 +101,12 @@ def main() -> None:
     os.environ |= {"ASL_PROGRESS": "off", "TF_CPP_MIN_LOG_LEVEL": "3", "PYDEVD_DISABLE_FILE_VALIDATION": "1"}
     numbers = tuple(sys.argv[1:])
     chosen = [book for book in find_notebooks(ROOT / "notebooks") if not numbers or book.name.startswith(numbers)]
-    if len(chosen) == 1:  # the process of its own, or a wish
+    if len(chosen) == 1:  # the separate process, or asked for
         store(chosen[0].path)
         return
     for notebook in (notebook for notebook in chosen if notebook.stage == "prepare"):
         store(notebook.path)
-    # As `asl run` does it: the models side by side, so that both give the same digits.
+    # The models in parallel, as in `asl run`: both give the same digits.
     models = [notebook.path for notebook in reversed(chosen) if notebook.stage == "model"]
     with ThreadPoolExecutor(cores()) as pool:
         list(pool.map(partial(store_apart, threads=1), models))

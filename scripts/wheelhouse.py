@@ -43,7 +43,7 @@ def pip(*arguments: str) -> None:
 
 
 def build_system(project: Path = ROOT) -> list[str]:
-    """Return what is needed to build the project itself."""
+    """Return the packages that build the project itself."""
     return list(tomllib.loads((project / "pyproject.toml").read_text(encoding="utf-8"))["build-system"]["requires"])
 
 
@@ -58,7 +58,7 @@ def fill(folder: Path, *, requirements: Path = ROOT / "requirements.lock", proje
     here = ["--find-links", str(folder)]
     pip("wheel", "--quiet", "--wheel-dir", str(folder), *here, "-r", str(requirements))
     pip("wheel", "--quiet", "--wheel-dir", str(folder), *here, "--no-deps", *build_system(project), "wheel")
-    # From a copy: setuptools would take along what an earlier build left in the project's own build/.
+    # From a copy: setuptools would include the files of an earlier build in build/.
     with tempfile.TemporaryDirectory() as copy:
         for name in ("pyproject.toml", "README.md", "LICENSE"):
             shutil.copy(project / name, copy)
@@ -79,7 +79,7 @@ def main() -> int:
     try:
         count = fill(folder)
     except subprocess.CalledProcessError as error:
-        print(f"pip failed (exit code {error.returncode}); what it said is above.", file=sys.stderr)
+        print(f"pip failed (exit code {error.returncode}); its message is above.", file=sys.stderr)
         return 1
     size = sum(path.stat().st_size for path in folder.glob("*.whl")) / 1e6
     print(f"{count} wheels, {size:,.0f} MB. How to install from them without a network: {folder / 'README.txt'}")
