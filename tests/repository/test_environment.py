@@ -55,6 +55,13 @@ def test_a_package_for_every_platform_stands_in_the_lock_without_a_marker():
     assert len(bare) > len(lines) / 2, "Run `make lock`."
 
 
+def test_the_mutation_check_and_the_order_of_the_tests_name_files_that_exist():
+    mutmut = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["mutmut"]
+    longest = re.search(r"^LONGEST := (.*)$", (ROOT / "Makefile").read_text(), re.MULTILINE)[1].split()
+    for name in [*mutmut["only_mutate"], *mutmut["pytest_add_cli_args_test_selection"], *longest]:
+        assert (ROOT / name).exists(), name
+
+
 def test_missing_system_libraries_are_named_with_their_packages():
     assert missing_libraries() == []
     text = explain(["libGL.so.1"])
