@@ -241,8 +241,8 @@ def _batch(options: argparse.Namespace) -> None:
 
 def _print_summary(params: Any) -> None:
     """Print where the results are, and the accuracy of each model on known and new signers."""
-    from asl_lib.course.notebooks import find_notebooks
-    from asl_lib.evaluation.results import collect_results, has_results, write_page
+    from asl_lib.course.notebooks import find_notebooks, write_page
+    from asl_lib.evaluation.results import collect_results, has_results
 
     print(f"\nExecuted notebooks: {relative(params.run_dir / 'notebooks')}/")
     for folder, subject in ((params.run_dir, "Signs"), (params.run_dir / "letters", "Letters and digits")):

@@ -17,7 +17,7 @@ from typing import Any
 import nbformat
 import yaml
 
-from asl_lib._util.files import read_json, write_json
+from asl_lib._util.files import atomic_write, read_json, write_json
 from asl_lib._util.paths import project_folder, relative
 from asl_lib.course.fingerprint import PACKAGE, code_hash
 from asl_lib.course.params import Params, check_parameters
@@ -257,3 +257,32 @@ def execution_environment(threads: int | None) -> dict[str, str]:
         environment |= {"TF_NUM_INTRAOP_THREADS": str(threads), "TF_NUM_INTEROP_THREADS": str(threads)}
         environment |= {"OMP_NUM_THREADS": str(threads)}
     return environment
+
+
+def write_page(notebook: str | Path, folder: str | Path) -> Path:
+    """Write an executed notebook as a page that any browser opens: `index.html` in `folder`.
+
+    Args:
+        notebook: the executed copy, such as outputs/demo/notebooks/11_compare.ipynb.
+        folder: folder of the page; created if missing.
+
+    Returns:
+        Path of the page. Pictures are embedded, and nothing is loaded from another host.
+
+    Raises:
+        ValueError: there is no such notebook, or it cannot be read.
+    """
+    from nbconvert import HTMLExporter
+
+    notebook = Path(notebook)
+    try:
+        content = nbformat.read(notebook, as_version=4)
+    except (OSError, ValueError, nbformat.reader.NotJSONError) as error:
+        raise ValueError(f"{notebook} cannot be read as a notebook ({error}). Run the course again.") from error
+    exporter = HTMLExporter(mathjax_url="", require_js_url="", jquery_url="", mermaid_js_url="")
+    exporter.exclude_input_prompt = exporter.exclude_output_prompt = True
+    body, _ = exporter.from_notebook_node(content, {"metadata": {"name": notebook.stem.replace("_", " ")}})
+    page = Path(folder) / "index.html"
+    with atomic_write(page) as tmp:
+        Path(tmp).write_text(body, encoding="utf-8")
+    return page

@@ -33,6 +33,7 @@ class Rate:
 
     @property
     def value(self) -> float:
+        """The share, from 0 to 1."""
         return self.hits / self.n
 
     def __str__(self) -> str:
@@ -88,7 +89,7 @@ class Evaluation:
     """The predictions of a model for n test clips, with the truth.
 
     Attributes:
-        table: one row a clip: clip_id, signer, gloss, predicted, probability (of the prediction), rank (of
+        table: one row per clip: clip_id, signer, gloss, predicted, probability (of the prediction), rank (of
             the true gloss, 1 is best).
         glosses: names of the classes.
         probabilities: (n, classes), in the order of the table; None if they were not saved.
@@ -100,6 +101,7 @@ class Evaluation:
 
     @property
     def accuracy(self) -> Rate:
+        """The share of clips whose most probable gloss is right."""
         return self.top(1)
 
     def top(self, k: int) -> Rate:
@@ -181,27 +183,27 @@ class Evaluation:
         write_json(folder / "metrics.json", values)
 
 
-def mcnemar(one: Evaluation, other: Evaluation) -> tuple[int, int, float]:
+def mcnemar(first: Evaluation, second: Evaluation) -> tuple[int, int, float]:
     """Compare two models on the same clips with the exact test of McNemar (1947).
 
     The test assumes independent clips. Clips of one signer resemble each other, so the p-value is too small: compare
     the signers one by one as well.
 
     Returns:
-        The number of clips that only `one` has right, the number that only `other` has right, and the p-value.
+        The number of clips that only `first` has right, the number that only `second` has right, and the p-value.
 
     Raises:
         ValueError: the two have no clip in common.
     """
     from scipy.stats import binomtest
 
-    both = one.table[["clip_id", "rank"]].merge(other.table[["clip_id", "rank"]], on="clip_id", suffixes=("_1", "_2"))
-    if both.empty:
+    ranks = first.table[["clip_id", "rank"]].merge(second.table[["clip_id", "rank"]], on="clip_id")
+    if ranks.empty:
         raise ValueError("Both evaluations must be of the same clips; they have none in common.")
-    first, second = both["rank_1"] == 1, both["rank_2"] == 1
-    only_one, only_other = int((first & ~second).sum()), int((second & ~first).sum())
-    differ = only_one + only_other
-    return only_one, only_other, float(binomtest(only_one, differ, 0.5).pvalue) if differ else 1.0
+    first_right, second_right = ranks["rank_x"] == 1, ranks["rank_y"] == 1
+    only_first, only_second = int((first_right & ~second_right).sum()), int((second_right & ~first_right).sum())
+    differ = only_first + only_second
+    return only_first, only_second, float(binomtest(only_first, differ, 0.5).pvalue) if differ else 1.0
 
 
 def evaluate(

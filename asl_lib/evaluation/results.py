@@ -210,36 +210,6 @@ def summarise(results: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def write_page(notebook: str | Path, folder: str | Path) -> Path:
-    """Write an executed notebook as a page that any browser opens: `index.html` in `folder`.
-
-    Args:
-        notebook: the executed copy, such as outputs/demo/notebooks/11_compare.ipynb.
-        folder: folder of the page; created if missing.
-
-    Returns:
-        Path of the page. Pictures are embedded, and nothing is loaded from another host.
-
-    Raises:
-        ValueError: there is no such notebook, or it cannot be read.
-    """
-    import nbformat
-    from nbconvert import HTMLExporter
-
-    notebook = Path(notebook)
-    try:
-        content = nbformat.read(notebook, as_version=4)
-    except (OSError, ValueError, nbformat.reader.NotJSONError) as error:
-        raise ValueError(f"{notebook} cannot be read as a notebook ({error}). Run the course again.") from error
-    exporter = HTMLExporter(mathjax_url="", require_js_url="", jquery_url="", mermaid_js_url="")
-    exporter.exclude_input_prompt = exporter.exclude_output_prompt = True
-    body, _ = exporter.from_notebook_node(content, {"metadata": {"name": notebook.stem.replace("_", " ")}})
-    page = Path(folder) / "index.html"
-    with atomic_write(page) as tmp:
-        Path(tmp).write_text(body, encoding="utf-8")
-    return page
-
-
 def save_tables(folder: str | Path, **tables: pd.DataFrame) -> list[Path]:
     """Write each table as `<name>.csv` and `<name>.tex`, and return the files.
 

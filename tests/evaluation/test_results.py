@@ -1,9 +1,7 @@
 """The results of a run become tables, and the predictions behind them are those of the same training."""
 
 import json
-import re
 
-import nbformat
 import numpy as np
 import pytest
 
@@ -16,7 +14,6 @@ from asl_lib.evaluation.results import (
     measure_latencies,
     save_tables,
     summarise,
-    write_page,
 )
 from tests.evaluation.test_metrics import make_evaluation
 
@@ -148,22 +145,6 @@ def test_tables_are_written_for_a_spreadsheet_and_for_a_paper(tmp_path):
     assert r"all\_four & ana & 0.500" in latex
     assert "epochs" not in latex, "columns without a value do not belong in a paper"
     assert latex.count(r"\\") == 3
-
-
-def test_an_executed_notebook_becomes_a_page_that_needs_no_other_host(tmp_path):
-    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_markdown_cell("# 11 · Which model? $x^2$")])
-    nbformat.write(notebook, tmp_path / "11_compare.ipynb")
-    page = write_page(tmp_path / "11_compare.ipynb", tmp_path / "report").read_text(encoding="utf-8")
-    assert "Which model?" in page
-    assert not re.findall(r"<(?:script|link|img)[^>]+(?:src|href)=.https?:", page)
-
-
-def test_a_damaged_or_missing_notebook_is_named_and_no_page_is_written(tmp_path):
-    (tmp_path / "broken.ipynb").write_text("{", encoding="utf-8")
-    for name in ("broken.ipynb", "absent.ipynb"):
-        with pytest.raises(ValueError, match=f"{name} cannot be read as a notebook"):
-            write_page(tmp_path / name, tmp_path / "report")
-    assert not (tmp_path / "report").exists()
 
 
 def test_networks_of_a_run_are_timed_and_models_without_one_left_out(tmp_path):
