@@ -16,8 +16,10 @@ from asl_lib.data.demo import load_signers, random_signers
 from asl_lib.data.registry import get_dataset
 from asl_lib.data.sets.demo_letters import drawn_joints
 from asl_lib.evaluation.metrics import rate
+from asl_lib.features.handshape import describe_photographs
 from asl_lib.features.photographs import load_photographs
-from asl_lib.landmarks.hands import build_hand_mlp, describe_photographs, find_hands
+from asl_lib.landmarks.hands import find_hands
+from asl_lib.models.hand_mlp import build_hand_mlp
 
 SIX = "the demo's six signers"
 WAYS = {

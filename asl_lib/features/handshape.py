@@ -1,4 +1,4 @@
-"""What describes a hand's shape, wherever the hand is."""
+"""The shape of a hand in numbers, wherever the hand is."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ HANDSHAPE_SIZE = {2: 15 + 10 + 16 + 40, 3: 15 + 10 + 16 + 60}
 
 
 def describe_hand(hand: np.ndarray) -> np.ndarray:
-    """Return what describes a hand's shape whatever its place and size.
+    """Return numbers that describe a hand's shape, whatever its place and size.
 
     The cosines of the 15 finger joints (1 is straight), the 10 distances between finger tips and the 16 from the
     thumb's tip to the other fingers' landmarks (both in palm lengths), and the directions of the 20 bones. Only the
@@ -37,3 +37,18 @@ def describe_hand(hand: np.ndarray) -> np.ndarray:
     apart = np.linalg.norm(tips[..., one, :] - tips[..., other, :], axis=-1) / palm
     thumb = np.linalg.norm(hand[..., 5:, :] - hand[..., TIPS[0], None, :], axis=-1) / palm
     return np.concatenate([bends, apart, thumb, directions.reshape(*hand.shape[:-2], -1)], axis=-1)
+
+
+def describe_photographs(hands: np.ndarray) -> np.ndarray:
+    """Return (n, 182): `describe_hand` of (n, 21, 3) hands in 2 and in 3 coordinates; 0 where no hand was found.
+
+    Left hands are mirrored first: a letter is the same letter on either hand. A left hand is recognised by the side of
+    its thumb, seen from the palm.
+    """
+    upright = hands.copy()
+    # Of a right hand whose palm faces the camera, index and little finger lie clockwise around the wrist.
+    index, pinky = (hands[:, joint, :2] - hands[:, 0, :2] for joint in (5, 17))
+    left = index[:, 0] * pinky[:, 1] - index[:, 1] * pinky[:, 0] > 0
+    upright[left, :, 0] *= -1
+    own = upright - upright[:, :1]
+    return np.nan_to_num(np.concatenate([describe_hand(own[..., :2]), describe_hand(own)], axis=-1)).astype(np.float32)

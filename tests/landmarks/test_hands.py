@@ -6,8 +6,10 @@ import pytest
 from asl_lib.data.demo import handshape_image, load_signers, random_signers
 from asl_lib.data.errors import DatasetError
 from asl_lib.data.sets.demo_letters import render_handshapes
+from asl_lib.features.handshape import describe_photographs
 from asl_lib.features.photographs import load_photographs
-from asl_lib.landmarks.hands import build_hand_mlp, describe_photographs, find_hands
+from asl_lib.landmarks.hands import find_hands
+from asl_lib.models.hand_mlp import build_hand_mlp
 
 
 def test_a_rendered_hand_is_found_where_it_is_and_an_empty_wall_has_none():
