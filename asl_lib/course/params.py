@@ -10,7 +10,7 @@ import difflib
 import hashlib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, Literal
 
 import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
@@ -30,9 +30,9 @@ Part = Literal["pose", "upper_body", "face", "lips", "brows", "eyes", "left_hand
 
 LONGEST_NAME = 100
 MOST = 10**9
-"""No count of anything here is larger; numbers of thousands of digits are valid YAML."""
+"""The largest count of anything; a number of thousands of digits is valid YAML."""
 LONGEST_REASON, LONGEST_SHOWN = 300, 200
-"""Characters of an error's reason, and of a value in it."""
+"""Most characters of an error's reason, and of a value in it."""
 
 
 class ParameterError(ValueError):
@@ -164,10 +164,10 @@ class Params(BaseModel):
 def read_parameters(variables: Mapping[str, Any]) -> Params:
     """Check the variables of a notebook's `parameters` cell; call it as `read_parameters(globals())`.
 
-    Names that are not parameters are ignored: a notebook has many variables by the time it asks.
+    Other variables of the notebook are ignored.
 
     Raises:
-        ParameterError: a parameter has a value it cannot have; the sentence says which are allowed.
+        ParameterError: the value of a parameter is not allowed; the message names those that are.
     """
     return check_parameters({name: variables[name] for name in Params.model_fields if name in variables})
 
@@ -211,7 +211,11 @@ class _PlainLoader(yaml.SafeLoader):
 
 
 def check_parameters(values: Mapping[str, Any], *, source: str = "The parameters cell") -> Params:
-    """Return the checked parameters, or raise one ParameterError that lists all that is wrong."""
+    """Return the checked parameters.
+
+    Raises:
+        ParameterError: some do not exist or have wrong values; the message lists them all.
+    """
     try:
         return Params(**{_shown(key) if not isinstance(key, str) else key: value for key, value in values.items()})
     except ValidationError as error:
@@ -241,7 +245,7 @@ def _sentence(problem: Any) -> str:
         return f"'{key}': {problem['ctx']['error']}"
     rule = RULES.get(kind, "must be: " + problem["msg"].removeprefix("Input should be "))
     if kind == "literal_error":
-        rule += ", ".join(_allowed(key))
+        rule += problem["ctx"]["expected"]
     sentence = f"'{key}' {rule}; got {_shown(value)}."
     if kind in ("float_type", "int_type") and isinstance(value, str):
         sentence += (
@@ -250,22 +254,14 @@ def _sentence(problem: Any) -> str:
     if kind == "string_type" and isinstance(value, bool):
         sentence += " YAML takes YES, NO, ON and OFF for true and false: write such a name in quotes."
     elif kind == "string_type" and len(problem["loc"]) > 1:
-        sentence += f" Write it in quotes: '{_shown(value)}'."
+        sentence += " Write it in quotes, as it is spelled: YAML reads 01 as 1, 010 as 8 and NULL as nothing."
     return sentence
 
 
 def _shown(value: Any) -> str:
-    """Return a value as it is shown to people, however large it is."""
+    """Return the text of a value for a message, shortened."""
     try:
         text = repr(value)
     except (ValueError, RecursionError):  # a number of thousands of digits, lists in lists in lists
         return f"a {type(value).__name__} too large to show"
     return text if len(text) <= LONGEST_SHOWN else f"{text[:LONGEST_SHOWN]} …"
-
-
-def _allowed(key: str) -> list[str]:
-    if key == "landmarks":
-        return list(get_args(Part))
-    return [
-        repr(value) if not isinstance(value, str) else value for value in get_args(Params.model_fields[key].annotation)
-    ]

@@ -57,6 +57,13 @@ def test_a_wrong_parameter_is_named_with_its_file_and_what_is_allowed(tmp_path, 
         assert word in str(caught.value)
 
 
+@pytest.mark.parametrize("typed", ["01", "010", "NULL"])
+def test_the_advice_on_an_id_without_quotes_does_not_spell_it_in_another_way(tmp_path, typed):
+    with pytest.raises(ParameterError, match=r"in quotes, as it is spelled: YAML reads 01 as 1, 010 as 8") as caught:
+        load(write(tmp_path / "p.yaml", f"test_signers: [{typed}]"))
+    assert not any(f"'{value}'" in str(caught.value) for value in ("1", "8", "None"))
+
+
 def test_all_that_is_wrong_is_said_at_once():
     with pytest.raises(ParameterError, match=r"frames.*epochs"):
         check_parameters({"epochs": "x", "frames": 1})
