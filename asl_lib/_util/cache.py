@@ -22,7 +22,7 @@ from asl_lib._util.files import ABANDONED_AFTER_S, atomic_write, write_npy_heade
 CACHE_VERSION = 2
 POLL_S = 0.005
 Entry = dict[str, Any]
-"""A line of the journal: clip_id, stamp, rows ([first, stop]), and what is known about the clip beside its array."""
+"""A line of the journal: clip_id, stamp, rows ([first, stop]) and about (other facts of the clip)."""
 
 
 class ArrayCache:
@@ -52,11 +52,11 @@ class ArrayCache:
         Processes that want to fill the same file wait for each other.
 
         Args:
-            stamps: clip_id -> what its array is made from, as JSON can tell it; an array with another stamp is made
-                again.
+            stamps: clip_id -> a JSON value that changes with the source of its array; an array with another stamp is
+                made again.
             make: called with the clips to make; writes each array with `append`, and yields, in any order: clip_id;
-                the rows, as `append` returns them, or None where there is no array; and what is to be kept about the
-                clip, as JSON can tell it: where there is no array a "reason", and "retry" if it is worth another try.
+                the rows, as `append` returns them, or None where there is no array; and a JSON object of other facts,
+                where there is no array a "reason", and "retry" if the next call should try again.
 
         Raises:
             OSError: the folder cannot be written.
@@ -183,8 +183,8 @@ class CachedArrays(Mapping[str, np.ndarray]):
     """The arrays of the clips that were asked for, in that order: `arrays[clip_id]`, mapped from the file.
 
     Attributes:
-        about: clip_id -> what was kept about each clip that has an array.
-        reasons: clip_id -> why there is none, for the others.
+        about: clip_id -> the other facts of each clip that has an array.
+        reasons: clip_id -> why the clip has no array, for the others.
     """
 
     def __init__(self, values: np.ndarray, entries: Mapping[str, Entry]) -> None:

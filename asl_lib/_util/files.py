@@ -24,7 +24,7 @@ UNSUSPICIOUS_BYTES = 10 << 20
 """Below this the ratio does not matter: no disk is filled by it."""
 ABANDONED_AFTER_S = 24 * 3600
 HARMLESS_BYTES = 256 << 20
-"""Below this the ratio does not matter: any machine that runs the course has so much memory."""
+"""Below this the ratio does not matter: every machine that runs the course has that much memory."""
 LARGEST_RATIO = 100
 """Bytes of an array for one byte of file. Landmarks reach 3, with every hand missing 10."""
 NPZ_DAMAGE = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, tokenize.TokenError, EOFError, KeyError, MemoryError,
@@ -44,8 +44,8 @@ def atomic_write(path: str | Path) -> Iterator[Path]:
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    # The extension stays last because some writers choose their format by it. The name is nobody else's:
-    # processes on several machines may write to one folder, and their numbers may be the same.
+    # The extension stays last because some writers choose their format by it. The name is unique, not a
+    # process number: processes on several machines may write to one folder.
     tmp = path.with_name(f".{path.stem}.{uuid.uuid4().hex[:12]}.part{path.suffix}")
     try:
         yield tmp
@@ -55,7 +55,7 @@ def atomic_write(path: str | Path) -> Iterator[Path]:
 
 
 def remove_abandoned(folder: str | Path) -> None:
-    """Remove the tmp files that processes killed more than a day ago left in `folder`."""
+    """Remove temporary files in `folder` that are more than a day old: their processes were killed."""
     for path in Path(folder).glob(".*.part*"):
         try:
             if time.time() - path.stat().st_mtime > ABANDONED_AFTER_S:
@@ -71,11 +71,11 @@ def write_json(path: str | Path, value: Any) -> None:
 
 
 def read_json(path: str | Path) -> Any:
-    """Return what a JSON file says.
+    """Return the content of a JSON file.
 
     Raises:
         OSError: it cannot be read.
-        ValueError: it is no JSON, or one that is nested so deeply that no program of ours wrote it.
+        ValueError: it is no JSON, or is nested too deeply for Python's parser.
     """
     try:
         return json.loads(Path(path).read_bytes())
@@ -84,7 +84,7 @@ def read_json(path: str | Path) -> Any:
 
 
 def file_stamp(path: str | Path) -> list[int]:
-    """Return size and time of a file, by which a later version of it is known: [0, 0] for one that is not there."""
+    """Return size and modification time (ns) of a file, which tell its versions apart; [0, 0] if there is none."""
     try:
         about = os.stat(path)
     except OSError:
@@ -113,7 +113,7 @@ def read_npz(path: str | Path, names: Sequence[str]) -> dict[str, np.ndarray]:
 def _check_npz(archive: zipfile.ZipFile, names: Sequence[str], *, limit: int) -> None:
     """Raise ValueError if arrays of an `.npz` file are missing, or larger than `limit` bytes together.
 
-    NumPy makes room for what a header claims before it reads a byte.
+    NumPy allocates the size that a header claims before it reads a byte.
     """
     formats: Any = np.lib.format
     read_header = {(1, 0): formats.read_array_header_1_0, (2, 0): formats.read_array_header_2_0}

@@ -68,7 +68,7 @@ def run_jobs(
 
     Args:
         function: importable function of one item; item and result must be picklable, and results small.
-        items: what to work on.
+        items: one a job.
         workers: number of processes; 0 for one per core.
         setup: called once in every process before its first job.
         limit_s: time limit of a job in seconds, or a function of its item that returns it; None for no limit.
@@ -97,7 +97,7 @@ def run_jobs(
         running: dict[Any, int] = {}
         try:
             while waiting or suspects or running:
-                # Few jobs in flight, so that an interrupt ends quickly. A job whose process died runs alone at the end.
+                # Few jobs in flight: an interrupt ends quickly. A job whose process died runs alone at the end.
                 queue, room = (waiting, 2 * count) if waiting else (suspects, 1)
                 while queue and len(running) < room:
                     running[pool.schedule(_call, [jobs[queue[0]]], timeout=limits[queue[0]])] = queue[0]
@@ -130,7 +130,7 @@ def run_jobs(
 
 
 def _outcome(index: int, future: Any, limit_s: float | None) -> Outcome:
-    """Return the outcome of a job that has ended, and raise what concerns all jobs."""
+    """Return the outcome of a job that has ended; raise ChildProcessError for an error that concerns all jobs."""
     error = future.exception()
     if isinstance(error, ProcessExpired):
         return Outcome(index, error=DIED)

@@ -1,4 +1,4 @@
-"""Where the course's folder is, and how paths are shown."""
+"""The course's folder, and paths relative to it."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ def project_folder() -> Path:
 
 
 def split_names(text: str) -> list[str]:
-    """Return the names in a list like "a,b", without the spaces around them."""
+    """Return the names in a list such as "a, b", without spaces around them."""
     return [name.strip() for name in text.split(",") if name.strip()]
 
 
 def relative(path: str | Path) -> str:
-    """Return `path` as it is shown to people: relative to the course's folder, with forward slashes."""
+    """Return `path` relative to the course's folder, with forward slashes, for messages."""
     path = Path(path).resolve()
     folder = project_folder()
     return path.relative_to(folder).as_posix() if path.is_relative_to(folder) else path.name

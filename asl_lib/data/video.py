@@ -36,7 +36,7 @@ MIN_FRAMES = 2
 """A clip with fewer is a photograph, not a sign."""
 FALLBACK_FPS = 25.0
 LARGEST_SIDE_PX = 8192
-"""8K has 7,680. A header of some bytes can claim pictures that fill the memory."""
+"""8K has 7,680. A header of a few bytes can claim pictures that fill the memory."""
 TEXT_LIKE_VIDEOS = (b"RIFF", b"OggS", b"GIF8", b"YUV4MPEG")
 ATOMS = (b"ftyp", b"mdat", b"moov", b"wide", b"free", b"skip", b"pnot")
 """How videos begin whose first bytes may all be letters: magic words, and the first atom of QuickTime and MP4."""
@@ -217,7 +217,7 @@ def write_video(path: str | Path, frames: Iterable[np.ndarray], *, fps: float) -
         for frame in frames:
             sink.write(frame)
     if not sink.count:
-        raise MediaError(f"{path} must get at least one frame; got none. Check what produces the frames.")
+        raise MediaError(f"{path} must get at least one frame; got none. Check the source of the frames.")
     return sink.count
 
 

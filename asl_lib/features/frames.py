@@ -1,4 +1,4 @@
-"""The pictures of clips, or the optical flow between them: N a clip, square, kept on disk as one array."""
+"""Frames of clips, or the optical flow between them: N a clip, square, kept on disk as one array."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def load_frames(
         workers: processes; 0 for one per core.
 
     Raises:
-        MediaError: not one clip could be read; the sentence gives the first reason.
+        MediaError: not one clip could be read; the message gives the first reason.
         FlowError: there is no such method.
     """
     if flow and flow not in METHODS:
@@ -137,12 +137,12 @@ def read_clip(
 def take_frames(
     squares: Sequence[np.ndarray], *, frames: int, size: int, flow: str = "", name: str = "A clip"
 ) -> np.ndarray:
-    """Return what `read_clip` does, of pictures that `square_frame` has made ready, from a camera for example.
+    """Return the same as `read_clip`, from squares of `square_frame`, for example of a camera's frames.
 
     Args:
         squares: all frames of the clip in order.
         frames, size, flow: as there.
-        name: what to call the clip in errors.
+        name: name of the clip in errors.
 
     Raises:
         MediaError: it has fewer than 2 frames.

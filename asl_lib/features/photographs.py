@@ -1,4 +1,4 @@
-"""Photographs of handshapes: read them whatever they are, and keep them on disk as one array."""
+"""Photographs of handshapes: read from any common form, and kept on disk as one array."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ AT_A_TIME = 256
 SMALLEST_PX = 16
 """A picture with a shorter side shows no fingers."""
 MOST_PIXELS = 89_000_000
-"""Where Pillow begins to warn: a file of some kB can claim a picture that fills the memory."""
+"""Where Pillow begins to warn: a file of a few kB can claim a picture that fills the memory."""
 FORMATS = ("JPEG", "PNG", "BMP", "GIF", "WEBP", "TIFF")
-"""What cameras and data sets have. Pillow knows forty more, one of which calls another program (EPS)."""
-# What Pillow raises where a file is damaged, by the place and the format.
+"""The formats of cameras and data sets. Pillow reads forty more, one of which calls another program (EPS)."""
+# What Pillow raises at damaged files.
 DAMAGE = (OSError, ValueError, TypeError, LookupError, ArithmeticError, SyntaxError, AttributeError, RuntimeError,
           MemoryError, EOFError, struct.error, zlib.error)  # fmt: skip
 
@@ -52,7 +52,7 @@ def read_photograph(path: str | Path, *, size: int) -> np.ndarray:
                 raise ValueError(f"its {file.width} x {file.height} px are more than {MOST_PIXELS:,}")
             image = _as_rgb(ImageOps.exif_transpose(file))
     except (*DAMAGE, Image.DecompressionBombError) as error:
-        raise MediaError(f"{path} cannot be read as a picture: {error}. Save it anew as JPEG or PNG.") from error
+        raise MediaError(f"{path} cannot be read as a picture: {error}. Save it again as JPEG or PNG.") from error
     if min(image.size) < SMALLEST_PX:
         raise MediaError(
             f"{path} must have at least {SMALLEST_PX} x {SMALLEST_PX} px; got {image.width} x {image.height}."

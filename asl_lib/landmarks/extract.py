@@ -159,7 +159,7 @@ def extract_clip(clip: Clip, pose: str | Path, *, source_dir: str | Path, parts:
 
     Raises:
         MediaError: the video cannot be read.
-        LandmarkError: it has too few frames to hold a sign.
+        LandmarkError: it has fewer than 2 frames.
     """
     pose = Path(pose)
     if extraction_state(clip, pose, source_dir=source_dir, parts=parts) == "done":

@@ -12,11 +12,11 @@ from dataclasses import dataclass
 import numpy as np
 
 PARTS: dict[str, int] = {"pose": 33, "face": 468, "left_hand": 21, "right_hand": 21}
-"""The parts MediaPipe Holistic tracks, in the order of the arrays, and how many landmarks each has."""
+"""The parts that MediaPipe Holistic tracks, in the order of the arrays, and how many landmarks each has."""
 
 
 class LandmarkError(ValueError):
-    """Landmarks that cannot be read, or a MediaPipe that cannot make them."""
+    """Landmarks that cannot be read, or a tracker that cannot be used."""
 
 
 @dataclass(frozen=True)

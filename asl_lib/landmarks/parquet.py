@@ -47,7 +47,7 @@ def read_parquet(path: str | Path) -> Landmarks:
         raise LandmarkError(f"{path} has a landmark number {index.min()} or {index.max()}, which no part has.")
     with np.errstate(over="ignore"):
         values = table[["x", "y", "z"]].to_numpy(np.float32)
-    values[~(np.abs(values) < LARGEST).all(axis=1)] = np.nan  # damage: it would overflow in every sum
+    values[~(np.abs(values) < LARGEST).all(axis=1)] = np.nan  # damage, which would overflow in every sum
     points[row, column] = values
     confidence = (~np.isnan(points[..., 0])).astype(np.float32)
     return Landmarks(points, confidence, tuple(PARTS), FPS, SQUARE, SQUARE)

@@ -1,4 +1,4 @@
-"""`.pose` files, of pose-format: landmarks on the disk."""
+"""`.pose` files: landmarks in the format of the library pose-format."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ COMPONENTS = {part: f"{part.upper()}_LANDMARKS" for part in PARTS}
 LARGEST_Z_IN_WIDTHS = 10.0
 LARGEST_PX = 1e6
 POSE_VERSIONS = (0.1, 0.2)
-# What pose-format raises where a file is damaged, by the place.
+# What pose-format raises at damaged files.
 DAMAGE = (ValueError, IndexError, KeyError, TypeError, ArithmeticError, struct.error, NotImplementedError, MemoryError)
 
 
 def write_pose(path: str | Path, landmarks: Landmarks) -> None:
     """Write landmarks as a `.pose` file (pose-format 0.2), whole or not at all.
 
-    As in the files of pose-format's own tools, x and y are in px, z in image widths, and a confidence of
-    0 marks what is missing.
+    As in the files of pose-format's own tools, x and y are in px, z in image widths, and missing landmarks have a
+    confidence of 0. The format has a frame rate and no times: only those of a constant rate are kept.
     """
     from pose_format import Pose
     from pose_format.numpy import NumPyPoseBody
@@ -45,8 +45,7 @@ def write_pose(path: str | Path, landmarks: Landmarks) -> None:
 def read_pose(path: str | Path) -> Landmarks:
     """Read the landmarks of the first person in a `.pose` file.
 
-    Files differ in their components: those of MediaPipe Holistic are taken, whatever else there is (world
-    landmarks, for example) is left out.
+    Of the components in a file those of MediaPipe Holistic are read; others, such as world landmarks, are left out.
 
     Raises:
         LandmarkError: the file is missing, damaged, empty or of another tracker.
@@ -55,11 +54,13 @@ def read_pose(path: str | Path) -> Landmarks:
 
     path = Path(path)
     if not path.is_file():
-        raise LandmarkError(f"There are no landmarks at {path}. Run notebook 02 first, or look why it failed there.")
+        raise LandmarkError(
+            f"There are no landmarks at {path}. Run notebook 02 first, or read there why this clip failed."
+        )
     content = path.read_bytes()
     version = struct.unpack("<f", content[:4])[0] if len(content) >= 4 else 0.0
     try:
-        # Version 0.0, which nobody writes any more, lets a file of some kB keep a reader busy for hours.
+        # Version 0.0 is no longer written, and lets a file of some kB keep a reader busy for hours.
         if round(version, 3) not in POSE_VERSIONS:
             raise ValueError(f"its version is {version:.3g}; {' and '.join(map(str, POSE_VERSIONS))} are read")
         pose = Pose.read(content)
@@ -79,7 +80,7 @@ def read_pose(path: str | Path) -> Landmarks:
     size = pose.header.dimensions
     points = np.array(data[:, 0, columns, :3], np.float32)
     visible = np.array(confidence[:, 0, columns], np.float32)
-    # What lies a thousand pictures away is damage: it would overflow in every sum.
+    # A landmark a thousand pictures away is damage, and would overflow in every sum.
     visible[~(visible > 0) | ~(np.abs(points) < LARGEST_PX).all(axis=-1)] = 0
     points[visible == 0] = np.nan
     width, height = max(1, size.width), max(1, size.height)
@@ -89,10 +90,10 @@ def read_pose(path: str | Path) -> Landmarks:
 
 
 def _depth_in_widths(depth: np.ndarray, width: int) -> np.ndarray:
-    """Return (T, L) z in image widths around 0, whatever a file's makers did to it.
+    """Return (T, L) z in image widths around 0, for the three conventions that are found in files.
 
-    Some files carry z in px, like x and y. Others were moved into the middle of a box after extraction, z with the
-    rest but without its scale: there only the offset has to go.
+    Some files have z in px, like x and y. Others were centred in a box after extraction, z with the rest but without
+    its scale: of these only the offset is removed.
     """
     known = depth[~np.isnan(depth)]
     if not len(known):
@@ -105,7 +106,7 @@ def _depth_in_widths(depth: np.ndarray, width: int) -> np.ndarray:
 
 
 def _columns(components: Sequence[Any], path: Path) -> tuple[np.ndarray, tuple[str, ...]]:
-    """Return which landmarks of a file are Holistic's, in our order, and their parts."""
+    """Return the columns of Holistic's landmarks in a file, in the order of `PARTS`, and their parts."""
     starts: dict[str, tuple[int, int]] = {}
     offset = 0
     for component in components:

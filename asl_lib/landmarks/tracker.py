@@ -1,4 +1,4 @@
-"""MediaPipe Holistic: one clip's frames, or a stream's, to landmarks."""
+"""MediaPipe Holistic: landmarks from the frames of a clip or a stream."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ SUPPORTED_MEDIAPIPE = "0.10.21"
 class HolisticDetector:
     """MediaPipe Holistic for many clips in turn; use it in a `with` block.
 
-    The tracker carries what it saw from frame to frame. It is shown a blank picture between clips, so
-    that a clip's landmarks do not depend on the clips before it.
+    The tracker carries its state from frame to frame. A blank picture between clips resets it: a clip's landmarks do
+    not depend on the clips before it.
 
     Args:
         parts: the parts to return. Without "face" the face model, a third of the work, does not run;
@@ -73,11 +73,11 @@ class HolisticDetector:
         return Landmarks(values[..., :3], values[..., 3], self.parts, float(fps), *size)
 
     def forget(self) -> None:
-        """End a clip: the next frame is looked at as if there had been none before."""
+        """End a clip: the next frame is tracked as the first of another clip."""
         self._graph.process(np.full((64, 64, 3), 255, np.uint8))
 
     def track(self, frame: np.ndarray) -> np.ndarray:
-        """Return the landmarks of the next frame of a clip, for a stream that nobody knows the end of.
+        """Return the landmarks of the next frame of a clip, for a stream without a known end.
 
         Args:
             frame: (H, W, 3) uint8 RGB.
@@ -93,7 +93,7 @@ class HolisticDetector:
                 rows.append(np.full((PARTS[part], 4), np.nan, np.float32))
                 rows[-1][:, 3] = 0.0
                 continue
-            # A landmark that is there has a confidence above 0: in a .pose file 0 means missing.
+            # A detected landmark has a confidence above 0: in a .pose file 0 means missing.
             rows.append(
                 np.array(
                     [(p.x, p.y, p.z, max(p.visibility, 1e-6) if part == "pose" else 1.0) for p in found.landmark],
@@ -107,13 +107,13 @@ def require_mediapipe() -> Any:
     """Return `mediapipe.solutions`.
 
     Raises:
-        LandmarkError: MediaPipe is missing or of a version without it; the sentence names the one to install.
+        LandmarkError: MediaPipe is missing or of a version without it; the message names the one to install.
     """
-    # MediaPipe's C++ side tells at every start which processor it found.
+    # MediaPipe's C++ side reports at every start which processor it found.
     os.environ.setdefault("GLOG_minloglevel", "2")
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     try:
-        with quiet_native_stderr(), _tensorflow_out_of_sight():
+        with quiet_native_stderr(), _without_tensorflow():
             import mediapipe
     except ImportError as error:
         raise LandmarkError(
@@ -129,7 +129,7 @@ def require_mediapipe() -> Any:
 
 
 def pose_format_holistic() -> Any:
-    """Return pose-format's module about MediaPipe Holistic, without the five seconds its own import would take."""
+    """Return pose-format's module for MediaPipe Holistic, without the five seconds that its own import would take."""
     require_mediapipe()
     from pose_format.utils import holistic
 
@@ -137,20 +137,20 @@ def pose_format_holistic() -> Any:
 
 
 @contextmanager
-def _tensorflow_out_of_sight() -> Iterator[None]:
-    """Let MediaPipe find no TensorFlow while it is imported.
+def _without_tensorflow() -> Iterator[None]:
+    """Hide TensorFlow from MediaPipe while it is imported.
 
-    It would load all of TensorFlow, for five seconds in every process, for a decorator that marks what to leave
-    out of its documentation, and does without where TensorFlow is not installed.
+    MediaPipe would load all of TensorFlow, for five seconds in every process, for one decorator of its documentation,
+    and works without it where TensorFlow is not installed.
     """
     thread = threading.get_ident()
 
-    class Blind(MetaPathFinder):
+    class HideTensorFlow(MetaPathFinder):
         def find_spec(self, fullname: str, path: Any = None, target: Any = None) -> None:
             if fullname.partition(".")[0] == "tensorflow" and threading.get_ident() == thread:
                 raise ModuleNotFoundError(f"{fullname} is not needed by MediaPipe", name=fullname)
 
-    finder = Blind()
+    finder = HideTensorFlow()
     sys.meta_path.insert(0, finder)
     try:
         yield
@@ -159,7 +159,7 @@ def _tensorflow_out_of_sight() -> Iterator[None]:
 
 
 def holistic_without_face(solutions: Any) -> Any:
-    """Return Holistic's own graph with its face branch cut off."""
+    """Return Holistic's own graph without its face branch."""
     import mediapipe
     from mediapipe.framework import calculator_pb2
     from mediapipe.python.solution_base import SolutionBase

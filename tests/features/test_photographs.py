@@ -63,7 +63,7 @@ def test_a_picture_is_turned_upright_as_its_camera_says(picture, tmp_path):
 def test_what_is_no_picture_is_named_with_a_remedy(tmp_path, content, words):
     path = tmp_path / "a.jpg"
     path.write_bytes(content)
-    with pytest.raises(MediaError, match=rf"a\.jpg {words}.*Save it anew"):
+    with pytest.raises(MediaError, match=rf"a\.jpg {words}.*Save it again"):
         read_photograph(path, size=32)
 
 
