@@ -166,16 +166,17 @@ class ArrayCache:
 
     def _remove_unused(self) -> None:
         """Remove values that no journal in the folder names: those just replaced, and those of killed processes."""
-        named = set()
+        named, ours = set(), re.escape(self.path.stem)
         for journal in self.path.parent.glob("*.jsonl"):
             with contextlib.suppress(OSError, ValueError, AttributeError), journal.open(encoding="utf-8") as file:
                 named.add(json.loads(file.readline()).get("file"))
         for path in self.path.parent.glob("*.npy"):
             # Windows does not remove a file that is open: the next call will.
             with contextlib.suppress(OSError):
-                name, number = path.stem[:-13], path.stem[-13:]
                 old = time.time() - path.stat().st_mtime > ABANDONED_AFTER_S
-                if path.name not in named and re.fullmatch("-[0-9a-f]{12}", number) and (old or name == self.path.stem):
+                # In version 1 the name had no digits.
+                pattern = r".*-[0-9a-f]{12}" if old else rf"{ours}(-[0-9a-f]{{12}})?"
+                if path.name not in named and re.fullmatch(pattern, path.stem):
                     path.unlink()
 
 

@@ -111,8 +111,9 @@ def load_photographs(clips: pd.DataFrame, *, source_dir: str | Path, folder: str
         MediaError: not one could be read; the sentence gives the first reason.
     """
     cache = ArrayCache(Path(folder) / f"photographs-{size}.jsonl", shape=(size, size, 3))
-    paths = {clip["clip_id"]: Path(source_dir) / clip["path"] for clip in clips.to_dict("records")}
-    stamps = {clip_id: [PHOTOGRAPHS_VERSION, str(path), *file_stamp(path)] for clip_id, path in paths.items()}
+    names = {clip["clip_id"]: clip["path"] for clip in clips.to_dict("records")}
+    paths = {clip_id: Path(source_dir) / name for clip_id, name in names.items()}
+    stamps = {clip_id: [PHOTOGRAPHS_VERSION, names[clip_id], *file_stamp(path)] for clip_id, path in paths.items()}
 
     def read(clip_id: str) -> np.ndarray | str:
         try:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from pyarrow import ArrowException
 
 from asl_lib.landmarks.landmarks import PARTS, LandmarkError, Landmarks
 
@@ -26,8 +27,6 @@ def read_parquet(path: str | Path) -> Landmarks:
     path = Path(path)
     if not path.is_file():
         raise LandmarkError(f"There are no landmarks at {path}. Download the data set again.")
-    from pyarrow import ArrowException
-
     try:
         table = pd.read_parquet(path, columns=COLUMNS)
     except (OSError, ValueError, KeyError, NotImplementedError, MemoryError, ArrowException) as error:

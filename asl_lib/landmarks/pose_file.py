@@ -9,6 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from pose_format import Pose
+from pose_format.numpy import NumPyPoseBody
+from pose_format.pose_header import PoseHeader, PoseHeaderDimensions
 
 from asl_lib._util.files import atomic_write
 from asl_lib.landmarks.landmarks import PARTS, LandmarkError, Landmarks
@@ -29,10 +32,6 @@ def write_pose(path: str | Path, landmarks: Landmarks) -> None:
     As in the files of pose-format's own tools, x and y are in px, z in image widths, and missing landmarks have a
     confidence of 0. The format has a frame rate and no times: only those of a constant rate are kept.
     """
-    from pose_format import Pose
-    from pose_format.numpy import NumPyPoseBody
-    from pose_format.pose_header import PoseHeader, PoseHeaderDimensions
-
     scale = np.array([landmarks.width, landmarks.height, 1], np.float32)
     data = np.nan_to_num(landmarks.points * scale)[:, None]  # (T, 1 person, L, 3)
     body = NumPyPoseBody(landmarks.fps, data, landmarks.confidence[:, None])
@@ -50,8 +49,6 @@ def read_pose(path: str | Path) -> Landmarks:
     Raises:
         LandmarkError: the file is missing, damaged, empty or of another tracker.
     """
-    from pose_format import Pose
-
     path = Path(path)
     if not path.is_file():
         raise LandmarkError(

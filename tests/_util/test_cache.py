@@ -1,6 +1,9 @@
 """A cache of arrays makes each once, keeps what a stopped process had made, and notices what has changed."""
 
 import json
+import subprocess
+import sys
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -9,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from asl_lib._util.cache import ArrayCache
+from tests.conftest import ROOT
 
 
 def fill(store, stamps, made=None, bad=(), stop_before=None, again=()):
@@ -111,10 +115,37 @@ def test_after_a_truncated_file_no_clip_gets_the_array_of_another(tmp_path):
 
 
 def test_the_space_of_replaced_arrays_is_freed(tmp_path):
+    (tmp_path / "a.npy").write_bytes(b"values of version 1")
     store = ArrayCache(tmp_path / "a.jsonl", shape=(1000,))
+    first = fill(store, {"a": 0, "b": 7})
     for number in range(20):
         assert fill(store, {"a": number, "b": 7})[np.arange(2)][:, 0].tolist() == [number, 7]
     assert sum(path.stat().st_size for path in tmp_path.glob("*.npy")) <= 6 * 1000 + 128
+    assert first[np.arange(2)][:, 0].tolist() == [0, 7], "readers of replaced arrays are not disturbed"
+
+
+KILLED = """
+import sys, numpy as np
+from asl_lib._util.cache import ArrayCache
+
+cache = ArrayCache(sys.argv[1], shape=(50, 1000))
+stamps = {f"c{number}": number for number in range(200)}
+cache.fill(stamps, lambda ids: ((id, cache.append(np.full((1, 50, 1000), stamps[id])), {}) for id in ids))
+"""
+
+
+def test_killed_at_any_moment_every_array_is_whole_and_none_is_made_twice(tmp_path):
+    store, stamps = ArrayCache(tmp_path / "a.jsonl", shape=(50, 1000)), {f"c{number}": number for number in range(200)}
+    for round in range(1, 5):
+        process = subprocess.Popen([sys.executable, "-c", KILLED, store.path], cwd=ROOT)
+        while process.poll() is None and not (store.path.is_file() and store.path.stat().st_size > 2000 * round):
+            time.sleep(0.001)
+        process.kill()
+        process.wait()
+    made = []
+    rows = fill(store, stamps, made)
+    assert len(made) < 200
+    assert [(row.min(), row.max()) for row in rows] == [(number, number) for number in range(200)]
 
 
 def test_a_clip_may_have_several_rows_or_none(tmp_path):

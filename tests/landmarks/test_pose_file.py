@@ -2,6 +2,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from asl_lib.landmarks.landmarks import PARTS, LandmarkError
 from asl_lib.landmarks.pose_file import read_pose, write_pose
@@ -89,3 +91,11 @@ def test_hands_of_real_files_have_depth(shared_data):
         hand = read_pose(sorted((shared_data / "fingerspelling" / signer).glob("*.pose"))[0]).part("right_hand")
         wide, deep = (np.nanstd(hand[..., axis] - hand[:, :1, axis]) for axis in (0, 2))
         assert 0.2 < deep / wide < 3
+
+
+@given(fps=st.floats(1, 240), frames=st.integers(2, 40))
+def test_the_times_of_a_constant_rate_survive_their_file(tmp_path_factory, fps, frames):
+    path = tmp_path_factory.mktemp("poses") / "a.pose"
+    before = replace(make_landmarks(frames=frames), fps=fps, times=None)
+    write_pose(path, before)
+    np.testing.assert_allclose(read_pose(path).times, before.times, rtol=1e-6)
