@@ -1,12 +1,13 @@
-"""How calm, right and fast the live demo is, on the demo's clips of signers that the network has never seen.
+"""How steady, right and fast live recognition is, on the demo's clips of signers that the network has never seen.
 
     python -m benchmarks.live [--model outputs/demo/attention_lstm/held_out_ben+eli] [--soak 600]
 
 It needs what `make demo` leaves behind. Four parts, of which `--only` chooses some:
 
-calm      the clips of the held-out signers one after the other, as one stream of landmarks: changes of the label that
-          is shown, words, and the time from the end of a sign to its word, beside the usual loop, which names the last
-          30 frames at every frame, shows the best label and says it whenever it is sure (0.5) and another than before
+stream    the clips of the held-out signers one after the other, as one stream of landmarks: changes of the label that
+          is shown, words, and the time from the end of a sign to its word, beside a sliding window, which classifies
+          the last 30 frames at every frame, shows the best label, and makes it a word whenever its probability
+          reaches 0.5 and it differs from the last word
 window    one window of 30 frames: features and network, beside the same features and `model.predict`
 video     a 640 x 480 file at its own speed through tracker, recogniser and picture: frames per second, latency, frames
           that were left out
@@ -29,8 +30,18 @@ from asl_lib.landmarks.landmarks import Landmarks
 from asl_lib.landmarks.pose_file import read_pose
 from asl_lib.live.networks import Classifier
 from asl_lib.live.pipeline import Pipeline
-from asl_lib.live.recogniser import LiveSettings, Recogniser
-from asl_lib.live.replay import FPS, SIZE, Calm, Said, follow, join_landmarks, join_videos, judge, usual_loop
+from asl_lib.live.recogniser import LiveSettings, SignRecogniser
+from asl_lib.live.replay import (
+    FPS,
+    SIZE,
+    StreamOutput,
+    StreamScore,
+    join_landmarks,
+    join_videos,
+    recognise_landmarks,
+    score_stream,
+    sliding_window,
+)
 from asl_lib.live.sources import open_source
 from benchmarks.rows import Row, tell
 
@@ -52,19 +63,23 @@ def clips_of(model: Path) -> list[tuple[str, str, Path]]:
     ]
 
 
-def report_calm(model: Path, classifier: Classifier, *, threshold: float) -> None:
+def report_stream(model: Path, classifier: Classifier, *, threshold: float) -> None:
     parts = classifier.recipe.tracked_parts
     by_signer: dict[str, list[tuple[str, Landmarks]]] = {}
     for gloss, _, pose in clips_of(model):
         by_signer.setdefault(pose.stem.split("-")[0], []).append((gloss, read_pose(pose)))
     rng = np.random.default_rng(42)
-    results: dict[str, list[Calm]] = {"usual loop": [], "asl_lib": []}
+    results: dict[str, list[StreamScore]] = {"sliding window": [], "asl_lib": []}
     for clips in by_signer.values():
         frames, signs = join_landmarks([clips[i] for i in rng.permutation(len(clips))], parts)
         size = (clips[0][1].width, clips[0][1].height)
-        usual = usual_loop(frames, classifier, classifier.glosses, parts, size=size)
-        results["usual loop"].append(judge(usual, signs))
-        results["asl_lib"].append(judge(Said.of(follow(frames, classifier, size=size, threshold=threshold)), signs))
+        usual = sliding_window(frames, classifier, classifier.glosses, parts, size=size)
+        results["sliding window"].append(score_stream(usual, signs))
+        results["asl_lib"].append(
+            score_stream(
+                StreamOutput.of(recognise_landmarks(frames, classifier, size=size, threshold=threshold)), signs
+            )
+        )
     for name, calm in results.items():
         signed, right, wrong, needless = (
             sum(getattr(one, what) for one in calm) for what in ("signs", "right", "wrong", "needless")
@@ -113,7 +128,7 @@ def report_video(model: Path, classifier: Classifier, *, soak_s: float) -> None:
         memory: list[float] = []
         pictures = 0
         with (
-            Recogniser(classifier, settings=LiveSettings(fps=FPS)) as recogniser,
+            SignRecogniser(classifier, settings=LiveSettings(fps=FPS)) as recogniser,
             Pipeline(source, recogniser) as pipeline,
         ):
             started = time.monotonic()
@@ -149,14 +164,14 @@ def main() -> None:
     parser.add_argument(
         "--threshold", type=float, default=LiveSettings().threshold, help="least probability of a sign that is named"
     )
-    parser.add_argument("--only", default="calm,window,video", help="which parts")
+    parser.add_argument("--only", default="stream,window,video", help="which parts")
     parser.add_argument("--soak", type=float, default=0.0, metavar="SECONDS", help="also run for so long")
     options = parser.parse_args()
     model = project_folder() / options.model
     classifier = Classifier.load(model)
     print(f"network: {relative(model)}")
-    if "calm" in options.only:
-        report_calm(model, classifier, threshold=options.threshold)
+    if "stream" in options.only:
+        report_stream(model, classifier, threshold=options.threshold)
     if "window" in options.only:
         report_window(model, classifier)
     if "video" in options.only:

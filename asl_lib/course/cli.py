@@ -6,6 +6,8 @@ The functions import what they use: `asl --help` would take seconds with pandas,
 from __future__ import annotations
 
 import argparse
+import getpass
+import os
 import platform
 import sys
 from collections.abc import Callable, Sequence
@@ -138,20 +140,20 @@ def _add_live(live: argparse.ArgumentParser) -> None:
     live.add_argument(
         "--model", default="", metavar="FOLDER", help="folder of a trained network (default: the newest under outputs/)"
     )
-    live.add_argument("--letters", action="store_true", help="read letters in a box, with a network of notebook 08")
-    live.add_argument("--left-handed", action="store_true", help="put the box of the letters on the other side")
+    live.add_argument("--letters", action="store_true", help="recognise letters in a box (notebook 08)")
+    live.add_argument("--left-handed", action="store_true", help="put the box for letters on the other side")
     live.add_argument(
-        "--press", type=float, default=0.0, metavar="SECONDS", help="press-and-sign at once: capture so long"
+        "--press", type=float, default=0.0, metavar="SECONDS", help="press-and-sign at once: capture this long"
     )
     live.add_argument(
         "--threshold", type=float, help="least probability of a sign that is named (default: 0.4, letters 0.6)"
     )
     live.add_argument("--record", default="", metavar="FILE.mp4", help="save the annotated video")
     live.add_argument("--no-window", action="store_true", help="only print the words, and record")
-    live.add_argument("--no-mirror", action="store_true", help="show a camera's picture as it is")
-    live.add_argument("--fast", action="store_true", help="go through a file as fast as possible, every frame of it")
-    live.add_argument("--loop", action="store_true", help="begin a file again when it ends")
-    web = live.add_argument_group("in a browser, with the visitor's own camera")
+    live.add_argument("--no-mirror", action="store_true", help="show a camera's picture unmirrored")
+    live.add_argument("--fast", action="store_true", help="process a file as fast as possible, every frame of it")
+    live.add_argument("--loop", action="store_true", help="play a file again when it ends")
+    web = live.add_argument_group("in a browser, with the browser's camera")
     web.add_argument("--web", action="store_true", help="serve a page instead of opening a window")
     web.add_argument("--host", default="127.0.0.1", help="address to listen at (default: 127.0.0.1, this machine only)")
     web.add_argument("--port", type=int, help="port to listen at (default: 7860, or the next free one)")
@@ -167,18 +169,21 @@ def _add_live(live: argparse.ArgumentParser) -> None:
         help="ask visitors for a password: that in $ASL_PASSWORD, or one that you type now",
     )
     web.add_argument(
-        "--most-sessions", type=int, default=4, metavar="N", help="people who can use it at once (default: 4)"
+        "--allowed-hosts", default="", metavar="A,B", help="names under which a proxy shows the page; refuse all others"
+    )
+    web.add_argument(
+        "--max-sessions", type=int, default=4, metavar="N", help="people who can use it at once (default: 4)"
     )
 
 
 def _add_record(record: argparse.ArgumentParser) -> None:
-    record.add_argument("--signer", required=True, help="whose signs: the name of the folder")
-    record.add_argument("--glosses", required=True, metavar="A,B", help="the signs to ask for")
-    record.add_argument("--repetitions", type=int, default=3, help="how often each sign (default: 3)")
+    record.add_argument("--signer", required=True, help="name of the signer's folder")
+    record.add_argument("--glosses", required=True, metavar="A,B", help="the signs to record")
+    record.add_argument("--repetitions", type=int, default=3, help="recordings of each sign (default: 3)")
     record.add_argument("--countdown", type=float, default=3.0, metavar="SECONDS", help="before each sign (default: 3)")
     record.add_argument("--seconds", type=float, default=2.5, help="length of a recording (default: 2.5)")
     record.add_argument("--source", default="0", help=SOURCE_HELP)
-    record.add_argument("--folder", default="", help="where to (default: data/recordings)")
+    record.add_argument("--folder", default="", help="folder of the recordings (default: data/recordings)")
 
 
 def _add_datasets(datasets: argparse.ArgumentParser) -> None:
@@ -371,15 +376,60 @@ def _predict(options: argparse.Namespace) -> int:
 
 
 def _live(options: argparse.Namespace) -> None:
-    from asl_lib.live import cli
+    if options.web:
+        _serve(options)
+        return
+    from asl_lib.live.window import run_live
 
-    cli.live(options)
+    run_live(
+        options.source,
+        model=options.model,
+        letters=options.letters,
+        left_handed=options.left_handed,
+        press_s=options.press,
+        threshold=options.threshold,
+        record=options.record,
+        window=not options.no_window,
+        mirror=False if options.no_mirror else None,
+        fast=options.fast,
+        loop=options.loop,
+    )
+
+
+def _serve(options: argparse.Namespace) -> None:
+    from asl_lib.live.errors import LiveError
+    from asl_lib.live.web import serve
+
+    password = os.environ.get("ASL_PASSWORD", "")
+    if options.password and not password:
+        password = getpass.getpass("Password for visitors: ")
+        if not password:
+            raise LiveError("--password needs a password: type one, or put it into $ASL_PASSWORD.")
+    page = serve(
+        models={relative(options.model): Path(options.model)} if options.model else None,
+        host=options.host,
+        port=options.port,
+        root_path=options.root_path,
+        allowed_hosts=split_names(options.allowed_hosts),
+        password=password,
+        max_sessions=options.max_sessions,
+        log=print,
+    )
+    page.wait()
 
 
 def _record(options: argparse.Namespace) -> None:
-    from asl_lib.live import cli
+    from asl_lib.live.window import record
 
-    cli.record(options)
+    record(
+        options.source,
+        signer=options.signer,
+        glosses=split_names(options.glosses),
+        repetitions=options.repetitions,
+        countdown_s=options.countdown,
+        capture_s=options.seconds,
+        folder=options.folder,
+    )
 
 
 def _list_datasets(options: argparse.Namespace) -> None:

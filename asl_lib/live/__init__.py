@@ -1,5 +1,5 @@
-"""The live demo: from a camera, a file or a browser to words.
+"""Live recognition: from a camera, a video or a browser to words.
 
-`recogniser` turns frames into what is recognised, `smoothing` keeps that calm, `sources` gives frames, `pipeline` keeps
-picture and recognition apart, `picture` draws; `window`, `web` and `record` are the faces. Nothing here trains.
+`recogniser`, `letters` and `clip_capture` recognise signs in frames, `words` makes a steady transcript, `sources` and
+`pipeline` supply frames, `networks` loads trained models; `window` and `web` are the two user interfaces.
 """

@@ -1,19 +1,15 @@
-"""What can go wrong live, as sentences."""
+"""The exception of the live recogniser."""
 
 from __future__ import annotations
 
 
 class LiveError(ValueError):
-    """A model, a source or a display that the live demo cannot use."""
-
-
-class SessionError(ValueError):
-    """A page that cannot be served now; the sentence is shown on it.
+    """A model, source, display or request that the live recogniser cannot use; the message is meant for the user.
 
     Attributes:
-        status: the HTTP status that goes with it.
+        status: the HTTP status with which the live page answers.
     """
 
-    def __init__(self, text: str, *, status: int) -> None:
-        super().__init__(text)
+    def __init__(self, message: str, *, status: int = 400) -> None:
+        super().__init__(message)
         self.status = status

@@ -1,100 +1,56 @@
-"""The letter box: a square in the picture, and the handshape in it as a letter."""
+"""Fingerspelling: the handshape in a box of the picture, recognised as a letter."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from asl_lib._util.console import quiet_native_stderr
-from asl_lib.features.photographs import fit_square
-from asl_lib.features.picture_recipes import PhotographRecipe
 from asl_lib.landmarks.tracker import require_mediapipe
-from asl_lib.live.recogniser import LiveSettings, Seen, best_of
-from asl_lib.live.smoothing import Commits, Smoother
+from asl_lib.live.recogniser import FrameRecogniser, LiveSettings, Recognition
+from asl_lib.live.words import Commits, Smoother
 
 BOX_HEIGHTS = 0.5
 """Side of the box, in heights of the picture."""
 LETTER_SETTINGS = LiveSettings(threshold=0.6, memory_s=0.4, hold_s=0.8, every=1)
-Box = tuple[int, int, int, int]
 
 
-class LetterClassifier:
-    """A network of notebook 08 with its recipe, compiled for one picture at a time; all sessions can share it."""
+class LetterRecogniser(FrameRecogniser):
+    """Recognises the letter that is held in the box, with a network of notebook 08.
 
-    def __init__(self, model: Any, recipe: PhotographRecipe) -> None:
-        from asl_lib.training.fit import compile_predictor
-
-        self.recipe, self.glosses = recipe, recipe.glosses
-        self._probabilities: Callable[[np.ndarray], np.ndarray] = compile_predictor(model)
-
-    @classmethod
-    def load(cls, folder: str | Path) -> LetterClassifier:
-        """Load what notebook 08 left in a folder.
-
-        Raises:
-            TrainingError: there is no network for photographs.
-        """
-        from asl_lib.training.images import load_image_model
-
-        return cls(*load_image_model(folder))
-
-    def __call__(self, picture: np.ndarray) -> np.ndarray:
-        """Return (classes,) probabilities of a (H, W, 3) uint8 picture, fitted into a square as in training."""
-        return self._probabilities(fit_square(picture, size=self.recipe.size).astype(np.float32))
-
-
-class LetterBox:
-    """Names the letter in the box once it is held; has the methods of `Recogniser`, so any face can show it.
-
-    A network that has learned letters alone finds one on every wall. So a picture is only asked about while MediaPipe
-    sees a hand in the box.
+    A network that was trained on letters only finds one on every wall. The box is therefore classified only while
+    MediaPipe detects a hand in it.
 
     Args:
-        classifier: what names a picture.
-        settings: how to decide.
-        left_handed: put the box on the other side.
+        classifier: a `networks.Classifier` with a `PhotographRecipe`.
+        settings: how to decide; None for `LETTER_SETTINGS`.
+        left_handed: put the box on the left hand's side.
     """
 
-    def __init__(
-        self, classifier: LetterClassifier, *, settings: LiveSettings = LETTER_SETTINGS, left_handed: bool = False
-    ) -> None:
-        self.classifier, self.settings, self.left_handed = classifier, settings, left_handed
+    def __init__(self, classifier: Any, *, settings: LiveSettings | None = None, left_handed: bool = False) -> None:
+        self.left_handed = left_handed
         self._tracker: Any = None
-        self.reset()
-
-    def __enter__(self) -> LetterBox:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
+        super().__init__(classifier, settings=settings or LETTER_SETTINGS)
 
     def close(self) -> None:
-        """Give the tracker's memory back."""
         if self._tracker is not None:
             self._tracker.close()
             self._tracker = None
 
     def reset(self) -> None:
-        """Forget what was seen."""
         self._smoother = Smoother(len(self.classifier.glosses))
         self._commits = Commits()
-        self._last = Seen(0.0)
+        self._last = Recognition(0.0)
 
-    def start(self, time_s: float, *, countdown_s: float = 0.0, capture_s: float = 0.0) -> None:
-        """Begin anew: letters need no countdown."""
+    def start(self, time_s: float, *, countdown_s: float = 0.0, capture_s: float | None = None) -> None:
+        """Start anew: letters need no countdown."""
         self.reset()
 
-    def finish(self) -> Seen:
-        """Return what was known after the last frame."""
-        return self._last
-
-    def box(self, size: tuple[int, int]) -> Box:
+    def box(self, size: tuple[int, int]) -> tuple[int, int, int, int]:
         """Return left, top, right and bottom of the box in px, in a picture of a width and height.
 
-        In the camera's picture the right hand of somebody who faces it is on the left.
+        The right hand of a person who faces the camera is in the left half of its picture.
         """
         width, height = size
         side = min(round(BOX_HEIGHTS * height), width)
@@ -102,37 +58,35 @@ class LetterBox:
         left, top = min(max(0, left), width - side), (height - side) // 2
         return left, top, left + side, top + side
 
-    def see(self, frame: np.ndarray, time_s: float) -> Seen:
-        """Look at the box in a (H, W, 3) uint8 RGB frame, not mirrored, and return what is known now."""
+    def process(self, frame: np.ndarray, time_s: float) -> Recognition:
         box = left, top, right, bottom = self.box((frame.shape[1], frame.shape[0]))
         inside = np.ascontiguousarray(frame[top:bottom, left:right])
-        hand = self._hand(inside)
-        about: dict[str, Any] = {"time_s": time_s, "box": box}
-        if hand is None:
-            self._smoother.reset()
-            self._commits.ended(None)
-            self._last = Seen(**about)
-            return self._last
-        points = hand.copy()
-        points[:, :2] = (points[:, :2] * (right - left) + (left, top)) / (frame.shape[1], frame.shape[0])
+        points = self._hand_landmarks(inside)
         settings, smoother = self.settings, self._smoother
+        if points is None:
+            smoother.reset()
+            self._commits.ended(None)
+            self._last = Recognition(time_s, box=box)
+            return self._last
+        points[:, :2] = (points[:, :2] * (right - left) + (left, top)) / (frame.shape[1], frame.shape[0])
         smoother.tune(memory_s=settings.memory_s, threshold=settings.threshold, margin=settings.margin)
         shown = smoother.update(self.classifier(inside), time_s)
         self._commits.hold_s = settings.hold_s
-        letter = self._commits.held(shown, smoother.since_s, time_s)
-        glosses = self.classifier.glosses
-        self._last = Seen(
-            **about,
-            hands=("left_hand" if self.left_handed else "right_hand",),
+        letter = self._commits.held(smoother.sure, smoother.since_s, time_s)
+        hand = "left_hand" if self.left_handed else "right_hand"
+        self._last = Recognition(
+            time_s,
+            hands=(hand,),
             signing=True,
-            top=best_of(smoother.mean, glosses),
-            shown="" if shown is None else glosses[shown],
-            committed="" if letter is None else glosses[letter],
-            parts={"right_hand": points},
+            top=self._top(smoother.mean),
+            shown=self._gloss(shown),
+            committed=self._gloss(letter),
+            parts={hand: points},
+            box=box,
         )
         return self._last
 
-    def _hand(self, picture: np.ndarray) -> np.ndarray | None:
+    def _hand_landmarks(self, picture: np.ndarray) -> np.ndarray | None:
         """Return (21, 3) landmarks of the hand in the box, in its width and height, or None."""
         if self._tracker is None:
             with quiet_native_stderr():

@@ -1,117 +1,235 @@
-"""Trained networks for the live demo: find them, and load one with all that it needs."""
+"""Trained models for live recognition: find them, load them, and make a recogniser of each."""
 
 from __future__ import annotations
 
-from functools import partial
+import threading
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
-from asl_lib._util.files import read_npz
-from asl_lib.features.recipe import FeatureRecipe
-from asl_lib.landmarks.landmarks import Landmarks
+from asl_lib._util.files import read_json, read_npz
+from asl_lib._util.paths import project_folder, relative
+from asl_lib.features.photographs import fit_square
+from asl_lib.features.picture_recipes import PhotographRecipe, VideoRecipe
+from asl_lib.live.clip_capture import ClipCapture
 from asl_lib.live.errors import LiveError
+from asl_lib.live.letters import LETTER_SETTINGS, LetterRecogniser
+from asl_lib.live.recogniser import FrameRecogniser, LiveSettings, SignRecogniser
+from asl_lib.training.fit import compile_predictor, load_model
+from asl_lib.training.images import load_image_model, load_video_model
 
-if TYPE_CHECKING:
-    from asl_lib.course.params import Params
+NO_MODELS = "There is no trained network under outputs/. Run make demo, or notebooks 01 to 05, or name a folder of one."
+LOADERS: dict[str, Any] = {"landmarks": load_model, "photograph": load_image_model, "clip": load_video_model}
+"""What the `input` of a recipe says, and what loads such a model."""
 
 
 class Classifier:
-    """A trained network with its recipe and its glosses, compiled for one clip at a time; all sessions can share it.
+    """A trained model with its recipe and glosses, compiled for one clip at a time; all sessions can share it.
 
     Args:
-        model: a network from (N, frames, features) to probabilities.
+        model: a network from one encoded clip or picture to probabilities.
         recipe: the recipe that it was trained with.
         glosses: the names of its classes.
 
     Raises:
-        LiveError: the network names another number of classes.
+        LiveError: the network has another number of classes.
     """
 
-    def __init__(self, model: Any, recipe: FeatureRecipe, glosses: tuple[str, ...]) -> None:
-        from asl_lib.training.fit import compile_predictor
-
+    def __init__(self, model: Any, recipe: Any, glosses: tuple[str, ...]) -> None:
         self.recipe, self.glosses = recipe, glosses
         self._probabilities = compile_predictor(model)
-        named = len(self._probabilities(np.zeros(model.input_shape[1:], np.float32)))
-        if named != len(glosses):
-            raise LiveError(f"The network must name {len(glosses)} glosses; it names {named}. Train it again.")
+        classes = len(self._probabilities(np.zeros(model.input_shape[1:], np.float32)))
+        if classes != len(glosses):
+            raise LiveError(f"The network must have {len(glosses)} classes; it has {classes}. Train it again.")
 
     @classmethod
     def load(cls, folder: str | Path) -> Classifier:
-        """Load what notebooks 05, 06, 07 or 09 left in a folder.
+        """Load the model that a notebook saved in a folder.
 
         Raises:
-            LiveError: there are no glosses beside the network.
-            TrainingError: there is no network, or one that does not fit its recipe.
+            LiveError: there are no glosses beside the model.
+            TrainingError: there is no model, or one that does not fit its recipe.
         """
-        from asl_lib.training.fit import load_model
+        model, recipe = LOADERS[input_of(folder)](folder)
+        return cls(model, recipe, getattr(recipe, "glosses", ()) or _tested_glosses(Path(folder)))
 
-        model, recipe = load_model(folder)
-        path = Path(folder) / "probabilities.npz"
-        try:
-            glosses = tuple(str(gloss) for gloss in read_npz(path, ["glosses"])["glosses"].ravel())
-        except (OSError, ValueError) as error:
-            raise LiveError(
-                f"{path} must tell the glosses of the network beside it ({error!r}). Run the notebook that trained it "
-                "again."
-            ) from error
-        return cls(model, recipe, glosses)
-
-    def __call__(self, landmarks: Landmarks) -> np.ndarray:
+    def __call__(self, landmarks: Any) -> np.ndarray:
         """Return (classes,) probabilities of one clip.
+
+        Args:
+            landmarks: or what else the recipe describes: a (H, W, 3) uint8 RGB photograph; or all frames of a clip as
+                `VideoRecipe.square` returns them.
 
         Raises:
             RecipeError: the clip does not show what the recipe needs.
         """
+        if isinstance(self.recipe, PhotographRecipe):
+            return self._probabilities(fit_square(landmarks, size=self.recipe.size).astype(np.float32))
+        if isinstance(self.recipe, VideoRecipe):
+            return self._probabilities(self.recipe.transform_squares(landmarks).astype(np.float32))
         return self._probabilities(self.recipe.transform(landmarks))
 
 
-def find_models(folder: str | Path | None = None) -> dict[str, Path]:
-    """Return the trained networks for landmarks under `outputs/`, by a name to show, the newest run first.
+def open_recogniser(
+    folder: str | Path, *, settings: LiveSettings | None = None, left_handed: bool = False
+) -> FrameRecogniser:
+    """Return a recogniser with the model in a folder; its recipe tells which kind.
+
+    Args:
+        folder: folder of a trained model.
+        settings: how to decide; None for the defaults of its kind.
+        left_handed: put the box for letters on the left hand's side.
+
+    Raises:
+        LiveError, TrainingError: the model cannot be used.
+    """
+    return _recogniser(Classifier.load(folder), settings, left_handed=left_handed)
+
+
+def _recogniser(classifier: Classifier, settings: LiveSettings | None, *, left_handed: bool) -> FrameRecogniser:
+    if isinstance(classifier.recipe, PhotographRecipe):
+        return LetterRecogniser(classifier, settings=settings, left_handed=left_handed)
+    kind = ClipCapture if isinstance(classifier.recipe, VideoRecipe) else SignRecogniser
+    return kind(classifier, settings=settings)
+
+
+def find_models(folder: str | Path | None = None, *, letters: bool = False) -> dict[str, Path]:
+    """Return the trained networks under `outputs/`, by a name to show, the newest training first.
 
     Args:
         folder: where to look instead.
+        letters: the networks for photographs of letters; otherwise those for landmarks.
     """
-    from asl_lib._util.paths import project_folder
-
     outputs = Path(folder) if folder else project_folder() / "outputs"
-    found = [
-        path.parent
-        for path in outputs.glob("*/*/*/model.keras")
-        if path.with_name("probabilities.npz").is_file() and '"input"' not in _text(path.with_name("recipe.json"))
-    ]
-    found.sort(key=partial(_age, outputs))
-    return {" · ".join(model.relative_to(outputs).parts): model for model in found}
+    found = []
+    for path in outputs.glob("*/letters/letter_cnn/*/model.keras" if letters else "*/*/*/model.keras"):
+        if letters or (_input(path.parent) == "landmarks" and path.with_name("probabilities.npz").is_file()):
+            found.append((-path.stat().st_mtime, path.parent))
+    return {
+        " · ".join(part for part in model.relative_to(outputs).parts if part != "letters"): model
+        for _, model in sorted(found)
+    }
 
 
-def model_of(params: Params) -> Path:
-    """Return the folder of a run's `live_model`, or of another network of the run where that was not trained.
+def choose_model(*, letters: bool = False) -> tuple[Path, str]:
+    """Return the folder of the network to use where none is named, and a sentence that says why.
 
     Raises:
-        LiveError: the run has no network for landmarks with these test signers.
+        LiveError: there is none.
     """
-    folders = [params.model_dir(params.live_model), *find_models(params.run_dir.parent).values()]
-    for folder in folders:
-        named = folder == params.model_dir(folder.parent.name)
-        if named and all((folder / name).is_file() for name in ("model.keras", "probabilities.npz")):
-            return folder
-    raise LiveError(
-        f"There is no trained network in {params.run_dir} for {params.held_out}. Run notebook 05 with the same "
-        "parameters first."
-    )
+    models = list(find_models(letters=letters).values())
+    if not models:
+        raise LiveError("There is no letter_cnn under outputs/. Run notebook 08." if letters else NO_MODELS)
+    among = f", the newest of {len(models)} under outputs/ (--model chooses another)" if len(models) > 1 else ""
+    return models[0], f"network: {relative(models[0])}{among}"
 
 
-def _age(outputs: Path, folder: Path) -> tuple[float, bool, str]:
-    """Sort key: newest run first, and in a run the course's own networks first."""
-    run = outputs / folder.relative_to(outputs).parts[0]
-    newest = max(path.stat().st_mtime for path in run.glob("*/*/model.keras"))
-    return -newest, not folder.parent.name.startswith("attention_"), folder.as_posix()
+def model_of_run(run_dir: str | Path, held_out: str, *, prefer: str) -> Path:
+    """Return the folder of a run's network for landmarks: the preferred one, or the newest where that is not trained.
+
+    Args:
+        run_dir: folder of the run.
+        held_out: name of the folder that tells what the network was not trained on, such as "held_out_ben".
+        prefer: name of the preferred network.
+
+    Raises:
+        LiveError: the run has no such network.
+    """
+    run_dir = Path(run_dir)
+    found = [path for path in find_models(run_dir.parent).values() if path.parts[-3::2] == (run_dir.name, held_out)]
+    found.sort(key=lambda path: path.parent.name != prefer)
+    if not found:
+        raise LiveError(
+            f"There is no trained network in {run_dir} for {held_out}. Run notebook 05 with the same parameters first."
+        )
+    return found[0]
 
 
-def _text(path: Path) -> str:
+def input_of(folder: str | Path) -> str:
+    """Return what the model in a folder takes, by its recipe: "landmarks", "photograph" or "clip".
+
+    Raises:
+        LiveError: there is no model with a recipe.
+    """
+    kind = _input(Path(folder))
+    if kind not in LOADERS:
+        raise LiveError(f"There is no network with its recipe in {folder}: expected model.keras and recipe.json.")
+    return kind
+
+
+def _input(folder: Path) -> str:
     try:
-        return path.read_text(encoding="utf-8")
-    except OSError:
-        return '"input"'  # a network without its recipe is of no use
+        return str(read_json(folder / "recipe.json").get("input", "landmarks"))
+    except (OSError, ValueError, AttributeError):
+        return ""
+
+
+def _tested_glosses(folder: Path) -> tuple[str, ...]:
+    """Return the glosses of a network whose recipe has none: those that it was tested on."""
+    path = folder / "probabilities.npz"
+    try:
+        return tuple(str(gloss) for gloss in read_npz(path, ["glosses"])["glosses"].ravel())
+    except (OSError, ValueError) as error:
+        raise LiveError(
+            f"{path} must contain the glosses of the network beside it ({error!r}). Run the notebook that trained it "
+            "again."
+        ) from error
+
+
+class Models:
+    """The models that a live page offers, each loaded when it is first used; see `sessions.LiveModels`.
+
+    Args:
+        signs: name to show -> folder of a network for landmarks.
+        letters: the same for letters; each is offered for the right hand and for the left.
+
+    Raises:
+        LiveError: there are none.
+    """
+
+    def __init__(self, signs: dict[str, Path], letters: dict[str, Path] | None = None) -> None:
+        self._folders = dict(signs)
+        self._hands: dict[str, str] = {}
+        for name, folder in (letters or {}).items():
+            for hand in ("right", "left"):
+                shown = f"Letters, {hand} hand: {name}"
+                self._folders[shown], self._hands[shown] = folder, hand
+        self.names = list(self._folders)
+        if not self.names:
+            raise LiveError(NO_MODELS)
+        self._lock = threading.Lock()
+        self._loaded: dict[Path, Classifier] = {}
+
+    def spells(self, name: str) -> bool:
+        """Return whether a model recognises letters."""
+        return name in self._hands
+
+    def threshold(self, name: str) -> float:
+        """Return the default threshold of a model."""
+        return (LETTER_SETTINGS if self.spells(name) else LiveSettings()).threshold
+
+    def open(self, name: str, settings: LiveSettings) -> FrameRecogniser:
+        """Return a new recogniser; all recognisers with the same model share its classifier.
+
+        Raises:
+            LiveError: there is no such model, or it cannot be used.
+        """
+        if self.spells(name):
+            settings = replace(LETTER_SETTINGS, threshold=settings.threshold)
+        return _recogniser(self.load(name), settings, left_handed=self._hands.get(name) == "left")
+
+    def load(self, name: str) -> Classifier:
+        """Return the classifier of a model.
+
+        Raises:
+            LiveError: there is no such model, or it cannot be used.
+        """
+        if name not in self._folders:
+            raise LiveError(f"There is no model '{name}'. There are: {', '.join(self.names)}.")
+        folder = self._folders[name]
+        with self._lock:
+            if folder not in self._loaded:
+                self._loaded[folder] = Classifier.load(folder)
+            return self._loaded[folder]

@@ -1,4 +1,4 @@
-"""What the live demo shows: the picture in a mirror, landmarks, the three best signs, the words so far."""
+"""The picture that a live window shows: the frame with landmarks, the three best signs, the transcript."""
 
 from __future__ import annotations
 
@@ -7,10 +7,13 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+import cv2
+import matplotlib
 import numpy as np
+from PIL import Image, ImageDraw, ImageFont
 
 from asl_lib.live.pipeline import Speed
-from asl_lib.live.recogniser import Seen
+from asl_lib.live.recogniser import Recognition
 from asl_lib.live.record import Prompt
 from asl_lib.plots.overlay import draw_frame
 
@@ -19,7 +22,7 @@ STRIP_PX = 64
 BACKGROUND = (24, 26, 31)
 WHITE, GRAY, DIM = (245, 245, 245), (170, 174, 182), (70, 74, 84)
 BLUE, GREEN, ORANGE, RED = (86, 180, 233), (2, 190, 140), (240, 165, 50), (235, 90, 80)
-"""Colours that the usual kinds of colour blindness keep apart; what they say also stands beside them as words."""
+"""Colours that remain distinct in the usual kinds of colour blindness; words beside them say the same."""
 SMALLEST_HEIGHT = 400
 PROMPTS = {
     "ready": ("space: begin · n: another sign · q: quit", GRAY),
@@ -28,13 +31,13 @@ PROMPTS = {
     "review": ("space: keep · r: once more · n: another sign · q: quit", GREEN),
     "finished": ("all signs are recorded · q: quit", GREEN),
 }
-"""What to say in each phase of a recording session, and in which colour."""
+"""The hint in each phase of a recording session, and its colour."""
 PERSON = {"left_hand": "left hand", "right_hand": "right hand"}
 
 
 def compose(
     frame: np.ndarray,
-    seen: Seen,
+    recognition: Recognition,
     *,
     words: Sequence[str] = (),
     speed: Speed | None = None,
@@ -47,28 +50,30 @@ def compose(
 
     Args:
         frame: (H, W, 3) uint8 RGB, as the camera saw it.
-        seen: what was recognised.
+        recognition: what is recognised in it.
         words: the transcript so far.
-        speed: how fast it goes.
-        mirror: show the picture as a mirror would, which is how people expect to see themselves.
-        recording: whether this is being recorded.
+        speed: rate and latency of recognition.
+        mirror: mirror the picture, as people expect to see themselves.
+        recording: whether the picture is recorded.
         hint: a line of help under the words.
         landmarks: draw them.
     """
-    picture = draw_frame(frame, seen.parts) if landmarks and seen.parts else np.ascontiguousarray(frame)
-    if seen.box:
-        picture = _with_box(picture, seen.box, ORANGE if seen.signing else WHITE)
+    picture = draw_frame(frame, recognition.parts) if landmarks and recognition.parts else np.ascontiguousarray(frame)
+    if recognition.box:
+        picture = _with_box(picture, recognition.box, ORANGE if recognition.signing else WHITE)
     if mirror:
         picture = picture[:, ::-1]
     picture = _enlarged(picture)
-    if seen.inset is not None:
-        picture = _with_inset(picture, seen.inset[:, ::-1] if mirror else seen.inset)
+    if recognition.inset is not None:
+        picture = _with_inset(picture, recognition.inset[:, ::-1] if mirror else recognition.inset)
     height, width = picture.shape[:2]
     canvas = np.full((height + STRIP_PX, width + PANEL_PX, 3), BACKGROUND, np.uint8)
     canvas[:height, :width] = picture
-    _draw_panel(canvas, seen, left=width + 16, speed=speed, recording=recording)
-    if seen.phase == "countdown":
-        _write(canvas, str(int(np.ceil(seen.left_s))), (width // 2 - 30, height // 2 - 60), size=110, colour=WHITE)
+    _draw_panel(canvas, recognition, left=width + 16, speed=speed, recording=recording)
+    if recognition.phase == "countdown":
+        _write(
+            canvas, str(int(np.ceil(recognition.left_s))), (width // 2 - 30, height // 2 - 60), size=110, colour=WHITE
+        )
     _write(canvas, _fitting(words, width + PANEL_PX - 32), (16, height + 6), size=26, colour=WHITE)
     _write(canvas, hint, (16, height + 42), size=13, colour=GRAY)
     return canvas[: len(canvas) // 2 * 2, : canvas.shape[1] // 2 * 2]
@@ -79,8 +84,8 @@ def compose_prompt(frame: np.ndarray, prompt: Prompt, *, mirror: bool = True) ->
 
     Args:
         frame: (H, W, 3) uint8 RGB, as the camera saw it; in review one of the captured frames.
-        prompt: what to tell the signer.
-        mirror: show it as a mirror would.
+        prompt: what the signer is asked to do.
+        mirror: mirror the picture.
     """
     picture = _enlarged(frame[:, ::-1] if mirror else frame)
     height, width = picture.shape[:2]
@@ -99,39 +104,37 @@ def compose_prompt(frame: np.ndarray, prompt: Prompt, *, mirror: bool = True) ->
     return canvas[: len(canvas) // 2 * 2, : canvas.shape[1] // 2 * 2]
 
 
-def state_of(seen: Seen) -> tuple[str, tuple[int, int, int]]:
-    """Return what is going on in a few words, and the colour of them."""
-    if seen.phase == "waiting":
+def state_of(recognition: Recognition) -> tuple[str, tuple[int, int, int]]:
+    """Return the state of recognition in a few words, and their colour."""
+    if recognition.phase == "waiting":
         return "space, then sign", GRAY
-    if seen.phase == "countdown":
-        return f"get ready: {seen.left_s:.0f} s", ORANGE
-    if seen.phase == "capture":
-        return f"sign now: {seen.left_s:.1f} s", ORANGE
-    if seen.signing:
+    if recognition.phase == "countdown":
+        return f"get ready: {recognition.left_s:.0f} s", ORANGE
+    if recognition.phase == "capture":
+        return f"sign now: {recognition.left_s:.1f} s", ORANGE
+    if recognition.signing:
         return "signing", ORANGE
     return "hands down", GRAY
 
 
-def _draw_panel(canvas: np.ndarray, seen: Seen, *, left: int, speed: Speed | None, recording: bool) -> None:
-    import cv2
-
-    state, colour = state_of(seen)
+def _draw_panel(canvas: np.ndarray, now: Recognition, *, left: int, speed: Speed | None, recording: bool) -> None:
+    state, colour = state_of(now)
     _write(canvas, state, (left, 14), size=17, colour=colour)
-    in_view = " and ".join(PERSON[hand] for hand in seen.hands) or "no hand"
-    below = f"in view: {in_view}" if seen.inset is None else "below: how everything moves"
+    in_view = " and ".join(PERSON[hand] for hand in now.hands) or "no hand"
+    below = f"in view: {in_view}" if now.inset is None else "below: how everything moves"
     _write(canvas, below, (left, 38), size=13, colour=GRAY)
-    # While the next sign is under way, the last one stays, and says that it is the last one.
-    before = bool(seen.shown and seen.signing and seen.top and seen.top[0][0] != seen.shown)
-    name = f"before: {seen.shown}" if before else seen.shown or ("unknown" if seen.top else "")
-    colour = GREEN if seen.shown and not before else GRAY
+    # During a sign the last one stays, marked as such.
+    before = bool(now.shown and now.signing and now.top and now.top[0][0] != now.shown)
+    name = f"before: {now.shown}" if before else now.shown or ("unknown" if now.top else "")
+    colour = GREEN if now.shown and not before else GRAY
     _write(canvas, name, (left, 66), size=30, colour=colour, width=PANEL_PX - 32)
-    for row, (gloss, probability) in enumerate(seen.top):
+    for row, (gloss, probability) in enumerate(now.top):
         top = 122 + 44 * row
         _write(canvas, f"{gloss}  {probability:.0%}", (left, top), size=14, colour=WHITE, width=PANEL_PX - 32)
         right = left + PANEL_PX - 32
         cv2.rectangle(canvas, (left, top + 22), (right, top + 32), DIM, -1)
         end = left + round((PANEL_PX - 32) * probability)
-        cv2.rectangle(canvas, (left, top + 22), (end, top + 32), GREEN if gloss == seen.shown else BLUE, -1)
+        cv2.rectangle(canvas, (left, top + 22), (end, top + 32), GREEN if gloss == now.shown else BLUE, -1)
     if speed is not None:
         rate = f"{speed.fps:.0f} frames/s, {speed.latency_ms:.0f} ms, {speed.dropped} left out"
         _write(canvas, rate, (left, 268), size=12, colour=GRAY)
@@ -141,16 +144,12 @@ def _draw_panel(canvas: np.ndarray, seen: Seen, *, left: int, speed: Speed | Non
 
 
 def _with_box(picture: np.ndarray, box: Sequence[int], colour: tuple[int, int, int]) -> np.ndarray:
-    import cv2
-
     left, top, right, bottom = (int(side) for side in box)
     return cv2.rectangle(picture.copy(), (left, top), (right - 1, bottom - 1), colour, 2)
 
 
 def _with_inset(picture: np.ndarray, inset: np.ndarray) -> np.ndarray:
     """Return a picture with another one in its lower left corner, a third as high."""
-    import cv2
-
     height = len(picture) // 3
     small = cv2.resize(inset, (round(height * inset.shape[1] / len(inset)), height))[:, : picture.shape[1]]
     picture = np.array(picture)
@@ -160,8 +159,6 @@ def _with_inset(picture: np.ndarray, inset: np.ndarray) -> np.ndarray:
 
 def _enlarged(picture: np.ndarray) -> np.ndarray:
     """Return a picture at least as high as the panel beside it."""
-    import cv2
-
     if len(picture) >= SMALLEST_HEIGHT:
         return picture
     scale = SMALLEST_HEIGHT / len(picture)
@@ -179,7 +176,7 @@ def _fitting(words: Sequence[str], width: int) -> str:
 def _write(
     canvas: np.ndarray, text: str, at: tuple[int, int], *, size: int, colour: tuple[int, int, int], width: int = 0
 ) -> None:
-    """Write text with its upper left corner at (x, y); where `width` is given, smaller until it fits."""
+    """Write text with its upper left corner at (x, y), smaller where it would be wider than `width`."""
     if not text:
         return
     cover = _text(text, size)
@@ -194,9 +191,7 @@ def _write(
 
 @lru_cache(maxsize=256)
 def _text(text: str, size: int) -> np.ndarray:
-    """Return (h, w) float32 from 0 to 1: how much of each pixel the text covers."""
-    from PIL import Image, ImageDraw
-
+    """Return (h, w) float32: the share of each pixel that the text covers."""
     font = _font(size)
     _, _, right, bottom = (int(value) for value in font.getbbox(text))
     image = Image.new("L", (max(1, right), max(1, bottom)))
@@ -206,8 +201,5 @@ def _text(text: str, size: int) -> np.ndarray:
 
 @lru_cache(maxsize=32)
 def _font(size: int) -> Any:
-    """Return the font of the course's figures, which has the letters of many scripts; OpenCV's own has only ASCII."""
-    import matplotlib
-    from PIL import ImageFont
-
+    """Return the font of the course's figures, which has letters of many scripts; OpenCV's fonts have only ASCII."""
     return ImageFont.truetype(Path(matplotlib.get_data_path()) / "fonts" / "ttf" / "DejaVuSans.ttf", size)

@@ -1,4 +1,4 @@
-"""Camera, recognition and picture, each at its own speed."""
+"""Reading, recognition and display, each at its own speed."""
 
 from __future__ import annotations
 
@@ -8,26 +8,25 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from statistics import median
-from typing import Protocol
 
 import numpy as np
 
-from asl_lib.live.recogniser import Seen
-from asl_lib.live.sources import Newest, Source
+from asl_lib.live.recogniser import FrameRecogniser, Recognition
+from asl_lib.live.sources import FrameReader, Source
 
 RECENT = 60
-"""Frames that rates and latencies are taken over."""
+"""Frames over which rates and latencies are measured."""
 
 
 @dataclass(frozen=True)
 class Speed:
-    """How fast it goes.
+    """Rate and latency of recognition.
 
     Attributes:
         fps: recognised frames per second.
-        latency_ms: median time from a frame's arrival to what is recognised in it.
-        dropped: frames that came while another one was looked at, and were left out.
-        recognised: frames that were looked at.
+        latency_ms: median time from a frame's arrival to its recognition.
+        dropped: frames that arrived while another one was processed, and were left out.
+        recognised: frames that were processed.
     """
 
     fps: float = 0.0
@@ -44,11 +43,11 @@ class SpeedMeter:
         self._latencies: deque[float] = deque(maxlen=RECENT)
         self._count = 0
 
-    def note(self, came: float) -> None:
-        """Note that the frame that came then, on `time.monotonic`, has been recognised now."""
+    def add(self, arrived: float) -> None:
+        """Add a frame that arrived at a time of `time.monotonic` and has been recognised now."""
         now = time.monotonic()
         self._ends.append(now)
-        self._latencies.append(now - came)
+        self._latencies.append(now - arrived)
         self._count += 1
 
     def speed(self, *, dropped: int = 0) -> Speed:
@@ -61,52 +60,42 @@ class SpeedMeter:
 
 @dataclass(frozen=True)
 class View:
-    """What to show: the newest (H, W, 3) uint8 RGB frame and its time, what was seen last, how fast that goes."""
+    """What to show: the newest (H, W, 3) uint8 RGB frame and its time, the last recognition, and its speed."""
 
     time_s: float
     frame: np.ndarray
-    seen: Seen
+    recognition: Recognition
     speed: Speed
 
 
-class Looker(Protocol):
-    """What looks at frames: a `Recogniser`, a `LetterBox`."""
-
-    def see(self, frame: np.ndarray, time_s: float) -> Seen: ...
-
-    def start(self, time_s: float, *, countdown_s: float = ..., capture_s: float = ...) -> None: ...
-
-    def reset(self) -> None: ...
-
-    def finish(self) -> Seen: ...
-
-
 class Pipeline:
-    """Runs a recogniser on the newest frames of a source, in threads of its own; use it in a `with` block.
+    """Runs a recogniser on the newest frames of a source in separate threads; use it in a `with` block.
 
-    The picture never waits: of a live source `view` gives every frame as it comes, with what was seen last, however
-    long recognition takes. Of a file that is not played at its own speed it gives each frame with what was seen in it.
+    Display never waits: for a live source `view` returns every frame as it arrives, with the last recognition, however
+    long recognition takes. For a file that is not played at its own speed it returns each frame with its recognition.
 
     Args:
-        source: where frames come from.
-        recogniser: what looks at them; it is used by one thread only, so talk to it through `ask`.
-        on_word: what to call, in that thread, with each word that is committed.
+        source: the frames.
+        recogniser: used by one thread only; other threads reach it through `request`.
+        on_word: called in that thread with each word that is committed.
     """
 
-    def __init__(self, source: Source, recogniser: Looker, *, on_word: Callable[[str], None] | None = None) -> None:
+    def __init__(
+        self, source: Source, recogniser: FrameRecogniser, *, on_word: Callable[[str], None] | None = None
+    ) -> None:
         self._changed = threading.Condition()
-        self._newest = Newest(source, changed=self._changed)
+        self._reader = FrameReader(source, changed=self._changed)
         self._live, self._recogniser, self._on_word = source.live, recogniser, on_word
-        self._seen, self._speed = Seen(0.0), Speed()
+        self._recognition, self._speed = Recognition(0.0), Speed()
         self._frame: tuple[float, np.ndarray] | None = None
         self._number, self._taken, self._shown = 0, 0, 0
-        self._requests: deque[Callable[[Looker, float], None]] = deque()
+        self._requests: deque[Callable[[FrameRecogniser, float], None]] = deque()
         self._stop, self._ended = False, False
         self._error: BaseException | None = None
         self._thread = threading.Thread(target=self._work, name="recognition", daemon=True)
 
     def __enter__(self) -> Pipeline:
-        self._newest.__enter__()
+        self._reader.__enter__()
         self._thread.start()
         return self
 
@@ -114,69 +103,69 @@ class Pipeline:
         with self._changed:
             self._stop = True
             self._changed.notify_all()
-        self._newest.__exit__()
+        self._reader.__exit__()
         self._thread.join(timeout=10)
 
-    def ask(self, request: Callable[[Looker, float], None]) -> None:
-        """Have a function called with the recogniser and the time of the next frame, before that is looked at."""
+    def request(self, request: Callable[[FrameRecogniser, float], None]) -> None:
+        """Call a function with the recogniser and the time of the next frame, before that frame is processed."""
         self._requests.append(request)
 
     def view(self, *, timeout_s: float = 0.1) -> View | None:
         """Return what to show now, or None where there is nothing new.
 
         Raises:
-            LiveError: the source broke down; views from before have been given.
+            LiveError: the source failed; all earlier views have been returned.
         """
         with self._changed:
             self._changed.wait_for(lambda: self._has_news() or self._ended, timeout=timeout_s)
             if self._has_news():
-                self._taken, self._shown = self._number, self._newest.count
+                self._taken, self._shown = self._number, self._reader.count
                 self._changed.notify_all()
-                picture = self._newest.picture if self._live else self._frame
-                return None if picture is None else View(*picture, self._seen, self._speed)
+                picture = self._reader.picture if self._live else self._frame
+                return None if picture is None else View(*picture, self._recognition, self._speed)
             if self._ended and self._error is not None:
                 raise self._error
             return None
 
     @property
     def ended(self) -> bool:
-        """Whether the source has ended well and its last view was given: of one that broke down `view` tells."""
+        """Whether the source has ended and its last view was returned; where it failed, `view` raises the error."""
         with self._changed:
             return self._ended and not self._has_news() and self._error is None
 
     def _has_news(self) -> bool:
-        return self._number > self._taken or (self._live and self._newest.count > self._shown)
+        return self._number > self._taken or (self._live and self._reader.count > self._shown)
 
     def _work(self) -> None:
         meter = SpeedMeter()
         try:
             while not self._stop:
-                taken = self._newest.take(timeout_s=0.5)
+                taken = self._reader.take(timeout_s=0.5)
                 if taken is None:
-                    if self._newest.ended:
+                    if self._reader.ended:
                         break
                     continue
-                time_s, frame, came = taken
+                time_s, frame, arrived = taken
                 while self._requests:
                     self._requests.popleft()(self._recogniser, time_s)
-                seen = self._recogniser.see(frame, time_s)
-                meter.note(came)
-                self._publish(seen, meter.speed(dropped=self._newest.dropped), (time_s, frame))
+                recognition = self._recogniser.process(frame, time_s)
+                meter.add(arrived)
+                self._publish(recognition, meter.speed(dropped=self._reader.dropped), (time_s, frame))
             if self._frame is not None and not self._stop:
                 self._publish(self._recogniser.finish(), self._speed, self._frame)
-        except Exception as error:  # noqa: BLE001  (whatever it is, the thread that shows the picture has to know)
+        except Exception as error:  # noqa: BLE001  (any error must reach the thread that displays)
             self._error = error
         finally:
             with self._changed:
                 self._ended = True
                 self._changed.notify_all()
 
-    def _publish(self, seen: Seen, speed: Speed, frame: tuple[float, np.ndarray]) -> None:
-        if seen.committed and self._on_word is not None:
-            self._on_word(seen.committed)
+    def _publish(self, recognition: Recognition, speed: Speed, frame: tuple[float, np.ndarray]) -> None:
+        if recognition.committed and self._on_word is not None:
+            self._on_word(recognition.committed)
         with self._changed:
             if not self._live:  # every frame is wanted
                 self._changed.wait_for(lambda: self._taken == self._number or self._stop)
-            self._seen, self._speed, self._frame = seen, speed, frame
+            self._recognition, self._speed, self._frame = recognition, speed, frame
             self._number += 1
             self._changed.notify_all()

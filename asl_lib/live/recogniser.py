@@ -1,49 +1,48 @@
-"""One recogniser for all faces of the live demo: frames with their times in, what is recognised out.
+"""Recognition in a stream of frames: frames with their times in, signs and words out.
 
-The features are `recipe.transform`'s, as in training: replaying a clip gives the probabilities of the notebooks.
+Features are made by `recipe.transform`, as in training: replaying a clip gives the probabilities of the notebooks.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
-from types import TracebackType
 from typing import Any, Protocol
 
 import numpy as np
 
 from asl_lib._util.console import quiet_native_stderr
-from asl_lib.features.recipe import FeatureRecipe
+from asl_lib.features.handshape import WRIST
+from asl_lib.features.recipe import LEFT_SHOULDER, LEFT_WRIST, RIGHT_SHOULDER, RIGHT_WRIST, FeatureRecipe, RecipeError
 from asl_lib.landmarks.landmarks import PARTS, Landmarks
 from asl_lib.landmarks.tracker import HolisticDetector
-from asl_lib.live.activity import hands_up
 from asl_lib.live.errors import LiveError
-from asl_lib.live.smoothing import Commits, Smoother
-from asl_lib.live.timing import in_even_time
+from asl_lib.live.resampling import resample_landmarks
+from asl_lib.live.words import Commits, Smoother
 
 TOP = 3
+RAISED_WIDTHS = 1.05
+"""A wrist is raised while it is at most so many shoulder widths below the shoulders: about where the ribs end."""
 
 
 @dataclass(frozen=True)
 class LiveSettings:
-    """How the recogniser decides; all of them may be changed while it runs.
+    """How a recogniser decides; all settings may be changed while it runs.
 
     Attributes:
-        threshold: least probability of a sign that is named; below it the sign is "unknown".
-        every: frames from one prediction to the next while somebody signs.
-        window_s: longest stretch that is looked at, in seconds.
-        lead_s: what belongs to a sign before the hand is up and after it is down, in seconds: recorded clips begin and
-            end so.
-        rest_s: how long the hands must be down for a sign to have ended.
-        shortest_s: what is shorter is a twitch and no sign.
-        memory_s, margin: see `smoothing.Smoother`.
-        settle_s: how long a guess must last to be shown before its sign has ended: the beginning of a sign is the
-            beginning of many.
-        hold_s: how long one sign must be shown to become a word while the hands stay up, see `smoothing.Commits`.
-        fps: frames per second of the recordings that the model was trained on. Frames of any camera are brought to this
-            rate by their times, so 15, 25 and 30 frames a second give the same features.
+        threshold: least probability of a sign that is named; below it the sign is unknown.
+        every: frames between two predictions during a sign.
+        window_s: longest stretch that is classified, in seconds.
+        lead_s: time before the hand is raised and after it is lowered that belongs to a sign, in seconds: recorded
+            clips begin and end like this.
+        rest_s: how long the hands must be lowered for a sign to end.
+        shortest_s: a shorter movement is not a sign.
+        memory_s, margin: see `words.Smoother`.
+        settle_s: how long a guess must last to be shown before its sign has ended: many signs begin alike.
+        hold_s: how long one sign must be shown to become a word while the hands stay raised, see `words.Commits`.
+        fps: frames per second of the recordings that the model was trained on. Frames of any camera are resampled to
+            this rate by their times, so 15, 25 and 30 frames a second give the same features.
     """
 
     threshold: float = 0.4
@@ -67,22 +66,22 @@ class LiveSettings:
 
 
 @dataclass(frozen=True)
-class Seen:
-    """What the recogniser knows after a frame.
+class Recognition:
+    """What is recognised after a frame.
 
     Attributes:
         time_s: time of the frame.
         hands: "left_hand" and "right_hand", where they are in view.
-        signing: whether a sign is in progress: a hand is up, or has been down only for a moment.
-        phase: "continuous"; or of press-and-sign: "waiting", "countdown", "capture" or "done".
+        signing: whether a sign is in progress: a hand is raised, or has been lowered only for a moment.
+        phase: "continuous"; in press-and-sign "waiting", "countdown", "capture" or "done".
         left_s: seconds to the end of the countdown or the capture.
         top: the three most probable glosses with their (smoothed) probabilities, best first; those of the last sign
-            until a new one has been looked at.
+            until a new one has been classified.
         shown: the gloss to show, or "" for unknown; it stays until the next sign is known.
         committed: the gloss that became a word with this frame, or "".
         parts: part -> (l, 4) x, y, z and confidence, for `overlay.draw_frame`.
-        inset: (h, w, 3) uint8 RGB picture of what the network looks at, where that is another than the camera's.
-        box: left, top, right, bottom in px of the part of the picture that is looked at; empty for all of it.
+        inset: (h, w, 3) uint8 RGB picture of the classifier's input, where it is not the camera's picture.
+        box: left, top, right, bottom in px of the part of the picture that is classified; empty for all of it.
     """
 
     time_s: float
@@ -98,8 +97,78 @@ class Seen:
     inset: np.ndarray | None = None
 
 
-class NamesClips(Protocol):
-    """What names a clip: a network with its recipe, see `networks.Classifier`."""
+class FrameRecogniser:
+    """Base class of what recognises signs in the frames of one signer; use it in a `with` block.
+
+    Args:
+        classifier: the model with its recipe and its glosses.
+        settings: how to decide.
+    """
+
+    capture_s = 3.0
+    """Default length of a capture in press-and-sign."""
+
+    def __init__(self, classifier: Any, *, settings: LiveSettings | None = None) -> None:
+        self.classifier, self.settings = classifier, settings or LiveSettings()
+        self._capture: tuple[float, float] | None = None
+        self._last = Recognition(0.0)
+        self.reset()
+
+    def __enter__(self) -> Any:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Free the memory of the tracker and of captured frames."""
+
+    def reset(self) -> None:
+        """Forget all frames: another signer, clip or camera starts."""
+        raise NotImplementedError
+
+    def start(self, time_s: float, *, countdown_s: float = 3.0, capture_s: float | None = None) -> None:
+        """Begin press-and-sign: a countdown, then a capture, in which one sign is recognised."""
+        self.reset()
+        begin_s = time_s + countdown_s
+        self._capture = (begin_s, begin_s + (self.capture_s if capture_s is None else capture_s))
+
+    def process(self, frame: np.ndarray, time_s: float) -> Recognition:
+        """Process the next frame.
+
+        Args:
+            frame: (H, W, 3) uint8 RGB, as the camera sees it: not mirrored.
+            time_s: when it was taken, on a clock that does not run backwards.
+        """
+        raise NotImplementedError
+
+    def finish(self) -> Recognition:
+        """Return what is recognised after the last frame: a sign in progress, or a capture, has ended."""
+        return self._last
+
+    def _top(self, probabilities: np.ndarray) -> tuple[tuple[str, float], ...]:
+        """Return the three most probable glosses with their probabilities, best first."""
+        best = np.argsort(-probabilities, kind="stable")[:TOP]
+        return tuple((self.classifier.glosses[i], float(probabilities[i])) for i in best)
+
+    def _label(self, probabilities: np.ndarray) -> int | None:
+        """Return the most probable class, or None where its probability is below the threshold."""
+        best = int(probabilities.argmax())
+        return best if probabilities[best] >= self.settings.threshold else None
+
+    def _gloss(self, label: int | None) -> str:
+        return "" if label is None else self.classifier.glosses[label]
+
+    def _captured(self, probabilities: np.ndarray | None, **about: Any) -> Recognition:
+        """Return the result of a capture; `probabilities` are None where nothing could be classified."""
+        if probabilities is None:
+            return Recognition(**about, phase="done")
+        gloss = self._gloss(self._label(probabilities))
+        return Recognition(**about, phase="done", top=self._top(probabilities), shown=gloss, committed=gloss)
+
+
+class LandmarkClassifier(Protocol):
+    """A classifier of landmarks, see `networks.Classifier`."""
 
     recipe: FeatureRecipe
     glosses: tuple[str, ...]
@@ -107,70 +176,43 @@ class NamesClips(Protocol):
     def __call__(self, landmarks: Landmarks) -> np.ndarray: ...
 
 
-class Recogniser:
-    """Follows one signer; use it in a `with` block.
+class SignRecogniser(FrameRecogniser):
+    """Recognises isolated signs from the landmarks of one signer.
 
-    Two ways to use it. **Continuous**: it notices by itself when a hand goes up and comes down again, looks at the last
-    seconds of what lies between every few frames, and makes a word of it when the sign ends. **Press-and-sign**: after
-    `start`, a countdown and a capture of some seconds, which is recognised as a whole.
+    There are two modes. **Continuous**: a sign begins when a hand is raised and ends when it is lowered; what lies
+    between is classified every few frames, and becomes a word when the sign ends. **Press-and-sign**: after `start`, a
+    countdown and a capture of some seconds, which is classified as a whole.
 
-    Args:
-        classifier: what names a clip.
-        settings: how to decide.
-
-    >>> with Recogniser(Classifier.load("outputs/demo/attention_lstm/held_out_ben+eli")) as recogniser:
+    >>> with SignRecogniser(Classifier.load("outputs/demo/attention_lstm/held_out_ben+eli")) as recogniser:
     ...     for index, frame in enumerate(read_frames("clip.mp4")):
-    ...         seen = recogniser.see(frame, index / 25)
+    ...         recognition = recogniser.process(frame, index / 25)
     """
 
-    def __init__(self, classifier: NamesClips, *, settings: LiveSettings | None = None) -> None:
-        self.classifier = classifier
-        self.settings = settings or LiveSettings()
+    def __init__(self, classifier: LandmarkClassifier, *, settings: LiveSettings | None = None) -> None:
         self.parts = classifier.recipe.tracked_parts
         self._tracker: HolisticDetector | None = None
         self._size = (0, 0)
-        self.reset()
-
-    def __enter__(self) -> Recogniser:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
+        super().__init__(classifier, settings=settings)
 
     def close(self) -> None:
-        """Give the tracker's memory back."""
         if self._tracker is not None:
             self._tracker.__exit__(None, None, None)
             self._tracker = None
 
     def reset(self) -> None:
-        """Forget the signer: what comes next has nothing to do with what came before."""
         if self._tracker is not None:
             self._tracker.forget()
         self._frames: deque[tuple[float, np.ndarray]] = deque()
         self._smoother = Smoother(len(self.classifier.glosses))
         self._commits = Commits()
         self._began_s: float | None = None
-        self._up_s = 0.0
+        self._raised_s = 0.0
         self._since_prediction = 0
-        self._last = Seen(0.0)
-        self._capture: tuple[float, float] | None = None
+        self._last = Recognition(0.0)
+        self._capture = None
 
-    def start(self, time_s: float, *, countdown_s: float = 3.0, capture_s: float = 3.0) -> None:
-        """Begin press-and-sign: a countdown, then a capture, from which `see` recognises one sign."""
-        self.reset()
-        self._capture = (time_s + countdown_s, time_s + countdown_s + capture_s)
-
-    def see(self, frame: np.ndarray, time_s: float) -> Seen:
-        """Track the next frame and return what is known now.
-
-        Args:
-            frame: (H, W, 3) uint8 RGB, as the camera sees it: not mirrored.
-            time_s: when it was taken, on a clock that does not run backwards.
-        """
-        # The first frame loads the models, which say so at length on stderr.
+    def process(self, frame: np.ndarray, time_s: float) -> Recognition:
+        # The first frame loads the models, which print many lines on stderr.
         loading = quiet_native_stderr() if self._tracker is None else nullcontext()
         size = (frame.shape[1], frame.shape[0])
         if self._size not in ((0, 0), size):
@@ -180,66 +222,59 @@ class Recogniser:
         with loading:
             self._tracker = self._tracker or HolisticDetector(self.parts)
             values = self._tracker.track(frame)
-        return self.follow(values, time_s, size=size)
+        return self.process_landmarks(values, time_s, size=size)
 
-    def follow(self, values: np.ndarray, time_s: float, *, size: tuple[int, int]) -> Seen:
-        """Take in the landmarks of the next frame, where somebody else has tracked it, and return what is known now.
+    def process_landmarks(self, values: np.ndarray, time_s: float, *, size: tuple[int, int]) -> Recognition:
+        """Process the landmarks of the next frame, tracked elsewhere.
 
         Args:
-            values: (L, 4) float32 as `HolisticDetector.track` gives them for `parts`.
+            values: (L, 4) float32 of `parts`, as `HolisticDetector.track` returns them.
             time_s: when the frame was taken.
             size: its width and height in px.
         """
         self._size = size
-        parts = self._split(values)
+        ends = np.cumsum([PARTS[part] for part in self.parts])
+        parts = dict(zip(self.parts, np.split(values, ends[:-1]), strict=True))
         about: dict[str, Any] = {"time_s": time_s, "parts": parts}
         about["hands"] = tuple(hand for hand in ("left_hand", "right_hand") if _in_view(parts.get(hand)))
         if self._capture is not None:
-            self._last = self._follow_capture(values, time_s, about)
+            self._last = self._process_capture(values, time_s, about)
         else:
-            self._last = self._follow_on(values, time_s, about)
+            self._last = self._process_continuous(values, time_s, about)
         return self._last
 
-    def finish(self) -> Seen:
-        """Return what is known after the last frame: a sign that was in progress has ended."""
+    def finish(self) -> Recognition:
         about = {"time_s": self._last.time_s, "parts": self._last.parts}
         if self._capture is not None and self._last.phase == "capture":
-            self._last = self._recognise_capture(about)
+            self._last = self._captured(self._predict(-np.inf, np.inf), **about)
         elif self._capture is None and self._began_s is not None:
             self._last = self._end_sign(about)
         else:
             self._last = replace(self._last, committed="")
         return self._last
 
-    def _follow_capture(self, values: np.ndarray, time_s: float, about: dict[str, Any]) -> Seen:
+    def _process_capture(self, values: np.ndarray, time_s: float, about: dict[str, Any]) -> Recognition:
         begin_s, end_s = self._capture or (0.0, 0.0)
         if self._last.phase == "done":
-            return Seen(**about, phase="done", top=self._last.top, shown=self._last.shown)
+            return Recognition(**about, phase="done", top=self._last.top, shown=self._last.shown)
         if time_s < begin_s:
-            return Seen(**about, phase="countdown", left_s=begin_s - time_s)
+            return Recognition(**about, phase="countdown", left_s=begin_s - time_s)
         if time_s <= end_s:
             self._frames.append((time_s, values))
-            return Seen(**about, phase="capture", signing=True, left_s=end_s - time_s)
-        return self._recognise_capture(about)
+            return Recognition(**about, phase="capture", signing=True, left_s=end_s - time_s)
+        return self._captured(self._predict(-np.inf, np.inf), **about)
 
-    def _recognise_capture(self, about: dict[str, Any]) -> Seen:
-        probabilities = self._predict(-np.inf, np.inf)
-        if probabilities is None:
-            return Seen(**about, phase="done")
-        gloss = self._name(surest(probabilities, self.settings.threshold))
-        return Seen(**about, phase="done", top=self._top(probabilities), shown=gloss, committed=gloss)
-
-    def _follow_on(self, values: np.ndarray, time_s: float, about: dict[str, Any]) -> Seen:
+    def _process_continuous(self, values: np.ndarray, time_s: float, about: dict[str, Any]) -> Recognition:
         settings = self.settings
         self._frames.append((time_s, values))
-        if hands_up(about["parts"], self._size):
-            self._up_s = time_s
+        if hand_raised(about["parts"], self._size):
+            self._raised_s = time_s
             if self._began_s is None:
                 self._began_s, self._since_prediction = time_s, 0
         if self._began_s is None:
             self._forget_before(time_s - settings.lead_s)
-            return Seen(**about, top=self._last.top, shown=self._last.shown)
-        if time_s - self._up_s >= settings.rest_s:
+            return Recognition(**about, top=self._last.top, shown=self._last.shown)
+        if time_s - self._raised_s >= settings.rest_s:
             return self._end_sign(about)
         first_s = max(self._began_s - settings.lead_s, time_s - settings.window_s)
         self._forget_before(first_s)
@@ -252,70 +287,73 @@ class Recogniser:
                 smoother.tune(memory_s=settings.memory_s, threshold=settings.threshold, margin=settings.margin)
                 shown = smoother.update(probabilities, time_s)
                 self._commits.hold_s = settings.hold_s
-                # A part of a sign looks like many others: words are made of it only when it goes on for long.
+                # Part of a sign resembles many others, so only a long one gives words before it ends.
                 long = time_s - self._began_s >= settings.hold_s + settings.window_s / 2
-                word = self._commits.held(shown, smoother.since_s, time_s) if long else None
+                word = self._commits.held(smoother.sure, smoother.since_s, time_s) if long else None
                 settled = shown is not None and time_s - smoother.since_s >= settings.settle_s
-                name = self._name(shown) if settled else self._last.shown
-                return Seen(**about, signing=True, top=self._top(smoother.mean), shown=name, committed=self._name(word))
-        return Seen(**about, signing=True, top=self._last.top, shown=self._last.shown)
+                name = self._gloss(shown) if settled else self._last.shown
+                return Recognition(
+                    **about, signing=True, top=self._top(smoother.mean), shown=name, committed=self._gloss(word)
+                )
+        return Recognition(**about, signing=True, top=self._last.top, shown=self._last.shown)
 
-    def _end_sign(self, about: dict[str, Any]) -> Seen:
-        """Recognise the sign as a whole, from the hand's going up to its coming down."""
+    def _end_sign(self, about: dict[str, Any]) -> Recognition:
+        """Classify the sign as a whole, from the raising of the hand to its lowering."""
         settings, began_s = self.settings, self._began_s or 0.0
-        first_s, last_s = began_s - settings.lead_s, self._up_s + settings.lead_s
+        first_s, last_s = began_s - settings.lead_s, self._raised_s + settings.lead_s
         probabilities = None
-        if self._up_s - began_s >= settings.shortest_s:
+        if self._raised_s - began_s >= settings.shortest_s:
             probabilities = self._predict(max(first_s, last_s - settings.window_s), last_s)
         self._began_s = None
         self._smoother.reset()
         self._forget_before(about["time_s"] - settings.lead_s)
         if probabilities is None:
-            return Seen(**about, shown=self._last.shown)
-        label = surest(probabilities, settings.threshold)
+            return Recognition(**about, shown=self._last.shown)
+        label = self._label(probabilities)
         word = self._commits.ended(label)
-        return Seen(**about, top=self._top(probabilities), shown=self._name(label), committed=self._name(word))
+        return Recognition(**about, top=self._top(probabilities), shown=self._gloss(label), committed=self._gloss(word))
 
     def _predict(self, first_s: float, last_s: float) -> np.ndarray | None:
-        """Return (classes,) probabilities of what was seen between two times, or None where nothing can be said."""
-        from asl_lib.features.recipe import RecipeError
-
+        """Return (classes,) probabilities of the frames between two times, or None where they cannot be classified."""
         chosen = [(time_s, values) for time_s, values in self._frames if first_s <= time_s <= last_s]
         if len(chosen) < 2:
             return None
         times, values = np.array([time_s for time_s, _ in chosen]), np.stack([values for _, values in chosen])
-        values = in_even_time(values, times, fps=self.settings.fps)
+        values = resample_landmarks(values, times, fps=self.settings.fps)
         landmarks = Landmarks(values[..., :3], values[..., 3], self.parts, self.settings.fps, *self._size)
         try:
             return self.classifier(landmarks)
         except RecipeError:  # nobody in the picture
             return None
 
-    def _top(self, probabilities: np.ndarray) -> tuple[tuple[str, float], ...]:
-        return best_of(probabilities, self.classifier.glosses)
-
-    def _name(self, label: int | None) -> str:
-        return "" if label is None else self.classifier.glosses[label]
-
     def _forget_before(self, time_s: float) -> None:
         while self._frames and self._frames[0][0] < time_s - 1e-9:
             self._frames.popleft()
 
-    def _split(self, values: np.ndarray) -> dict[str, np.ndarray]:
-        ends = np.cumsum([PARTS[part] for part in self.parts])
-        return dict(zip(self.parts, np.split(values, ends[:-1]), strict=True))
 
+def hand_raised(parts: dict[str, np.ndarray], size: tuple[int, int]) -> bool:
+    """Return whether a hand is raised in front of the body, which is when a sign is in progress.
 
-def surest(probabilities: np.ndarray, threshold: float) -> int | None:
-    """Return the most probable class, or None where even that is below the threshold: unknown."""
-    best = int(probabilities.argmax())
-    return best if probabilities[best] >= threshold else None
+    Where no shoulders are visible (a hand close to the camera, or a tracker of hands only) any hand in view counts.
 
-
-def best_of(probabilities: np.ndarray, glosses: Sequence[str]) -> tuple[tuple[str, float], ...]:
-    """Return the three most probable glosses with their probabilities, best first."""
-    best = np.argsort(-probabilities, kind="stable")[:TOP]
-    return tuple((glosses[i], float(probabilities[i])) for i in best)
+    Args:
+        parts: part -> (l, 3 or more) image-normalised points; NaN where not detected.
+        size: width and height of the picture in px.
+    """
+    hands = {LEFT_WRIST: parts.get("left_hand"), RIGHT_WRIST: parts.get("right_hand")}
+    seen = {wrist: hand is not None and not np.isnan(hand[WRIST, 0]) for wrist, hand in hands.items()}
+    pose = parts.get("pose")
+    if pose is None or np.isnan(pose[[LEFT_SHOULDER, RIGHT_SHOULDER], :2]).any():
+        return any(seen.values())
+    scale = np.array([1.0, size[1] / size[0]])
+    left, right = pose[LEFT_SHOULDER, :2] * scale, pose[RIGHT_SHOULDER, :2] * scale
+    lowest = (left[1] + right[1]) / 2 + RAISED_WIDTHS * float(np.linalg.norm(left - right))
+    for wrist, hand in hands.items():
+        # The hand's own wrist is more reliable; the pose's is a guess where the arm is out of the picture.
+        point = hand[WRIST] if seen[wrist] and hand is not None else pose[wrist]
+        if not np.isnan(point[1]) and point[1] <= 1 and point[1] * scale[1] <= lowest:
+            return True
+    return False
 
 
 def _in_view(points: np.ndarray | None) -> bool:

@@ -1,34 +1,42 @@
-"""Record your own signs, prompted gloss by gloss: `recordings/<signer>/<gloss>/NN.mp4`, ready for the course."""
+"""Recordings: one's own signs, prompted gloss by gloss, and what a live page shows."""
 
 from __future__ import annotations
 
 import re
+import threading
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 
 import numpy as np
 
+from asl_lib._util.files import atomic_write
 from asl_lib.data.video import write_video
 from asl_lib.live.errors import LiveError
-from asl_lib.live.timing import even_moments
+from asl_lib.live.jpeg import resample_jpegs
+from asl_lib.live.resampling import nearest_frames
 
 RECORDING_FPS = 25.0
-SHORTEST_S = 0.012
-"""Frames that are nearer to the last one are left out: memory holds at most 84 a second, whatever is sent."""
+MIN_INTERVAL_S = 0.012
+"""Frames closer to the last one are left out: memory holds at most 84 a second, whatever is sent."""
+MAX_RECORDING_S = 60.0
+MAX_RECORDING_BYTES = 120_000_000
+MAX_GAP_S = 5.0
+"""A frame later than this after a minute is a jump of the page's clock, and would make a film of years."""
 SAFE_NAME = re.compile(r"[\w][\w .'&()+-]*", re.UNICODE)
 
 
 @dataclass(frozen=True)
 class Prompt:
-    """What to tell the signer now.
+    """What the signer is asked to do now.
 
     Attributes:
         phase: "ready" (press to begin), "countdown", "capture", "review" (keep or repeat) or "finished".
-        gloss: the sign asked for.
-        number, total: which recording of how many this is, counted from 1.
+        gloss: the sign to record.
+        number, total: number of this recording, counted from 1, and of all.
         left_s: seconds to the end of the countdown or the capture.
-        frames: (n, H, W, 3) uint8 frames of what was captured, in "review".
+        frames: the captured (H, W, 3) uint8 frames, in "review".
     """
 
     phase: str
@@ -40,20 +48,21 @@ class Prompt:
 
 
 class RecordingSession:
-    """Asks for one sign after another; nothing is written before the signer has said that it is good.
+    """Prompts for one sign after another and writes `<folder>/<signer>/<gloss>/NN.mp4`, which the course reads.
 
-    The frames are kept as the camera saw them, not mirrored, at 25 a second by their times.
+    Nothing is written before the signer keeps a recording. Frames are stored as the camera saw them, not mirrored, at
+    25 a second by their times.
 
     Args:
         folder: where the recordings go, usually `data/recordings`.
-        signer: whose folder.
-        glosses: the signs to ask for, in order.
-        repetitions: how often each; all signs come once before any comes twice, so that repetitions differ as they do
-            in life.
-        countdown_s, capture_s: how long.
+        signer: name of the signer's folder.
+        glosses: the signs to record, in order.
+        repetitions: recordings of each; all signs come once before any comes twice, so that repetitions differ as they
+            do in life.
+        countdown_s, capture_s: length of both, in seconds.
 
     Raises:
-        LiveError: a name that cannot be a folder's, or no gloss.
+        LiveError: a name cannot be the name of a folder, or there is no gloss.
 
     >>> session = RecordingSession("data/recordings", signer="ana", glosses=["HELLO", "THANK-YOU"])
     >>> session.start(time_s=0.0)
@@ -92,63 +101,62 @@ class RecordingSession:
 
     @property
     def prompt(self) -> Prompt:
-        """What to tell the signer, between two frames."""
+        """The prompt between two frames."""
         return self._prompt(0.0)
 
     def start(self, time_s: float) -> None:
-        """Begin the countdown; in review, throw away what was captured and begin again."""
+        """Begin the countdown; in review, discard the capture and begin again."""
         if self._phase != "finished":
             self._phase, self._began_s, self._captured = "countdown", time_s, []
 
-    def see(self, frame: np.ndarray, time_s: float) -> Prompt:
-        """Take the next (H, W, 3) uint8 RGB frame, not mirrored, and return what to tell the signer."""
+    def process(self, frame: np.ndarray, time_s: float) -> Prompt:
+        """Process the next (H, W, 3) uint8 RGB frame, not mirrored, and return the prompt."""
         elapsed_s = 0.0 if self._began_s is None else time_s - self._began_s
         if self._phase == "countdown" and elapsed_s >= self.countdown_s:
             self._phase = "capture"
         if self._phase == "capture":
             if elapsed_s <= self.countdown_s + self.capture_s and self._fits(frame):
-                if not self._captured or time_s - self._captured[-1][0] >= SHORTEST_S:
+                if not self._captured or time_s - self._captured[-1][0] >= MIN_INTERVAL_S:
                     self._captured.append((time_s, frame.copy()))
             else:
                 self._phase = "review" if len(self._captured) >= 2 else "ready"
         return self._prompt(elapsed_s)
 
     def keep(self) -> Path:
-        """Write what was captured, go on to the next sign, and return the file.
+        """Write the capture, continue with the next sign, and return the file.
 
         Raises:
-            LiveError: nothing was captured.
-            OSError: it cannot be written; it can be kept again.
+            LiveError: there is no capture.
+            OSError: the file cannot be written; `keep` can be called again.
         """
         if self._phase != "review":
-            raise LiveError("There is nothing to keep yet. Start, sign, and keep what you like.")
+            raise LiveError("There is nothing to keep yet. Press Start and sign; then you can keep the recording.")
         folder = self.folder / self.signer / self.asked[self._at]
         number = 1
         while (path := folder / f"{number:02d}.mp4").exists():
             number += 1
         write_video(path, self._even_frames(), fps=RECORDING_FPS)
         self.kept.append(path)
-        self._go_on()
+        self._next()
         return path
 
     def skip(self) -> None:
-        """Go on to the next sign without a recording."""
+        """Continue with the next sign without a recording."""
         if self._phase != "finished":
-            self._go_on()
+            self._next()
 
-    def _go_on(self) -> None:
+    def _next(self) -> None:
         self._at += 1
         self._captured, self._began_s = [], None
         self._phase = "ready" if self._at < len(self.asked) else "finished"
 
     def _fits(self, frame: np.ndarray) -> bool:
-        """Say whether a frame has the size of those before: a phone that is turned ends the capture."""
+        """Return whether a frame has the size of the others: a phone that is turned ends the capture."""
         return not self._captured or self._captured[0][1].shape == frame.shape
 
     def _even_frames(self) -> list[np.ndarray]:
-        """Return the captured frames at an even rate: of each moment the frame nearest in time, with even sides."""
-        times = np.array([time_s for time_s, _ in self._captured])
-        nearest = even_moments(times, fps=RECORDING_FPS)
+        """Return the captured frames at an even rate and with even sides."""
+        nearest = nearest_frames(np.array([time_s for time_s, _ in self._captured]), fps=RECORDING_FPS)
         height, width = (side // 2 * 2 for side in self._captured[0][1].shape[:2])
         return [self._captured[index][1][:height, :width] for index in nearest]
 
@@ -160,3 +168,58 @@ class RecordingSession:
         frames = tuple(frame for _, frame in self._captured) if self._phase == "review" else ()
         left_s = max(0.0, ends_s - elapsed_s)
         return Prompt(self._phase, self.asked[self._at], self._at + 1, total, left_s, frames)
+
+
+@dataclass
+class PageRecording:
+    """Frames and words that a live page records, in memory until they are saved.
+
+    Attributes:
+        frames: (time in seconds, JPEG file) of each frame.
+        words: (seconds since the first frame, gloss) of each word.
+    """
+
+    frames: list[tuple[float, bytes]] = field(default_factory=list)
+    words: list[tuple[float, str]] = field(default_factory=list)
+    lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
+
+    @property
+    def full(self) -> bool:
+        """Whether the recording has reached its limit."""
+        with self.lock:
+            if not self.frames:
+                return False
+            size = sum(len(jpeg) for _, jpeg in self.frames)
+            return self.frames[-1][0] - self.frames[0][0] >= MAX_RECORDING_S or size >= MAX_RECORDING_BYTES
+
+    def add(self, time_s: float, jpeg: bytes, word: str = "") -> None:
+        """Add a frame, as a JPEG file, and the word that came with it, unless the recording is full."""
+        if self.full:
+            return
+        with self.lock:
+            if not self.frames or (
+                time_s > self.frames[-1][0] and time_s - self.frames[0][0] <= MAX_RECORDING_S + MAX_GAP_S
+            ):
+                self.frames.append((time_s, jpeg))
+            if word:
+                self.words.append((time_s - self.frames[0][0], word))
+
+    def save(self, folder: Path) -> Path:
+        """Write the frames as an mp4 and the words as a text beside it, and return the path of the video.
+
+        Raises:
+            LiveError: there are fewer than two frames.
+        """
+        with self.lock:
+            frames, words = list(self.frames), list(self.words)
+        if len(frames) < 2:
+            raise LiveError(
+                "A recording must have at least two frames. Wait until the picture moves, then press Record.",
+                status=409,
+            )
+        path = folder / f"{datetime.now():%Y-%m-%d_%H-%M-%S-%f}.mp4"
+        write_video(path, resample_jpegs(frames, fps=RECORDING_FPS), fps=RECORDING_FPS)
+        if words:
+            with atomic_write(path.with_suffix(".txt")) as tmp:
+                tmp.write_text("".join(f"{time_s:6.1f} s  {word}\n" for time_s, word in words), encoding="utf-8")
+        return path

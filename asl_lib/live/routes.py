@@ -1,65 +1,354 @@
-"""What the live page's script talks to: frames in, what is recognised out, as JSON. And a page that calls nobody else.
+"""The routes of the live page: its files, frames in and results out, commands; everything else is refused.
 
-Frames go past Gradio. Its own camera component mirrors what it sends, so that left and right hands are exchanged; it
-keeps no time of a frame; and it sends a picture back for every picture. Here the picture stays in the browser.
+The picture stays in the browser, which sends frames with their times as JPEG files and draws what comes back as JSON.
 """
 
 from __future__ import annotations
 
+import asyncio
+import hmac
+import ipaddress
 import json
-import re
-from collections.abc import Awaitable, Callable
+import math
+import secrets
+from collections.abc import Awaitable, Callable, Collection
+from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import numpy as np
 from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import MutableHeaders
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
-from starlette.routing import Route
+from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
+from starlette.routing import Route, Router
 
-from asl_lib.live.errors import SessionError
-from asl_lib.live.jpeg import frame_of
-from asl_lib.live.recogniser import Seen
-from asl_lib.live.record import Prompt, RecordingSession
-from asl_lib.live.sessions import Sessions
-from asl_lib.plots.style import UPPER_BODY
+from asl_lib._util.paths import relative, split_names
+from asl_lib.live.errors import LiveError
+from asl_lib.live.jpeg import decode_jpeg
+from asl_lib.live.recogniser import Recognition
+from asl_lib.live.record import PageRecording, Prompt, RecordingSession
+from asl_lib.live.sessions import Session, Sessions
+from asl_lib.plots.style import LIMBS, PART_COLOURS, UPPER_BODY
 
-MOST_FRAME_BYTES = 2_000_000
-LATEST_S = 1e10
-"""Three hundred years of a page's clock: what is later is no time."""
-POLICY = (
-    "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval' blob:; style-src 'self' 'unsafe-inline'; "
-    "img-src 'self' data: blob:; media-src 'self' blob:; font-src 'self' data:; connect-src 'self' data: blob:; "
-    "worker-src 'self' blob:; object-src 'none'; base-uri 'self'; form-action 'self'"
-)
-"""A page that may fetch from nowhere but its own server: a classroom may have no internet, and nobody has to know."""
-ELSEWHERE = re.compile(
-    rb"<script[^>]*src=\"https?://[^>]*>\s*</script>|<link[^>]*href=\"https?://[^>]*>|"
-    rb"<link[^>]*rel=\"manifest\"[^>]*>|<meta[^>]*content=\"(?:https?://|@|Gradio|Click to try)[^>]*>",
-    re.DOTALL,
-)
+ASSETS = Path(__file__).parent / "assets"
+FILES = {"/": "page.html", "/page.js": "page.js", "/page.css": "page.css"}
+MEDIA_TYPES = {".html": "text/html", ".js": "text/javascript", ".css": "text/css"}
+WITHOUT_PASSWORD = ("/page.css", "/login")
+COOKIE = "asl_live"
+WRONG_PASSWORD_S = 0.5
+"""A wrong password is answered so late, in seconds."""
+MAX_BODY_BYTES = 2_000_000
+MAX_TIME_S = 1e10
+"""Three hundred years on a page's clock: a later time is invalid."""
+MAX_GLOSSES, MAX_REPETITIONS = 100, 20
+CLIENT_LIMITS = {"frame_px": 640, "most_fps": 25, "clip_fps": 25, "clip_s": 120, "clip_mb": 200}
+"""What the page's script sends at most; a clip that is opened may have so many seconds and MB."""
+HEADERS = {
+    # A page that loads from nowhere but its own server: a classroom may have no internet. Notebooks on this computer
+    # may show it in a frame.
+    "content-security-policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; media-src 'self' blob:; "
+        "connect-src 'self'; base-uri 'none'; form-action 'self'; "
+        "frame-ancestors 'self' http://localhost:* http://127.0.0.1:*"
+    ),
+    "cross-origin-resource-policy": "same-origin",
+    "referrer-policy": "no-referrer",
+    "x-content-type-options": "nosniff",
+    "cache-control": "no-store",
+}
 
 
-def as_json(seen: Seen, words: list[str]) -> dict[str, Any]:
-    """Return what the page shows of a frame; landmarks as whole ten-thousandths of the picture's sides."""
+def build_app(
+    sessions: Sessions,
+    *,
+    home: Path,
+    where: str = "this computer",
+    hosts: Collection[str] | None = None,
+    proxy_hosts: Collection[str] = (),
+    password: str = "",
+    cookie_path: str = "/",
+) -> Any:
+    """Return the live page as an ASGI application.
+
+    Args:
+        sessions: the open pages.
+        home: recordings go to `outputs/live/` and `data/recordings/` in this folder.
+        where: how the page calls the computer that serves it.
+        hosts: names of the server that a request's Host header may have; None for any.
+        proxy_hosts: names of the server under which a proxy shows the page: allowed as Host, and as Origin whatever
+            Host the proxy sends.
+        password: what a visitor must enter; "" asks for none.
+        cookie_path: path of the cookie that a visitor gets for the password.
+    """
+    api = PageApi(sessions, home=home, where=where)
+    routes = [Route(path, _file(name)) for path, name in FILES.items()]
+    routes += [
+        Route("/asl/begin", _answer(api.begin), methods=["POST"]),
+        Route("/asl/frame", _answer(api.frame), methods=["POST"]),
+        Route("/asl/prompt", _answer(api.prompt), methods=["POST"]),
+        Route("/asl/command/{name}", _answer(api.command), methods=["POST"]),
+    ]
+    door = Door(password, cookie_path=cookie_path) if password else None
+    if door is not None:
+        routes.append(Route("/login", door.login, methods=["POST"]))
+    app = Router(routes, redirect_slashes=False)
+    return Gate(app, door=door, hosts=hosts, proxy_hosts=proxy_hosts)
+
+
+class Gate:
+    """ASGI middleware that refuses requests for other hosts, from other sites' pages and without the password.
+
+    Browsers send a page's cookies and reach this computer on behalf of any site, so a request counts only where it was
+    meant for this server. A site that lets its own name point to 127.0.0.1 (DNS rebinding) is recognised by that name
+    in the Host header, a form or script of another site by `Sec-Fetch-Site`, or by `Origin` in browsers without it.
+    """
+
+    def __init__(
+        self, app: Any, *, door: Door | None, hosts: Collection[str] | None, proxy_hosts: Collection[str]
+    ) -> None:
+        self.app, self.door = app, door
+        self.proxy_hosts = {name.lower() for name in proxy_hosts}
+        self.hosts = None if hosts is None else {name.lower() for name in hosts} | self.proxy_hosts
+
+    async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
+        if scope["type"] != "http":  # the page has no WebSockets
+            return
+
+        async def send_with_headers(message: dict[str, Any]) -> None:
+            if message["type"] == "http.response.start":
+                MutableHeaders(scope=message).update(HEADERS)
+            await send(message)
+
+        answer = self._refusal(Request(scope)) or self.app
+        await answer(scope, receive, send_with_headers)
+
+    def _refusal(self, request: Request) -> Response | None:
+        host = _host_name(f"//{request.headers.get('host', '')}")
+        if self.hosts is not None and host not in self.hosts and not _is_address(host):
+            return _error(
+                f"'{host[:100]}' is not a name of this page. Open the page at its own address, or start it with "
+                "--allowed-hosts and the name under which a proxy shows it.",
+                403,
+            )
+        if request.method not in ("GET", "HEAD") and not self._same_origin(request):
+            return _error("Requests from another site's page are refused. Behind a proxy, see --allowed-hosts.", 403)
+        if self.door is not None and request.url.path not in WITHOUT_PASSWORD and not self.door.is_open(request):
+            return self.door.form(status=200) if request.url.path == "/" else _error("Enter the password first.", 401)
+        return None
+
+    def _same_origin(self, request: Request) -> bool:
+        site, origin = request.headers.get("sec-fetch-site"), request.headers.get("origin")
+        if site is not None:
+            return site in ("same-origin", "none")
+        if origin is None:  # not a browser
+            return True
+        return origin.partition("://")[2] == request.headers.get("host") or _host_name(origin) in self.proxy_hosts
+
+
+class Door:
+    """Asks visitors for a password, and recognises those who have given it by a cookie."""
+
+    def __init__(self, password: str, *, cookie_path: str) -> None:
+        self._password, self._path = password, cookie_path
+        self._key = secrets.token_urlsafe(32)
+
+    def is_open(self, request: Request) -> bool:
+        """Return whether a request carries the cookie."""
+        return hmac.compare_digest(request.cookies.get(COOKIE, "").encode(), self._key.encode())
+
+    def form(self, *, status: int) -> Response:
+        """Return the page that asks for the password; with status 403 it says that the last one was wrong."""
+        html = (ASSETS / "login.html").read_text(encoding="utf-8")
+        return HTMLResponse(html.replace('id="asl-wrong" hidden', 'id="asl-wrong"') if status == 403 else html, status)
+
+    async def login(self, request: Request) -> Response:
+        """Check the password of the form."""
+        try:
+            fields = parse_qs((await _body(request)).decode(), max_num_fields=5)
+        except (LiveError, ValueError):
+            fields = {}
+        if not hmac.compare_digest(fields.get("password", [""])[0].encode(), self._password.encode()):
+            await asyncio.sleep(WRONG_PASSWORD_S)
+            return self.form(status=403)
+        answer = RedirectResponse("./", status_code=303)
+        secure = "https" in (request.url.scheme, request.headers.get("x-forwarded-proto"))
+        answer.set_cookie(COOKIE, self._key, path=self._path, httponly=True, samesite="strict", secure=secure)
+        return answer
+
+
+class PageApi:
+    """What the page's script calls: frames and commands.
+
+    Args:
+        sessions: the open pages.
+        home: recordings go to `outputs/live/` and `data/recordings/` in this folder.
+        where: how the page calls the computer that serves it.
+    """
+
+    def __init__(self, sessions: Sessions, *, home: Path, where: str) -> None:
+        self._sessions, self._home = sessions, home
+        people = "1 person" if sessions.max_sessions == 1 else f"{sessions.max_sessions} people"
+        self._about = {**CLIENT_LIMITS, "where": where, "most": people, "silence": f"{sessions.silence_s:.0f}"}
+        self._commands: dict[str, Callable[[Session, dict[str, Any]], dict[str, Any]]] = {
+            "settings": self._settings,
+            "clear": self._clear,
+            "restart": self._restart,
+            "finish": self._finish,
+            "rest": self._rest,
+            "leave": self._leave,
+            "record": self._record,
+            "store": self._store,
+            "ask": self._ask,
+            "take": self._take,
+            "keep": self._keep,
+            "skip": self._skip,
+            "over": self._over,
+        }
+
+    def begin(self, request: Request, body: bytes) -> dict[str, Any]:
+        """Begin the session of a page that was opened; return its token, the models and the page's limits."""
+        session = self._sessions.begin()
+        about = {**self._about, "colours": PART_COLOURS, "limbs": LIMBS}
+        models = self._sessions.models.names
+        return {"token": session.token, "models": models, "threshold": session.settings.threshold, "about": about}
+
+    def frame(self, request: Request, body: bytes) -> dict[str, Any]:
+        """Recognise a frame of a page."""
+        session, time_s = self._sessions.get(_token(request)), _frame_time(request)
+        recognition = self._sessions.recognise(session.token, decode_jpeg(body), time_s)
+        if recognition is None:
+            return {"left_out": True}
+        recording = session.recording
+        if recording is not None:
+            recording.add(time_s, body, recognition.committed)
+        full = recording is not None and recording.full
+        return as_json(recognition, session.transcript.words) | {"full": full}
+
+    def prompt(self, request: Request, body: bytes) -> dict[str, Any]:
+        """Record a frame of a page that records signs, and return what the signer is asked to do."""
+        session, time_s = self._sessions.get(_token(request)), _frame_time(request)
+        prompt = self._sessions.prompt(session.token, decode_jpeg(body), time_s)
+        if prompt is None or session.recorder is None:
+            return {"left_out": True}
+        return {"prompt": _prompt_as_json(prompt, session.recorder)}
+
+    def command(self, request: Request, body: bytes) -> dict[str, Any]:
+        """Run a command of a page; its arguments come as a JSON object."""
+        name = request.path_params["name"]
+        if name not in self._commands:
+            raise LiveError(f"There is no command '{name[:100]}'. Known: {', '.join(self._commands)}.", status=404)
+        try:
+            arguments = json.loads(body or b"{}")
+        except (ValueError, RecursionError):
+            arguments = None
+        if not isinstance(arguments, dict):
+            raise LiveError("The arguments of a command must be a JSON object.")
+        return self._commands[name](self._sessions.get(_token(request)), arguments)
+
+    def _settings(self, session: Session, arguments: dict[str, Any]) -> dict[str, Any]:
+        model, threshold = arguments.get("model"), arguments.get("threshold")
+        if threshold is not None:
+            threshold = _number(threshold, "The threshold must be a number from 0 to 1.")
+            threshold = min(1.0, max(0.0, threshold))
+        self._sessions.change(session, model=None if model is None else str(model), threshold=threshold)
+        return {"model": session.model, "threshold": session.settings.threshold}
+
+    def _clear(self, session: Session, _: dict[str, Any]) -> dict[str, Any]:
+        session.transcript.clear()
+        return {}
+
+    def _restart(self, session: Session, _: dict[str, Any]) -> dict[str, Any]:
+        self._sessions.restart(session.token)
+        return {}
+
+    def _finish(self, session: Session, _: dict[str, Any]) -> dict[str, Any]:
+        recognition = self._sessions.finish(session.token)
+        return {} if recognition is None else as_json(recognition, session.transcript.words)
+
+    def _rest(self, session: Session, _: dict[str, Any]) -> dict[str, Any]:
+        self._sessions.rest(session.token)
+        return {}
+
+    def _leave(self, session: Session, _: dict[str, Any]) -> dict[str, Any]:
+        self._sessions.end(session.token)
+        return {}
+
+    def _record(self, session: Session, _: dict[str, Any]) -> dict[str, Any]:
+        session.recording = PageRecording()
+        return {}
+
+    def _store(self, session: Session, _: dict[str, Any]) -> dict[str, Any]:
+        recording, session.recording = session.recording, None
+        if recording is None:
+            raise LiveError("Nothing is being recorded. Press Record first.", status=409)
+        return {"message": f"Stored as {relative(recording.save(self._home / 'outputs' / 'live'))}."}
+
+    def _ask(self, session: Session, arguments: dict[str, Any]) -> dict[str, Any]:
+        if arguments.get("agreed") != "on":
+            raise LiveError("Nothing can be recorded before you agree that it is stored.", status=403)
+        glosses = split_names(str(arguments.get("glosses", "")))
+        repetitions = arguments.get("repetitions")
+        if type(repetitions) is not int or not (1 <= repetitions <= MAX_REPETITIONS) or len(glosses) > MAX_GLOSSES:
+            raise LiveError(
+                f"At most {MAX_GLOSSES} signs can be recorded, each 1 to {MAX_REPETITIONS} times; got {len(glosses)} "
+                f"signs, {str(repetitions)[:20]} times."
+            )
+        signer = str(arguments.get("signer", "")).strip()
+        folder = self._home / "data" / "recordings"
+        with session.lock:
+            session.recorder = RecordingSession(folder, signer=signer, glosses=glosses, repetitions=repetitions)
+            return _prompt(session)
+
+    def _take(self, session: Session, arguments: dict[str, Any]) -> dict[str, Any]:
+        with session.lock:
+            time_s = session.newest_s
+            if "time_s" in arguments:
+                time_s = _number(arguments["time_s"], "A countdown must have the time of its start.")
+            session.require_recorder().start(time_s)
+            return _prompt(session)
+
+    def _keep(self, session: Session, _: dict[str, Any]) -> dict[str, Any]:
+        with session.lock:
+            path = session.require_recorder().keep()
+            return _prompt(session) | {"message": f"Stored as {relative(path)}."}
+
+    def _skip(self, session: Session, _: dict[str, Any]) -> dict[str, Any]:
+        with session.lock:
+            session.require_recorder().skip()
+            return _prompt(session)
+
+    def _over(self, session: Session, _: dict[str, Any]) -> dict[str, Any]:
+        with session.lock:
+            session.recorder = None
+        return {}
+
+
+def as_json(recognition: Recognition, words: list[str]) -> dict[str, Any]:
+    """Return what the page shows of a frame; landmarks in ten-thousandths of the picture's sides, as whole numbers."""
     points: dict[str, list[int | None]] = {}
-    for part, values in seen.parts.items():
+    for part, values in recognition.parts.items():
         shown = values[:UPPER_BODY] if part == "pose" else values
         points[part] = [None if np.isnan(v) else round(10_000 * float(v)) for v in shown[:, :2].ravel()]
     return {
-        "hands": list(seen.hands),
-        "signing": seen.signing,
-        "top": [[gloss, round(float(probability), 4)] for gloss, probability in seen.top],
-        "shown": seen.shown,
-        "committed": seen.committed,
+        "hands": list(recognition.hands),
+        "signing": recognition.signing,
+        "top": [[gloss, round(float(probability), 4)] for gloss, probability in recognition.top],
+        "shown": recognition.shown,
+        "committed": recognition.committed,
         "words": words,
         "points": points,
-        "box": list(seen.box),
+        "box": list(recognition.box),
     }
 
 
-def prompt_as_json(prompt: Prompt, recorder: RecordingSession) -> dict[str, Any]:
-    """Return what the page shows of a prompt; the captured frames it has itself."""
+def _prompt(session: Session) -> dict[str, Any]:
+    recorder = session.require_recorder()
+    return {"prompt": _prompt_as_json(recorder.prompt, recorder)}
+
+
+def _prompt_as_json(prompt: Prompt, recorder: RecordingSession) -> dict[str, Any]:
+    """Return what the page shows of a prompt; the captured frames stay in the page."""
     return {
         "phase": prompt.phase,
         "gloss": prompt.gloss,
@@ -70,152 +359,76 @@ def prompt_as_json(prompt: Prompt, recorder: RecordingSession) -> dict[str, Any]
     }
 
 
-def routes(sessions: Sessions, commands: dict[str, Callable[[str, dict[str, Any]], dict[str, Any]]]) -> list[Route]:
-    """Return the routes of the page's script.
+def _file(name: str) -> Callable[[Request], Awaitable[Response]]:
+    path = ASSETS / name
 
-    Args:
-        sessions: the open pages.
-        commands: name -> function of a page's token and what else came with the command, to what is answered.
-    """
+    async def file(request: Request) -> Response:
+        return Response(path.read_bytes(), media_type=MEDIA_TYPES[path.suffix])
 
-    def look(token: str, jpeg: bytes, time_s: float) -> dict[str, Any]:
-        session = sessions.get(token)
-        seen = sessions.see(token, frame_of(jpeg), time_s)
-        if seen is None:
-            return {"left_out": True}
-        recording = session.recording
-        if recording is not None:
-            recording.add(time_s, jpeg, seen.committed)
-        return as_json(seen, session.transcript.words) | {"full": recording is not None and recording.full}
+    return file
 
-    def prompt(token: str, jpeg: bytes, time_s: float) -> dict[str, Any]:
-        session = sessions.get(token)
-        told = sessions.prompt(token, frame_of(jpeg), time_s)
-        if told is None or session.recorder is None:
-            return {"left_out": True}
-        return {"prompt": prompt_as_json(told, session.recorder)}
 
-    def taking(answer: Callable[[str, bytes, float], dict[str, Any]]) -> Callable[[Request], Awaitable[Response]]:
-        async def frame(request: Request) -> Response:
-            jpeg = await _body(request)
-            time_s = as_time(request.headers.get("x-time"), "A frame must say when it was taken. Load the page again.")
-            return JSONResponse(await run_in_threadpool(answer, _token(request), jpeg, time_s))
+def _answer(function: Callable[[Request, bytes], dict[str, Any]]) -> Callable[[Request], Awaitable[Response]]:
+    """Return the endpoint of a function that answers with JSON; its errors are answered as {"error": message}."""
 
-        return frame
-
-    async def command(request: Request) -> Response:
-        name = request.path_params["name"]
-        if name not in commands:
-            raise SessionError(f"There is no command '{name}'. Known: {', '.join(commands)}.", status=404)
+    async def endpoint(request: Request) -> Response:
         try:
-            about = json.loads(await _body(request) or b"{}")
-        except (ValueError, RecursionError):
-            about = None
-        if not isinstance(about, dict):
-            raise SessionError("What comes with a command must be a JSON object.", status=400)
-        return JSONResponse(await run_in_threadpool(commands[name], _token(request), about))
+            return JSONResponse(await run_in_threadpool(function, request, await _body(request)))
+        except LiveError as error:
+            return _error(str(error), error.status)
+        except (ValueError, OSError, RuntimeError) as error:
+            return _error(str(error), 500)
 
-    return [
-        Route("/asl/frame", _with_sentences(taking(look)), methods=["POST"]),
-        Route("/asl/prompt", _with_sentences(taking(prompt)), methods=["POST"]),
-        Route("/asl/command/{name}", _with_sentences(command), methods=["POST"]),
-    ]
+    return endpoint
 
 
-def as_time(value: Any, otherwise: str) -> float:
-    """Return what a page says of a time as seconds.
-
-    Raises:
-        SessionError: it is none; `otherwise` says so.
-    """
-    try:
-        time_s = float(value)
-    except (TypeError, ValueError, OverflowError):
-        time_s = np.nan
-    if not abs(time_s) <= LATEST_S:
-        raise SessionError(otherwise, status=400)
-    return time_s
+def _error(message: str, status: int) -> Response:
+    return JSONResponse({"error": message}, status)
 
 
 def _token(request: Request) -> str:
-    # Another site's page cannot send a header of its own making without asking first, and is refused.
     return request.headers.get("x-session", "")
+
+
+def _frame_time(request: Request) -> float:
+    return _number(request.headers.get("x-time"), "A frame must have the time when it was taken. Load the page again.")
+
+
+def _number(value: Any, message: str) -> float:
+    """Return what a page sent as a finite number.
+
+    Raises:
+        LiveError: with `message`: it is not a number, or too large.
+    """
+    try:
+        number = float(value)
+    except (TypeError, ValueError, OverflowError):
+        number = math.nan
+    if not abs(number) <= MAX_TIME_S:
+        raise LiveError(message)
+    return number
+
+
+def _host_name(address: str) -> str:
+    """Return the name of the host in an address, in lower case; "" for an invalid one."""
+    try:
+        return urlsplit(address).hostname or ""
+    except ValueError:
+        return ""
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
 
 
 async def _body(request: Request) -> bytes:
     body = bytearray()
     async for piece in request.stream():
         body += piece
-        if len(body) > MOST_FRAME_BYTES:
-            raise SessionError(
-                f"A frame must have at most {MOST_FRAME_BYTES:,} bytes. Load the page again.", status=413
-            )
+        if len(body) > MAX_BODY_BYTES:
+            raise LiveError(f"A frame must have at most {MAX_BODY_BYTES:,} bytes. Load the page again.", status=413)
     return bytes(body)
-
-
-def _with_sentences(
-    answer: Callable[[Request], Awaitable[Response]],
-) -> Callable[[Request], Awaitable[Response]]:
-    """Return a route whose errors reach the page as sentences."""
-
-    async def answered(request: Request) -> Response:
-        try:
-            return await answer(request)
-        except SessionError as error:
-            return JSONResponse({"error": str(error)}, status_code=error.status)
-        except (ValueError, OSError, RuntimeError) as error:
-            return JSONResponse({"error": str(error)}, status_code=500)
-
-    return answered
-
-
-class OwnHostOnly:
-    """ASGI middleware: pages lose their references to other hosts and may fetch from nowhere else.
-
-    Args:
-        app: the application.
-        closed: paths that nobody has business with, answered with 403.
-    """
-
-    def __init__(self, app: Any, *, closed: tuple[str, ...] = ()) -> None:
-        self.app, self.closed = app, closed
-
-    async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
-        if scope["type"] != "http":
-            await self.app(scope, receive, send)
-            return
-        if scope["path"].rstrip("/").endswith(self.closed):
-            refusal = JSONResponse({"error": "Files are not taken here: clips are read in the browser."}, 403)
-            await refusal(scope, receive, send)
-            return
-        is_page = scope["path"] in ("", "/")
-        start: dict[str, Any] = {}
-        page = bytearray()
-
-        async def told(message: dict[str, Any]) -> None:
-            nonlocal start
-            if message["type"] == "http.response.start":
-                headers = [
-                    *message["headers"],
-                    (b"content-security-policy", POLICY.encode()),
-                    (b"referrer-policy", b"no-referrer"),
-                    (b"x-content-type-options", b"nosniff"),
-                ]
-                message = {**message, "headers": headers}
-                if is_page:
-                    start = message
-                    return
-            elif is_page and start:
-                page.extend(message.get("body", b""))
-                if message.get("more_body"):
-                    return
-                body = ELSEWHERE.sub(b"", bytes(page))
-                length = (b"content-length", str(len(body)).encode())
-                headers = [(k, v) for k, v in start["headers"] if k.lower() != b"content-length"]
-                if scope["method"] != "HEAD":
-                    headers.append(length)
-                await send({**start, "headers": headers})
-                message = {"type": "http.response.body", "body": body}
-            await send(message)
-
-        await self.app(scope, receive, told)

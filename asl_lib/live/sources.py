@@ -1,4 +1,4 @@
-"""Where frames come from: a camera, a stream, a file. And how the newest one wins, so that the picture never waits."""
+"""Sources of frames: a camera, a stream, a file; and a reader that keeps the newest frame."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Protocol
 
+import cv2
 import numpy as np
 
 from asl_lib.data.video import read_frames, video_info
@@ -16,7 +17,7 @@ from asl_lib.live.errors import LiveError
 
 STREAMS = ("rtsp://", "rtsps://", "rtmp://", "http://", "https://", "udp://")
 SILENCE_S = 5.0
-"""A camera that sends no picture for so long is gone."""
+"""A camera that sends no picture for this long has failed."""
 RETRY_S = 0.05
 
 
@@ -24,9 +25,9 @@ class Source(Protocol):
     """Frames with their times.
 
     Attributes:
-        name: what to call it.
-        fps: frames per second where that is known beforehand (a file), else 0.
-        live: whether its frames are lost when nobody takes them.
+        name: its name in messages.
+        fps: frames per second where they are known beforehand (a file), else 0.
+        live: whether frames that are not taken in time are lost.
     """
 
     name: str
@@ -37,23 +38,22 @@ class Source(Protocol):
         """Yield (time in seconds, (H, W, 3) uint8 RGB frame) until it ends.
 
         Raises:
-            LiveError: the source cannot be used (any more).
+            LiveError: the source cannot be used, or has failed.
         """
         ...
 
 
 def open_source(text: str, *, pace: bool = True, loop: bool = False) -> Source:
-    """Return the source that "0" (a camera), "clip.mp4" or "rtsp://…" names.
+    """Return the source for "0" (a camera), "clip.mp4" or "rtsp://…".
 
     Args:
         text: number of a camera, address of a stream, or path of a video.
-        pace: give a file's frames at the speed they were recorded with, as a camera would; else as fast as they are
-            taken.
-        loop: begin a file again when it ends.
+        pace: play a file at its own speed, like a camera; otherwise as fast as its frames are taken.
+        loop: play a file again when it ends.
 
     Raises:
         LiveError: there is no such file.
-        MediaError: the file is no video.
+        MediaError: the file is not a video.
     """
     if text.strip().isdigit():
         return Camera(int(text))
@@ -76,7 +76,7 @@ class VideoFile:
         self.fps = video_info(self.path).fps
 
     def frames(self) -> Iterator[tuple[float, np.ndarray]]:
-        """Yield the frames; one that is shorter than its header says ends early."""
+        """Yield the frames; a file that is shorter than its header says ends early."""
         started, index = time.monotonic(), 0
         while True:
             for frame in read_frames(self.path):
@@ -100,9 +100,7 @@ class Camera:
         self.name = f"camera {device}" if isinstance(device, int) else device.partition("?")[0]
 
     def frames(self) -> Iterator[tuple[float, np.ndarray]]:
-        """Yield frames until the camera is gone for five seconds."""
-        import cv2
-
+        """Yield frames until the camera has sent none for five seconds."""
         capture = self._open()
         started = last = time.monotonic()
         count = 0
@@ -115,8 +113,8 @@ class Camera:
                     yield now - started, cv2.cvtColor(frame, cv2.COLOR_BGR2RGB)
                 elif now - last > SILENCE_S or not capture.isOpened():
                     raise LiveError(
-                        f"The {self.name} has stopped sending pictures after {count} frames. Check its cable, or "
-                        "whether another program has taken it, and start again."
+                        f"The {self.name} stopped sending pictures after {count} frames. Check its cable, and "
+                        "whether another program uses it, and start again."
                     )
                 else:
                     time.sleep(RETRY_S)
@@ -124,8 +122,6 @@ class Camera:
             capture.release()
 
     def _open(self) -> Any:
-        import cv2
-
         if isinstance(self.device, int):
             capture = cv2.VideoCapture(self.device)
         else:
@@ -134,7 +130,7 @@ class Camera:
         if not capture.isOpened():
             capture.release()
             raise LiveError(_no_camera(self.device, self.name))
-        capture.set(cv2.CAP_PROP_BUFFERSIZE, 1)  # an old frame is of no use; not every driver knows it
+        capture.set(cv2.CAP_PROP_BUFFERSIZE, 1)  # no old frames; not every driver supports it
         return capture
 
 
@@ -152,19 +148,19 @@ def _no_camera(device: int | str, name: str) -> str:
     )
 
 
-class Newest:
-    """Reads a source in a thread of its own and keeps its newest frame; use it in a `with` block.
+class FrameReader:
+    """Reads a source in a separate thread and keeps its newest frame; use it in a `with` block.
 
-    Frames that nobody took before the next one came are dropped, and counted. A source that is not live waits instead:
-    of a file that is processed as fast as can be, every frame is wanted.
+    Frames that are not taken before the next one arrives are dropped and counted. A source that is not live waits
+    instead, so that every frame of a file is processed.
 
     Args:
         source: what to read.
-        changed: told of every frame and of the end.
+        changed: notified of every frame and of the end.
 
     Attributes:
-        dropped: frames that nobody took.
-        count: frames that came.
+        dropped: number of frames that were not taken.
+        count: number of frames that arrived.
         picture: time and frame of the newest one, taken or not.
     """
 
@@ -177,7 +173,7 @@ class Newest:
         self._error: BaseException | None = None
         self._thread = threading.Thread(target=self._read, name="frames", daemon=True)
 
-    def __enter__(self) -> Newest:
+    def __enter__(self) -> FrameReader:
         self._thread.start()
         return self
 
@@ -185,14 +181,14 @@ class Newest:
         with self._changed:
             self._closed = True
             self._changed.notify_all()
-        # A camera that hangs in a driver's call must not keep the program from ending.
+        # A camera that hangs in a driver must not keep the program from ending.
         self._thread.join(timeout=2 * SILENCE_S)
 
     def take(self, *, timeout_s: float | None = None) -> tuple[float, np.ndarray, float] | None:
-        """Return (time of the frame, frame, when it came on `time.monotonic`), or None at the end or after the timeout.
+        """Return (time, frame, its arrival on `time.monotonic`), or None at the end or after the timeout.
 
         Raises:
-            LiveError: the source broke down; frames that came before have been given.
+            LiveError: the source failed; all earlier frames have been returned.
         """
         with self._changed:
             self._changed.wait_for(lambda: self._frame is not None or self._ended, timeout=timeout_s)
@@ -220,7 +216,7 @@ class Newest:
                     self.count, self.picture = self.count + 1, (time_s, frame)
                     self._frame = (time_s, frame, time.monotonic())
                     self._changed.notify_all()
-        except Exception as error:  # noqa: BLE001  (whatever it is, the thread that takes the frames has to know)
+        except Exception as error:  # noqa: BLE001  (any error must reach the thread that takes the frames)
             self._error = error
         finally:
             with self._changed:

@@ -1,36 +1,141 @@
-"""The live demo on the desktop: an OpenCV window, or none and a recording."""
+"""Live recognition on the desktop: an OpenCV window, or no window and a recording."""
 
 from __future__ import annotations
 
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 
+from asl_lib._util.paths import project_folder, relative
 from asl_lib.data.video import VideoSink
 from asl_lib.live.errors import LiveError
+from asl_lib.live.networks import choose_model, input_of, open_recogniser
 from asl_lib.live.picture import compose, compose_prompt
-from asl_lib.live.pipeline import Looker, Pipeline, View
+from asl_lib.live.pipeline import Pipeline, View
+from asl_lib.live.recogniser import FrameRecogniser
 from asl_lib.live.record import Prompt, RecordingSession
-from asl_lib.live.sources import Camera, Newest, Source
-from asl_lib.live.transcript import Transcript
+from asl_lib.live.sources import Camera, FrameReader, Source, open_source
+from asl_lib.live.words import Transcript
 
 TITLE = "asl live"
 HINT = "q quit · space press-and-sign · m follow me · r record · c clear · backspace undo"
 RECORDING_FPS = 25.0
-OLDEST_S = 0.2
+MAX_AGE_S = 0.2
 """Landmarks of an older frame would lie beside the hand: on a slow machine they are not drawn."""
 ESCAPE, BACKSPACE, DELETE = 27, 8, 127
 
 
 def run_live(
+    source: str = "0",
+    *,
+    model: str | Path = "",
+    letters: bool = False,
+    left_handed: bool = False,
+    press_s: float = 0.0,
+    threshold: float | None = None,
+    record: str | Path = "",
+    window: bool = True,
+    mirror: bool | None = None,
+    fast: bool = False,
+    loop: bool = False,
+    log: Callable[[str], None] = print,
+) -> Transcript:
+    """Recognise signs in a camera's picture, a stream or a video: the command `asl live`.
+
+    Args:
+        source: number of a camera, path of a video, or address of a stream.
+        model: folder of a trained model; "" for the newest one under `outputs/`.
+        letters: where no model is named, use the newest network for letters.
+        left_handed: put the box for letters on the left hand's side.
+        press_s: begin with press-and-sign: capture this many seconds; 0 waits for the space bar.
+        threshold: least probability of a sign that is named; None for the default.
+        record: the mp4 to write from the first frame on; "" for none until r is pressed.
+        window: show a window; without one it only records and prints the words.
+        mirror: show the picture as in a mirror; None does so for a camera of this machine.
+        fast: process a file as fast as possible, every frame of it.
+        loop: play a file again when it ends.
+        log: called with each status message.
+
+    Returns:
+        The transcript.
+
+    Raises:
+        LiveError: there is no display, no model, or no such source; or the source failed.
+    """
+    # What cannot work fails before a model is loaded.
+    frames = open_source(source, pace=not fast, loop=loop)
+    if window:
+        require_display()
+    folder, reason = (Path(model), f"network: {relative(model)}") if model else choose_model(letters=letters)
+    spelling = input_of(folder) == "photograph"
+    with open_recogniser(folder, left_handed=left_handed) as recogniser:
+        log(reason)
+        changes = {"fps": frames.fps or None, "threshold": threshold}
+        recogniser.settings = replace(
+            recogniser.settings, **{name: value for name, value in changes.items() if value is not None}
+        )
+        transcript = run_recogniser(
+            frames,
+            recogniser,
+            window=window,
+            record=record,
+            recordings=project_folder() / "outputs" / "live",
+            transcript=Transcript(spelling=spelling),
+            mirror=mirror,
+            press_s=press_s,
+            log=log,
+        )
+    log(f"transcript: {transcript.text or '(nothing)'}")
+    return transcript
+
+
+def record(
+    source: str = "0",
+    *,
+    signer: str,
+    glosses: Sequence[str],
+    repetitions: int = 3,
+    countdown_s: float = 3.0,
+    capture_s: float = 2.5,
+    folder: str | Path = "",
+    log: Callable[[str], None] = print,
+) -> list[Path]:
+    """Record signs in a window, prompted one by one, and return the files: the command `asl record`.
+
+    Args:
+        source: number of a camera, path of a video, or address of a stream.
+        signer, glosses, repetitions, countdown_s, capture_s: see `RecordingSession`.
+        folder: folder of the recordings; "" for `data/recordings`.
+        log: called with each status message.
+
+    Raises:
+        LiveError: there is no display, a name cannot be the name of a folder, or the camera failed: recordings that
+            were kept until then are stored.
+    """
+    session = RecordingSession(
+        Path(folder) if folder else project_folder() / "data" / "recordings",
+        signer=signer,
+        glosses=glosses,
+        repetitions=repetitions,
+        countdown_s=countdown_s,
+        capture_s=capture_s,
+    )
+    run_recording(open_source(source), session, log=log)
+    log(f"{len(session.kept)} recordings in {relative(session.folder / session.signer)}")
+    return session.kept
+
+
+def run_recogniser(
     source: Source,
-    recogniser: Looker,
+    recogniser: FrameRecogniser,
     *,
     window: bool = True,
     record: str | Path = "",
@@ -40,67 +145,60 @@ def run_live(
     press_s: float = 0.0,
     log: Callable[[str], None] = print,
 ) -> Transcript:
-    """Show, and record, what is recognised until the source ends or somebody presses q.
+    """Show, and record, what is recognised until the source ends or q is pressed, and return the transcript.
 
     Args:
-        source: where frames come from.
-        recogniser: a `Recogniser` or a `LetterBox`.
-        window: show a window; without one it only records and says the words.
-        record: the mp4 to write from the first frame on; empty for none until r is pressed.
-        recordings: folder for what r records.
-        transcript: where the words go; a new one if none is given.
-        mirror: show the picture as in a mirror; None does so for a camera of this machine.
-        press_s: begin with press-and-sign: capture so many seconds, without a countdown; 0 waits for the space bar.
-        log: called with each status message.
-
-    Returns:
-        The transcript.
+        source: the frames.
+        recogniser: recognises signs in them.
+        recordings: folder for the recordings that r starts.
+        transcript: the words are added to it; None for a new one.
+        window, record, mirror, press_s, log: as for `run_live`.
 
     Raises:
-        LiveError: there is no display; or the source broke down, and what was recorded until then is whole.
+        LiveError: there is no display; or the source failed, and what was recorded until then is complete.
     """
     transcript = transcript or Transcript()
     mirror = isinstance(source, Camera) and isinstance(source.device, int) if mirror is None else mirror
     with ExitStack() as stack:
         screen = stack.enter_context(_open_window()) if window else None
-        recorder = stack.enter_context(Recorder(Path(recordings), fps=source.fps or RECORDING_FPS, log=log))
+        recorder = stack.enter_context(VideoRecorder(Path(recordings), fps=source.fps or RECORDING_FPS, log=log))
         if record:
             recorder.start(Path(record))
         pipeline = Pipeline(source, recogniser, on_word=transcript.add)
         if press_s:
-            pipeline.ask(lambda looker, time_s: looker.start(time_s, countdown_s=0.0, capture_s=press_s))
+            pipeline.request(lambda recogniser, time_s: recogniser.start(time_s, countdown_s=0.0, capture_s=press_s))
         stack.enter_context(pipeline)
-        shown = ""
+        logged = ""
         while not pipeline.ended:
             view = pipeline.view()
-            if transcript.text != shown:
-                shown = transcript.text
-                log(shown)
+            if transcript.text != logged:
+                logged = transcript.text
+                log(logged)
             if view is not None:
                 picture = _draw(view, transcript, mirror=mirror, recording=recorder.on, hint=HINT if window else "")
-                recorder.write(picture, view)
+                recorder.write(picture, view.time_s)
                 if screen is not None:
                     screen.show(picture)
-            if screen is not None and not _act_on(screen.key(), pipeline, recorder, transcript):
+            if screen is not None and not _handle_key(screen.key(), pipeline, recorder, transcript):
                 break
-        if transcript.text != shown:
+        if transcript.text != logged:
             log(transcript.text)
     return transcript
 
 
 def _draw(view: View, transcript: Transcript, **options: Any) -> np.ndarray:
-    fresh = view.time_s - view.seen.time_s <= OLDEST_S
-    return compose(view.frame, view.seen, landmarks=fresh, words=transcript.words, speed=view.speed, **options)
+    fresh = view.time_s - view.recognition.time_s <= MAX_AGE_S
+    return compose(view.frame, view.recognition, landmarks=fresh, words=transcript.words, speed=view.speed, **options)
 
 
-def _act_on(key: int, pipeline: Pipeline, recorder: Recorder, transcript: Transcript) -> bool:
-    """Do what a key asks for; return whether to go on."""
+def _handle_key(key: int, pipeline: Pipeline, recorder: VideoRecorder, transcript: Transcript) -> bool:
+    """Handle a key; return whether to continue."""
     if key in (ord("q"), ESCAPE):
         return False
     if key == ord(" "):
-        pipeline.ask(lambda recogniser, time_s: recogniser.start(time_s))
+        pipeline.request(lambda recogniser, time_s: recogniser.start(time_s))
     elif key == ord("m"):
-        pipeline.ask(lambda recogniser, _: recogniser.reset())
+        pipeline.request(lambda recogniser, _: recogniser.reset())
     elif key == ord("r"):
         recorder.toggle()
     elif key == ord("c"):
@@ -111,34 +209,36 @@ def _act_on(key: int, pipeline: Pipeline, recorder: Recorder, transcript: Transc
 
 
 def run_recording(source: Source, session: RecordingSession, *, log: Callable[[str], None] = print) -> list[Path]:
-    """Record signs in a window, prompted one by one, until all are there or somebody presses q; return the files.
+    """Record signs in a window, prompted one by one, until all are recorded or q is pressed; return the files.
 
     Raises:
-        LiveError: there is no display; or the camera broke down: what was kept until then is kept.
+        LiveError: there is no display; or the camera failed: recordings that were kept until then are stored.
     """
     mirror = isinstance(source, Camera) and isinstance(source.device, int)
-    with _open_window("asl record") as screen, Newest(source) as newest:
-        told, review = "", 0
-        while not newest.ended:
-            taken = newest.take(timeout_s=0.1)
+    with _open_window("asl record") as screen, FrameReader(source) as reader:
+        logged, review = "", 0
+        while not reader.ended:
+            taken = reader.take(timeout_s=0.1)
             if taken is None:
                 continue
             time_s, frame, _ = taken
-            prompt = session.see(frame, time_s)
+            prompt = session.process(frame, time_s)
             line = f"{prompt.gloss} ({prompt.number} of {prompt.total}): {prompt.phase}"
-            if line != told:
-                told, review = line, 0
+            if line != logged:
+                logged, review = line, 0
                 log(line)
-            if prompt.frames:  # show what was captured, over and over, beside what to press
+            if prompt.frames:  # play the capture in a loop
                 frame, review = prompt.frames[review % len(prompt.frames)], review + 1
             screen.show(compose_prompt(frame, prompt, mirror=mirror))
-            if not _answer(screen.key(), session, prompt, time_s, log):
+            if not _handle_recording_key(screen.key(), session, prompt, time_s, log):
                 break
     return session.kept
 
 
-def _answer(key: int, session: RecordingSession, prompt: Prompt, time_s: float, log: Callable[[str], None]) -> bool:
-    """Do what a key asks for; return whether to go on."""
+def _handle_recording_key(
+    key: int, session: RecordingSession, prompt: Prompt, time_s: float, log: Callable[[str], None]
+) -> bool:
+    """Handle a key; return whether to continue."""
     if key in (ord("q"), ESCAPE):
         return False
     if key == ord("n"):
@@ -150,13 +250,13 @@ def _answer(key: int, session: RecordingSession, prompt: Prompt, time_s: float, 
     return True
 
 
-class Recorder:
-    """Writes what is shown as videos, at an even rate, however unevenly pictures come; use it in a `with` block.
+class VideoRecorder:
+    """Writes the pictures that are shown as videos with a constant frame rate; use it in a `with` block.
 
     Args:
-        folder: where recordings without a name of their own go.
+        folder: folder of recordings without a name.
         fps: frames per second of the files.
-        log: called with the name of each finished file.
+        log: called with a message about each finished file.
     """
 
     def __init__(self, folder: Path, *, fps: float, log: Callable[[str], None] = print) -> None:
@@ -165,7 +265,7 @@ class Recorder:
         self._began_s: float | None = None
         self._size = (0, 0)
 
-    def __enter__(self) -> Recorder:
+    def __enter__(self) -> VideoRecorder:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -182,36 +282,34 @@ class Recorder:
         self._sink, self._began_s = VideoSink(path or next_free(self.folder, "live"), fps=self.fps), None
 
     def stop(self) -> None:
-        """Finish the recording: its file is whole then."""
+        """Finish the recording: its file is complete then."""
         if self._sink is not None:
             sink, self._sink = self._sink, None
             sink.close()
             self._log(f"recorded {sink.count} frames: {sink.path}" if sink.count else "recorded nothing")
 
     def toggle(self) -> None:
-        """Begin a recording, or finish the one that is on."""
+        """Begin a recording, or finish the current one."""
         if self.on:
             self.stop()
         else:
             self.start()
 
-    def write(self, picture: np.ndarray, view: View) -> None:
-        """Record a picture for as long as it was shown: until the next one."""
+    def write(self, picture: np.ndarray, time_s: float) -> None:
+        """Record a picture that was shown at a time; it lasts until the next one."""
         if self._sink is None:
             return
         if self._began_s is None:
-            self._began_s, self._size = view.time_s, (picture.shape[1], picture.shape[0])
+            self._began_s, self._size = time_s, (picture.shape[1], picture.shape[0])
         if (picture.shape[1], picture.shape[0]) != self._size:
-            import cv2
-
             picture = np.asarray(cv2.resize(picture, self._size))
-        due = int((view.time_s - self._began_s) * self.fps + 1e-3) + 1
+        due = int((time_s - self._began_s) * self.fps + 1e-3) + 1
         while self._sink.count < due:
             self._sink.write(picture)
 
 
 def next_free(folder: Path, name: str) -> Path:
-    """Return the first of live-01.mp4, live-02.mp4, … that is not there yet."""
+    """Return the first of live-01.mp4, live-02.mp4, … that does not exist yet."""
     number = 1
     while (path := folder / f"{name}-{number:02d}.mp4").exists():
         number += 1
@@ -219,23 +317,19 @@ def next_free(folder: Path, name: str) -> Path:
 
 
 class _Screen:
-    """A window of OpenCV."""
+    """An OpenCV window."""
 
     def __init__(self, title: str) -> None:
         self._title, self._shown = title, False
 
     def show(self, picture: np.ndarray) -> None:
-        import cv2
-
         if not self._shown:
             cv2.resizeWindow(self._title, picture.shape[1], picture.shape[0])
         cv2.imshow(self._title, picture[..., ::-1])
         self._shown = True
 
     def key(self) -> int:
-        """Return the key that was pressed, -1 for none; a window that was closed counts as q."""
-        import cv2
-
+        """Return the key that was pressed, -1 for none, q where the window was closed."""
         key = cv2.waitKey(1)
         if self._shown and cv2.getWindowProperty(self._title, cv2.WND_PROP_VISIBLE) < 1:
             return ord("q")
@@ -244,8 +338,6 @@ class _Screen:
 
 @contextmanager
 def _open_window(title: str = TITLE) -> Iterator[_Screen]:
-    import cv2
-
     require_display()
     cv2.namedWindow(title, cv2.WINDOW_NORMAL | cv2.WINDOW_KEEPRATIO | getattr(cv2, "WINDOW_GUI_NORMAL", 0))
     try:
@@ -255,10 +347,10 @@ def _open_window(title: str = TITLE) -> Iterator[_Screen]:
 
 
 def require_display() -> None:
-    """Raise where no window can be opened: OpenCV would end the whole program instead.
+    """Check that a window can be opened: without a display OpenCV would end the whole program.
 
     Raises:
-        LiveError: there is no display, or this OpenCV cannot open windows; the sentence says what to do.
+        LiveError: there is no display, or this OpenCV cannot open windows.
     """
     remedy = "Use the browser (asl live --web), or no window (--no-window, with --record out.mp4 to see it afterwards)."
     if sys.platform.startswith("linux") and not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):

@@ -112,7 +112,7 @@ def serve_page(model, tmp_path_factory):
     pages = []
 
     def served(**options):
-        options = {"most_sessions": 1, "folder": tmp_path_factory.mktemp("kept"), "port": None} | options
+        options = {"max_sessions": 1, "folder": tmp_path_factory.mktemp("kept"), "port": None} | options
         pages.append(serve(models={"small": model, "other": model}, **options))
         return pages[-1]
 
@@ -179,6 +179,13 @@ class PageDriver:
 
     def words(self) -> list[str]:
         return self.js("return [...document.querySelectorAll('#asl-words span')].map((word) => word.textContent)")
+
+    def emulate(self, *, theme: str = "light", width: int = 1280, height: int = 1000) -> None:
+        """Give the tab a colour scheme, and the size of a window or a phone."""
+        features = [{"name": "prefers-color-scheme", "value": theme}]
+        self.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
+        metrics = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 700}
+        self.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
 
     def button(self, name: str):
         return self.driver.find_element("css selector", f'[data-asl="{name}"]')

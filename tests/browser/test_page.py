@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections import Counter
 from contextlib import closing
 from http.client import HTTPConnection
@@ -62,7 +61,8 @@ def looked_at(page, browser):
 
     def tab(theme):
         if theme not in tabs:
-            tabs[theme] = PageDriver(browser, f"{page.url}?__theme={theme}")
+            tabs[theme] = PageDriver(browser, page.url)
+            tabs[theme].emulate(theme=theme)
         return tabs[theme].here()
 
     yield tab
@@ -99,10 +99,38 @@ def test_every_text_can_be_read_and_every_control_has_a_name(looked_at, theme, t
     tab.until(
         lambda: tab.js("return document.querySelector('[role=tab][aria-selected=true]').innerText") == title, title
     )
-    time.sleep(0.3)  # colours change slowly
+    ground = tab.js("return getComputedStyle(document.body).backgroundColor")
+    assert ground == {"light": "rgb(255, 255, 255)", "dark": "rgb(21, 23, 28)"}[theme]
     assert tab.js(NAMELESS) == []
     assert tab.js(CONTRASTS) == []
     tab.screenshot(f"{title.split()[0].lower()}-{theme}")
+
+
+def test_the_tabs_are_reached_with_the_arrow_keys(looked_at):
+    from selenium.webdriver.common.keys import Keys
+
+    tab = looked_at("light")
+    tab.tab("Recognise")
+    for key, title in (
+        (Keys.ARROW_RIGHT, "Record your own signs"),
+        (Keys.END, "About"),
+        (Keys.ARROW_RIGHT, "Recognise"),
+    ):
+        tab.driver.switch_to.active_element.send_keys(key)
+        assert tab.driver.switch_to.active_element.text == title
+        assert tab.js("return [...document.querySelectorAll('[role=tabpanel]')].filter((p) => !p.hidden).length") == 1
+    assert tab.js("return document.querySelectorAll('[role=tab][tabindex=\"-1\"]').length") == 2
+
+
+@pytest.mark.parametrize("title", ["Recognise", "Record your own signs", "About"])
+def test_on_a_phone_nothing_is_wider_than_the_screen(page, open_page, title):
+    tab = open_page(page.url)
+    tab.emulate(width=360, height=740)
+    tab.tab(title)
+    assert tab.js("return document.documentElement.scrollWidth") <= 360
+    small = "return [...document.querySelectorAll('button, select, input:not([hidden])')].filter((e) => e.offsetParent)"
+    assert tab.js(f"{small}.filter((e) => e.type != 'checkbox' && e.getBoundingClientRect().height < 24).length") == 0
+    tab.screenshot(f"{title.split()[0].lower()}-phone")
 
 
 def test_a_second_page_has_its_own_state_and_waits_for_its_place(page, open_page):
@@ -124,13 +152,12 @@ def test_model_and_threshold_are_those_of_this_page_alone(page, open_page):
     from selenium.webdriver.common.keys import Keys
 
     other, tab = open_page(page.url), open_page(page.url)
-    unchanged, session = list(page.sessions._sessions.values())[-2:]
-    tab.driver.find_element("css selector", 'input[role="listbox"]').click()
-    options = tab.until(lambda: tab.driver.find_elements("css selector", '[role="option"]'), "the list of models")
-    next(option for option in options if option.text.strip().endswith("other")).click()
+    unchanged, session = page.sessions.open_pages[-2:]
+    tab.driver.find_element("id", "asl-model").send_keys("other", Keys.ENTER)
     tab.until(lambda: session.model == "other", "the other model")
-    tab.driver.find_element("css selector", 'input[type="range"]').send_keys(Keys.HOME)
+    tab.driver.find_element("id", "asl-threshold").send_keys(Keys.HOME)
     tab.until(lambda: session.settings.threshold == 0, "the threshold")
+    assert tab.text("threshold-value") == "0.00"
     assert other.here().words() == []
     assert (unchanged.model, unchanged.settings.threshold) == ("small", LiveSettings().threshold)
 

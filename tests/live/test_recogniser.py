@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 
 import numpy as np
@@ -9,11 +10,10 @@ import pytest
 
 from asl_lib.features.recipe import FeatureRecipe
 from asl_lib.landmarks.landmarks import Landmarks
-from asl_lib.live.activity import hands_up
 from asl_lib.live.errors import LiveError
-from asl_lib.live.networks import Classifier, find_models
-from asl_lib.live.recogniser import LiveSettings, Recogniser
-from asl_lib.live.timing import in_even_time
+from asl_lib.live.networks import Classifier, choose_model, find_models, model_of_run
+from asl_lib.live.recogniser import LiveSettings, SignRecogniser, hand_raised
+from asl_lib.live.resampling import resample_landmarks
 from tests.conftest import make_landmarks
 from tests.live.conftest import GLOSSES, signing
 
@@ -24,8 +24,12 @@ def values_of(landmarks):
     return np.concatenate([landmarks.points, landmarks.confidence[..., None]], axis=-1)
 
 
+def parts_of(values):
+    return {"pose": values[:33], "left_hand": values[33:54], "right_hand": values[54:75]}
+
+
 def follow_all(recogniser, stream, size=SIZE):
-    seen = [recogniser.follow(values, time_s, size=size) for time_s, values in stream]
+    seen = [recogniser.process_landmarks(values, time_s, size=size) for time_s, values in stream]
     return [*seen, recogniser.finish()]
 
 
@@ -48,7 +52,7 @@ class Oracle:
 
 def test_a_clip_that_is_replayed_gives_the_offline_probabilities(classifier):
     landmarks = make_landmarks(frames=40, missing=[("right_hand", 5, 9), ("left_hand", 0, 30)])
-    recogniser = Recogniser(classifier, settings=LiveSettings(threshold=0.0, fps=landmarks.fps))
+    recogniser = SignRecogniser(classifier, settings=LiveSettings(threshold=0.0, fps=landmarks.fps))
     recogniser.start(100.0, countdown_s=0, capture_s=60)
     stream = [(100 + index / landmarks.fps, values) for index, values in enumerate(values_of(landmarks))]
     last = follow_all(recogniser, stream)[-1]
@@ -69,17 +73,17 @@ def test_real_video_that_is_replayed_frame_by_frame_gives_the_offline_probabilit
     info, frames = video_info(path), 58
     with HolisticDetector(classifier.recipe.tracked_parts) as detector:
         offline = classifier(detector.detect(islice(read_frames(path), frames), fps=info.fps))
-    with Recogniser(classifier, settings=LiveSettings(threshold=0.0, fps=info.fps)) as recogniser:
+    with SignRecogniser(classifier, settings=LiveSettings(threshold=0.0, fps=info.fps)) as recogniser:
         recogniser.start(0.0, countdown_s=0, capture_s=60)
         for index, frame in enumerate(islice(read_frames(path), frames)):
-            recogniser.see(frame, index / info.fps)
+            recogniser.process(frame, index / info.fps)
         top = dict(recogniser.finish().top)
     assert top == pytest.approx(dict(zip(GLOSSES, offline.tolist(), strict=True)), abs=1e-5)
 
 
 def test_a_sign_is_found_by_itself_and_becomes_one_word_when_the_hand_comes_down():
     oracle = Oracle()
-    recogniser = Recogniser(oracle)
+    recogniser = SignRecogniser(oracle)
     stream = [*signing(body()), *signing(body(), start_s=2.0)]
     rest = [(1.2 + index / 25, stream[0][1]) for index in range(20)]
     seen = follow_all(recogniser, [*stream[:30], *rest, *stream[30:]])
@@ -89,10 +93,10 @@ def test_a_sign_is_found_by_itself_and_becomes_one_word_when_the_hand_comes_down
 
 
 def test_the_word_comes_at_most_half_a_second_after_the_hand_is_down():
-    recogniser = Recogniser(Oracle())
+    recogniser = SignRecogniser(Oracle())
     stream = list(signing(body(), seconds=1.5))
     rest = [(1.5 + index / 25, stream[0][1]) for index in range(25)]
-    up = [time_s for time_s, values in stream if hands_up(recogniser._split(values), SIZE)]
+    up = [time_s for time_s, values in stream if hand_raised(parts_of(values), SIZE)]
     seen = follow_all(recogniser, [*stream, *rest])
     committed = next(one.time_s for one in seen if one.committed)
     assert 0 < committed - up[-1] <= 0.5
@@ -100,38 +104,55 @@ def test_the_word_comes_at_most_half_a_second_after_the_hand_is_down():
 
 @pytest.mark.parametrize("side", [15, 16])
 def test_either_hand_can_sign(side):
-    assert [s.committed for s in follow_all(Recogniser(Oracle()), signing(body(), side=side)) if s.committed] == [
+    assert [s.committed for s in follow_all(SignRecogniser(Oracle()), signing(body(), side=side)) if s.committed] == [
         "HELLO"
     ]
 
 
 def test_hands_that_stay_down_say_nothing():
     still = [(index / 25, next(signing(body()))[1]) for index in range(60)]
-    seen = follow_all(Recogniser(Oracle()), still)
+    seen = follow_all(SignRecogniser(Oracle()), still)
     assert not any(one.signing or one.committed or one.top for one in seen)
 
 
 def test_nobody_in_the_picture_says_nothing(classifier):
     empty = np.full((75, 4), np.nan, np.float32)
-    seen = follow_all(Recogniser(classifier), [(index / 25, empty) for index in range(30)])
+    seen = follow_all(SignRecogniser(classifier), [(index / 25, empty) for index in range(30)])
     assert not any(one.signing or one.committed for one in seen)
 
 
 def test_below_the_threshold_a_sign_is_unknown_and_no_word():
     settings = LiveSettings(threshold=0.95)
-    seen = follow_all(Recogniser(Oracle(), settings=settings), signing(body()))
+    seen = follow_all(SignRecogniser(Oracle(), settings=settings), signing(body()))
     assert not any(one.committed or one.shown for one in seen)
     assert any(one.top for one in seen)
 
 
 def test_signing_without_a_pause_gives_words_too_and_never_the_same_one_twice():
     lifted = next(values for time_s, values in signing(body(), seconds=1.2) if time_s > 0.5)
-    seen = follow_all(Recogniser(Oracle()), [(index / 25, lifted) for index in range(200)])
+    seen = follow_all(SignRecogniser(Oracle()), [(index / 25, lifted) for index in range(200)])
     assert [one.committed for one in seen if one.committed] == ["HELLO"]
 
 
+def test_a_word_has_at_least_the_threshold_while_a_sign_goes_on():
+    """Hysteresis shows a gloss a little below the threshold; it must not make a word of it."""
+
+    class Fading(Oracle):
+        def __call__(self, landmarks):
+            self.clips.append(landmarks)
+            return np.array([0.04, 0.92, 0.04]) if len(self.clips) < 12 else np.array([0.37, 0.26, 0.37])
+
+    lifted = next(values for time_s, values in signing(body(), seconds=1.2) if time_s > 0.5)
+    settings = LiveSettings(threshold=0.4, margin=0.15, memory_s=0.01)
+    recogniser = SignRecogniser(Fading(), settings=settings)
+    results = follow_all(recogniser, [(index / 25, lifted) for index in range(120)])
+    assert any(result.shown == "HELLO" for result in results)
+    for result in results:
+        assert not result.committed or dict(result.top)[result.committed] >= settings.threshold
+
+
 def test_no_more_frames_are_kept_than_are_looked_at():
-    recogniser = Recogniser(Oracle(), settings=LiveSettings(window_s=2.0))
+    recogniser = SignRecogniser(Oracle(), settings=LiveSettings(window_s=2.0))
     lifted = next(values for time_s, values in signing(body(), seconds=1.2) if time_s > 0.5)
     follow_all(recogniser, [(index / 25, lifted) for index in range(1000)])
     assert len(recogniser._frames) <= 2.0 * 25 + 2
@@ -140,7 +161,7 @@ def test_no_more_frames_are_kept_than_are_looked_at():
 @pytest.mark.parametrize("fps", [15, 25, 30])
 def test_cameras_of_different_speed_give_the_same_clip(fps):
     oracle = Oracle()
-    recogniser = Recogniser(oracle)
+    recogniser = SignRecogniser(oracle)
     recogniser.start(0.0, countdown_s=0, capture_s=1.6)
     follow_all(recogniser, signing(body(), fps=fps, seconds=2.0))
     [clip] = oracle.clips
@@ -153,23 +174,23 @@ def test_cameras_of_different_speed_give_the_same_clip(fps):
 
 def test_frames_at_the_wanted_rate_stay_as_they_are():
     values = values_of(make_landmarks(frames=23, missing=[("left_hand", 3, 4)]))
-    even = in_even_time(values, 7.3 + np.arange(23) / 25, fps=25)
+    even = resample_landmarks(values, 7.3 + np.arange(23) / 25, fps=25)
     np.testing.assert_array_equal(even, values)
 
 
 def test_what_is_missing_in_one_of_two_frames_is_missing_between_them():
     values = values_of(make_landmarks(frames=3, missing=[("left_hand", 1, 2)]))
-    even = in_even_time(values, np.array([0.0, 0.1, 0.2]), fps=20)
+    even = resample_landmarks(values, np.array([0.0, 0.1, 0.2]), fps=20)
     assert np.isnan(even[1:4, 33:54, 0]).all()
     assert not np.isnan(even[[0, 4], 33:54, 0]).any()
 
 
 def test_press_and_sign_counts_down_captures_and_names_one_sign():
     oracle = Oracle()
-    recogniser = Recogniser(oracle)
+    recogniser = SignRecogniser(oracle)
     recogniser.start(10.0, countdown_s=1.0, capture_s=2.0)
     still = next(signing(body()))[1]
-    seen = [recogniser.follow(still, 10 + index / 25, size=SIZE) for index in range(100)]
+    seen = [recogniser.process_landmarks(still, 10 + index / 25, size=SIZE) for index in range(100)]
     phases = list(dict.fromkeys(one.phase for one in seen))
     assert phases == ["countdown", "capture", "done"]
     assert [one.committed for one in seen if one.committed] == ["HELLO"]
@@ -178,15 +199,15 @@ def test_press_and_sign_counts_down_captures_and_names_one_sign():
 
 
 def test_settings_may_change_while_it_runs():
-    recogniser = Recogniser(Oracle())
+    recogniser = SignRecogniser(Oracle())
     recogniser.settings = replace(recogniser.settings, threshold=0.99)
     assert not any(one.committed for one in follow_all(recogniser, signing(body())))
 
 
 def test_a_picture_of_another_size_starts_anew(classifier):
-    with Recogniser(classifier) as recogniser:
-        recogniser.see(np.zeros((48, 64, 3), np.uint8), 0.0)
-        recogniser.see(np.zeros((64, 48, 3), np.uint8), 0.1)
+    with SignRecogniser(classifier) as recogniser:
+        recogniser.process(np.zeros((48, 64, 3), np.uint8), 0.0)
+        recogniser.process(np.zeros((64, 48, 3), np.uint8), 0.1)
         assert len(recogniser._frames) <= 1
 
 
@@ -217,11 +238,43 @@ def test_a_network_is_loaded_with_its_recipe_and_its_glosses(tmp_path):
     np.testing.assert_allclose(loaded(landmarks), offline, atol=1e-5)
 
 
+def trained(outputs, name, *, day):
+    """Leave the files by which a trained network is found, as old as asked for."""
+    folder = outputs / name
+    folder.mkdir(parents=True)
+    for file in ("model.keras", "probabilities.npz"):
+        (folder / file).write_bytes(b"")
+        os.utime(folder / file, (day * 86_400, day * 86_400))
+    FeatureRecipe().save(folder / "recipe.json")
+    return folder
+
+
+def test_the_newest_training_is_the_default_whatever_its_name(home):
+    names = {"demo/attention_lstm/held_out_ben": 1, "demo/lstm/held_out_ben": 3, "old/tcn/held_out_ana": 2}
+    folders = {name: trained(home / "outputs", name, day=day) for name, day in names.items()}
+    newest_first = [folders[name] for name in sorted(names, key=lambda name: -names[name])]
+    assert list(find_models().values()) == newest_first
+    folder, reason = choose_model()
+    assert folder == newest_first[0]
+    assert reason == "network: outputs/demo/lstm/held_out_ben, the newest of 3 under outputs/ (--model chooses another)"
+
+
+def test_notebook_12_uses_its_network_or_the_newest_of_the_same_run_and_signers(tmp_path):
+    lstm = trained(tmp_path, "demo/lstm/held_out_ben", day=1)
+    tcn = trained(tmp_path, "demo/tcn/held_out_ben", day=2)
+    trained(tmp_path, "demo/tcn/held_out_ana", day=3)
+    trained(tmp_path, "other/lstm/held_out_ben", day=4)
+    assert model_of_run(tmp_path / "demo", "held_out_ben", prefer="lstm") == lstm
+    assert model_of_run(tmp_path / "demo", "held_out_ben", prefer="attention_lstm") == tcn
+    with pytest.raises(LiveError, match="no trained network in .*demo for held_out_eli"):
+        model_of_run(tmp_path / "demo", "held_out_eli", prefer="lstm")
+
+
 def test_glosses_that_do_not_fit_the_network_are_refused():
     from asl_lib.models import build_lstm
 
     recipe = FeatureRecipe(frames=8)
-    with pytest.raises(LiveError, match="must name 2 glosses; it names 3"):
+    with pytest.raises(LiveError, match="must have 2 classes; it has 3"):
         Classifier(build_lstm(frames=8, features=recipe.num_features, classes=3), recipe, ("A", "B"))
 
 
@@ -229,5 +282,5 @@ def test_landmarks_without_shoulders_count_a_hand_in_view_as_up():
     landmarks = make_landmarks(frames=1)
     assert isinstance(landmarks, Landmarks)
     hand = {"right_hand": landmarks.part("right_hand")[0]}
-    assert hands_up(hand, SIZE)
-    assert not hands_up({"right_hand": hand["right_hand"] * np.nan}, SIZE)
+    assert hand_raised(hand, SIZE)
+    assert not hand_raised({"right_hand": hand["right_hand"] * np.nan}, SIZE)

@@ -23,7 +23,7 @@ def sign_once(session, start_s, *, fps=25):
     session.start(start_s)
     phases = []
     for index, frame in enumerate(make_frames(round(1.6 * fps))):
-        prompt = session.see(frame, start_s + index / fps)
+        prompt = session.process(frame, start_s + index / fps)
         phases.append(prompt.phase)
         if prompt.phase == "review":
             return phases
@@ -74,7 +74,7 @@ def test_a_sign_can_be_left_out(tmp_path):
         session.skip()
     assert session.prompt.phase == "finished"
     session.start(0.0)
-    assert session.see(make_frames(1)[0], 0.0).phase == "finished"
+    assert session.process(make_frames(1)[0], 0.0).phase == "finished"
 
 
 def test_recordings_that_are_there_already_are_not_written_over(tmp_path):
@@ -88,8 +88,8 @@ def test_recordings_that_are_there_already_are_not_written_over(tmp_path):
 def test_a_camera_that_is_turned_while_it_records_asks_for_the_sign_again(tmp_path):
     session = session_in(tmp_path)
     session.start(0.0)
-    session.see(np.zeros((48, 64, 3), np.uint8), 0.5)
-    assert session.see(np.zeros((64, 48, 3), np.uint8), 0.6).phase == "ready"
+    session.process(np.zeros((48, 64, 3), np.uint8), 0.5)
+    assert session.process(np.zeros((64, 48, 3), np.uint8), 0.6).phase == "ready"
 
 
 @pytest.mark.parametrize("name", ["../away", "", ".hidden", "a/b", "a\\b", "ends.", "nul\0"])

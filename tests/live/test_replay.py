@@ -7,18 +7,18 @@ import pytest
 
 from asl_lib.data.video import read_frames, video_info
 from asl_lib.landmarks.landmarks import Landmarks
-from asl_lib.live.recogniser import LiveSettings, Recogniser, Seen
+from asl_lib.live.recogniser import LiveSettings, Recognition, SignRecogniser
 from asl_lib.live.replay import (
-    Said,
-    Signed,
+    SignInterval,
+    StreamOutput,
     fit_into,
-    follow,
     join_landmarks,
     join_videos,
-    judge,
-    replay,
-    usual_loop,
-    values_of,
+    recognise_landmarks,
+    recognise_video,
+    score_stream,
+    sliding_window,
+    tracked_landmarks,
 )
 from asl_lib.plots import plot_recognition, plot_screens
 from tests.conftest import make_frames, make_landmarks
@@ -39,7 +39,7 @@ def test_clips_become_one_video_with_pauses_whatever_their_form(tmp_path):
     info = video_info(tmp_path / "stream.mp4")
     assert (info.width, info.height, info.fps) == (160, 120, 25)
     assert len(list(read_frames(tmp_path / "stream.mp4"))) == 10 + 12 + 5 + 12
-    assert signs == [Signed("HELLO", 0.0, 9 / 25), Signed("BOOK", 22 / 25, 26 / 25)]
+    assert signs == [SignInterval("HELLO", 0.0, 9 / 25), SignInterval("BOOK", 22 / 25, 26 / 25)]
 
 
 @pytest.mark.parametrize("shape", [(100, 300), (300, 100), (480, 640), (32, 56)])
@@ -57,8 +57,8 @@ def test_a_picture_of_any_form_is_fitted_in_without_being_squeezed(shape):
 def test_joined_landmarks_are_followed_like_a_camera_s_and_judged():
     frames, signs = join_landmarks([("HELLO", signed_clip()), ("BOOK", signed_clip())], PARTS)
     assert [sign.gloss for sign in signs] == ["HELLO", "BOOK"]
-    seen = follow(frames, Oracle(), size=SIZE)
-    calm = judge(Said.of(seen), signs)
+    seen = recognise_landmarks(frames, Oracle(), size=SIZE)
+    calm = score_stream(StreamOutput.of(seen), signs)
     assert (calm.signs, calm.right, calm.wrong) == (2, 1, 1)  # the oracle says HELLO to both
     assert 0 < calm.delays_s[0] <= 0.5
     assert "1 of 2 signs got their word" in str(calm)
@@ -66,8 +66,8 @@ def test_joined_landmarks_are_followed_like_a_camera_s_and_judged():
 
 def test_what_was_seen_can_be_followed_again_without_the_tracker():
     frames, _ = join_landmarks([("HELLO", signed_clip())], PARTS)
-    seen = follow(frames, Oracle(), size=SIZE)
-    again = values_of(seen[:-1], PARTS)
+    seen = recognise_landmarks(frames, Oracle(), size=SIZE)
+    again = tracked_landmarks(seen[:-1], PARTS)
     for (time_s, values), (other_s, other) in zip(frames, again, strict=True):
         assert time_s == other_s
         np.testing.assert_array_equal(values, other)
@@ -76,33 +76,33 @@ def test_what_was_seen_can_be_followed_again_without_the_tracker():
 def test_the_usual_loop_says_a_word_whenever_a_sure_guess_differs_from_the_last():
     answers = iter([np.array(a, float) for a in ([1, 0, 0], [0, 1, 0], [0.4, 0.3, 0.3], [0, 1, 0], [1, 0, 0])])
     frames = [(index / 25, np.zeros((75, 4), np.float32)) for index in range(7)]
-    said = usual_loop(frames, lambda _: next(answers), GLOSSES, PARTS, size=SIZE, window=3)
+    said = sliding_window(frames, lambda _: next(answers), GLOSSES, PARTS, size=SIZE, window=3)
     assert [label for _, label in said.labels] == ["BOOK", "HELLO", "BOOK", "HELLO", "BOOK"]
     assert [word for _, word in said.words] == ["BOOK", "HELLO", "BOOK"]
 
 
 def test_needless_changes_are_those_to_signs_that_were_not_signed():
-    signs = [Signed("HELLO", 0.0, 1.0), Signed("BOOK", 2.0, 3.0)]
+    signs = [SignInterval("HELLO", 0.0, 1.0), SignInterval("BOOK", 2.0, 3.0)]
     labels = [(0.1, ""), (0.5, "MOTHER"), (0.9, "HELLO"), (2.1, "HELLO"), (2.5, "BOOK"), (2.6, "HELLO"), (2.9, "BOOK")]
-    calm = judge(Said(labels, [(1.1, "HELLO"), (3.1, "BOOK"), (3.2, "BOOK")]), signs)
+    calm = score_stream(StreamOutput(labels, [(1.1, "HELLO"), (3.1, "BOOK"), (3.2, "BOOK")]), signs)
     assert (calm.changes, calm.needless) == (5, 1)
     assert (calm.right, calm.wrong) == (2, 1)
     assert calm.delays_s == pytest.approx((0.1, 0.1))
 
 
 def test_a_word_that_comes_too_late_or_too_early_is_wrong():
-    signs = [Signed("HELLO", 1.0, 2.0)]
+    signs = [SignInterval("HELLO", 1.0, 2.0)]
     for time_s in (0.5, 3.5):
-        calm = judge(Said([(0.0, ""), (4.0, "")], [(time_s, "HELLO")]), signs)
+        calm = score_stream(StreamOutput([(0.0, ""), (4.0, "")], [(time_s, "HELLO")]), signs)
         assert (calm.right, calm.wrong) == (0, 1)
 
 
 def test_a_video_is_replayed_frame_by_frame_and_drawn(classifier, clip):
-    with Recogniser(classifier, settings=LiveSettings(threshold=0.0)) as recogniser:
-        seen = replay(clip, recogniser)
+    with SignRecogniser(classifier, settings=LiveSettings(threshold=0.0)) as recogniser:
+        seen = recognise_video(clip, recogniser)
     assert len(seen) == len(list(read_frames(clip))) + 1
     assert sum(bool(one.committed) for one in seen) == 1
-    figure = plot_recognition(seen, [Signed("HELLO", 0.0, 1.2)], threshold=0.0)
+    figure = plot_recognition(seen, [SignInterval("HELLO", 0.0, 1.2)], threshold=0.0)
     texts = [text.get_text() for text in figure.axes[0].texts]
     assert "HELLO" in texts
     word = next(one.committed for one in seen if one.committed)
@@ -115,7 +115,7 @@ def test_screens_are_shown_two_in_a_row_with_their_titles():
 
 
 def test_nothing_said_is_judged_too():
-    calm = judge(Said.of([Seen(0.0), Seen(1.0)]), [Signed("HELLO", 0.0, 1.0)])
+    calm = score_stream(StreamOutput.of([Recognition(0.0), Recognition(1.0)]), [SignInterval("HELLO", 0.0, 1.0)])
     assert (calm.right, calm.wrong, calm.changes, calm.delays_s) == (0, 0, 0, ())
 
 
@@ -123,4 +123,4 @@ def test_a_clip_in_which_nobody_is_seen_is_a_sign_all_the_same():
     landmarks = make_landmarks(frames=6, missing=[(part, 0, 6) for part in PARTS])
     frames, signs = join_landmarks([("HELLO", landmarks)], PARTS)
     assert len(frames) == 18
-    assert signs == [Signed("HELLO", 0.0, 5 / 25)]
+    assert signs == [SignInterval("HELLO", 0.0, 5 / 25)]

@@ -12,8 +12,8 @@ from asl_lib.data.video import MediaError, write_video
 from asl_lib.live import sources
 from asl_lib.live.errors import LiveError
 from asl_lib.live.pipeline import Pipeline
-from asl_lib.live.recogniser import Seen
-from asl_lib.live.sources import Camera, Newest, VideoFile, open_source
+from asl_lib.live.recogniser import Recognition
+from asl_lib.live.sources import Camera, FrameReader, VideoFile, open_source
 from tests.conftest import make_frames
 
 
@@ -39,16 +39,16 @@ class Slow:
     def __init__(self, seconds=0.0):
         self.seconds, self.times, self.started = seconds, [], []
 
-    def see(self, frame, time_s):
+    def process(self, frame, time_s):
         time.sleep(self.seconds)
         self.times.append(time_s)
-        return Seen(time_s, committed="WORD" if len(self.times) == 3 else "")
+        return Recognition(time_s, committed="WORD" if len(self.times) == 3 else "")
 
     def start(self, time_s, **_):
         self.started.append(time_s)
 
     def finish(self):
-        return Seen(self.times[-1], committed="LAST")
+        return Recognition(self.times[-1], committed="LAST")
 
 
 def watch(pipeline, views=None):
@@ -131,7 +131,7 @@ def test_a_camera_that_vanishes_gives_what_it_had_and_then_a_sentence(monkeypatc
 
 
 def test_the_newest_frame_wins_and_the_others_are_counted():
-    with Newest(Feed(make_frames(30), pause_s=0.002)) as newest:
+    with FrameReader(Feed(make_frames(30), pause_s=0.002)) as newest:
         time.sleep(0.3)
         time_s, _, _ = newest.take()
         assert time_s == pytest.approx(29 / 25)
@@ -142,7 +142,7 @@ def test_the_newest_frame_wins_and_the_others_are_counted():
 
 def test_of_a_file_that_is_not_played_at_its_speed_no_frame_is_left_out():
     times = []
-    with Newest(Feed(make_frames(20), live=False)) as newest:
+    with FrameReader(Feed(make_frames(20), live=False)) as newest:
         while (taken := newest.take()) is not None:
             times.append(taken[0])
             time.sleep(0.003)
@@ -152,26 +152,26 @@ def test_of_a_file_that_is_not_played_at_its_speed_no_frame_is_left_out():
 
 def test_leaving_early_ends_the_thread():
     before = threading.active_count()
-    with Newest(Feed(make_frames(50), live=False)) as newest:
+    with FrameReader(Feed(make_frames(50), live=False)) as newest:
         newest.take()
     assert threading.active_count() == before
 
 
 def test_the_picture_does_not_wait_for_slow_recognition():
-    looker = Slow(0.2)
-    views = watch(Pipeline(Feed(make_frames(30), pause_s=0.02), looker))
+    recogniser = Slow(0.2)
+    views = watch(Pipeline(Feed(make_frames(30), pause_s=0.02), recogniser))
     pictures = len({view.time_s for view in views})
     assert pictures >= 20
-    assert len(looker.times) <= 6
-    assert views[-1].speed.dropped + len(looker.times) == 30
+    assert len(recogniser.times) <= 6
+    assert views[-1].speed.dropped + len(recogniser.times) == 30
     assert views[-1].speed.latency_ms >= 190
 
 
 def test_each_frame_of_a_file_comes_with_what_was_seen_in_it():
     words = []
     views = watch(Pipeline(Feed(make_frames(10), live=False), Slow(), on_word=words.append))
-    assert [view.seen.time_s for view in views[:-1]] == pytest.approx(np.arange(10) / 25)
-    assert views[-1].seen.committed == "LAST"
+    assert [view.recognition.time_s for view in views[:-1]] == pytest.approx(np.arange(10) / 25)
+    assert views[-1].recognition.committed == "LAST"
     assert words == ["WORD", "LAST"]
 
 
@@ -184,8 +184,8 @@ def test_a_source_that_breaks_down_is_told_after_its_frames_were_shown():
 
 
 def test_what_is_asked_for_happens_before_the_next_frame():
-    looker = Slow(0.01)
-    pipeline = Pipeline(Feed(make_frames(10), pause_s=0.01), looker)
-    pipeline.ask(lambda recogniser, time_s: recogniser.start(time_s))
+    recogniser = Slow(0.01)
+    pipeline = Pipeline(Feed(make_frames(10), pause_s=0.01), recogniser)
+    pipeline.request(lambda recogniser, time_s: recogniser.start(time_s))
     watch(pipeline)
-    assert looker.started == [looker.times[0]]
+    assert recogniser.started == [recogniser.times[0]]

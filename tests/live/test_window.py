@@ -15,9 +15,7 @@ import pytest
 from asl_lib.course.cli import main
 from asl_lib.data.video import read_frames, video_info
 from asl_lib.live.errors import LiveError
-from asl_lib.live.pipeline import Speed, View
-from asl_lib.live.recogniser import Seen
-from asl_lib.live.window import Recorder, require_display
+from asl_lib.live.window import VideoRecorder, require_display
 from tests.conftest import ROOT, make_frames
 
 linux_only = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="The virtual screen is Xvfb, for Linux.")
@@ -160,27 +158,27 @@ def test_a_model_that_is_not_there_is_named(tmp_path, monkeypatch, capsys, clip)
 def test_a_recording_keeps_the_time_of_pictures_that_come_unevenly(tmp_path):
     frames = make_frames(6)
     times = [0.0, 0.04, 0.30, 0.34, 0.80, 1.0]
-    with Recorder(tmp_path, fps=25, log=lambda _: None) as recorder:
+    with VideoRecorder(tmp_path, fps=25, log=lambda _: None) as recorder:
         recorder.start()
         for frame, time_s in zip(frames, times, strict=True):
-            recorder.write(frame, View(time_s, frame, Seen(time_s), Speed()))
+            recorder.write(frame, time_s)
     assert len(list(read_frames(tmp_path / "live-01.mp4"))) == 26
 
 
 def test_a_picture_of_another_size_goes_on_in_the_same_recording(tmp_path):
-    with Recorder(tmp_path, fps=25, log=lambda _: None) as recorder:
+    with VideoRecorder(tmp_path, fps=25, log=lambda _: None) as recorder:
         recorder.start()
         for index, (height, width) in enumerate([(48, 64), (64, 48), (100, 200)]):
             frame = np.zeros((height, width, 3), np.uint8)
-            recorder.write(frame, View(index / 25, frame, Seen(0.0), Speed()))
+            recorder.write(frame, index / 25)
     assert [frame.shape for frame in read_frames(tmp_path / "live-01.mp4")] == [(48, 64, 3)] * 3
 
 
 def test_what_was_recorded_before_the_camera_broke_down_is_whole(tmp_path):
-    from asl_lib.live.window import run_live
+    from asl_lib.live.window import run_recogniser
     from tests.live.test_sources import Feed, Slow
 
     source = Feed(make_frames(9), live=False, error=LiveError("the camera is gone"))
     with pytest.raises(LiveError, match="the camera is gone"):
-        run_live(source, Slow(), window=False, record=tmp_path / "out.mp4", log=lambda _: None)
+        run_recogniser(source, Slow(), window=False, record=tmp_path / "out.mp4", log=lambda _: None)
     assert len(list(read_frames(tmp_path / "out.mp4"))) == 9

@@ -27,8 +27,8 @@ from asl_lib.features.sets import build_features
 from asl_lib.landmarks.extract import Extraction
 from asl_lib.landmarks.pose_file import write_pose
 from asl_lib.landmarks.store import load_landmarks
-from asl_lib.live.recording import Recording
-from asl_lib.live.window import run_live
+from asl_lib.live.record import PageRecording
+from asl_lib.live.window import run_recogniser
 from tests.conftest import ROOT, make_clips, make_frames, make_landmarks
 from tests.course.test_batch import OPTIONS, VALUES, write_short_course
 from tests.data.test_download import CONTENT, SHA, Remote, server  # noqa: F401  (a fixture)
@@ -372,13 +372,13 @@ class Stream:
 class Blind:
     """A recogniser that sees nothing."""
 
-    def see(self, frame, time_s):
-        from asl_lib.live.recogniser import Seen
+    def process(self, frame, time_s):
+        from asl_lib.live.recogniser import Recognition
 
-        return Seen(time_s)
+        return Recognition(time_s)
 
     def finish(self):
-        return self.see(None, 0.5)
+        return self.process(None, 0.5)
 
     def __enter__(self):
         return self
@@ -390,13 +390,13 @@ class Blind:
 @UNIX
 def test_a_full_disk_while_the_window_records_is_told_and_leaves_no_half_film(tmp_path):
     with smallest_disk(500), pytest.raises(OSError, match=r"File too large|film\.mp4"):
-        run_live(Stream(), Blind(), window=False, record=tmp_path / "film.mp4", log=lambda _: None)
+        run_recogniser(Stream(), Blind(), window=False, record=tmp_path / "film.mp4", log=lambda _: None)
     assert names(tmp_path) == []
 
 
 @UNIX
 def test_a_recording_of_the_page_that_does_not_fit_can_be_stored_again(tmp_path):
-    recording = Recording()
+    recording = PageRecording()
     for index, frame in enumerate(make_frames(10)):
         recording.add(index / 25, jpeg_of(frame))
     with smallest_disk(500), pytest.raises(OSError, match=r"File too large|\.mp4"):

@@ -170,5 +170,5 @@ def test_damaged_weights_are_loaded_or_named_and_change_nothing_else(whole, tmp_
 def test_glosses_that_cannot_be_read_are_named(whole, folder, content):
     (folder / "model.keras").write_bytes(whole)
     (folder / "probabilities.npz").write_bytes(content)
-    with pytest.raises(LiveError, match=r"probabilities\.npz must tell the glosses"):
+    with pytest.raises(LiveError, match=r"probabilities\.npz must contain the glosses"):
         Classifier.load(folder)

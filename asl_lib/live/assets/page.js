@@ -1,7 +1,7 @@
-// The live page's script: frames of the camera or of a clip to the server, what is recognised back, and onto the page.
-// Gradio calls this function once, and `window.aslLive.begin` when the server has made a session for the page.
-() => {
-  const about = $about;
+// The live page's script: it sends frames of the camera or of a clip to the server, and shows what is recognised.
+"use strict";
+(() => {
+  let about = {}; // limits and colours, which come with the page's session
   const byId = (id) => document.getElementById(id);
   let token = "";
   let run = null; // what is running now: {kind: "camera" | "clip", stopped, video, times…}
@@ -477,16 +477,20 @@
 
   document.addEventListener("click", (event) => {
     const button = event.target.closest && event.target.closest("[data-asl]");
-    if (button && actions[button.dataset.asl]) actions[button.dataset.asl]();
+    if (button && !token) say("The page has no session at the server. Load it again.");
+    else if (button && actions[button.dataset.asl]) actions[button.dataset.asl]();
   });
   document.addEventListener("change", (event) => {
     if (event.target.id === "asl-mirror") mirror();
+    if (event.target.id === "asl-model") change({model: event.target.value});
+    if (event.target.id === "asl-threshold") change({threshold: Number(event.target.value)});
     if (event.target.id === "asl-file" && event.target.files.length) {
       const file = event.target.files[0];
       event.target.value = "";
       openClip(file);
     }
   });
+  byId("asl-threshold").addEventListener("input", (event) => showThreshold(event.target.value));
   document.addEventListener("submit", (event) => {
     if (event.target.id !== "asl-recorder-form") return;
     event.preventDefault();
@@ -500,13 +504,51 @@
     if (event.persisted) location.reload(); // the server has forgotten a page that was left
   });
 
-  window.aslLive = {
-    begin(session) {
-      if (session && session.error) say(session.error);
-      token = (session && session.token) || token;
-      if (token) document.documentElement.dataset.aslReady = "yes";
-    },
-  };
-  document.documentElement.lang = "en";
-  if (window.aslSession) window.aslLive.begin(window.aslSession);
-}
+  // Tabs as in the ARIA Authoring Practices: one of them is in the tab order, arrow keys go to the others.
+  const tabs = [...document.querySelectorAll('[role="tab"]')];
+
+  function open(tab) {
+    for (const other of tabs) {
+      other.setAttribute("aria-selected", String(other === tab));
+      other.tabIndex = other === tab ? 0 : -1;
+      byId(other.getAttribute("aria-controls")).hidden = other !== tab;
+    }
+  }
+
+  tabs.forEach((tab, index) => {
+    tab.addEventListener("click", () => open(tab));
+    tab.addEventListener("keydown", (event) => {
+      const next = {ArrowRight: index + 1, ArrowLeft: index - 1, Home: 0, End: tabs.length - 1}[event.key];
+      if (next === undefined) return;
+      event.preventDefault();
+      const other = tabs[(next + tabs.length) % tabs.length];
+      open(other);
+      other.focus();
+    });
+  });
+
+  function showThreshold(value) {
+    byId("asl-threshold").value = value;
+    byId("asl-threshold-value").textContent = Number(value).toFixed(2);
+  }
+
+  async function change(what) {
+    try {
+      showThreshold((await command("settings", what)).threshold);
+    } catch (error) {
+      say(error.message);
+    }
+  }
+
+  async function beginSession() {
+    const session = await post("asl/begin", "");
+    ({token, about} = session);
+    for (const name of session.models) byId("asl-model").append(new Option(name));
+    showThreshold(session.threshold);
+    for (const mark of document.querySelectorAll("[data-part]")) mark.style.background = about.colours[mark.dataset.part];
+    for (const place of document.querySelectorAll("[data-value]")) place.textContent = about[place.dataset.value];
+    document.documentElement.dataset.aslReady = "yes";
+  }
+
+  beginSession().catch((error) => say(error.message));
+})();

@@ -8,7 +8,8 @@ import pytest
 from asl_lib.course.cli import main
 from asl_lib.data.video import read_frames
 from asl_lib.features.picture_recipes import VideoRecipe
-from asl_lib.live.booth import Booth, VideoClassifier
+from asl_lib.live.clip_capture import ClipCapture
+from asl_lib.live.networks import Classifier
 from asl_lib.live.picture import compose
 from asl_lib.live.recogniser import LiveSettings
 from tests.live.conftest import GLOSSES
@@ -28,12 +29,12 @@ def folder(tmp_path_factory):
 
 
 def test_what_is_captured_gives_the_offline_probabilities_and_shows_how_it_moves(folder, clip):
-    classifier = VideoClassifier.load(folder)
+    classifier = Classifier.load(folder)
     frames = list(read_frames(clip))
     offline = np.asarray(classifier._probabilities(classifier.recipe.transform(clip).astype(np.float32)))
-    with Booth(classifier, settings=LiveSettings(threshold=0.0)) as booth:
+    with ClipCapture(classifier, settings=LiveSettings(threshold=0.0)) as booth:
         booth.start(0.0, countdown_s=0.0, capture_s=60)
-        seen = [booth.see(frame, index / 25) for index, frame in enumerate(frames)]
+        seen = [booth.process(frame, index / 25) for index, frame in enumerate(frames)]
         captured = [frame for _, frame in booth._frames]
         last = booth.finish()
     # An untrained network says nearly the same of everything: what it is given must be the same to the last bit.
@@ -48,20 +49,20 @@ def test_what_is_captured_gives_the_offline_probabilities_and_shows_how_it_moves
 
 def test_it_waits_counts_down_captures_and_answers_once(folder):
     frame = np.zeros((48, 64, 3), np.uint8)
-    with Booth(VideoClassifier.load(folder), settings=LiveSettings(threshold=0.0)) as booth:
-        assert booth.see(frame, 0.0).phase == "waiting"
+    with ClipCapture(Classifier.load(folder), settings=LiveSettings(threshold=0.0)) as booth:
+        assert booth.process(frame, 0.0).phase == "waiting"
         booth.start(0.0, countdown_s=0.2, capture_s=0.4)
-        seen = [booth.see(frame, index / 25) for index in range(1, 30)]
+        seen = [booth.process(frame, index / 25) for index in range(1, 30)]
     assert list(dict.fromkeys(one.phase for one in seen)) == ["countdown", "capture", "done"]
     assert sum(bool(one.committed) for one in seen) == 1
     assert seen[-1].top
 
 
 def test_a_capture_of_a_single_frame_answers_nothing(folder):
-    with Booth(VideoClassifier.load(folder)) as booth:
+    with ClipCapture(Classifier.load(folder)) as booth:
         booth.start(0.0, countdown_s=0.0, capture_s=0.01)
-        booth.see(np.zeros((48, 64, 3), np.uint8), 0.0)
-        assert booth.see(np.zeros((48, 64, 3), np.uint8), 1.0).top == ()
+        booth.process(np.zeros((48, 64, 3), np.uint8), 0.0)
+        assert booth.process(np.zeros((48, 64, 3), np.uint8), 1.0).top == ()
 
 
 def test_the_command_knows_by_the_recipe_what_a_network_takes(folder, clip, tmp_path, capsys):

@@ -1,4 +1,4 @@
-"""Calm output: thresholds, hysteresis, words."""
+"""StreamScore output: thresholds, hysteresis, words."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asl_lib.live.smoothing import Commits, Smoother
+from asl_lib.live.words import Commits, Smoother, Transcript
 
 
 def one_hot(label, classes=3, sure=1.0):
@@ -52,6 +52,19 @@ def test_the_mean_stays_a_distribution_and_what_is_shown_is_likely(rates, memory
         assert shown is None or smoother.mean[shown] >= 0.4 - 1e-9
 
 
+@given(
+    rates=st.lists(st.lists(st.floats(0.01, 1), min_size=3, max_size=3), min_size=1, max_size=60),
+    threshold=st.floats(0.34, 0.9),
+    margin=st.floats(0, 0.5),
+)
+def test_a_word_never_has_a_probability_below_the_threshold(rates, threshold, margin):
+    smoother, commits = Smoother(3, memory_s=0.2, threshold=threshold, margin=margin), Commits(hold_s=0.1)
+    for index, values in enumerate(rates):
+        smoother.update(np.array(values) / sum(values), index / 25)
+        word = commits.held(smoother.sure, smoother.since_s, index / 25)
+        assert word is None or smoother.mean[word] >= threshold
+
+
 def test_after_a_reset_the_past_counts_nothing():
     smoother = Smoother(3, memory_s=10.0)
     smoother.update(one_hot(0), 0.0)
@@ -71,3 +84,23 @@ def test_a_sign_that_is_held_becomes_one_word_and_its_end_adds_none():
 def test_a_sign_that_ends_without_being_held_becomes_a_word():
     assert Commits().ended(2) == 2
     assert Commits().ended(None) is None
+
+
+def test_words_are_added_and_removed():
+    transcript = Transcript()
+    for word in ("HELLO", "MOTHER"):
+        transcript.add(word)
+    assert transcript.words == ["HELLO", "MOTHER"]
+    transcript.undo()
+    assert transcript.text == "HELLO"
+    transcript.clear()
+    transcript.undo()
+    assert transcript.text == ""
+
+
+def test_letters_make_words_with_space_and_delete():
+    transcript = Transcript(spelling=True)
+    for letter in ["H", "I", "nothing", "space", "T", "X", "del", "O"]:
+        transcript.add(letter)
+    assert transcript.text == "HI TO"
+    assert transcript.words == ["HI", "TO"]

@@ -1,4 +1,4 @@
-"""Words and letters, and the box that letters are held into."""
+"""The box that letters are held into, and the letter that is recognised in it."""
 
 from __future__ import annotations
 
@@ -6,28 +6,9 @@ import numpy as np
 import pytest
 
 from asl_lib.features.picture_recipes import PhotographRecipe
-from asl_lib.live.letters import LetterBox, LetterClassifier
-from asl_lib.live.transcript import Transcript
-
-
-def test_words_are_kept_taken_back_and_told():
-    told = []
-    transcript = Transcript(told=told.append)
-    for word in ("HELLO", "MOTHER"):
-        transcript.add(word)
-    assert transcript.words == ["HELLO", "MOTHER"]
-    transcript.undo()
-    transcript.clear()
-    transcript.undo()
-    assert told == ["HELLO", "HELLO MOTHER", "HELLO", ""]
-
-
-def test_letters_make_words_with_space_and_delete():
-    transcript = Transcript(spelling=True)
-    for letter in ["H", "I", "nothing", "space", "T", "X", "del", "O"]:
-        transcript.add(letter)
-    assert transcript.text == "HI TO"
-    assert transcript.words == ["HI", "TO"]
+from asl_lib.live.letters import LetterRecogniser
+from asl_lib.live.networks import Classifier
+from asl_lib.live.recogniser import LiveSettings
 
 
 class Reader:
@@ -47,26 +28,26 @@ def hand():
 
     still = handshape_image("B", load_signers()["ana"], seed=1, size=240)
     frame = np.full((480, 640, 3), 170, np.uint8)
-    box = LetterBox(Reader()).box((640, 480))
+    box = LetterRecogniser(Reader()).box((640, 480))
     frame[box[1] : box[3], box[0] : box[2]] = still
     return frame
 
 
 def test_the_box_lies_inside_the_picture_on_the_signer_s_side():
-    box = LetterBox(Reader())
+    box = LetterRecogniser(Reader())
     left, top, right, bottom = box.box((640, 480))
     assert right - left == bottom - top == 240
     assert (left + right) / 2 < 320
-    assert sum(LetterBox(Reader(), left_handed=True).box((640, 480))[::2]) / 2 > 320
+    assert sum(LetterRecogniser(Reader(), left_handed=True).box((640, 480))[::2]) / 2 > 320
     assert box.box((100, 400)) == (0, 150, 100, 250)
 
 
 def test_a_letter_that_is_held_is_committed_once_until_the_hand_goes(hand):
-    with LetterBox(Reader()) as box:
+    with LetterRecogniser(Reader()) as box:
         times = iter(np.arange(1000) / 25)
-        seen = [box.see(hand, next(times)) for _ in range(40)]
-        gone = [box.see(np.full_like(hand, 170), next(times)) for _ in range(5)]
-        again = [box.see(hand, next(times)) for _ in range(40)]
+        seen = [box.process(hand, next(times)) for _ in range(40)]
+        gone = [box.process(np.full_like(hand, 170), next(times)) for _ in range(5)]
+        again = [box.process(hand, next(times)) for _ in range(40)]
     assert [one.committed for one in seen if one.committed] == [seen[-1].shown]
     assert not gone[-1].top
     assert [one.committed for one in again if one.committed] == [seen[-1].shown]
@@ -77,9 +58,33 @@ def test_a_letter_that_is_held_is_committed_once_until_the_hand_goes(hand):
     assert top < y < bottom
 
 
+@pytest.mark.parametrize("left_handed", [False, True])
+def test_the_landmarks_in_the_box_are_those_of_the_hand_on_its_side(hand, left_handed):
+    frame = hand[:, ::-1] if left_handed else hand
+    with LetterRecogniser(Reader(), left_handed=left_handed) as box:
+        result = box.process(np.ascontiguousarray(frame), 0.0)
+    expected = "left_hand" if left_handed else "right_hand"
+    assert (result.hands, set(result.parts)) == ((expected,), {expected})
+
+
+def test_a_letter_becomes_a_word_only_while_it_reaches_the_threshold(hand):
+    """A letter that was sure stays on the screen for a while when it no longer is, but is not written down."""
+    answers = iter([[0.9, 0.1]] * 3 + [[0.4, 0.6]] * 200)
+
+    class Fading(Reader):
+        def __call__(self, picture):
+            return np.array(next(answers))
+
+    settings = LiveSettings(threshold=0.6, memory_s=0.0, margin=0.3, hold_s=0.8)
+    with LetterRecogniser(Fading(), settings=settings) as box:
+        results = [box.process(hand, index / 25) for index in range(40)]
+    assert results[-1].shown == "A"
+    assert not any(result.committed for result in results)
+
+
 def test_a_box_without_a_hand_has_no_letter():
-    with LetterBox(Reader()) as box:
-        seen = [box.see(np.full((480, 640, 3), 170, np.uint8), index / 25) for index in range(10)]
+    with LetterRecogniser(Reader()) as box:
+        seen = [box.process(np.full((480, 640, 3), 170, np.uint8), index / 25) for index in range(10)]
     assert not any(one.top or one.committed for one in seen)
 
 
@@ -92,5 +97,5 @@ def test_a_network_for_letters_reads_the_box_as_it_reads_a_photograph(tmp_path):
     model.save(tmp_path / "model.keras")
     PhotographRecipe(32, ("A", "B", "C")).save(tmp_path / "recipe.json")
     picture = np.random.default_rng(0).integers(0, 255, (64, 64, 3), np.uint8)
-    live = LetterClassifier.load(tmp_path)(picture)
+    live = Classifier.load(tmp_path)(picture)
     np.testing.assert_allclose(live, predict_images(model, fit_square(picture, size=32)[None])[0], atol=1e-5)
