@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import multiprocessing
 import os
-import pickle
 import signal
 import sys
 import threading
@@ -13,7 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent import futures
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, wait
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 import cv2
@@ -82,25 +81,23 @@ def run_jobs(
         ConnectionError: the Dask scheduler does not answer.
         ChildProcessError: `setup` fails, or processes cannot be started: no job can succeed.
     """
-    # Pickled here and unpickled by the job itself: pebble's workers unpickle one after the other, and each would wait
-    # for the imports of all others.
-    jobs = [pickle.dumps((function, setup, item)) for item in items]
     if scheduler:
-        yield from _run_on_dask(jobs, scheduler=scheduler)
+        yield from _run_on_dask(partial(_call_on_dask, function, setup), items, scheduler=scheduler)
         return
     limits = [limit_s(item) if callable(limit_s) else limit_s for item in items]
-    waiting, suspects, died = deque(range(len(jobs))), deque[int](), set[int]()
-    count, pools = min(workers or cores(), max(1, len(jobs))), 0
+    waiting, suspects, died = deque(range(len(items))), deque[int](), set[int]()
+    count, pools = min(workers or cores(), max(1, len(items))), 0
     while waiting or suspects:
         # A new interpreter per process: forking one that has threads of OpenCV or TensorFlow hangs.
-        pool: Any = ProcessPool(count, context=multiprocessing.get_context("spawn"))
+        context = multiprocessing.get_context("spawn")
+        pool: Any = ProcessPool(count, initializer=_start_worker, initargs=(function, setup), context=context)
         running: dict[Any, int] = {}
         try:
             while waiting or suspects or running:
                 # Few jobs in flight: an interrupt ends quickly. A job whose process died runs alone at the end.
                 queue, room = (waiting, 2 * count) if waiting else (suspects, 1)
                 while queue and len(running) < room:
-                    running[pool.schedule(_call, [jobs[queue[0]]], timeout=limits[queue[0]])] = queue[0]
+                    running[pool.schedule(_call, [items[queue[0]]], timeout=limits[queue[0]])] = queue[0]
                     queue.popleft()
                 done, _ = wait(running, STALLED_AFTER_S, FIRST_COMPLETED)
                 if not done and not any(future.running() for future in running):
@@ -144,7 +141,7 @@ def _outcome(index: int, future: Any, limit_s: float | None) -> Outcome:
     return Outcome(index, error=value) if status == "error" else Outcome(index, result=value)
 
 
-def _run_on_dask(jobs: Sequence[bytes], *, scheduler: str) -> Iterator[Outcome]:
+def _run_on_dask(call: Callable[[Any], Any], items: Sequence[Any], *, scheduler: str) -> Iterator[Outcome]:
     """Do the jobs on the workers of a Dask cluster.
 
     Dask gives the jobs of a worker that dies to another one; a job whose workers died several times
@@ -160,7 +157,7 @@ def _run_on_dask(jobs: Sequence[bytes], *, scheduler: str) -> Iterator[Outcome]:
             "`dask worker`, and give the address that it prints."
         ) from error
     with client:
-        started = client.map(_call, jobs, pure=False)
+        started = client.map(call, list(items), pure=False)
         index_of = {future.key: index for index, future in enumerate(started)}
         try:
             for future in as_completed(started):
@@ -171,33 +168,58 @@ def _run_on_dask(jobs: Sequence[bytes], *, scheduler: str) -> Iterator[Outcome]:
             client.cancel(started)
 
 
-def _call(job: bytes) -> tuple[str, Any]:
-    """Do one pickled job in a worker; return ("done", result), ("error", reason) or ("setup", reason).
+_function: Callable[[Any], Any]
+_setup_error: str | None = None
 
-    The worker that runs too long, or is no longer needed, gets SIGTERM: the job's `finally` blocks still run, which
+
+def _start_worker(function: Callable[[Any], Any], setup: Callable[[], None] | None) -> None:
+    """Prepare a worker process; an error in `setup` is kept for the parent, who asks with the first job."""
+    global _function, _setup_error
+    _function = function
+    try:
+        if setup is not None:
+            setup()
+    except Exception as error:  # noqa: BLE001  (the parent raises it)
+        _setup_error = _reason(error)
+
+
+def _call(item: Any) -> tuple[str, Any]:
+    """Do one job in a worker process.
+
+    A worker that runs too long, or is no longer needed, gets SIGTERM: the job's `finally` blocks still run, which
     remove unfinished files.
     """
-    alone = threading.current_thread() is threading.main_thread()  # in a Dask worker: False
-    before = signal.signal(signal.SIGTERM, _leave_job) if alone else None
+    if _setup_error is not None:
+        return "setup", _setup_error
+    before = signal.signal(signal.SIGTERM, _leave_job)
     try:
-        function, setup, item = pickle.loads(job)  # noqa: S301  (from the parent process)
-        try:
-            if setup is not None:
-                _prepare(setup)
-        except Exception as error:  # noqa: BLE001  (the parent raises it)
-            return "setup", _reason(error)
-        return "done", function(item)
+        return _attempt(_function, item)
     except SystemExit:
         os._exit(1)
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _call_on_dask(function: Callable[[Any], Any], setup: Callable[[], None] | None, item: Any) -> tuple[str, Any]:
+    """Do one job in a Dask worker, after `setup` if it is the process's first."""
+    try:
+        if setup is not None:
+            _set_up(setup)
+    except Exception as error:  # noqa: BLE001  (the parent raises it)
+        return "setup", _reason(error)
+    return _attempt(function, item)
+
+
+def _attempt(function: Callable[[Any], Any], item: Any) -> tuple[str, Any]:
+    """Return ("done", result) or ("error", reason)."""
+    try:
+        return "done", function(item)
     except Exception as error:  # noqa: BLE001  (the parent reports it)
         return "error", _reason(error)
-    finally:
-        if alone:
-            signal.signal(signal.SIGTERM, before)
 
 
 @cache
-def _prepare(setup: Callable[[], None]) -> None:
+def _set_up(setup: Callable[[], None]) -> None:
     """Call `setup`, once in a process."""
     setup()
 
