@@ -14,7 +14,7 @@ import av
 import cv2
 import numpy as np
 
-from asl_lib._util.files import atomic_write
+from asl_lib._util.files import atomic_write, file_stamp
 from asl_lib.data.clips import Clip, parse_box
 
 
@@ -34,6 +34,7 @@ class VideoInfo:
 
 MIN_FRAMES = 2
 """A clip with fewer is a photograph, not a sign."""
+LIMIT_S, LIMIT_S_PER_BYTE = 600.0, 1 / 500
 FALLBACK_FPS = 25.0
 LARGEST_SIDE_PX = 8192
 """8K has 7,680. A header of a few bytes can claim pictures that fill the memory."""
@@ -102,6 +103,15 @@ def read_frames(path: str | Path, *, start: int = 0, end: int | None = None) -> 
             f"{path} must hold a frame {start}; it ended after {index} frames. "
             "The file is damaged or was cut short: record or download it again."
         )
+
+
+def time_limit_s(path: str | Path) -> float:
+    """Return the seconds after which reading and tracking a video counts as hanging.
+
+    One core tracks some 40 frames a second, and no video has less than 50 bytes a frame: a process that works never
+    takes so long.
+    """
+    return LIMIT_S + LIMIT_S_PER_BYTE * file_stamp(path)[0]
 
 
 def clip_frames(clip: Clip, source_dir: str | Path) -> Iterator[np.ndarray]:

@@ -15,15 +15,13 @@ from asl_lib._util.cache import ArrayCache
 from asl_lib._util.console import progress
 from asl_lib._util.files import file_stamp
 from asl_lib._util.jobs import quiet_worker, run_jobs
-from asl_lib.data.video import MIN_FRAMES, MediaError, clip_frames
+from asl_lib.data.video import MIN_FRAMES, MediaError, clip_frames, time_limit_s
 from asl_lib.features.labelled import PictureSet, labels_of
 from asl_lib.features.optical_flow import METHODS, FlowError, optical_flow, quantise_flow
 
 FLOW_PX = 224
 """Flow is computed on pictures of at least this side, the one of the published I3D: a movement that is a fraction of a
 pixel in a small picture would be lost when it is rounded to bytes, and a px means the same at every size."""
-LIMIT_S, LIMIT_S_PER_BYTE = 600.0, 1 / 500
-"""Time limit of a clip, which only a decoder that hangs reaches."""
 FRAMES_VERSION = 1
 """Raised when the same video gives other pictures or another flow than before."""
 
@@ -87,7 +85,9 @@ def load_frames(
     def make(clip_ids: list[str]) -> Iterator[tuple[str, tuple[int, int] | None, dict[str, Any]]]:
         read = partial(_store_clip, cache=cache, frames=frames, size=size, flow=flow)
         work = [jobs[clip_id] for clip_id in clip_ids]
-        outcomes = run_jobs(read, work, workers=workers, setup=quiet_worker, limit_s=_limit_s)
+        outcomes = run_jobs(
+            read, work, workers=workers, setup=quiet_worker, limit_s=lambda job: time_limit_s(job["path"])
+        )
         for outcome in progress(outcomes, total=len(work), description="Flow" if flow else "Frames", unit="clip"):
             # A bad video stays bad until it changes; another error, such as a full disk, is worth another try.
             retry = {"reason": outcome.error, "retry": True}
@@ -201,7 +201,3 @@ def _store_clip(
     except MediaError as error:
         return None, {"reason": str(error)}
     return cache.append(values[None]), {}
-
-
-def _limit_s(job: dict[str, Any]) -> float:
-    return LIMIT_S + LIMIT_S_PER_BYTE * file_stamp(job["path"])[0]

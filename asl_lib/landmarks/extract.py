@@ -14,11 +14,11 @@ from typing import Any
 import pandas as pd
 
 from asl_lib._util.console import progress_bar
-from asl_lib._util.files import atomic_write, file_stamp, read_json, remove_abandoned, write_json
+from asl_lib._util.files import atomic_write, read_json, remove_abandoned, write_json
 from asl_lib._util.jobs import quiet_worker, run_jobs
 from asl_lib.data.clips import Clip
 from asl_lib.data.dataset import Dataset
-from asl_lib.data.video import MIN_FRAMES, clip_frames, video_info
+from asl_lib.data.video import MIN_FRAMES, clip_frames, time_limit_s, video_info
 from asl_lib.landmarks.landmarks import PARTS, LandmarkError, Landmarks
 from asl_lib.landmarks.pose_file import read_pose, write_pose
 from asl_lib.landmarks.tracker import HolisticDetector, require_mediapipe
@@ -26,9 +26,6 @@ from asl_lib.landmarks.tracker import HolisticDetector, require_mediapipe
 FAILURE_COLUMNS = ("clip_id", "path", "reason")
 EXTRACTION_VERSION = 1
 """Raised when the same video gives other landmarks than before."""
-LIMIT_S, LIMIT_S_PER_BYTE = 600.0, 1 / 500
-"""Time limit of a clip. One core tracks some 40 frames a second, and no video has less than 50 bytes a frame: only a
-decoder or a tracker that hangs takes so long."""
 _local = threading.local()
 
 
@@ -115,9 +112,13 @@ def extract_clips(
             for folder in {pose.parent for _, pose in jobs}:
                 remove_abandoned(folder)
             extract = partial(_extract, source_dir=source_dir, parts=tuple(parts))
-            limit_s = partial(_limit_s, source_dir=source_dir)
             outcomes = run_jobs(
-                extract, jobs, workers=workers, setup=quiet_worker, limit_s=limit_s, scheduler=scheduler
+                extract,
+                jobs,
+                workers=workers,
+                setup=quiet_worker,
+                limit_s=lambda job: time_limit_s(source_dir / job[0]["path"]),
+                scheduler=scheduler,
             )
             with progress_bar(total=len(jobs), description="Extracting landmarks", unit="clip") as bar:
                 for outcome in outcomes:
@@ -140,10 +141,6 @@ def extract_clips(
 def _extract(job: tuple[Clip, Path], *, source_dir: Path, parts: Sequence[str]) -> int:
     clip, pose = job
     return extract_clip(clip, pose, source_dir=source_dir, parts=parts)
-
-
-def _limit_s(job: tuple[Clip, Path], *, source_dir: Path) -> float:
-    return LIMIT_S + LIMIT_S_PER_BYTE * file_stamp(source_dir / job[0]["path"])[0]
 
 
 def extract_clip(clip: Clip, pose: str | Path, *, source_dir: str | Path, parts: Sequence[str] = tuple(PARTS)) -> int:
