@@ -13,6 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import pooch
 import requests
 
 from asl_lib._util.console import progress_bar
@@ -76,8 +77,6 @@ def download(remote: Remote, folder: str | Path) -> Path:
     Raises:
         DatasetError: no address gave the right file; the message gives the reason for each.
     """
-    import pooch
-
     pooch.get_logger().setLevel("ERROR")  # the progress bar and the errors are enough
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
@@ -106,7 +105,7 @@ class _TryAgain(Exception):
         self.wait_s = wait_s
 
 
-def _fetch(url: str, output_file: Any, pooch: Any, *, unfinished: Path) -> None:
+def _fetch(url: str, output_file: Any, _: Any, *, unfinished: Path) -> None:
     """Download `url` to `output_file` through `unfinished`, which is kept between calls: a downloader for pooch."""
     note = unfinished.with_name(f"{unfinished.name}.json")
     if _read_note(note).get("url") != url:

@@ -205,6 +205,13 @@ def test_a_comment_in_the_code_does_not_make_clips_foreign_and_folders_of_earlie
         demo.prepare(tmp_path / "demo", options)
 
 
+@pytest.mark.parametrize("content", ["", "[1, 2]", "7", '{"seed": 42'])
+def test_a_damaged_note_in_a_rendered_folder_is_named(tmp_path, content):
+    (tmp_path / "demo.json").write_text(content)
+    with pytest.raises(DatasetError, match=r"demo\.json is damaged .*Delete"):
+        get_dataset("demo").prepare(tmp_path, Options(signs=("YES",), signers=("ana",), repetitions=1, workers=1))
+
+
 def test_the_renderer_draws_the_pictures_of_its_version():
     """If this fails on purpose, raise RENDERER_VERSION and store the new values here."""
     performances = [perform(LEXICON[gloss], SIGNERS[name], repetition=1, seed=42) for gloss, name in PERFORMED]

@@ -93,9 +93,12 @@ def render_clips(
 def _check_origin(note: Path, origin: dict[str, object]) -> None:
     """Write the note, or raise DatasetError where the pictures beside it are of another seed or renderer."""
     if note.is_file():
-        before = read_json(note)
+        try:
+            before = dict(read_json(note))
+        except (TypeError, ValueError) as error:
+            raise DatasetError(f"{note} is damaged ({error}). Delete {note.parent} to render it again.") from error
         if "signer" in before:
-            old, comma, rest = before.pop("signer").partition(",")
+            old, comma, rest = str(before.pop("signer")).partition(",")
             before["renderer"] = EARLIER_NOTES.get(old, old) + comma + rest
         for what, value in origin.items():
             if before.get(what) != value:

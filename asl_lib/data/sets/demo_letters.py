@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from PIL import Image
 
 from asl_lib._util.files import atomic_write
 from asl_lib.data.dataset import Options
@@ -106,8 +107,6 @@ def drawn_joints(
 
 
 def _render(job: Any) -> None:
-    from PIL import Image
-
     path, name, signer, seed, variety = job
     picture = Image.fromarray(handshape_image(name, signer, seed=seed, size=SIZE_PX, variety=variety))
     with atomic_write(path) as tmp:
