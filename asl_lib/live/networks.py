@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from asl_lib.live.clip_capture import ClipCapture
 from asl_lib.live.errors import LiveError
 from asl_lib.live.letters import LETTER_SETTINGS, LetterRecogniser
 from asl_lib.live.recogniser import FrameRecogniser, LiveSettings, SignRecogniser
+from asl_lib.models.trees import HandTrees
 from asl_lib.training.fit import compile_predictor, load_model
 from asl_lib.training.images import load_image_model, load_video_model
 
@@ -29,20 +31,24 @@ class Classifier:
     """A trained model with its recipe and glosses, compiled for one clip at a time; all sessions can share it.
 
     Args:
-        model: a network from one encoded clip or picture to probabilities.
+        model: a network, or `HandTrees`.
         recipe: the recipe that it was trained with.
         glosses: the names of its classes.
 
     Raises:
-        LiveError: the network has another number of classes.
+        LiveError: the model has another number of classes.
     """
 
     def __init__(self, model: Any, recipe: Any, glosses: tuple[str, ...]) -> None:
-        self.recipe, self.glosses = recipe, glosses
-        self._probabilities = compile_predictor(model)
-        classes = len(self._probabilities(np.zeros(model.input_shape[1:], np.float32)))
+        self.recipe, self.glosses, self._trees = recipe, glosses, isinstance(model, HandTrees)
+        if self._trees:
+            classes = model.classes
+            self._probabilities: Callable[[np.ndarray], np.ndarray] = lambda points: model.predict(points[None])[0]
+        else:
+            self._probabilities = compile_predictor(model)
+            classes = len(self._probabilities(np.zeros(model.input_shape[1:], np.float32)))
         if classes != len(glosses):
-            raise LiveError(f"The network must have {len(glosses)} classes; it has {classes}. Train it again.")
+            raise LiveError(f"The model must have {len(glosses)} classes; it has {classes}. Train it again.")
 
     @classmethod
     def load(cls, folder: str | Path) -> Classifier:
@@ -69,7 +75,7 @@ class Classifier:
             return self._probabilities(fit_square(landmarks, size=self.recipe.size).astype(np.float32))
         if isinstance(self.recipe, VideoRecipe):
             return self._probabilities(self.recipe.transform_squares(landmarks).astype(np.float32))
-        return self._probabilities(self.recipe.transform(landmarks))
+        return self._probabilities((self.recipe.points if self._trees else self.recipe.transform)(landmarks))
 
 
 def open_recogniser(
@@ -96,17 +102,21 @@ def _recogniser(classifier: Classifier, settings: LiveSettings | None, *, left_h
 
 
 def find_models(folder: str | Path | None = None, *, letters: bool = False) -> dict[str, Path]:
-    """Return the trained networks under `outputs/`, by a name to show, the newest training first.
+    """Return the trained models under `outputs/`, by a name to show, the newest training first.
 
     Args:
         folder: where to look instead.
-        letters: the networks for photographs of letters; otherwise those for landmarks.
+        letters: the models for photographs of letters; otherwise those for landmarks.
     """
     outputs = Path(folder) if folder else project_folder() / "outputs"
     found = []
-    for path in outputs.glob("*/letters/letter_cnn/*/model.keras" if letters else "*/*/*/model.keras"):
-        if letters or (_input(path.parent) == "landmarks" and path.with_name("probabilities.npz").is_file()):
-            found.append((-path.stat().st_mtime, path.parent))
+    # A training writes the recipe last.
+    for path in outputs.glob("*/letters/letter_cnn/*/recipe.json" if letters else "*/*/*/recipe.json"):
+        folder, values = path.parent, _recipe_values(path.parent)
+        named = bool(values.get("glosses")) or (folder / "probabilities.npz").is_file()
+        wanted = "photograph" if letters else "landmarks"
+        if named and values.get("input", "landmarks") == wanted and any(folder.glob("model.*")):
+            found.append((-path.stat().st_mtime, folder))
     return {
         " · ".join(part for part in model.relative_to(outputs).parts if part != "letters"): model
         for _, model in sorted(found)
@@ -153,17 +163,20 @@ def input_of(folder: str | Path) -> str:
     Raises:
         LiveError: there is no model with a recipe.
     """
-    kind = _input(Path(folder))
-    if kind not in LOADERS:
+    values = _recipe_values(Path(folder))
+    kind = str(values.get("input", "landmarks"))
+    if not values or kind not in LOADERS:
         raise LiveError(f"There is no network with its recipe in {folder}: expected model.keras and recipe.json.")
     return kind
 
 
-def _input(folder: Path) -> str:
+def _recipe_values(folder: Path) -> dict[str, Any]:
+    """Return what the recipe in a folder contains, nothing where there is none."""
     try:
-        return str(read_json(folder / "recipe.json").get("input", "landmarks"))
-    except (OSError, ValueError, AttributeError):
-        return ""
+        values = read_json(folder / "recipe.json")
+    except (OSError, ValueError):
+        return {}
+    return values if isinstance(values, dict) else {}
 
 
 def _tested_glosses(folder: Path) -> tuple[str, ...]:

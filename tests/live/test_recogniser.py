@@ -14,6 +14,7 @@ from asl_lib.live.errors import LiveError
 from asl_lib.live.networks import Classifier, choose_model, find_models, model_of_run
 from asl_lib.live.recogniser import LiveSettings, SignRecogniser, hand_raised
 from asl_lib.live.resampling import resample_landmarks
+from asl_lib.models import HandTrees
 from tests.conftest import make_landmarks
 from tests.live.conftest import GLOSSES, signing
 
@@ -228,7 +229,7 @@ def test_a_network_is_loaded_with_its_recipe_and_its_glosses(tmp_path):
     recipe.save(folder / "recipe.json")
     with pytest.raises(LiveError, match="glosses"):
         Classifier.load(folder)
-    assert find_models(tmp_path) == {}
+    assert find_models(tmp_path) == {}  # its glosses are not known
     evaluate(np.eye(3), np.arange(3), glosses=GLOSSES, signers=["a"] * 3, clip_ids="abc").save(folder)
     loaded = Classifier.load(folder)
     assert loaded.glosses == GLOSSES
@@ -244,8 +245,8 @@ def trained(outputs, name, *, day):
     folder.mkdir(parents=True)
     for file in ("model.keras", "probabilities.npz"):
         (folder / file).write_bytes(b"")
-        os.utime(folder / file, (day * 86_400, day * 86_400))
     FeatureRecipe().save(folder / "recipe.json")
+    os.utime(folder / "recipe.json", (day * 86_400, day * 86_400))
     return folder
 
 
@@ -268,6 +269,17 @@ def test_notebook_12_uses_its_network_or_the_newest_of_the_same_run_and_signers(
     assert model_of_run(tmp_path / "demo", "held_out_ben", prefer="attention_lstm") == tcn
     with pytest.raises(LiveError, match="no trained network in .*demo for held_out_eli"):
         model_of_run(tmp_path / "demo", "held_out_eli", prefer="lstm")
+
+
+def test_trees_recognise_signs_too():
+    recipe = FeatureRecipe(frames=8)
+    points = np.stack([recipe.points(make_landmarks(frames=12, seed=seed)) for seed in range(6)])
+    trees = HandTrees(recipe, classes=3, trees=5).fit(points, np.arange(6) % 3)
+    landmarks = make_landmarks(frames=12, seed=7)
+    offline = trees.predict(recipe.points(landmarks)[None])[0]
+    np.testing.assert_array_equal(Classifier(trees, recipe, GLOSSES)(landmarks), offline)
+    results = follow_all(SignRecogniser(Classifier(trees, recipe, GLOSSES)), signing(body()))
+    assert any(result.top for result in results)
 
 
 def test_glosses_that_do_not_fit_the_network_are_refused():
