@@ -80,12 +80,12 @@ def report_stream(model: Path, classifier: Classifier, *, threshold: float) -> N
                 StreamOutput.of(recognise_landmarks(frames, classifier, size=size, threshold=threshold)), signs
             )
         )
-    for name, calm in results.items():
+    for name, scores in results.items():
         signed, right, wrong, needless = (
-            sum(getattr(one, what) for one in calm) for what in ("signs", "right", "wrong", "needless")
+            sum(getattr(one, what) for one in scores) for what in ("signs", "right", "wrong", "needless")
         )
-        delays = [delay for one in calm for delay in one.delays_s]
-        rate = sum(one.changes for one in calm) / sum(one.seconds for one in calm)
+        delays = [delay for one in scores for delay in one.delays_s]
+        rate = sum(one.changes for one in scores) / sum(one.seconds for one in scores)
         fact = (
             f"{right} of {signed} signs of {', '.join(by_signer)} got their word, {wrong} words were wrong or too "
             f"many; the label changed {rate:.2f} times/s, {needless} times to a sign that was not signed; delay from "
@@ -165,7 +165,7 @@ def main() -> None:
         "--threshold", type=float, default=LiveSettings().threshold, help="least probability of a sign that is named"
     )
     parser.add_argument("--only", default="stream,window,video", help="which parts")
-    parser.add_argument("--soak", type=float, default=0.0, metavar="SECONDS", help="also run for so long")
+    parser.add_argument("--soak", type=float, default=0.0, metavar="SECONDS", help="also run this long")
     options = parser.parse_args()
     model = project_folder() / options.model
     classifier = Classifier.load(model)

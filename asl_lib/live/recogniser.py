@@ -23,7 +23,7 @@ from asl_lib.live.words import Commits, Smoother
 
 TOP = 3
 RAISED_WIDTHS = 1.05
-"""A wrist is raised while it is at most so many shoulder widths below the shoulders: about where the ribs end."""
+"""A wrist is raised down to this many shoulder widths below the shoulders: about where the ribs end."""
 
 
 @dataclass(frozen=True)

@@ -89,14 +89,14 @@ def build_app(
         Route("/asl/prompt", _answer(api.prompt), methods=["POST"]),
         Route("/asl/command/{name}", _answer(api.command), methods=["POST"]),
     ]
-    door = Door(password, cookie_path=cookie_path) if password else None
-    if door is not None:
-        routes.append(Route("/login", door.login, methods=["POST"]))
+    login = PasswordLogin(password, cookie_path=cookie_path) if password else None
+    if login is not None:
+        routes.append(Route("/login", login.check, methods=["POST"]))
     app = Router(routes, redirect_slashes=False)
-    return Gate(app, door=door, hosts=hosts, proxy_hosts=proxy_hosts)
+    return AccessControl(app, login=login, hosts=hosts, proxy_hosts=proxy_hosts)
 
 
-class Gate:
+class AccessControl:
     """ASGI middleware that refuses requests for other hosts, from other sites' pages and without the password.
 
     Browsers send a page's cookies and reach this computer on behalf of any site, so a request counts only where it was
@@ -105,9 +105,9 @@ class Gate:
     """
 
     def __init__(
-        self, app: Any, *, door: Door | None, hosts: Collection[str] | None, proxy_hosts: Collection[str]
+        self, app: Any, *, login: PasswordLogin | None, hosts: Collection[str] | None, proxy_hosts: Collection[str]
     ) -> None:
-        self.app, self.door = app, door
+        self.app, self.login = app, login
         self.proxy_hosts = {name.lower() for name in proxy_hosts}
         self.hosts = None if hosts is None else {name.lower() for name in hosts} | self.proxy_hosts
 
@@ -133,8 +133,8 @@ class Gate:
             )
         if request.method not in ("GET", "HEAD") and not self._same_origin(request):
             return _error("Requests from another site's page are refused. Behind a proxy, see --allowed-hosts.", 403)
-        if self.door is not None and request.url.path not in WITHOUT_PASSWORD and not self.door.is_open(request):
-            return self.door.form(status=200) if request.url.path == "/" else _error("Enter the password first.", 401)
+        if self.login is not None and request.url.path not in WITHOUT_PASSWORD and not self.login.is_done(request):
+            return self.login.form(status=200) if request.url.path == "/" else _error("Enter the password first.", 401)
         return None
 
     def _same_origin(self, request: Request) -> bool:
@@ -146,14 +146,14 @@ class Gate:
         return origin.partition("://")[2] == request.headers.get("host") or _host_name(origin) in self.proxy_hosts
 
 
-class Door:
-    """Asks visitors for a password, and recognises those who have given it by a cookie."""
+class PasswordLogin:
+    """Asks visitors for a password, and recognises them by a cookie afterwards."""
 
     def __init__(self, password: str, *, cookie_path: str) -> None:
         self._password, self._path = password, cookie_path
         self._key = secrets.token_urlsafe(32)
 
-    def is_open(self, request: Request) -> bool:
+    def is_done(self, request: Request) -> bool:
         """Return whether a request carries the cookie."""
         return hmac.compare_digest(request.cookies.get(COOKIE, "").encode(), self._key.encode())
 
@@ -162,7 +162,7 @@ class Door:
         html = (ASSETS / "login.html").read_text(encoding="utf-8")
         return HTMLResponse(html.replace('id="asl-wrong" hidden', 'id="asl-wrong"') if status == 403 else html, status)
 
-    async def login(self, request: Request) -> Response:
+    async def check(self, request: Request) -> Response:
         """Check the password of the form."""
         try:
             fields = parse_qs((await _body(request)).decode(), max_num_fields=5)
@@ -189,14 +189,17 @@ class PageApi:
     def __init__(self, sessions: Sessions, *, home: Path, where: str) -> None:
         self._sessions, self._home = sessions, home
         people = "1 person" if sessions.max_sessions == 1 else f"{sessions.max_sessions} people"
-        self._about = {**CLIENT_LIMITS, "where": where, "most": people, "silence": f"{sessions.silence_s:.0f}"}
-        self._commands: dict[str, Callable[[Session, dict[str, Any]], dict[str, Any]]] = {
+        self._config = {
+            **CLIENT_LIMITS, "where": where, "most": people, "silence": f"{sessions.silence_s:.0f}",
+            "colours": PART_COLOURS, "limbs": LIMBS,
+        }  # fmt: skip
+        self._commands: dict[str, Callable[[Session, dict[str, Any]], dict[str, Any] | None]] = {
             "settings": self._settings,
-            "clear": self._clear,
-            "restart": self._restart,
+            "clear": lambda session, _: session.transcript.clear(),
+            "restart": lambda session, _: sessions.restart(session.token),
             "finish": self._finish,
-            "rest": self._rest,
-            "leave": self._leave,
+            "rest": lambda session, _: sessions.rest(session.token),
+            "leave": lambda session, _: sessions.end(session.token),
             "record": self._record,
             "store": self._store,
             "ask": self._ask,
@@ -209,9 +212,12 @@ class PageApi:
     def begin(self, request: Request, body: bytes) -> dict[str, Any]:
         """Begin the session of a page that was opened; return its token, the models and the page's limits."""
         session = self._sessions.begin()
-        about = {**self._about, "colours": PART_COLOURS, "limbs": LIMBS}
-        models = self._sessions.models.names
-        return {"token": session.token, "models": models, "threshold": session.settings.threshold, "about": about}
+        return {
+            "token": session.token,
+            "models": self._sessions.models.names,
+            "threshold": session.settings.threshold,
+            "config": self._config,
+        }
 
     def frame(self, request: Request, body: bytes) -> dict[str, Any]:
         """Recognise a frame of a page."""
@@ -244,7 +250,7 @@ class PageApi:
             arguments = None
         if not isinstance(arguments, dict):
             raise LiveError("The arguments of a command must be a JSON object.")
-        return self._commands[name](self._sessions.get(_token(request)), arguments)
+        return self._commands[name](self._sessions.get(_token(request)), arguments) or {}
 
     def _settings(self, session: Session, arguments: dict[str, Any]) -> dict[str, Any]:
         model, threshold = arguments.get("model"), arguments.get("threshold")
@@ -254,29 +260,12 @@ class PageApi:
         self._sessions.change(session, model=None if model is None else str(model), threshold=threshold)
         return {"model": session.model, "threshold": session.settings.threshold}
 
-    def _clear(self, session: Session, _: dict[str, Any]) -> dict[str, Any]:
-        session.transcript.clear()
-        return {}
-
-    def _restart(self, session: Session, _: dict[str, Any]) -> dict[str, Any]:
-        self._sessions.restart(session.token)
-        return {}
-
     def _finish(self, session: Session, _: dict[str, Any]) -> dict[str, Any]:
         recognition = self._sessions.finish(session.token)
         return {} if recognition is None else as_json(recognition, session.transcript.words)
 
-    def _rest(self, session: Session, _: dict[str, Any]) -> dict[str, Any]:
-        self._sessions.rest(session.token)
-        return {}
-
-    def _leave(self, session: Session, _: dict[str, Any]) -> dict[str, Any]:
-        self._sessions.end(session.token)
-        return {}
-
-    def _record(self, session: Session, _: dict[str, Any]) -> dict[str, Any]:
+    def _record(self, session: Session, _: dict[str, Any]) -> None:
         session.recording = PageRecording()
-        return {}
 
     def _store(self, session: Session, _: dict[str, Any]) -> dict[str, Any]:
         recording, session.recording = session.recording, None
@@ -318,10 +307,9 @@ class PageApi:
             session.require_recorder().skip()
             return _prompt(session)
 
-    def _over(self, session: Session, _: dict[str, Any]) -> dict[str, Any]:
+    def _over(self, session: Session, _: dict[str, Any]) -> None:
         with session.lock:
             session.recorder = None
-        return {}
 
 
 def as_json(recognition: Recognition, words: list[str]) -> dict[str, Any]:

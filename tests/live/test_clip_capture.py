@@ -32,11 +32,11 @@ def test_what_is_captured_gives_the_offline_probabilities_and_shows_how_it_moves
     classifier = Classifier.load(folder)
     frames = list(read_frames(clip))
     offline = np.asarray(classifier._probabilities(classifier.recipe.transform(clip).astype(np.float32)))
-    with ClipCapture(classifier, settings=LiveSettings(threshold=0.0)) as booth:
-        booth.start(0.0, countdown_s=0.0, capture_s=60)
-        seen = [booth.process(frame, index / 25) for index, frame in enumerate(frames)]
-        captured = [frame for _, frame in booth._frames]
-        last = booth.finish()
+    with ClipCapture(classifier, settings=LiveSettings(threshold=0.0)) as capture:
+        capture.start(0.0, countdown_s=0.0, capture_s=60)
+        seen = [capture.process(frame, index / 25) for index, frame in enumerate(frames)]
+        captured = [frame for _, frame in capture._frames]
+        last = capture.finish()
     # An untrained network says nearly the same of everything: what it is given must be the same to the last bit.
     np.testing.assert_array_equal(classifier.recipe.transform_squares(captured), classifier.recipe.transform(clip))
     assert {one.phase for one in seen} == {"capture"}
@@ -49,20 +49,20 @@ def test_what_is_captured_gives_the_offline_probabilities_and_shows_how_it_moves
 
 def test_it_waits_counts_down_captures_and_answers_once(folder):
     frame = np.zeros((48, 64, 3), np.uint8)
-    with ClipCapture(Classifier.load(folder), settings=LiveSettings(threshold=0.0)) as booth:
-        assert booth.process(frame, 0.0).phase == "waiting"
-        booth.start(0.0, countdown_s=0.2, capture_s=0.4)
-        seen = [booth.process(frame, index / 25) for index in range(1, 30)]
+    with ClipCapture(Classifier.load(folder), settings=LiveSettings(threshold=0.0)) as capture:
+        assert capture.process(frame, 0.0).phase == "waiting"
+        capture.start(0.0, countdown_s=0.2, capture_s=0.4)
+        seen = [capture.process(frame, index / 25) for index in range(1, 30)]
     assert list(dict.fromkeys(one.phase for one in seen)) == ["countdown", "capture", "done"]
     assert sum(bool(one.committed) for one in seen) == 1
     assert seen[-1].top
 
 
 def test_a_capture_of_a_single_frame_answers_nothing(folder):
-    with ClipCapture(Classifier.load(folder)) as booth:
-        booth.start(0.0, countdown_s=0.0, capture_s=0.01)
-        booth.process(np.zeros((48, 64, 3), np.uint8), 0.0)
-        assert booth.process(np.zeros((48, 64, 3), np.uint8), 1.0).top == ()
+    with ClipCapture(Classifier.load(folder)) as capture:
+        capture.start(0.0, countdown_s=0.0, capture_s=0.01)
+        capture.process(np.zeros((48, 64, 3), np.uint8), 0.0)
+        assert capture.process(np.zeros((48, 64, 3), np.uint8), 1.0).top == ()
 
 
 def test_the_command_knows_by_the_recipe_what_a_network_takes(folder, clip, tmp_path, capsys):

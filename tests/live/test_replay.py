@@ -1,4 +1,4 @@
-"""Recorded clips as a stream, the usual loop beside ours, and what is said of both."""
+"""Recorded clips as a stream, recognised by a sliding window and by ours, and the scores of both."""
 
 from __future__ import annotations
 
@@ -54,17 +54,17 @@ def test_a_picture_of_any_form_is_fitted_in_without_being_squeezed(shape):
     assert abs(columns.mean() - 159.5) <= 4
 
 
-def test_joined_landmarks_are_followed_like_a_camera_s_and_judged():
+def test_joined_landmarks_are_recognised_like_a_camera_s_and_scored():
     frames, signs = join_landmarks([("HELLO", signed_clip()), ("BOOK", signed_clip())], PARTS)
     assert [sign.gloss for sign in signs] == ["HELLO", "BOOK"]
     seen = recognise_landmarks(frames, Oracle(), size=SIZE)
-    calm = score_stream(StreamOutput.of(seen), signs)
-    assert (calm.signs, calm.right, calm.wrong) == (2, 1, 1)  # the oracle says HELLO to both
-    assert 0 < calm.delays_s[0] <= 0.5
-    assert "1 of 2 signs got their word" in str(calm)
+    score = score_stream(StreamOutput.of(seen), signs)
+    assert (score.signs, score.right, score.wrong) == (2, 1, 1)  # the oracle says HELLO to both
+    assert 0 < score.delays_s[0] <= 0.5
+    assert "1 of 2 signs got their word" in str(score)
 
 
-def test_what_was_seen_can_be_followed_again_without_the_tracker():
+def test_tracked_landmarks_can_be_recognised_again_without_the_tracker():
     frames, _ = join_landmarks([("HELLO", signed_clip())], PARTS)
     seen = recognise_landmarks(frames, Oracle(), size=SIZE)
     again = tracked_landmarks(seen[:-1], PARTS)
@@ -73,28 +73,28 @@ def test_what_was_seen_can_be_followed_again_without_the_tracker():
         np.testing.assert_array_equal(values, other)
 
 
-def test_the_usual_loop_says_a_word_whenever_a_sure_guess_differs_from_the_last():
+def test_a_sliding_window_gives_a_word_whenever_a_likely_guess_differs_from_the_last():
     answers = iter([np.array(a, float) for a in ([1, 0, 0], [0, 1, 0], [0.4, 0.3, 0.3], [0, 1, 0], [1, 0, 0])])
     frames = [(index / 25, np.zeros((75, 4), np.float32)) for index in range(7)]
-    said = sliding_window(frames, lambda _: next(answers), GLOSSES, PARTS, size=SIZE, window=3)
-    assert [label for _, label in said.labels] == ["BOOK", "HELLO", "BOOK", "HELLO", "BOOK"]
-    assert [word for _, word in said.words] == ["BOOK", "HELLO", "BOOK"]
+    output = sliding_window(frames, lambda _: next(answers), GLOSSES, PARTS, size=SIZE, window=3)
+    assert [label for _, label in output.labels] == ["BOOK", "HELLO", "BOOK", "HELLO", "BOOK"]
+    assert [word for _, word in output.words] == ["BOOK", "HELLO", "BOOK"]
 
 
 def test_needless_changes_are_those_to_signs_that_were_not_signed():
     signs = [SignInterval("HELLO", 0.0, 1.0), SignInterval("BOOK", 2.0, 3.0)]
     labels = [(0.1, ""), (0.5, "MOTHER"), (0.9, "HELLO"), (2.1, "HELLO"), (2.5, "BOOK"), (2.6, "HELLO"), (2.9, "BOOK")]
-    calm = score_stream(StreamOutput(labels, [(1.1, "HELLO"), (3.1, "BOOK"), (3.2, "BOOK")]), signs)
-    assert (calm.changes, calm.needless) == (5, 1)
-    assert (calm.right, calm.wrong) == (2, 1)
-    assert calm.delays_s == pytest.approx((0.1, 0.1))
+    score = score_stream(StreamOutput(labels, [(1.1, "HELLO"), (3.1, "BOOK"), (3.2, "BOOK")]), signs)
+    assert (score.changes, score.needless) == (5, 1)
+    assert (score.right, score.wrong) == (2, 1)
+    assert score.delays_s == pytest.approx((0.1, 0.1))
 
 
 def test_a_word_that_comes_too_late_or_too_early_is_wrong():
     signs = [SignInterval("HELLO", 1.0, 2.0)]
     for time_s in (0.5, 3.5):
-        calm = score_stream(StreamOutput([(0.0, ""), (4.0, "")], [(time_s, "HELLO")]), signs)
-        assert (calm.right, calm.wrong) == (0, 1)
+        score = score_stream(StreamOutput([(0.0, ""), (4.0, "")], [(time_s, "HELLO")]), signs)
+        assert (score.right, score.wrong) == (0, 1)
 
 
 def test_a_video_is_replayed_frame_by_frame_and_drawn(classifier, clip):
@@ -114,9 +114,9 @@ def test_screens_are_shown_two_in_a_row_with_their_titles():
     assert [ax.get_title(loc="left") for ax in figure.axes] == ["a", "b", "c", ""]
 
 
-def test_nothing_said_is_judged_too():
-    calm = score_stream(StreamOutput.of([Recognition(0.0), Recognition(1.0)]), [SignInterval("HELLO", 0.0, 1.0)])
-    assert (calm.right, calm.wrong, calm.changes, calm.delays_s) == (0, 0, 0, ())
+def test_a_stream_without_words_is_scored_too():
+    score = score_stream(StreamOutput.of([Recognition(0.0), Recognition(1.0)]), [SignInterval("HELLO", 0.0, 1.0)])
+    assert (score.right, score.wrong, score.changes, score.delays_s) == (0, 0, 0, ())
 
 
 def test_a_clip_in_which_nobody_is_seen_is_a_sign_all_the_same():

@@ -1,7 +1,7 @@
 // The live page's script: it sends frames of the camera or of a clip to the server, and shows what is recognised.
 "use strict";
 (() => {
-  let about = {}; // limits and colours, which come with the page's session
+  let config = {}; // limits and colours, which come with the page's session
   const byId = (id) => document.getElementById(id);
   let token = "";
   let run = null; // what is running now: {kind: "camera" | "clip", stopped, video, times…}
@@ -54,7 +54,7 @@
 
   // One frame as a JPEG, never mirrored: mirrored, a right hand would be a left one.
   async function capture(video, canvas) {
-    const scale = Math.min(1, about.frame_px / Math.max(video.videoWidth, video.videoHeight));
+    const scale = Math.min(1, config.frame_px / Math.max(video.videoWidth, video.videoHeight));
     canvas.width = Math.max(2, Math.round((video.videoWidth * scale) / 2) * 2);
     canvas.height = Math.max(2, Math.round((video.videoHeight * scale) / 2) * 2);
     canvas.getContext("2d").drawImage(video, 0, 0, canvas.width, canvas.height);
@@ -79,8 +79,8 @@
         if (x == null || y == null || 2 * index + 1 >= values.length) return null;
         return [(x * frame.width) / 1e4, (y * frame.height) / 1e4];
       };
-      context.strokeStyle = context.fillStyle = about.colours[part];
-      for (const [one, other] of about.limbs[part] || []) {
+      context.strokeStyle = context.fillStyle = config.colours[part];
+      for (const [one, other] of config.limbs[part] || []) {
         const [a, b] = [at(one), at(other)];
         if (!a || !b) continue;
         context.beginPath();
@@ -213,7 +213,7 @@
     const canvas = document.createElement("canvas");
     while (!mine.stopped) {
       const wait = mine.next - performance.now();
-      mine.next = Math.max(mine.next, performance.now()) + 1000 / about.most_fps;
+      mine.next = Math.max(mine.next, performance.now()) + 1000 / config.most_fps;
       if (wait > 0) await pause(wait);
       if (mine.stopped) return;
       try {
@@ -233,16 +233,16 @@
   async function step(mine) {
     const canvas = document.createElement("canvas");
     const video = mine.video;
-    const count = Math.max(1, Math.floor(video.duration * about.clip_fps));
+    const count = Math.max(1, Math.floor(video.duration * config.clip_fps));
     for (let index = 0; index < count && !mine.stopped; index++) {
-      const time_s = index / about.clip_fps;
+      const time_s = index / config.clip_fps;
       await new Promise((done) => {
         const given_up = setTimeout(done, 2000);
         video.onseeked = () => {
           clearTimeout(given_up);
           done();
         };
-        video.currentTime = Math.min(time_s + 0.25 / about.clip_fps, video.duration);
+        video.currentTime = Math.min(time_s + 0.25 / config.clip_fps, video.duration);
       });
       await look(mine, canvas, time_s);
     }
@@ -321,8 +321,8 @@
 
   async function openClip(file) {
     const what = `${file.name} (${(file.size / 1e6).toFixed(1)} MB)`;
-    if (file.size > about.clip_mb * 1e6) {
-      say(`A clip must have at most ${about.clip_mb} MB; got ${what}. Cut it, or make it smaller.`);
+    if (file.size > config.clip_mb * 1e6) {
+      say(`A clip must have at most ${config.clip_mb} MB; got ${what}. Cut it, or make it smaller.`);
       return;
     }
     const video = byId("asl-video");
@@ -341,9 +341,9 @@
       say(`${what} is not a video that this browser can play. Convert it to mp4 (H.264), and open that.`);
       return;
     }
-    if (video.duration > about.clip_s) {
+    if (video.duration > config.clip_s) {
       URL.revokeObjectURL(url);
-      say(`A clip must last at most ${about.clip_s} seconds; ${file.name} lasts ${video.duration.toFixed(0)}. Cut it.`);
+      say(`A clip must last at most ${config.clip_s} seconds; ${file.name} lasts ${video.duration.toFixed(0)}. Cut it.`);
       return;
     }
     const mine = begin("clip", video, `Looking at ${file.name}.`, file.name);
@@ -542,11 +542,11 @@
 
   async function beginSession() {
     const session = await post("asl/begin", "");
-    ({token, about} = session);
+    ({token, config} = session);
     for (const name of session.models) byId("asl-model").append(new Option(name));
     showThreshold(session.threshold);
-    for (const mark of document.querySelectorAll("[data-part]")) mark.style.background = about.colours[mark.dataset.part];
-    for (const place of document.querySelectorAll("[data-value]")) place.textContent = about[place.dataset.value];
+    for (const mark of document.querySelectorAll("[data-part]")) mark.style.background = config.colours[mark.dataset.part];
+    for (const span of document.querySelectorAll("[data-value]")) span.textContent = config[span.dataset.value];
     document.documentElement.dataset.aslReady = "yes";
   }
 
