@@ -192,7 +192,7 @@ def _tested_glosses(folder: Path) -> tuple[str, ...]:
 
 
 class Models:
-    """The models that a live page offers, each loaded when it is first used; see `sessions.LiveModels`.
+    """The models that a live page offers, each loaded when it is first used.
 
     Args:
         signs: name to show -> folder of a network for landmarks.

@@ -10,11 +10,11 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
-from typing import Protocol
 
 import numpy as np
 
 from asl_lib.live.errors import LiveError
+from asl_lib.live.networks import Models
 from asl_lib.live.recogniser import FrameRecogniser, LiveSettings, Recognition
 from asl_lib.live.record import PageRecording, Prompt, RecordingSession
 from asl_lib.live.words import Transcript
@@ -25,18 +25,6 @@ MIN_INTERVAL_S = 0.004
 """No camera of a page gives 250 frames a second: a frame that follows the last one faster is left out."""
 MAX_WAITING = 2
 """Frames of one page at a time: one that is processed, one on its way. More would only be old when their turn comes."""
-
-
-class LiveModels(Protocol):
-    """The models that a page can choose from; see `networks.Models`."""
-
-    names: list[str]
-
-    def spells(self, name: str) -> bool: ...
-
-    def threshold(self, name: str) -> float: ...
-
-    def open(self, name: str, settings: LiveSettings) -> FrameRecogniser: ...
 
 
 @dataclass
@@ -94,7 +82,7 @@ class Sessions:
 
     def __init__(
         self,
-        models: LiveModels,
+        models: Models,
         *,
         max_sessions: int = 4,
         silence_s: float = 60.0,

@@ -14,7 +14,7 @@ import pytest
 
 from asl_lib.data.video import read_frames
 from asl_lib.live.recogniser import LiveSettings
-from tests.browser.conftest import PageDriver
+from tests.browser.conftest import PATIENCE_S, PageDriver
 from tests.conftest import wait_until
 
 CONTRASTS = """
@@ -174,6 +174,24 @@ def test_a_clip_is_recognised_in_the_browser_and_what_is_none_gets_a_sentence(pa
     tab.until(lambda: "recognised to its end" in tab.text("status"), "the clip to be recognised")
     assert tab.words() == ["BOOK"]
     assert not tab.js("return document.getElementById('asl-stage').classList.contains('mirrored')")
+
+
+def test_the_browser_comes_in_with_the_password_and_stays_in(serve_page, browser, open_page):
+    from selenium.webdriver.common.keys import Keys
+    from selenium.webdriver.support.ui import WebDriverWait
+
+    page = serve_page(password="open sesame")
+    browser.switch_to.new_window("tab")
+    browser.get(page.url)
+    for password in ("guess", "open sesame"):
+        browser.find_element("name", "password").send_keys(password, Keys.ENTER)
+        if password == "guess":
+            WebDriverWait(browser, PATIENCE_S).until(lambda tab: tab.find_element("id", "asl-wrong").is_displayed())
+    ready = "return document.documentElement.dataset.aslReady"
+    WebDriverWait(browser, PATIENCE_S).until(lambda tab: tab.execute_script(ready))
+    browser.close()
+    browser.switch_to.window(browser.window_handles[0])
+    assert open_page(page.url).words() == []
 
 
 def test_own_signs_are_recorded_as_the_camera_saw_them_though_the_picture_is_mirrored(
