@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import pandas as pd
 
@@ -166,8 +167,6 @@ def square_frame(picture: np.ndarray, *, size: int, flow: str = "", name: str = 
     Raises:
         MediaError: the picture is empty.
     """
-    import cv2
-
     height, width = picture.shape[:2]
     side = min(height, width)
     if not side:
@@ -186,8 +185,6 @@ def sample_times(count: int, frames: int) -> np.ndarray:
 
 
 def _flow_at(pair: list[np.ndarray], method: str, size: int) -> np.ndarray:
-    import cv2
-
     (flow,) = optical_flow(pair, method=method)
     return quantise_flow(cv2.resize(flow, (size, size), interpolation=cv2.INTER_AREA))
 

@@ -10,8 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import pandas as pd
+from PIL import Image, ImageOps
 
 from asl_lib._util.cache import ArrayCache
 from asl_lib._util.console import progress_bar
@@ -43,8 +45,6 @@ def read_photograph(path: str | Path, *, size: int) -> np.ndarray:
     Raises:
         MediaError: it cannot be read, or its shorter side has less than 16 px.
     """
-    from PIL import Image, ImageOps
-
     Image.init()  # or Pillow does not know all of these by name
     try:
         with Image.open(path, formats=FORMATS) as file:
@@ -62,8 +62,6 @@ def read_photograph(path: str | Path, *, size: int) -> np.ndarray:
 
 def fit_square(image: np.ndarray, *, size: int) -> np.ndarray:
     """Return a (H, W, 3) uint8 picture as (size, size, 3): scaled to fit, its border continued to a square."""
-    import cv2
-
     height, width = image.shape[:2]
     scale = size / max(height, width)
     target = max(1, round(width * scale)), max(1, round(height * scale))
@@ -76,8 +74,6 @@ def fit_square(image: np.ndarray, *, size: int) -> np.ndarray:
 
 def _as_rgb(image: Any) -> Any:
     """Return a PIL image of any mode as RGB."""
-    from PIL import Image
-
     if image.mode.startswith(("I", "F")):  # 16 bits and more: PIL's own conversion clips at 255
         values = np.asarray(image, np.float64)
         top = 65535.0 if values.max() > 255 else 255.0
