@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import uvicorn
+from IPython.display import HTML, display
 
 from asl_lib._util.console import quiet_native_stderr
 from asl_lib._util.paths import project_folder
@@ -135,8 +136,6 @@ def launch_inline(*, height: int = 900, **options: Any) -> LivePage:
         height: of the cell, in px.
         options: as for `serve`.
     """
-    from IPython.display import HTML, display
-
     prefix = os.environ.get("JUPYTERHUB_SERVICE_PREFIX", "")
     if prefix and "root_path" not in options:
         with _listen(options.get("host", LOOPBACK[0]), options.get("port")) as free:

@@ -9,7 +9,9 @@ from dataclasses import dataclass, fields
 from html import escape
 from typing import TYPE_CHECKING, Any
 
+import ipywidgets as widgets
 import numpy as np
+from IPython.core.getipython import get_ipython
 
 from asl_lib._util.console import progress_enabled
 from asl_lib.features.augment import Augmentation
@@ -102,10 +104,6 @@ def has_interactive_front_end() -> bool:
     sets JPY_SESSION_NAME, VS Code a variable of the notebook, and Colab loads its own module. Papermill, nbclient and
     nbval start bare kernels. Batches set `ASL_PROGRESS=off`.
     """
-    try:
-        from IPython.core.getipython import get_ipython
-    except ImportError:
-        return False
     shell = get_ipython()
     if shell is None or not hasattr(shell, "kernel") or not progress_enabled():
         return False
@@ -127,8 +125,6 @@ def vary(points: np.ndarray, recipe: FeatureRecipe, name: str, *, strength: floa
 
 
 def _explorer(points: np.ndarray, recipe: FeatureRecipe, *, title: str, variation: str, seed: int) -> Any:
-    import ipywidgets as widgets
-
     wide = {"style": {"description_width": "initial"}}
     middle = (len(points) + 1) // 2
     frame = widgets.IntSlider(middle, 1, len(points), description="Frame", layout={"width": "420px"}, **wide)

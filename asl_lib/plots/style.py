@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from IPython.core.getipython import get_ipython
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -121,10 +122,6 @@ def _show_with_alt_text() -> None:
     import matplotlib.pyplot as plt
     from matplotlib.figure import Figure
 
-    try:
-        from IPython.core.getipython import get_ipython
-    except ImportError:
-        return
     shell = get_ipython()
     if shell is None or shell.display_formatter is None:
         return

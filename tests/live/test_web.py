@@ -209,7 +209,7 @@ def test_in_a_notebook_the_page_is_shown_in_a_frame_that_may_use_the_camera(serv
     import asl_lib.live.web as web
 
     shown = []
-    monkeypatch.setattr("IPython.display.display", lambda frame: shown.append(frame.data))
+    monkeypatch.setattr("asl_lib.live.web.display", lambda frame: shown.append(frame.data))
     monkeypatch.setattr("warnings.warn", lambda *_, **__: None)  # IPython's, about frames
     monkeypatch.setenv("JUPYTERHUB_SERVICE_PREFIX", prefix)
     web.launch_inline(height=500)
