@@ -97,14 +97,6 @@ def download(remote: Remote, folder: str | Path) -> Path:
     )
 
 
-class _TryAgain(Exception):
-    """An attempt that failed for a reason that may go away."""
-
-    def __init__(self, reason: str, wait_s: float = 0.0) -> None:
-        super().__init__(reason)
-        self.wait_s = wait_s
-
-
 def _fetch(url: str, output_file: Any, _: Any, *, unfinished: Path) -> None:
     """Download `url` to `output_file` through `unfinished`, which is kept between calls: a downloader for pooch."""
     note = unfinished.with_name(f"{unfinished.name}.json")
@@ -119,17 +111,17 @@ def _fetch(url: str, output_file: Any, _: Any, *, unfinished: Path) -> None:
             try:
                 _attempt(session, url, unfinished, note)
                 break
-            except _TryAgain as error:
+            except ConnectionError as error:
                 failures = 1 if _size(unfinished) > before else failures + 1
                 if failures >= ATTEMPTS:
                     raise DatasetError(f"{error}; tried {ATTEMPTS} times without a new byte") from error
-                time.sleep(min(error.wait_s or 2.0**failures / 2, LONGEST_WAIT_S))
+                time.sleep(min(2.0**failures / 2, LONGEST_WAIT_S))
     os.replace(unfinished, output_file)
     note.unlink(missing_ok=True)
 
 
 def _attempt(session: requests.Session, url: str, unfinished: Path, note: Path) -> None:
-    """Request what is missing and append it; raise _TryAgain where another attempt may succeed."""
+    """Request what is missing and append it; raise ConnectionError where another attempt may succeed."""
     have, version = _size(unfinished), _read_note(note).get("version")
     headers = {"Accept-Encoding": "identity"}  # otherwise lengths are those of a compressed stream
     if have:
@@ -141,18 +133,19 @@ def _attempt(session: requests.Session, url: str, unfinished: Path, note: Path) 
                 if response.headers.get("Content-Range", "").endswith(f"/{have}"):
                     return
                 unfinished.unlink()
-                raise _TryAgain("the server has another file than before")
+                raise ConnectionError("the server has another file than before")
             if code == 429 or code >= 500:
                 wait = response.headers.get("Retry-After", "")
-                raise _TryAgain(status, float(wait) if wait.isdigit() else 0.0)
+                time.sleep(min(float(wait), LONGEST_WAIT_S) if wait.isdigit() else 0.0)
+                raise ConnectionError(status)
             if code >= 400:
                 raise DatasetError(status)
             _receive(response, unfinished, note, url=url, have=have if code == 206 else 0)
     except requests.exceptions.ProxyError as error:
-        raise _TryAgain("the proxy does not answer (HTTPS_PROXY, HTTP_PROXY)") from error
+        raise ConnectionError("the proxy does not answer (HTTPS_PROXY, HTTP_PROXY)") from error
     except (requests.ConnectionError, requests.Timeout, requests.exceptions.ChunkedEncodingError) as error:
         have = _size(unfinished)
-        raise _TryAgain(f"the connection broke after {have:,} bytes" if have else "no connection") from error
+        raise ConnectionError(f"the connection broke after {have:,} bytes" if have else "no connection") from error
     except requests.exceptions.InvalidSchema as error:
         raise DatasetError(f"it redirects to an address that is not safe ({error})") from error
     except requests.RequestException as error:
@@ -175,7 +168,7 @@ def _receive(response: requests.Response, unfinished: Path, note: Path, *, url: 
             file.write(chunk)
             bar.update(len(chunk))
     if _size(unfinished) < total:
-        raise _TryAgain(f"the connection ended after {_size(unfinished):,} of {total:,} bytes")
+        raise ConnectionError(f"the connection ended after {_size(unfinished):,} of {total:,} bytes")
 
 
 def _size(path: Path) -> int:
