@@ -1,3 +1,62 @@
-"""`asl_lib`: what the notebooks of the sign language recognition course do, in one small package."""
+"""Sign language recognition, from a clip's landmarks to a trained model: what the notebooks of the course use.
+
+>>> import asl_lib
+>>> clips = asl_lib.read_clips("data/demo/clips.csv")
+
+Everything here is imported when it is first used: TensorFlow only to train, load or ask a model.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from asl_lib.data.clips import read_clips
+    from asl_lib.data.registry import get_dataset
+    from asl_lib.evaluation.metrics import evaluate
+    from asl_lib.evaluation.splits import make_split
+    from asl_lib.features.augment import Augmentation
+    from asl_lib.features.recipe import FeatureRecipe
+    from asl_lib.features.sets import ClipSet, load_features
+    from asl_lib.training.fit import fit
+    from asl_lib.training.saved import load_model, predict
 
 __version__ = "0.1.0"
+__all__ = [
+    "Augmentation",
+    "ClipSet",
+    "FeatureRecipe",
+    "evaluate",
+    "fit",
+    "get_dataset",
+    "load_features",
+    "load_model",
+    "make_split",
+    "predict",
+    "read_clips",
+]
+
+_MODULES = {
+    "Augmentation": "features.augment",
+    "ClipSet": "features.sets",
+    "FeatureRecipe": "features.recipe",
+    "evaluate": "evaluation.metrics",
+    "fit": "training.fit",
+    "get_dataset": "data.registry",
+    "load_features": "features.sets",
+    "load_model": "training.saved",
+    "make_split": "evaluation.splits",
+    "predict": "training.saved",
+    "read_clips": "data.clips",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _MODULES:
+        raise AttributeError(f"module 'asl_lib' has no attribute '{name}'")
+    return getattr(importlib.import_module(f"asl_lib.{_MODULES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])

@@ -17,7 +17,7 @@ import numpy as np
 
 from asl_lib._util.paths import project_folder
 from asl_lib.features.recipe import FeatureRecipe
-from asl_lib.features.sets import FeatureSet
+from asl_lib.features.sets import ClipSet
 from asl_lib.models.trees import HandTrees, describe_clips
 
 MOST = 6
@@ -35,7 +35,7 @@ def counterparts(described: np.ndarray, y: np.ndarray, signer: np.ndarray) -> np
     return count
 
 
-def held_out(features: FeatureSet, recipe: FeatureRecipe, *, seed: int, known: int = 0) -> np.ndarray:
+def held_out(features: ClipSet[FeatureRecipe], *, seed: int, known: int = 0) -> np.ndarray:
     """Return (n,) bool: which clips trees read that have not seen their signer, and only `known` others if given."""
     right = np.zeros(len(features), bool)
     rng = np.random.default_rng(seed)
@@ -44,9 +44,9 @@ def held_out(features: FeatureSet, recipe: FeatureRecipe, *, seed: int, known: i
         others = [other for other in names if other != name]
         chosen = rng.permutation(others)[:known] if known else others
         rows, test = np.isin(features.signer, chosen), features.signer == name
-        trees = HandTrees(recipe, classes=len(features.glosses), trees=300 if known else 800, seed=seed)
-        trees.fit(features.points[rows], features.y[rows])
-        answers = trees.predict(features.points[test]).argmax(axis=1)
+        trees = HandTrees(features.recipe, classes=len(features.glosses), trees=300 if known else 800, seed=seed)
+        trees.fit(features.values[rows], features.y[rows])
+        answers = trees.predict(features.values[test]).argmax(axis=1)
         right[test] = answers == features.y[test]
     return right
 
@@ -63,9 +63,9 @@ def main() -> None:
     # With two signers to learn from there are half as many letters as clips, which scikit-learn finds worth a word.
     warnings.filterwarnings("ignore", message="The number of unique classes")
     folder = project_folder() / options.run
-    features, recipe = FeatureSet.load(folder / "features.npz"), FeatureRecipe.load(folder / "recipe.json")
-    agree = counterparts(describe_clips(features.points, recipe), features.y, features.signer)
-    runs = [held_out(features, recipe, seed=42 + seed) for seed in range(options.seeds)]
+    features = ClipSet.load(folder)
+    agree = counterparts(describe_clips(features.values, features.recipe), features.y, features.signer)
+    runs = [held_out(features, seed=42 + seed) for seed in range(options.seeds)]
     right = np.mean(runs, axis=0)
     scores = ", ".join(f"{mean_over_signers(run, features.signer):.1%}" for run in runs)
     print(f"trees, mean over {len(set(features.signer))} signers, {len(runs)} seeds: {scores}")
@@ -75,7 +75,7 @@ def main() -> None:
         print(f"  {number}{' or more' if number == MOST else '':8s} signers agree: {rows.sum():3d} clips, read {share}")
     for known in (2, 4, 6, 8, 10):
         curve = [
-            mean_over_signers(held_out(features, recipe, seed=42 + s, known=known), features.signer)
+            mean_over_signers(held_out(features, seed=42 + s, known=known), features.signer)
             for s in range(options.seeds)
         ]
         print(f"  {known:2d} signers to learn from: {np.mean(curve):.1%}")

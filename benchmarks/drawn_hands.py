@@ -9,7 +9,6 @@ reads the 2,062 photographs of asl_digits, of which it has seen none, through Me
 from __future__ import annotations
 
 import tempfile
-from pathlib import Path
 
 from asl_lib._util.paths import project_folder
 from asl_lib.data.demo import load_signers, random_signers
@@ -17,7 +16,8 @@ from asl_lib.data.registry import get_dataset
 from asl_lib.data.sets.demo_letters import drawn_joints
 from asl_lib.evaluation.metrics import rate
 from asl_lib.features.handshape import describe_photographs
-from asl_lib.features.photographs import load_photographs
+from asl_lib.features.recipe import PhotographRecipe
+from asl_lib.features.sets import load_features
 from asl_lib.landmarks.hands import find_hands
 from asl_lib.models.hand_mlp import build_hand_mlp
 
@@ -34,8 +34,8 @@ def main() -> None:
     data, folder = get_dataset("asl_digits"), project_folder() / "data" / "asl_digits"
     clips = data.prepare(folder)
     with tempfile.TemporaryDirectory() as place:
-        photos = load_photographs(clips, source_dir=data.source_dir(folder), folder=Path(place), size=96)
-        found = find_hands(photos.images)
+        photos = load_features(clips, PhotographRecipe(size=96), source_dir=data.source_dir(folder), folder=place)
+        found = find_hands(photos.values)
     names, described = photos.glosses.tolist(), describe_photographs(found)
     print(f"{len(photos)} photographs, hands found in {(found[:, 0, 0] == found[:, 0, 0]).mean():.1%}")
     for name, how in WAYS.items():

@@ -19,6 +19,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -92,32 +93,28 @@ def read(folder: Path, *, clips: int, frames: int) -> None:
 def prepare(folder: Path, *, clips: int, frames: int) -> None:
     """What notebook 03 does."""
     from asl_lib.features.recipe import FeatureRecipe
-    from asl_lib.features.sets import build_features
+    from asl_lib.features.sets import load_features
 
     recipe = FeatureRecipe(frames=frames)
     table, found = make_table(clips), stored(folder, clips)
-    features, _ = build_features(table, landmarks=found, recipe=recipe)
-    features.save(folder / "features.npz", recipe=recipe)
+    load_features(table, recipe, landmarks=found).save(folder)
 
 
 def train(folder: Path, *, clips: int, frames: int) -> None:
     """What a model notebook does, for one epoch."""
     from asl_lib.evaluation.splits import make_split
     from asl_lib.features.augment import Augmentation
-    from asl_lib.features.recipe import FeatureRecipe
-    from asl_lib.features.sets import FeatureSet
+    from asl_lib.features.sets import ClipSet
     from asl_lib.models import build_attention_tcn
     from asl_lib.training.fit import fit, set_seeds
 
     set_seeds(1)
-    recipe = FeatureRecipe(frames=frames)
-    features = FeatureSet.load(folder / "features.npz")
-    split = make_split(features.clips(), test_signers=["signer0"])
+    features = ClipSet.load(folder)
+    recipe, split = features.recipe, make_split(features.clips(), test_signers=["signer0"])
     model = build_attention_tcn(frames=frames, features=recipe.num_features, classes=len(features.glosses))
-    fit(
-        model, points=features.points, y=features.y, rows=split.train, validation=None, monitor="none", recipe=recipe,
-        folder=folder / "model", epochs=1, augmentation=Augmentation(recipe),
-    )  # fmt: skip
+    split = replace(split, validation=split.validation[:0])
+    options = {"epochs": 1, "monitor": "none", "augmentation": Augmentation(recipe)}
+    fit(model, features, split, folder=folder / "model", **options)
 
 
 STEPS = {"nothing": nothing, "extract": extract, "read": read, "prepare": prepare, "train": train}

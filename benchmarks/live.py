@@ -95,7 +95,7 @@ def report_stream(model: Path, classifier: Classifier, *, threshold: float) -> N
 
 
 def report_window(model: Path, classifier: Classifier) -> None:
-    from asl_lib.training.fit import load_model
+    from asl_lib.training.saved import load_model
 
     landmarks = read_pose(clips_of(model)[0][2])
     network, recipe = load_model(model)

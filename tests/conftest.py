@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from dataclasses import replace
 from pathlib import Path
 
 # Before anything imports TensorFlow or MediaPipe.
@@ -17,6 +18,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from asl_lib.data.clips import make_clips as checked_clips
+from asl_lib.features.sets import ClipSet
 from asl_lib.landmarks.landmarks import PARTS, Landmarks
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -65,6 +67,15 @@ def make_landmarks(*, frames=20, parts=("pose", "left_hand", "right_hand"), seed
     points = np.concatenate(blocks, axis=1).astype(np.float32)
     confidence = np.concatenate(seen, axis=1).astype(np.float32)
     return Landmarks(points, confidence, tuple(p for p in PARTS if p in parts), 25.0, width, height)
+
+
+def make_clip_set(values, y, recipe, *, signers=None):
+    """Return a `ClipSet` of values, of the classes A, B, ..., with one signer a clip unless they are named."""
+    names = np.array([f"c{number}" for number in range(len(y))])
+    glosses = tuple("ABCDEFGHIJ"[: int(max(y)) + 1])
+    split = np.full(len(y), "")
+    signers = names if signers is None else np.array(signers)
+    return ClipSet(replace(recipe, glosses=glosses), values, np.asarray(y), signers, names, split)
 
 
 def make_frames(count=10, *, height=120, width=160, seed=0):

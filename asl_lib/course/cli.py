@@ -338,7 +338,7 @@ def _preview(clip_id: str, clips: Any, dataset: Any, folder: Path, parts: Sequen
 
 def _export(options: argparse.Namespace) -> None:
     from asl_lib.training.export import export_tflite
-    from asl_lib.training.fit import load_model
+    from asl_lib.training.saved import load_model
 
     folder = Path(options.folder)
     model, _ = load_model(folder)
@@ -351,10 +351,12 @@ def _predict(options: argparse.Namespace) -> int:
     import numpy as np
 
     from asl_lib.data.video import MediaError
-    from asl_lib.training.images import load_image_model, newest_letters, predict_images
+    from asl_lib.features.recipe import PhotographRecipe
+    from asl_lib.live.networks import choose_model
+    from asl_lib.training.saved import load_model
 
-    folder = options.model or newest_letters()
-    model, recipe = load_image_model(folder)
+    folder = options.model or choose_model(letters=True)[0]
+    model, recipe = load_model(folder, PhotographRecipe)
     print(f"network: {relative(folder)}")
     bad = 0
     for path in options.photograph:
@@ -364,7 +366,7 @@ def _predict(options: argparse.Namespace) -> int:
             print(f"asl: {error}", file=sys.stderr)
             bad += 1
             continue
-        probabilities = predict_images(model, image[None])[0]
+        probabilities = model.predict(recipe.encode(image[None]), verbose=0)[0]
         best = np.argsort(-probabilities)[:3]
         print(f"{path}: " + ", ".join(f"{recipe.glosses[i]} {probabilities[i]:.0%}" for i in best))
         if options.picture:

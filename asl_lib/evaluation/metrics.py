@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from asl_lib._util.files import atomic_write, write_json
+from asl_lib._util.files import atomic_write, read_json, write_json
+from asl_lib.features.sets import ClipSet
 
 VERSIONED = ("asl_lib", "keras", "mediapipe", "numpy", "scikit-learn", "tensorflow")
 """Packages whose versions are saved with the results."""
@@ -99,6 +100,51 @@ class Evaluation:
     glosses: tuple[str, ...]
     probabilities: np.ndarray | None = None
 
+    @classmethod
+    def from_arrays(
+        cls,
+        probabilities: np.ndarray,
+        y: np.ndarray,
+        *,
+        glosses: Sequence[str] | np.ndarray,
+        signers: Sequence[str] | np.ndarray,
+        clip_ids: Sequence[str] | np.ndarray,
+    ) -> Evaluation:
+        """Compare predictions with the truth, for clips that are not in a `ClipSet`.
+
+        Args:
+            probabilities: (n, classes) of a model's softmax.
+            y: (n,) true classes.
+            glosses: names of the classes.
+            signers, clip_ids: (n,) signer and clip_id of each clip.
+
+        Raises:
+            ValueError: the shapes do not fit each other, or a probability is not a finite number.
+        """
+        if probabilities.shape != (len(y), len(glosses)) or not len(y):
+            raise ValueError(
+                f"probabilities must be ({len(y)}, {len(glosses)}), clips by glosses, with at least one clip; "
+                f"got {probabilities.shape}."
+            )
+        if not np.isfinite(probabilities).all():
+            raise ValueError("probabilities must be finite; got NaN or infinity. The model or its input is broken.")
+        names = np.asarray(glosses, str)
+        best = probabilities.argmax(axis=1)
+        own = probabilities[np.arange(len(y)), y]
+        # Ties count against the model, except for the class that argmax takes.
+        rank = np.where(best == y, 1, np.maximum(2, (probabilities >= own[:, None]).sum(axis=1)))
+        table = pd.DataFrame(
+            {
+                "clip_id": np.asarray(clip_ids, str),
+                "signer": np.asarray(signers, str),
+                "gloss": names[y],
+                "predicted": names[best],
+                "probability": probabilities.max(axis=1).astype(float),
+                "rank": rank,
+            }
+        )
+        return cls(table, tuple(map(str, glosses)), np.asarray(probabilities))
+
     @property
     def accuracy(self) -> Rate:
         """The share of clips whose most probable gloss is right."""
@@ -152,12 +198,18 @@ class Evaluation:
         rows.sort(key=lambda row: (-row[2], row[0], row[1]))
         return pd.DataFrame(rows[:most], columns=["one", "other", "clips", "of"])
 
-    def save(self, folder: str | Path, **about: Any) -> None:
-        """Write `metrics.json` (with what `about` adds), `predictions.csv` and `probabilities.npz`.
+    def save(self, folder: str | Path, **entries: Any) -> None:
+        """Write `metrics.json`, `predictions.csv` and `probabilities.npz` into a model's folder.
 
-        The versions of Python and of what computed the numbers stand beside them: another version may round otherwise.
+        `metrics.json` also holds what `fit` wrote to `training.json` in that folder, and the versions of Python and of
+        the packages that computed the numbers: another version may round differently.
+
+        Args:
+            folder: the model's folder.
+            entries: further entries of `metrics.json`, which replace the training's of the same name.
         """
         folder = Path(folder)
+        training = read_json(folder / "training.json") if (folder / "training.json").is_file() else {}
         with atomic_write(folder / "predictions.csv") as tmp:
             self.table.to_csv(tmp, index=False, float_format="%.5f", lineterminator="\n")
         if self.probabilities is not None:
@@ -170,7 +222,8 @@ class Evaluation:
                 )
         accuracy = self.accuracy
         values = {
-            **about,
+            **training,
+            **entries,
             "accuracy": accuracy.value,
             "interval": [accuracy.low, accuracy.high],
             "n": accuracy.n,
@@ -206,48 +259,21 @@ def mcnemar(first: Evaluation, second: Evaluation) -> tuple[int, int, float]:
     return only_first, only_second, float(binomtest(only_first, differ, 0.5).pvalue) if differ else 1.0
 
 
-def evaluate(
-    probabilities: np.ndarray,
-    y: np.ndarray,
-    *,
-    glosses: Sequence[str],
-    signers: Sequence[str] | np.ndarray,
-    clip_ids: Sequence[str] | np.ndarray,
-) -> Evaluation:
-    """Compare predictions with the truth.
+def evaluate(probabilities: np.ndarray, clips: ClipSet[Any], rows: np.ndarray | None = None) -> Evaluation:
+    """Compare a model's predictions with the truth.
 
     Args:
-        probabilities: (n, classes) of a model's softmax.
-        y: (n,) true classes.
-        glosses: names of the classes.
-        signers, clip_ids: (n,) signer and clip_id of each clip.
+        probabilities: (len(rows), classes) as `predict` returns them.
+        clips: the clips.
+        rows: which of them were predicted; None for all.
 
     Raises:
         ValueError: the shapes do not fit each other, or a probability is not a finite number.
     """
-    if probabilities.shape != (len(y), len(glosses)) or not len(y):
-        raise ValueError(
-            f"probabilities must be ({len(y)}, {len(glosses)}), clips by glosses, with at least one clip; "
-            f"got {probabilities.shape}."
-        )
-    if not np.isfinite(probabilities).all():
-        raise ValueError("probabilities must be finite; got NaN or infinity. The model or its input is broken.")
-    names = np.asarray(glosses, str)
-    best = probabilities.argmax(axis=1)
-    own = probabilities[np.arange(len(y)), y]
-    # Ties count against the model, except for the class that argmax takes.
-    rank = np.where(best == y, 1, np.maximum(2, (probabilities >= own[:, None]).sum(axis=1)))
-    table = pd.DataFrame(
-        {
-            "clip_id": np.asarray(clip_ids, str),
-            "signer": np.asarray(signers, str),
-            "gloss": names[y],
-            "predicted": names[best],
-            "probability": probabilities.max(axis=1).astype(float),
-            "rank": rank,
-        }
+    rows = np.arange(len(clips)) if rows is None else rows
+    return Evaluation.from_arrays(
+        probabilities, clips.y[rows], glosses=clips.glosses, signers=clips.signer[rows], clip_ids=clips.clip_id[rows]
     )
-    return Evaluation(table, tuple(map(str, glosses)), np.asarray(probabilities))
 
 
 def average(evaluations: Sequence[Evaluation]) -> Evaluation:
@@ -272,7 +298,7 @@ def average(evaluations: Sequence[Evaluation]) -> Evaluation:
     stacked = np.stack([m.probabilities[row[shared]] for m, row in zip(evaluations, rows, strict=True)])  # type: ignore[index]
     table = first.table.set_index("clip_id").loc[shared]
     number = {gloss: index for index, gloss in enumerate(first.glosses)}
-    return evaluate(
+    return Evaluation.from_arrays(
         stacked.mean(axis=0),
         table["gloss"].map(number).to_numpy(),
         glosses=first.glosses,

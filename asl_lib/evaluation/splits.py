@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from itertools import combinations
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -15,11 +16,22 @@ LARGEST_SHARE = 0.5
 
 @dataclass(frozen=True)
 class Split:
-    """Row numbers of the training, validation and test clips: three disjoint int arrays."""
+    """Row numbers of the training, validation and test clips: three disjoint int arrays.
+
+    Attributes:
+        train, validation, test: the row numbers.
+        settings: how the split was made, for `training.json`: split, test_signers and validation_share of `make_split`.
+    """
 
     train: np.ndarray
     validation: np.ndarray
     test: np.ndarray
+    settings: dict[str, Any] = field(default_factory=dict, kw_only=True)
+
+    def without_validation(self) -> Split:
+        """Return the split in which the validation clips train as well, for a fixed number of epochs."""
+        settings = {name: value for name, value in self.settings.items() if name != "validation_share"}
+        return Split(np.concatenate([self.train, self.validation]), self.validation[:0], self.test, settings=settings)
 
     def sides(self) -> dict[str, np.ndarray]:
         """Return the three arrays by name."""
@@ -51,18 +63,21 @@ def make_split(
         ValueError: the split cannot be made from these clips, `how` is unknown, or a clip is on two sides.
     """
     if how == "signer":
-        return split_by_signer(
+        split = split_by_signer(
             clips,
             test_signers=test_signers,
             validation_signers=validation_signers,
             validation_share=validation_share,
             seed=seed,
         )
-    if how == "official":
-        return split_official(clips, validation_share=validation_share, seed=seed)
-    if how == "random":
-        return split_at_random(clips, seed=seed)
-    raise ValueError(f"split must be signer, official or random; got {how!r}.")
+    elif how == "official":
+        split = split_official(clips, validation_share=validation_share, seed=seed)
+    elif how == "random":
+        split = split_at_random(clips, seed=seed)
+    else:
+        raise ValueError(f"split must be signer, official or random; got {how!r}.")
+    settings = {"split": how, "test_signers": list(test_signers), "validation_share": validation_share}
+    return replace(split, settings=settings)
 
 
 def split_official(clips: pd.DataFrame, *, validation_share: float = 0.0, seed: int = 42) -> Split:

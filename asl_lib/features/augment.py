@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from asl_lib.features.recipe import OTHER_SIDE, FeatureRecipe, mirror_order
+from asl_lib.features.recipe import FeatureRecipe
 
 Transform = Callable[[np.ndarray, np.random.Generator], np.ndarray]
 
@@ -126,9 +126,9 @@ def drop_frames(points: np.ndarray, rng: np.random.Generator, *, share: float = 
 def mirror_some(
     points: np.ndarray, rng: np.random.Generator, *, recipe: FeatureRecipe, share: float = 0.5
 ) -> np.ndarray:
-    """Mirror `share` of the clips (see `mirror`): half the training signers become left-handed."""
+    """Mirror `share` of the clips (see `FeatureRecipe.mirror`): half the training signers become left-handed."""
     chosen = rng.random(len(points)) < share
-    return np.where(chosen[:, None, None, None], mirror(points, recipe=recipe), points)
+    return np.where(chosen[:, None, None, None], recipe.mirror(points), points)
 
 
 def mixup_pairs(
@@ -137,35 +137,19 @@ def mixup_pairs(
     """Mix every clip of a batch, and its target, with another one (mixup; Zhang et al. 2018).
 
     Args:
-        X: (n, T, F) encoded clips: without NaN, which cannot be mixed.
+        X: (n, ...) encoded clips: without NaN, which cannot be mixed.
         targets: (n, classes) shares of the classes.
         rng: where the partners and shares come from.
         alpha: of the Beta distribution of the shares; small values mix little.
 
     Returns:
-        (n, T, F) and (n, classes), convex combinations of the rows given.
+        (n, ...) and (n, classes), convex combinations of the rows given.
     """
     share = rng.beta(alpha, alpha, len(X)).astype(np.float32)
     other = rng.permutation(len(X))
-    mixed = X * share[:, None, None] + X[other] * (1 - share[:, None, None])
+    each = share.reshape(-1, *[1] * (X.ndim - 1))
+    mixed = X * each + X[other] * (1 - each)
     return mixed, targets * share[:, None] + targets[other] * (1 - share[:, None])
-
-
-def mirror(points: np.ndarray, *, recipe: FeatureRecipe) -> np.ndarray:
-    """Return all clips seen in a mirror: x turned round *and* left and right exchanged.
-
-    Turning x alone gives a body whose left arm is called its right one: no such signer exists. Mirroring
-    twice gives the clip back. It is meant for the "shoulders" frame, whose origin is the middle of the body.
-    """
-    mirrored = points.copy()
-    for part in recipe.parts:
-        source = OTHER_SIDE.get(part, part)
-        if source not in recipe.parts:
-            mirrored[..., recipe.columns(part), :] = np.nan
-            continue
-        mirrored[..., recipe.columns(part), :] = points[..., recipe.columns(source), :][..., mirror_order(part), :]
-    mirrored[..., 0] *= -1
-    return mirrored
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -17,31 +16,13 @@ from asl_lib._util.console import progress
 from asl_lib._util.files import file_stamp
 from asl_lib._util.jobs import quiet_worker, run_jobs
 from asl_lib.data.video import MIN_FRAMES, MediaError, clip_frames, time_limit_s
-from asl_lib.features.labelled import PictureSet, labels_of
-from asl_lib.features.optical_flow import METHODS, FlowError, optical_flow, quantise_flow
+from asl_lib.features.optical_flow import optical_flow, quantise_flow
 
 FLOW_PX = 224
 """Flow is computed on pictures of at least this side, the one of the published I3D: a movement that is a fraction of a
 pixel in a small picture would be lost when it is rounded to bytes, and a px means the same at every size."""
 FRAMES_VERSION = 1
 """Raised when the same video gives other pictures or another flow than before."""
-
-
-@dataclass(frozen=True)
-class FrameSet(PictureSet):
-    """n clips of N frames; `images` is (n, N, size, size, 3) RGB, or (n, N, size, size, 2) flow as I3D takes it.
-
-    Attributes:
-        flow: method of the optical flow; empty for colour.
-    """
-
-    flow: str = ""
-    noun = "clip"
-
-    @property
-    def frames(self) -> int:
-        """Frames of a clip."""
-        return int(self.images.shape[1])
 
 
 def load_frames(
@@ -53,12 +34,12 @@ def load_frames(
     size: int,
     flow: str = "",
     workers: int = 0,
-) -> FrameSet:
+) -> tuple[Any, pd.DataFrame]:
     """Return N frames of every clip, or the flow at them, from one file, created or updated first.
 
     Videos are decoded once, in parallel processes; training then reads from `folder`, and memory holds a batch.
     Stopped at any moment, this loses the clips in work, and the next call goes on from there. A clip whose file, cut
-    or box has changed is read again. One that cannot be read is in `left_out` with its reason, and the rest goes on.
+    or box has changed is read again. `sets.load_features` makes a `ClipSet` of the result.
 
     Args:
         clips: the clips table; cuts (start, end) and boxes are applied.
@@ -67,12 +48,13 @@ def load_frames(
         frames, size, flow: as in `read_clip`.
         workers: processes; 0 for one per core.
 
+    Returns:
+        The frames of all clips that could be read, in the order of the table, (n, frames, size, size, channels) uint8
+        mapped from the file; and a table (clip_id, reason) of the clips that could not be read.
+
     Raises:
         MediaError: not one clip could be read; the message gives the first reason.
-        FlowError: there is no such method.
     """
-    if flow and flow not in METHODS:
-        raise FlowError(f"flow must be empty or one of {', '.join(METHODS)}; got {flow!r}.")
     name = f"flow-{flow}-{frames}x{size}" if flow else f"frames-{frames}x{size}"
     shape = (frames, size, size, 2 if flow else 3)
     cache = ArrayCache(Path(folder).absolute() / f"{name}.jsonl", shape=shape)
@@ -101,9 +83,7 @@ def load_frames(
     if not len(arrays):
         reason = next(iter(reasons.values()), "the clips table is empty")
         raise MediaError(f"None of the {len(clips)} clips could be read; the first: {reason}")
-    left_out = pd.DataFrame(list(reasons.items()), columns=["clip_id", "reason"])
-    labels = labels_of(clips[clips["clip_id"].isin(arrays)])
-    return FrameSet(images=arrays.rows(), **labels, left_out=left_out, flow=flow)
+    return arrays.rows(), pd.DataFrame(list(reasons.items()), columns=["clip_id", "reason"])
 
 
 def read_clip(

@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from asl_lib.features.optical_flow import reverse_flow
+
 
 @dataclass(frozen=True)
 class ImageVariation:
@@ -97,8 +99,7 @@ class ClipVariation(ImageVariation):
         clip = clip[np.round(np.linspace(first, len(clip) - 1 - last, len(clip))).astype(int)]
         if mirrored:
             clip = clip[:, :, ::-1]
-            if self.flow:  # 128 is no movement
-                clip = np.stack([np.minimum(256 - clip[..., 0].astype(int), 255), clip[..., 1]], axis=-1)
+            clip = reverse_flow(clip) if self.flow else clip
         still: dict[str, Any] = {"rotation": 0.0, "light": 0.0, "background": 0.0} if self.flow else {}
         alike = replace(self, mirrored=0.0, **still)
         frames = np.ascontiguousarray(clip, np.uint8)

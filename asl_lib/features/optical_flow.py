@@ -14,10 +14,6 @@ BOUND_PX = 20.0
 """I3D's flow is cut off at +-20 px."""
 
 
-class FlowError(ValueError):
-    """Frames between which no flow can be computed, or a method that there is not."""
-
-
 def optical_flow(frames: Iterable[np.ndarray], *, method: str = "tvl1") -> Iterator[np.ndarray]:
     """Yield the flow from each frame to the next.
 
@@ -29,7 +25,7 @@ def optical_flow(frames: Iterable[np.ndarray], *, method: str = "tvl1") -> Itera
         (H, W, 2) float32: by how many px each point moves to the right, and down; one fewer than there are frames.
 
     Raises:
-        FlowError: there is no such method, there are fewer than two frames, or they differ in size.
+        ValueError: there is no such method, there are fewer than two frames, or they differ in size.
     """
     compute = _method(method)
     before = None
@@ -38,12 +34,12 @@ def optical_flow(frames: Iterable[np.ndarray], *, method: str = "tvl1") -> Itera
         gray = _gray(frame)
         if before is not None:
             if gray.shape != before.shape:
-                raise FlowError(f"All frames must have one size; got {before.shape} and then {gray.shape}.")
+                raise ValueError(f"All frames must have one size; got {before.shape} and then {gray.shape}.")
             yield np.asarray(compute(before, gray), np.float32)
             count += 1
         before = gray
     if not count:
-        raise FlowError(f"Flow needs at least two frames; got {0 if before is None else 1}.")
+        raise ValueError(f"Flow needs at least two frames; got {0 if before is None else 1}.")
 
 
 def quantise_flow(flow: np.ndarray, *, bound_px: float = BOUND_PX) -> np.ndarray:
@@ -60,6 +56,11 @@ def quantise_flow(flow: np.ndarray, *, bound_px: float = BOUND_PX) -> np.ndarray
 def restore_flow(quantised: np.ndarray, *, bound_px: float = BOUND_PX) -> np.ndarray:
     """Return what `quantise_flow` kept, in px: right to within bound_px / 128."""
     return (quantised.astype(np.float32) - 128) / 128 * bound_px
+
+
+def reverse_flow(quantised: np.ndarray) -> np.ndarray:
+    """Return quantised flow (..., 2) with right and left exchanged, as in a mirror: 128, no motion, stays as it is."""
+    return np.stack([np.minimum(256 - quantised[..., 0].astype(int), 255), quantised[..., 1]], axis=-1).astype(np.uint8)
 
 
 def flow_colours(flow: np.ndarray, *, bound_px: float = BOUND_PX) -> np.ndarray:
@@ -90,7 +91,7 @@ def _method(name: str) -> Any:
     elif name == "farneback":
         return lambda one, other: cv2.calcOpticalFlowFarneback(one, other, None, 0.5, 4, 15, 5, 7, 1.5, 0)
     else:
-        raise FlowError(f"method must be one of {', '.join(METHODS)}; got {name!r}.")
+        raise ValueError(f"method must be one of {', '.join(METHODS)}; got {name!r}.")
     return lambda one, other: solver.calc(one, other, None)
 
 
@@ -99,5 +100,5 @@ def _gray(frame: np.ndarray) -> np.ndarray:
 
     frame = np.asarray(frame)
     if frame.dtype != np.uint8 or frame.ndim not in (2, 3) or (frame.ndim == 3 and frame.shape[2] != 3):
-        raise FlowError(f"Frames must be (H, W, 3) or (H, W) uint8; got {frame.shape} {frame.dtype}.")
+        raise ValueError(f"Frames must be (H, W, 3) or (H, W) uint8; got {frame.shape} {frame.dtype}.")
     return np.asarray(cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY)) if frame.ndim == 3 else frame

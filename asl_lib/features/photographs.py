@@ -6,7 +6,6 @@ import struct
 import zlib
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +19,6 @@ from asl_lib._util.console import progress_bar
 from asl_lib._util.files import file_stamp
 from asl_lib._util.jobs import cores
 from asl_lib.data.video import MediaError
-from asl_lib.features.labelled import PictureSet, labels_of
 
 PHOTOGRAPHS_VERSION = 1
 """Raised when the same file gives another picture than before."""
@@ -85,17 +83,13 @@ def _as_rgb(image: Any) -> Any:
     return image.convert("RGB")
 
 
-@dataclass(frozen=True)
-class PhotographSet(PictureSet):
-    """n photographs; `images` is (n, size, size, 3) RGB."""
-
-    noun = "photograph"
-
-
-def load_photographs(clips: pd.DataFrame, *, source_dir: str | Path, folder: str | Path, size: int) -> PhotographSet:
+def load_photographs(
+    clips: pd.DataFrame, *, source_dir: str | Path, folder: str | Path, size: int
+) -> tuple[Any, pd.DataFrame]:
     """Return all photographs of a clips table, from one file that is created or updated first where necessary.
 
     They are decoded and resized once, on all cores; training then reads them from `folder`, and memory holds a batch.
+    `sets.load_features` makes a `ClipSet` of the result.
 
     Args:
         clips: the clips table.
@@ -103,8 +97,12 @@ def load_photographs(clips: pd.DataFrame, *, source_dir: str | Path, folder: str
         folder: where the file is kept.
         size: side in px.
 
+    Returns:
+        All photographs that could be read, in the order of the table, (n, size, size, 3) uint8 mapped from the file;
+        and a table (clip_id, reason) of the photographs that could not be read.
+
     Raises:
-        MediaError: not one could be read; the sentence gives the first reason.
+        MediaError: not one could be read; the message gives the first reason.
     """
     cache = ArrayCache(Path(folder) / f"photographs-{size}.jsonl", shape=(size, size, 3))
     names = {clip["clip_id"]: clip["path"] for clip in clips.to_dict("records")}
@@ -138,5 +136,4 @@ def load_photographs(clips: pd.DataFrame, *, source_dir: str | Path, folder: str
     if not len(arrays):
         reason = next(iter(arrays.reasons.values()), "the clips table is empty")
         raise MediaError(f"None of the {len(clips)} photographs could be read; the first: {reason}")
-    left_out = pd.DataFrame(list(arrays.reasons.items()), columns=["clip_id", "reason"])
-    return PhotographSet(images=arrays.rows(), **labels_of(clips[clips["clip_id"].isin(arrays)]), left_out=left_out)
+    return arrays.rows(), pd.DataFrame(list(arrays.reasons.items()), columns=["clip_id", "reason"])

@@ -1,7 +1,7 @@
-"""`FeatureRecipe`: the one way from a clip's landmarks to the numbers a model sees.
+"""Recipes: the one way from landmarks, a photograph or a video to the numbers a model sees.
 
-Training, evaluation, export and the live demo all call the same `recipe.transform(landmarks)`, and the
-recipe is written beside every model. It works in two steps:
+Training, evaluation, export and the live demo all call the same recipe, which is written beside every model as
+`recipe.json`. `FeatureRecipe` works in two steps:
 
 1. `recipe.points(landmarks)`: select parts, take the body's own origin and unit, fill short gaps, resample.
    The result is still a clip, (frames, L, C) with NaN where nothing was seen; augmentation happens here.
@@ -12,57 +12,85 @@ recipe is written beside every model. It works in two steps:
 from __future__ import annotations
 
 import reprlib
-from dataclasses import asdict, dataclass, fields
-from functools import cache
+from collections.abc import Sequence
+from dataclasses import MISSING, asdict, dataclass, field, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar, TypeVar, overload
 
 import numpy as np
 
 from asl_lib._util.files import read_json, write_json
-from asl_lib.features.handshape import HANDSHAPE_SIZE, MIDDLE_KNUCKLE, WRIST, describe_hand
+from asl_lib.features.body import (
+    LEFT_SHOULDER,
+    RECIPE_PARTS,
+    RIGHT_SHOULDER,
+    left_hand_leads,
+    mirror_parts,
+    stretch,
+    to_wrist_frame,
+)
+from asl_lib.features.frames import read_clip, square_frame, take_frames
+from asl_lib.features.handshape import HANDSHAPE_SIZE, describe_hand
+from asl_lib.features.optical_flow import METHODS, reverse_flow
+from asl_lib.features.photographs import read_photograph
 from asl_lib.features.resampling import cut_or_pad, fill_gaps, resample
 from asl_lib.landmarks.landmarks import PARTS, Landmarks
-from asl_lib.landmarks.tracker import pose_format_holistic
 
-RECIPE_VERSION = 2
-MOST_FRAMES = 10_000
-"""No sign lasts so long; a file that asks for more asks for all memory."""
-LIPS = (61, 146, 91, 181, 84, 17, 314, 405, 321, 375, 291, 185, 40, 39, 37, 0, 267, 269, 270, 409,
-        78, 95, 88, 178, 87, 14, 317, 402, 318, 324, 308, 191, 80, 81, 82, 13, 312, 311, 310, 415)  # fmt: skip
-BROWS = (276, 283, 282, 295, 285, 300, 293, 334, 296, 336, 46, 53, 52, 65, 55, 70, 63, 105, 66, 107)
-EYES = (263, 249, 390, 373, 374, 380, 381, 382, 362, 466, 388, 387, 386, 385, 384, 398,
-        33, 7, 163, 144, 145, 153, 154, 155, 133, 246, 161, 160, 159, 158, 157, 173)  # fmt: skip
-RECIPE_PARTS: dict[str, tuple[str, tuple[int, ...]]] = {
-    "pose": ("pose", tuple(range(33))),
-    "upper_body": ("pose", tuple(range(25))),  # down to the hips: legs outside the picture are guesses
-    "face": ("face", tuple(range(PARTS["face"]))),
-    "lips": ("face", LIPS),
-    "brows": ("face", BROWS),
-    "eyes": ("face", EYES),
-    "left_hand": ("left_hand", tuple(range(21))),
-    "right_hand": ("right_hand", tuple(range(21))),
-}
-"""Part of a recipe -> tracked part it is taken from, and which of that part's landmarks.
+RECIPE_VERSION = 3
+MOST_FRAMES, LARGEST_PX = 10_000, 4096
+"""What a recipe may ask for: a file that asks for more asks for all memory."""
 
-Lips, brows and eyes are MediaPipe's contours of the face: with them a recipe sees non-manual features (a question's
-raised brows, a mouthing) at a fifth of the whole face's size.
-"""
-
-LEFT_SHOULDER, RIGHT_SHOULDER, LEFT_WRIST, RIGHT_WRIST = 11, 12, 15, 16
-POSE_MIRROR = (0, 4, 5, 6, 1, 2, 3, 8, 7, 10, 9, *(i + 1 if i % 2 else i - 1 for i in range(11, 33)))
-"""Index of the landmark on the other side of the body, for each of the 33 pose landmarks."""
-OTHER_SIDE = {"left_hand": "right_hand", "right_hand": "left_hand"}
-"""The part that a part is in a mirror, where that is another one."""
+AnyRecipe = TypeVar("AnyRecipe", bound="Recipe")
 
 
 class RecipeError(ValueError):
-    """A recipe that cannot be, or landmarks that it cannot be applied to."""
+    """A recipe with impossible values, a file that is no recipe, or a clip that a recipe cannot be applied to."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """What the three recipes have in common.
+
+    Attributes:
+        glosses: the names of the classes, in the order of the network's outputs; empty where they are not known.
+    """
+
+    input: ClassVar[str]
+    noun: ClassVar[str] = "clip"
+
+    glosses: tuple[str, ...] = field(default=(), repr=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "glosses", tuple(self.glosses))
+        if not all(isinstance(gloss, str) for gloss in self.glosses):
+            raise RecipeError(f"glosses must be names; got {reprlib.repr(self.glosses)}.")
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of one clip as `encode` returns it and a network takes it."""
+        raise NotImplementedError
+
+    @property
+    def values_shape(self) -> tuple[int, ...]:
+        """Shape of one clip of a `ClipSet`, before `encode`."""
+        return self.shape
+
+    def encode(self, values: np.ndarray) -> np.ndarray:
+        """Return clips of a `ClipSet` as a network takes them: (n, *shape) float32."""
+        raise NotImplementedError
+
+    def mirror(self, values: np.ndarray) -> np.ndarray:
+        """Return clips of a `ClipSet` as seen in a mirror: those of a person who signs with the opposite hand."""
+        raise NotImplementedError
+
+    def save(self, path: str | Path) -> None:
+        """Write the recipe as JSON, version 3: `input`, `glosses`, and the recipe's own entries."""
+        write_json(path, {"version": RECIPE_VERSION, "input": self.input, **asdict(self)})
 
 
 @dataclass(frozen=True)
-class FeatureRecipe:
-    """How a clip becomes a feature tensor.
+class FeatureRecipe(Recipe):
+    """How the landmarks of a clip become a feature tensor.
 
     Attributes:
         parts: parts to use, from `RECIPE_PARTS`.
@@ -90,6 +118,8 @@ class FeatureRecipe:
     150
     """
 
+    input: ClassVar[str] = "landmarks"
+
     parts: tuple[str, ...] = ("pose", "left_hand", "right_hand")
     coordinates: str = "xy"
     body_frame: str = "shoulders"
@@ -103,6 +133,7 @@ class FeatureRecipe:
     mask: bool = True
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         object.__setattr__(self, "parts", tuple(self.parts))
         for name, allowed in (
             ("coordinates", ("xy", "xyz")),
@@ -136,6 +167,14 @@ class FeatureRecipe:
         if self.mirror_left_handed:
             needed |= {"left_hand", "right_hand"}
         return tuple(part for part in PARTS if part in needed)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return self.frames, self.num_features
+
+    @property
+    def values_shape(self) -> tuple[int, ...]:
+        return self.frames, self.num_landmarks, self.num_coordinates
 
     @property
     def num_coordinates(self) -> int:
@@ -174,15 +213,15 @@ class FeatureRecipe:
     def points(self, landmarks: Landmarks) -> np.ndarray:
         """Return the clip in the body's frame, resampled: (frames, L, C) float32, NaN where missing."""
         parts = _isotropic(landmarks, self.tracked_parts)
-        if self.mirror_left_handed and _left_hand_leads(parts):
-            parts = _mirrored(parts)
+        if self.mirror_left_handed and left_hand_leads(parts):
+            parts = mirror_parts(parts, width=1)
         if self.body_frame == "shoulders":
             origin, unit = _shoulders(parts["pose"])
             parts = {name: (points - origin) / unit for name, points in parts.items()}
         chosen = [parts[RECIPE_PARTS[part][0]][:, RECIPE_PARTS[part][1]] for part in self.parts]
         points = np.concatenate(chosen, axis=1)[..., : self.num_coordinates]
         if self.body_frame == "minmax":
-            points = _stretched(points)
+            points = stretch(points)
         points = fill_gaps(points, max_gap=self.max_gap)
         if self.timing == "resample":
             return resample(points, num_frames=self.frames)
@@ -203,7 +242,7 @@ class FeatureRecipe:
             shown = [points.copy()]
         # In the body's frame alone nothing is made of a hand: encoding runs on every batch.
         for hand in self.hands if self.hand_frame != "body" or self.handshape else ():
-            own = _in_wrist_frame(points[..., self.columns(hand), :])
+            own = to_wrist_frame(points[..., self.columns(hand), :])
             if self.hand_frame == "wrist":
                 shown[0][..., self.columns(hand), :] = own
             elif self.hand_frame == "both":
@@ -220,45 +259,94 @@ class FeatureRecipe:
             blocks.append(np.stack(seen, axis=-1))
         return np.concatenate(blocks, axis=-1, dtype=np.float32)
 
-    def save(self, path: str | Path) -> None:
-        """Write the recipe as JSON."""
-        write_json(path, {"version": RECIPE_VERSION, **asdict(self)})
+    def mirror(self, values: np.ndarray) -> np.ndarray:
+        """Return (..., L, C) points, as `points` returns them, as seen in a mirror.
 
-    @classmethod
-    def load(cls, path: str | Path) -> FeatureRecipe:
-        """Read a recipe that `save` wrote.
-
-        Raises:
-            RecipeError: the file is missing, no recipe, or of a version this library does not know.
+        Mirroring twice returns the clip, unless the recipe has one hand only: the mirrored clip then lacks it.
         """
-        try:
-            values = read_json(path)
-        except (OSError, ValueError) as error:
-            raise RecipeError(f"{path} cannot be read as a recipe: {error}.") from error
-        return cls.from_dict(values, source=str(path))
+        parts = {part: values[..., self.columns(part), :] for part in self.parts}
+        mirrored = mirror_parts(parts, width=0 if self.body_frame == "shoulders" else 1)
+        return np.concatenate([mirrored[part] for part in self.parts], axis=-2)
 
-    @classmethod
-    def from_dict(cls, values: Any, *, source: str = "The recipe") -> FeatureRecipe:
-        version = values.get("version") if isinstance(values, dict) else None
-        # Version 1 had fewer entries; what it had means the same.
-        if version not in (1, RECIPE_VERSION):
-            raise RecipeError(
-                f"{source} must be a recipe of version {RECIPE_VERSION}; got version {version!r}. "
-                "A newer asl_lib wrote it: update this one, or train the model again."
-            )
-        known = {field.name for field in fields(cls)}
-        given = {key: value for key, value in values.items() if key != "version"}
-        if unknown := sorted(set(given) - known):
-            raise RecipeError(
-                f"{source} has an entry '{unknown[0]}' that no recipe has. Known: {', '.join(sorted(known))}."
-            )
-        for field in fields(cls):
-            value, kind = given.get(field.name, field.default), type(field.default)
-            if not isinstance(value, list | tuple if kind is tuple else kind) or (
-                kind is int and isinstance(value, bool)
-            ):
-                raise RecipeError(f"{source}: '{field.name}' must be a {kind.__name__}; got {reprlib.repr(value)}.")
-        return cls(**given)
+
+@dataclass(frozen=True, kw_only=True)
+class PictureRecipe(Recipe):
+    """What recipes for photographs and videos have in common: pixels from 0 to 255.
+
+    Attributes:
+        size: side in px.
+    """
+
+    size: int
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not 1 <= self.size <= LARGEST_PX:
+            raise RecipeError(f"size must be from 1 to {LARGEST_PX} px; got {self.size}.")
+
+    def encode(self, values: np.ndarray) -> np.ndarray:
+        return np.asarray(values, np.float32)
+
+    def mirror(self, values: np.ndarray) -> np.ndarray:
+        return values[..., ::-1, :]
+
+
+@dataclass(frozen=True, kw_only=True)
+class PhotographRecipe(PictureRecipe):
+    """How a photograph becomes a network's input: read upright, as RGB, fitted into a square."""
+
+    input: ClassVar[str] = "photographs"
+    noun: ClassVar[str] = "photograph"
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return self.size, self.size, 3
+
+    def transform(self, path: str | Path) -> np.ndarray:
+        """Return (size, size, 3) uint8 of a file; see `photographs.read_photograph`."""
+        return read_photograph(path, size=self.size)
+
+
+@dataclass(frozen=True, kw_only=True)
+class VideoRecipe(PictureRecipe):
+    """How a video becomes a network's input: N square frames, in colour or as optical flow.
+
+    Attributes:
+        frames: N.
+        flow: method of the optical flow; empty for colour.
+    """
+
+    input: ClassVar[str] = "video"
+
+    frames: int
+    flow: str = ""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not 1 <= self.frames <= MOST_FRAMES:
+            raise RecipeError(f"frames must be from 1 to {MOST_FRAMES:,}; got {self.frames}.")
+        if self.flow and self.flow not in METHODS:
+            raise RecipeError(f"flow must be empty or one of {', '.join(METHODS)}; got {self.flow!r}.")
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return self.frames, self.size, self.size, 2 if self.flow else 3
+
+    def transform(self, path: str | Path, **cut: Any) -> np.ndarray:
+        """Return (frames, size, size, channels) uint8 of a video, or of a cut of it; see `frames.read_clip`."""
+        return read_clip(path, frames=self.frames, size=self.size, flow=self.flow, **cut)
+
+    def square(self, frame: np.ndarray) -> np.ndarray:
+        """Return what `transform` makes of a (H, W, 3) uint8 RGB frame first, as soon as a camera gives it."""
+        return square_frame(frame, size=self.size, flow=self.flow)
+
+    def transform_squares(self, squares: Sequence[np.ndarray]) -> np.ndarray:
+        """Return the same as `transform`, to the last bit, of all frames of a clip as `square` returns them."""
+        return take_frames(squares, frames=self.frames, size=self.size, flow=self.flow)
+
+    def mirror(self, values: np.ndarray) -> np.ndarray:
+        mirrored = values[..., ::-1, :]
+        return reverse_flow(mirrored) if self.flow else mirrored
 
 
 def _isotropic(landmarks: Landmarks, parts: tuple[str, ...]) -> dict[str, np.ndarray]:
@@ -287,53 +375,65 @@ def _shoulders(pose: np.ndarray) -> tuple[np.ndarray, float]:
     return origin.astype(np.float32), max(distance, 1e-6)
 
 
-def _stretched(points: np.ndarray) -> np.ndarray:
-    """Return (T, L, C) points with every frame stretched to 0..1 on each axis."""
-    unseen = np.isnan(points).all(axis=1, keepdims=True)
-    low = np.nanmin(np.where(unseen, 0, points), axis=1, keepdims=True)
-    high = np.nanmax(np.where(unseen, 0, points), axis=1, keepdims=True)
-    return (points - low) / np.maximum(high - low, 1e-6)
+RECIPES: dict[tuple[int, str], type[Recipe]] = {
+    (1, "landmarks"): FeatureRecipe,
+    (2, "landmarks"): FeatureRecipe,
+    (1, "photograph"): PhotographRecipe,
+    (1, "clip"): VideoRecipe,
+    **{(RECIPE_VERSION, kind.input): kind for kind in (FeatureRecipe, PhotographRecipe, VideoRecipe)},
+}
+"""Version and input, as a file gives them -> its recipe. Earlier versions had fewer entries of the same meaning."""
+KINDS: dict[str, type] = {"int": int, "str": str, "bool": bool, "tuple[str, ...]": list}
+"""Annotation of a recipe's entry -> its type in JSON."""
 
 
-def _in_wrist_frame(hand: np.ndarray) -> np.ndarray:
-    """Return (..., T, 21, C) hands relative to their wrist, in units of the clip's median palm length."""
-    centred = hand - hand[..., WRIST : WRIST + 1, :]
-    palm = np.linalg.norm(centred[..., MIDDLE_KNUCKLE, :2], axis=-1)  # (..., T)
-    unseen = np.isnan(palm).all(axis=-1, keepdims=True)
-    unit = np.nanmedian(np.where(unseen, 1.0, palm), axis=-1)
-    return centred / np.maximum(unit, 1e-6)[..., None, None, None]
+@overload
+def load_recipe(path: str | Path) -> Recipe: ...
+@overload
+def load_recipe(path: str | Path, kind: type[AnyRecipe]) -> AnyRecipe: ...
+def load_recipe(path: str | Path, kind: type[Any] = Recipe) -> Any:
+    """Read a recipe that `Recipe.save` wrote, in this or an earlier version of the library.
+
+    Args:
+        path: the file, `recipe.json` in a model's folder.
+        kind: the class that the recipe must have; `Recipe` for any.
+
+    Raises:
+        RecipeError: the file is missing, is not a recipe, has a version that this library does not know, or is the
+            recipe of another kind.
+    """
+    try:
+        values = read_json(path)
+    except (OSError, ValueError) as error:
+        raise RecipeError(f"{path} cannot be read as a recipe: {error}.") from error
+    recipe = recipe_from_dict(values, source=str(path))
+    if not isinstance(recipe, kind):
+        raise RecipeError(f"{path} must be a recipe for {kind.input}; it is one for {recipe.input}.")
+    return recipe
 
 
-def _left_hand_leads(parts: dict[str, np.ndarray]) -> bool:
-    """Say whether the left hand does more: it is seen more often or, if both are, held higher."""
-    left, right = (float(np.mean(~np.isnan(parts[hand][:, 0, 0]))) for hand in ("left_hand", "right_hand"))
-    if abs(left - right) > 0.2:
-        return left > right
-    heights = parts["pose"][:, [LEFT_WRIST, RIGHT_WRIST], 1]
-    if np.isnan(heights).all(axis=0).any():
-        return left > right
-    left_y, right_y = np.nanmean(heights, axis=0)
-    return bool(left_y < right_y)  # y grows downwards
+def recipe_from_dict(values: Any, *, source: str = "The recipe") -> Recipe:
+    """Return the recipe that a JSON file holds; `source` names the file in errors.
 
-
-def _mirrored(parts: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Return the parts seen in a mirror, each side of the body under the other's name."""
-    # x becomes 1 - x: the mirror stands at the edge of the picture, so the clip stays inside it.
-    flip, shift = np.array([-1, 1, 1], np.float32), np.array([1, 0, 0], np.float32)
-    mirrored = {name: parts[OTHER_SIDE.get(name, name)] * flip + shift for name in parts}
-    for part in ("pose", "face"):
-        if part in mirrored:
-            mirrored[part] = mirrored[part][:, mirror_order(part)]
-    return mirrored
-
-
-@cache
-def mirror_order(part: str) -> list[int]:
-    """Return for each landmark of a recipe's part which one of that part is on the other side of the body."""
-    tracked, indices = RECIPE_PARTS[part]
-    if tracked == "face":
-        other_side = list(pose_format_holistic().FLIPPED_FACE_POINTS)
-    else:
-        other_side = list(POSE_MIRROR) if tracked == "pose" else list(range(21))
-    place = {index: number for number, index in enumerate(indices)}
-    return [place[other_side[index]] for index in indices]
+    Raises:
+        RecipeError: as `load_recipe`.
+    """
+    about = values if isinstance(values, dict) else {}
+    version, given = about.get("version"), about.get("input", "landmarks")
+    kind = RECIPES.get((version, given)) if type(version) is int and isinstance(given, str) else None
+    if kind is None:
+        raise RecipeError(
+            f"{source} must be a recipe of version {RECIPE_VERSION} or earlier; got version {reprlib.repr(version)} "
+            f"for {reprlib.repr(given)}. A newer asl_lib wrote it: update this one, or train the model again."
+        )
+    entries = {name: value for name, value in about.items() if name not in ("version", "input")}
+    known = {entry.name: entry for entry in fields(kind)}
+    if unknown := sorted(set(entries) - set(known)):
+        raise RecipeError(f"{source} has an unknown entry '{unknown[0]}'. Known: {', '.join(sorted(known))}.")
+    for name, entry in known.items():
+        json_type = KINDS[str(entry.type)]
+        if name not in entries and entry.default is MISSING:
+            raise RecipeError(f"{source} must have an entry '{name}'; it has none.")
+        if name in entries and type(entries[name]) is not json_type:
+            raise RecipeError(f"{source}: '{name}' must be a {json_type.__name__}; got {reprlib.repr(entries[name])}.")
+    return kind(**entries)

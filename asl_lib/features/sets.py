@@ -1,132 +1,216 @@
-"""The clips of a data set as a recipe prepares them, and the one `.npz` they are kept in."""
+"""`ClipSet`: the clips of a data set as a recipe prepares them, with their classes and signers."""
 
 from __future__ import annotations
 
-import zipfile
+import hashlib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 import pandas as pd
 
-from asl_lib._util.files import atomic_write, read_npz, write_npy_header
-from asl_lib.features.labelled import LabelledSet, labels_of
-from asl_lib.features.recipe import FeatureRecipe, RecipeError
+from asl_lib._util.files import atomic_write, read_npz
+from asl_lib.features.frames import load_frames
+from asl_lib.features.photographs import load_photographs
+from asl_lib.features.recipe import FeatureRecipe, PhotographRecipe, Recipe, RecipeError, VideoRecipe, load_recipe
 from asl_lib.landmarks.store import LandmarkStore
 
 CLIPS_AT_A_TIME = 256
+LABELS = ("y", "glosses", "signer", "clip_id", "split")
+"""Arrays of a features file beside its points."""
+ENCODING = ("hand_frame", "handshape", "velocities", "mask")
+"""Entries of a `FeatureRecipe` that `encode` reads and `points` does not."""
+
+AnyRecipe = TypeVar("AnyRecipe", bound=Recipe)
 
 
-@dataclass(frozen=True)
-class FeatureSet(LabelledSet):
-    """n clips, prepared and in the order of the clips table.
-
-    What a model sees of them is `recipe.encode(features.points[rows])`: made for the rows at hand, for all clips of a
-    large data set it would take as much memory again.
+@dataclass(frozen=True, eq=False)
+class ClipSet(Generic[AnyRecipe]):
+    """n clips of one input, landmarks, photographs or frames, in the order of the clips table.
 
     Attributes:
-        points: (n, frames, L, C) float32 with NaN, what augmentation varies.
+        recipe: how they were made and are encoded; its `glosses` name the classes.
+        values: landmarks: (n, frames, L, C) float32 points with NaN, which augmentation varies; photographs:
+            (n, size, size, 3), frames: (n, frames, size, size, channels), uint8 from 0 to 255, mapped from a file.
         y: (n,) int, index of each clip's gloss in `glosses`.
-        glosses: the names of the classes, sorted.
         signer: (n,) names.
         clip_id: (n,) ids.
         split: (n,) the data set's own side of each clip: "train", "validation", "test" or "".
+        left_out: clip_id and reason of the clips that could not be read; empty for a set read from a features file.
     """
 
-    points: np.ndarray
+    recipe: AnyRecipe
+    values: Any
     y: np.ndarray
-    glosses: np.ndarray
     signer: np.ndarray
     clip_id: np.ndarray
     split: np.ndarray
+    left_out: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=["clip_id", "reason"]))
 
-    def contents(self) -> Iterator[bytes]:
-        """Yield the points of every clip; clips in which nothing was seen are all different."""
-        for clip, name in zip(self.points, self.clip_id.tolist(), strict=True):
-            yield name.encode() if np.isnan(clip).all() else clip.tobytes()
-
-    def save(self, path: str | Path, *, recipe: FeatureRecipe) -> None:
-        """Write all arrays to an `.npz` file: numbers and text, never pickled objects.
-
-        For readers without this library the file also holds X, (n, frames, features) float32: the clips as `recipe`
-        encodes them.
-        """
-        with atomic_write(path) as tmp:
-            np.savez_compressed(tmp, **{name: getattr(self, name) for name in self.__dataclass_fields__})
-            with (
-                zipfile.ZipFile(tmp, "a", zipfile.ZIP_DEFLATED) as file,
-                file.open("X.npy", "w", force_zip64=True) as member,
-            ):
-                write_npy_header(member, (len(self), recipe.frames, recipe.num_features))
-                for start in range(0, len(self), CLIPS_AT_A_TIME):
-                    member.write(recipe.encode(self.points[start : start + CLIPS_AT_A_TIME]).astype("<f4").tobytes())
-
-    def check(self) -> None:
-        """Raise ValueError where the arrays do not belong together."""
-        n, classes = len(self.y) if self.y.ndim == 1 else -1, len(self.glosses) if self.glosses.ndim == 1 else 0
-        texts = (self.glosses, self.signer, self.clip_id, self.split)
-        if any(text.dtype.kind != "U" for text in texts) or any(text.shape != (n,) for text in texts[1:]):
-            raise ValueError("its signers, ids and splits must be one text a clip")
-        if self.points.dtype != np.float32 or self.points.ndim != 4 or len(self.points) != n:
-            raise ValueError(f"its points must be ({n}, frames, landmarks, coordinates); got {self.points.shape}")
+    def __post_init__(self) -> None:
+        n, classes = len(self.y) if self.y.ndim == 1 else -1, len(self.recipe.glosses)
+        texts = (self.signer, self.clip_id, self.split)
+        if any(text.dtype.kind != "U" or text.shape != (n,) for text in texts):
+            raise ValueError("signers, ids and splits must be one text a clip")
+        if len(self.values) != n:
+            raise ValueError(f"values must be those of {n} clips; got {len(self.values)}")
         if self.y.dtype.kind != "i" or (n and not 0 <= self.y.min() <= self.y.max() < classes):
-            raise ValueError(f"its classes must be numbers of its {classes} glosses")
+            raise ValueError(f"classes must be numbers of the {classes} glosses")
 
-    @classmethod
-    def load(cls, path: str | Path) -> FeatureSet:
-        """Read what `save` wrote.
+    def __len__(self) -> int:
+        return len(self.y)
+
+    @property
+    def glosses(self) -> np.ndarray:
+        """The names of the classes, as an array of text."""
+        return np.array(self.recipe.glosses, str)
+
+    def encode(self, rows: np.ndarray | slice) -> np.ndarray:
+        """Return some clips as a network takes them, (len(rows), *recipe.shape) float32.
+
+        Encode the rows at hand: all clips of a large data set at once would take as much memory again.
+        """
+        return self.recipe.encode(self.values[rows])
+
+    def with_encoding(self, **changes: Any) -> ClipSet[AnyRecipe]:
+        """Return the same clips for a recipe that encodes them in another way.
+
+        Args:
+            changes: new values of a `FeatureRecipe`'s hand_frame, handshape, velocities or mask.
 
         Raises:
-            FeatureFileError: the file is missing, damaged, or lacks an array.
+            RecipeError: the points themselves would have to change: call `load_features` with the new recipe.
         """
-        path = Path(path)
+        if others := sorted(set(changes) - set(ENCODING)):
+            raise RecipeError(
+                f"Only {', '.join(ENCODING)} can change after the points are made; got {', '.join(others)}. "
+                "Call load_features with the new recipe."
+            )
+        return replace(self, recipe=replace(self.recipe, **changes))
+
+    def clips(self) -> pd.DataFrame:
+        """Return clip_id, gloss, signer, split and a hash of the content of every clip as a table, for splits.
+
+        Clips with the same content are copies of one recording, whatever their names.
+        """
+        content = [hashlib.sha256(clip).hexdigest()[:16] for clip in self.contents()]
+        named = {"clip_id": self.clip_id, "gloss": self.glosses[self.y], "signer": self.signer, "split": self.split}
+        return pd.DataFrame({**named, "content": content})
+
+    def contents(self) -> Iterator[bytes]:
+        """Yield the values of every clip as bytes; clips in which nothing was seen are all different."""
+        for number, name in enumerate(self.clip_id.tolist()):
+            clip = np.asarray(self.values[number])
+            empty = clip.dtype.kind == "f" and np.isnan(clip).all()
+            yield name.encode() if empty else clip.tobytes()
+
+    def save(self, folder: str | Path) -> None:
+        """Write the points of landmarks as `features.npz` (numbers and text, no pickled objects) and `recipe.json`.
+
+        Photographs and frames are not written: `load_features` finds them in their own file.
+        """
+        if not isinstance(self.recipe, FeatureRecipe):
+            raise ValueError(f"Only landmarks are saved as features; got {self.recipe.input}. Use load_features.")
+        with atomic_write(Path(folder) / "features.npz") as tmp:
+            np.savez_compressed(tmp, points=self.values, **{name: getattr(self, name) for name in LABELS})
+        self.recipe.save(Path(folder) / "recipe.json")
+
+    @staticmethod
+    def load(folder: str | Path) -> ClipSet[FeatureRecipe]:
+        """Read what `save` wrote into a folder, in this or an earlier version of the library.
+
+        Raises:
+            RecipeError: one of the two files is missing or damaged, or they do not fit each other.
+        """
+        path = Path(folder) / "features.npz"
         if not path.is_file():
-            raise FeatureFileError(f"There are no features at {path}. Run notebook 03 with the same parameters first.")
+            raise RecipeError(f"There are no features at {path}. Run notebook 03 with the same parameters first.")
+        recipe = load_recipe(path.with_name("recipe.json"), FeatureRecipe)
         try:
-            features = cls(**read_npz(path, list(cls.__dataclass_fields__)))
-            features.check()
-            return features
+            arrays = read_npz(path, ["points", *LABELS])
+            points, glosses = arrays.pop("points"), arrays.pop("glosses")
+            if glosses.ndim != 1 or glosses.dtype.kind != "U":
+                raise ValueError("glosses must be a list of text")
+            if points.dtype != np.float32 or points.shape[1:] != recipe.values_shape:
+                raise ValueError(f"points must be {recipe.values_shape}, as the recipe says; got {points.shape[1:]}")
+            return ClipSet(recipe=replace(recipe, glosses=tuple(glosses.tolist())), values=points, **arrays)
         except (OSError, ValueError) as error:
-            raise FeatureFileError(f"{path} is not a file of features ({error}). Run notebook 03 again.") from error
+            raise RecipeError(f"{path} is not a file of features ({error}). Run notebook 03 again.") from error
 
 
-class FeatureFileError(ValueError):
-    """A file of features that cannot be read."""
+def load_features(
+    clips: pd.DataFrame,
+    recipe: AnyRecipe,
+    *,
+    landmarks: LandmarkStore | None = None,
+    source_dir: str | Path | None = None,
+    folder: str | Path | None = None,
+    workers: int = 0,
+) -> ClipSet[AnyRecipe]:
+    """Return the clips of a table as a recipe prepares them.
 
-
-def build_features(
-    clips: pd.DataFrame, *, landmarks: LandmarkStore, recipe: FeatureRecipe
-) -> tuple[FeatureSet, pd.DataFrame]:
-    """Apply a recipe to the landmarks of every clip.
+    Photographs and frames are read from their files once and kept in `folder`; a later call reads only what has
+    changed. A clip that cannot be read is listed in `left_out` with its reason, and the others are returned.
 
     Args:
         clips: the clips table.
-        landmarks: the landmarks of its clips, as `load_landmarks` returns them.
-        recipe: how a clip becomes features.
-
-    Returns:
-        All clips that could be read, and a table (clip_id, reason) of those that could not.
+        recipe: a `FeatureRecipe`, `PhotographRecipe` or `VideoRecipe`; its glosses are taken from the clips.
+        landmarks: for a `FeatureRecipe`: the landmarks of the clips, as `load_landmarks` returns them.
+        source_dir: for photographs and videos: the folder that the table's paths are relative to.
+        folder: for photographs and videos: where their file is kept.
+        workers: processes that read videos; 0 for one per core.
 
     Raises:
-        RecipeError: not one clip could be read; the sentence gives the first reason.
+        RecipeError, MediaError: no clip could be read; the message gives the first reason.
+        ValueError: an argument that the recipe needs is missing.
     """
+    if isinstance(recipe, FeatureRecipe):
+        if landmarks is None:
+            raise ValueError("A FeatureRecipe needs landmarks=...; see load_landmarks.")
+        values, left_out = _load_points(clips, landmarks, recipe)
+    else:
+        if source_dir is None or folder is None:
+            raise ValueError(f"A recipe for {recipe.input} needs source_dir=... and folder=....")
+        where: dict[str, Any] = {"source_dir": source_dir, "folder": folder}
+        if isinstance(recipe, VideoRecipe):
+            sizes: dict[str, Any] = {"frames": recipe.frames, "size": recipe.size, "flow": recipe.flow}
+            values, left_out = load_frames(clips, **where, **sizes, workers=workers)
+        elif isinstance(recipe, PhotographRecipe):
+            values, left_out = load_photographs(clips, **where, size=recipe.size)
+        else:
+            raise ValueError(f"There is no way to read {recipe.input}.")
+    table = clips[~clips["clip_id"].isin(left_out["clip_id"])]
+    glosses, y = np.unique(table["gloss"].to_numpy(str), return_inverse=True)
+    labels = {name: table[name].to_numpy(str) for name in ("signer", "clip_id", "split")}
+    recipe = replace(recipe, glosses=tuple(glosses.tolist()))
+    return ClipSet(recipe=recipe, values=values, y=y.astype(np.int64), left_out=left_out, **labels)
+
+
+def _load_points(
+    clips: pd.DataFrame, landmarks: LandmarkStore, recipe: FeatureRecipe
+) -> tuple[np.ndarray, pd.DataFrame]:
+    """Return the points of all clips that have landmarks, and a table (clip_id, reason) of the others."""
     # One array from the start: a list of clips, stacked in the end, would be everything twice.
     points = np.empty((len(clips), recipe.frames, recipe.num_landmarks, recipe.num_coordinates), np.float32)
-    kept: list[int] = []
-    failures: list[tuple[str, str]] = list(landmarks.failures.itertuples(index=False, name=None))
-    for row, clip_id in clips["clip_id"].items():
+    named = set(clips["clip_id"])
+    reasons = {
+        clip_id: why for clip_id, why in landmarks.failures.itertuples(index=False, name=None) if clip_id in named
+    }
+    count = 0
+    for clip_id in clips["clip_id"]:
         if clip_id not in landmarks:
+            reasons.setdefault(clip_id, "it has no landmarks")
             continue
         try:
-            points[len(kept)] = recipe.points(landmarks[clip_id])
-            kept.append(row)
+            points[count] = recipe.points(landmarks[clip_id])
+            count += 1
         except RecipeError as error:
-            failures.append((clip_id, str(error)))
-        if len(kept) % CLIPS_AT_A_TIME == 0:
+            reasons[clip_id] = str(error)
+        if count % CLIPS_AT_A_TIME == 0:
             landmarks.forget()
-    if not kept:
-        raise RecipeError(f"None of the {len(clips)} clips could be read; the first: {failures[0][1]}")
-    table = clips.loc[kept]
-    features = FeatureSet(points=points[: len(kept)], **labels_of(table))
-    return features, pd.DataFrame(failures, columns=["clip_id", "reason"])
+    if not count:
+        reason = next(iter(reasons.values()), "the clips table is empty")
+        raise RecipeError(f"None of the {len(clips)} clips could be read; the first: {reason}")
+    return points[:count], pd.DataFrame(list(reasons.items()), columns=["clip_id", "reason"])

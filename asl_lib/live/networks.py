@@ -3,28 +3,23 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from asl_lib._util.files import read_json, read_npz
+from asl_lib._util.files import read_npz
 from asl_lib._util.paths import project_folder, relative
 from asl_lib.features.photographs import fit_square
-from asl_lib.features.picture_recipes import PhotographRecipe, VideoRecipe
+from asl_lib.features.recipe import PhotographRecipe, Recipe, RecipeError, VideoRecipe, load_recipe
 from asl_lib.live.clip_capture import ClipCapture
 from asl_lib.live.errors import LiveError
 from asl_lib.live.letters import LETTER_SETTINGS, LetterRecogniser
 from asl_lib.live.recogniser import FrameRecogniser, LiveSettings, SignRecogniser
-from asl_lib.models.trees import HandTrees
-from asl_lib.training.fit import compile_predictor, load_model
-from asl_lib.training.images import load_image_model, load_video_model
+from asl_lib.training.saved import compile_predictor, load_model
 
 NO_MODELS = "There is no trained network under outputs/. Run make demo, or notebooks 01 to 05, or name a folder of one."
-LOADERS: dict[str, Any] = {"landmarks": load_model, "photograph": load_image_model, "clip": load_video_model}
-"""What the `input` of a recipe says, and what loads such a model."""
 
 
 class Classifier:
@@ -40,13 +35,9 @@ class Classifier:
     """
 
     def __init__(self, model: Any, recipe: Any, glosses: tuple[str, ...]) -> None:
-        self.recipe, self.glosses, self._trees = recipe, glosses, isinstance(model, HandTrees)
-        if self._trees:
-            classes = model.classes
-            self._probabilities: Callable[[np.ndarray], np.ndarray] = lambda points: model.predict(points[None])[0]
-        else:
-            self._probabilities = compile_predictor(model)
-            classes = len(self._probabilities(np.zeros(model.input_shape[1:], np.float32)))
+        self.recipe, self.glosses = recipe, glosses
+        self._probabilities = compile_predictor(model, recipe)
+        classes = len(self._probabilities(np.zeros(recipe.values_shape, np.float32)))
         if classes != len(glosses):
             raise LiveError(f"The model must have {len(glosses)} classes; it has {classes}. Train it again.")
 
@@ -58,8 +49,9 @@ class Classifier:
             LiveError: there are no glosses beside the model.
             TrainingError: there is no model, or one that does not fit its recipe.
         """
-        model, recipe = LOADERS[input_of(folder)](folder)
-        return cls(model, recipe, getattr(recipe, "glosses", ()) or _tested_glosses(Path(folder)))
+        input_of(folder)  # or there is no model at all
+        model, recipe = load_model(folder)
+        return cls(model, recipe, recipe.glosses or _tested_glosses(Path(folder)))
 
     def __call__(self, landmarks: Any) -> np.ndarray:
         """Return (classes,) probabilities of one clip.
@@ -72,10 +64,10 @@ class Classifier:
             RecipeError: the clip does not show what the recipe needs.
         """
         if isinstance(self.recipe, PhotographRecipe):
-            return self._probabilities(fit_square(landmarks, size=self.recipe.size).astype(np.float32))
+            return self._probabilities(fit_square(landmarks, size=self.recipe.size))
         if isinstance(self.recipe, VideoRecipe):
-            return self._probabilities(self.recipe.transform_squares(landmarks).astype(np.float32))
-        return self._probabilities((self.recipe.points if self._trees else self.recipe.transform)(landmarks))
+            return self._probabilities(self.recipe.transform_squares(landmarks))
+        return self._probabilities(self.recipe.points(landmarks))
 
 
 def open_recogniser(
@@ -112,10 +104,10 @@ def find_models(folder: str | Path | None = None, *, letters: bool = False) -> d
     found = []
     # A training writes the recipe last.
     for path in outputs.glob("*/letters/letter_cnn/*/recipe.json" if letters else "*/*/*/recipe.json"):
-        folder, values = path.parent, _recipe_values(path.parent)
-        named = bool(values.get("glosses")) or (folder / "probabilities.npz").is_file()
-        wanted = "photograph" if letters else "landmarks"
-        if named and values.get("input", "landmarks") == wanted and any(folder.glob("model.*")):
+        folder, recipe = path.parent, _recipe(path.parent)
+        if recipe is None or recipe.input != ("photographs" if letters else "landmarks"):
+            continue
+        if (recipe.glosses or (folder / "probabilities.npz").is_file()) and any(folder.glob("model.*")):
             found.append((-path.stat().st_mtime, folder))
     return {
         " · ".join(part for part in model.relative_to(outputs).parts if part != "letters"): model
@@ -158,29 +150,27 @@ def model_of_run(run_dir: str | Path, held_out: str, *, prefer: str) -> Path:
 
 
 def input_of(folder: str | Path) -> str:
-    """Return what the model in a folder takes, by its recipe: "landmarks", "photograph" or "clip".
+    """Return what the model in a folder takes, by its recipe: "landmarks", "photographs" or "video".
 
     Raises:
         LiveError: there is no model with a recipe.
     """
-    values = _recipe_values(Path(folder))
-    kind = str(values.get("input", "landmarks"))
-    if not values or kind not in LOADERS:
+    recipe = _recipe(Path(folder))
+    if recipe is None:
         raise LiveError(f"There is no network with its recipe in {folder}: expected model.keras and recipe.json.")
-    return kind
+    return recipe.input
 
 
-def _recipe_values(folder: Path) -> dict[str, Any]:
-    """Return what the recipe in a folder contains, nothing where there is none."""
+def _recipe(folder: Path) -> Recipe | None:
+    """Return the recipe in a folder, None where there is none."""
     try:
-        values = read_json(folder / "recipe.json")
-    except (OSError, ValueError):
-        return {}
-    return values if isinstance(values, dict) else {}
+        return load_recipe(folder / "recipe.json")
+    except RecipeError:
+        return None
 
 
 def _tested_glosses(folder: Path) -> tuple[str, ...]:
-    """Return the glosses of a network whose recipe has none: those that it was tested on."""
+    """Return the glosses of a network whose recipe, of an earlier version, has none: those that it was tested on."""
     path = folder / "probabilities.npz"
     try:
         return tuple(str(gloss) for gloss in read_npz(path, ["glosses"])["glosses"].ravel())

@@ -13,8 +13,9 @@ from typing import Any, Protocol
 import numpy as np
 
 from asl_lib._util.console import quiet_native_stderr
+from asl_lib.features.body import LEFT_SHOULDER, LEFT_WRIST, RIGHT_SHOULDER, RIGHT_WRIST
 from asl_lib.features.handshape import WRIST
-from asl_lib.features.recipe import LEFT_SHOULDER, LEFT_WRIST, RIGHT_SHOULDER, RIGHT_WRIST, FeatureRecipe, RecipeError
+from asl_lib.features.recipe import FeatureRecipe, RecipeError
 from asl_lib.landmarks.landmarks import PARTS, Landmarks
 from asl_lib.landmarks.tracker import HolisticDetector
 from asl_lib.live.errors import LiveError

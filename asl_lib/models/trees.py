@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 from scipy.ndimage import uniform_filter1d
 
-from asl_lib.features.augment import mirror
 from asl_lib.features.handshape import MIDDLE_KNUCKLE, TIPS, WRIST, describe_hand
 from asl_lib.features.recipe import FeatureRecipe
 from asl_lib.models.errors import TrainingError
@@ -90,7 +89,7 @@ class HandTrees:
         return self._forest
 
     def _views(self, points: np.ndarray) -> list[np.ndarray]:
-        turned = [points] if self.recipe.mirror_left_handed else [points, mirror(points, recipe=self.recipe)]
+        turned = [points] if self.recipe.mirror_left_handed else [points, self.recipe.mirror(points)]
         return [describe_clips(clips, self.recipe) for clips in turned]
 
 

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 import cv2
 import numpy as np
 
+from asl_lib.features.body import LEFT_WRIST, RECIPE_PARTS, RIGHT_WRIST
 from asl_lib.features.handshape import WRIST
-from asl_lib.features.recipe import LEFT_WRIST, RECIPE_PARTS, RIGHT_WRIST, FeatureRecipe
+from asl_lib.features.recipe import FeatureRecipe
 from asl_lib.landmarks.landmarks import Landmarks
 from asl_lib.plots.style import LIMBS, PART_COLOURS, PART_NAMES, UPPER_BODY, subplots
 

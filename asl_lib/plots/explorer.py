@@ -15,7 +15,8 @@ from IPython.core.getipython import get_ipython
 
 from asl_lib._util.console import progress_enabled
 from asl_lib.features.augment import Augmentation
-from asl_lib.features.recipe import RECIPE_PARTS, FeatureRecipe
+from asl_lib.features.body import RECIPE_PARTS
+from asl_lib.features.recipe import FeatureRecipe
 from asl_lib.plots.drawing import draw_points, part_legend, part_shape
 from asl_lib.plots.style import PART_COLOURS, SMALL_TITLE, describe
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -47,7 +48,8 @@ class Checkpoint:
     """Keeps a training's progress in one file, and gives it back to a later process.
 
     What is kept is all that the next epoch depends on: weights, the optimiser's moments, the states of the random
-    generators of dropout, the best weights. No pickle: an `.npz` of numbers and text.
+    generators of dropout and of Python (from which Keras shuffles batches), the best weights. No pickle: an `.npz` of
+    numbers and text.
 
     Args:
         path: the file.
@@ -68,6 +70,9 @@ class Checkpoint:
             names = [[f"{kind}{i}" for i in range(about[kind])] for kind in ("model", "optimizer", "best")]
             kept = read_npz(self.path, [name for group in names for name in group])
             states = [[kept[name] for name in group] for group in names]
+            version, words, following = about["random"]
+            state = version, tuple(words), following
+            random.Random().setstate(state)  # raises where it is damaged
         except (OSError, ValueError, KeyError, TypeError):
             return Progress()  # there is none, or a damaged one: start anew
         model.optimizer.build(model.trainable_variables)
@@ -76,6 +81,7 @@ class Checkpoint:
             return Progress()
         for variable, value in zip(variables, values, strict=True):
             variable.assign(value)
+        random.setstate(state)
         return Progress(about["epoch"], about["rows"], about["best_epoch"], states[2])
 
     def keep(self, model: keras.Model, progress: Progress) -> None:
@@ -88,7 +94,11 @@ class Checkpoint:
             "best": progress.best_weights,
         }
         about: dict[str, Any] = {"key": self.key, "epoch": progress.epoch, "rows": progress.rows}
-        about |= {"best_epoch": progress.best_epoch, **{kind: len(values) for kind, values in groups.items()}}
+        about |= {
+            "random": random.getstate(),
+            "best_epoch": progress.best_epoch,
+            **{kind: len(values) for kind, values in groups.items()},
+        }
         arrays = {f"{kind}{i}": value for kind, values in groups.items() for i, value in enumerate(values)}
         with atomic_write(self.path) as tmp:
             np.savez(tmp, about=np.array(json.dumps(about)), **arrays)

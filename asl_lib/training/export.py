@@ -2,25 +2,20 @@
 
 from __future__ import annotations
 
-import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from asl_lib._util.console import quiet_native_stderr
 from asl_lib._util.files import atomic_write
-from asl_lib.training.fit import glosses_of
+from asl_lib.models.errors import TrainingError
+from asl_lib.models.trees import HandTrees
+from asl_lib.training.saved import glosses_of
 
 if TYPE_CHECKING:
     import keras
 
 
-class ExportError(ValueError):
-    """A network that cannot be exported, or a file that is no exported one."""
-
-
-def export_tflite(model: keras.Model, path: str | Path) -> Path:
+def export_tflite(model: keras.Model | HandTrees, path: str | Path) -> Path:
     """Write a model as a `.tflite` file that takes one clip and gives the probabilities of the glosses.
 
     Args:
@@ -32,8 +27,13 @@ def export_tflite(model: keras.Model, path: str | Path) -> Path:
         `recipe.json` beside it.
 
     Raises:
-        ExportError: a layer of the network has no counterpart in LiteRT.
+        TrainingError: LiteRT has no counterpart of a layer, or of the trees.
     """
+    if isinstance(model, HandTrees):
+        raise TrainingError(
+            f"'{model.name}' cannot be exported to LiteRT, which has no trees. "
+            "Export a network, such as attention_lstm."
+        )
     import tensorflow as tf
     from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
@@ -48,38 +48,7 @@ def export_tflite(model: keras.Model, path: str | Path) -> Path:
             content = tf.lite.TFLiteConverter.from_concrete_functions([function], model).convert()
     except Exception as error:
         # The converter raises its own, undocumented classes.
-        raise ExportError(f"'{model.name}' cannot be exported to LiteRT: {str(error).splitlines()[0]}") from error
+        raise TrainingError(f"'{model.name}' cannot be exported to LiteRT: {str(error).splitlines()[0]}") from error
     with atomic_write(path) as tmp:
         tmp.write_bytes(content)
     return path
-
-
-def predict_tflite(path: str | Path, X: np.ndarray) -> np.ndarray:
-    """Return (n, classes) probabilities from an exported model: what a phone would compute.
-
-    Args:
-        path: a file that `export_tflite` wrote.
-        X: (n, frames, features) as the model's recipe encodes clips.
-
-    Raises:
-        ExportError: the file is missing or no model, or the clips do not fit it.
-    """
-    import tensorflow as tf
-
-    try:
-        with quiet_native_stderr(), warnings.catch_warnings():
-            # TensorFlow 2.19, which the course is pinned to, announces that 2.20 moves this class to another package.
-            warnings.filterwarnings("ignore", message=r"\s*Warning: tf.lite.Interpreter is deprecated")
-            interpreter = tf.lite.Interpreter(str(path))
-            interpreter.allocate_tensors()
-    except (ValueError, OSError) as error:
-        raise ExportError(f"{path} is not an exported model: {error}") from error
-    given, taken = interpreter.get_input_details()[0], interpreter.get_output_details()[0]
-    if tuple(given["shape"][1:]) != X.shape[1:]:
-        raise ExportError(f"{path} takes clips of {tuple(given['shape'][1:])}; got {X.shape[1:]}. Use its recipe.")
-    rows = []
-    for clip in X.astype(np.float32):
-        interpreter.set_tensor(given["index"], clip[None])
-        interpreter.invoke()
-        rows.append(interpreter.get_tensor(taken["index"])[0])
-    return np.stack(rows)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -57,6 +58,7 @@ def demo(chromium, tmp_path_factory):  # nothing is rendered for nothing
 def model(demo, tmp_path_factory):
     """Folder of a small network that has learned three signs from two signers."""
     from asl_lib.features.augment import Augmentation
+    from asl_lib.features.sets import ClipSet
     from asl_lib.training.fit import fit, set_seeds
 
     set_seeds(1)  # and imports TensorFlow quietly
@@ -76,18 +78,11 @@ def model(demo, tmp_path_factory):
         ]
     )
     trained = tmp_path_factory.mktemp("outputs") / "demo" / "small" / "held_out_ben"
-    fit(
-        network,
-        points=np.repeat(points, 10, axis=0),
-        y=np.repeat(y, 10),
-        validation=None,
-        recipe=recipe,
-        folder=trained,
-        epochs=15,
-        monitor="none",
-        learning_rate=3e-3,
-        augmentation=Augmentation(recipe),
-    )
+    names = np.arange(10 * len(y)).astype(str)
+    named = replace(recipe, glosses=tuple(GLOSSES))
+    learned = ClipSet(named, np.repeat(points, 10, axis=0), np.repeat(y, 10), names, names, names)
+    options = {"epochs": 15, "monitor": "none", "learning_rate": 3e-3, "augmentation": Augmentation(recipe)}
+    fit(network, learned, folder=trained, **options)
     np.savez(trained / "probabilities.npz", glosses=np.array(GLOSSES))
     return trained
 

@@ -61,13 +61,14 @@ clips.to_csv(params.run_dir / "features.csv")
         "cell": """
 import numpy as np
 import pandas as pd
-from asl_lib.evaluation.metrics import evaluate
+from asl_lib.evaluation.metrics import Evaluation
 table = pd.read_csv(params.run_dir / "features.csv")
 if params.split == "signer":
     table = table[table.signer.isin(params.test_signers)]
 assert table.gloss.notna().all(), "the features are damaged"
 about = {"signers": table.signer.to_numpy(str), "clip_ids": table.clip_id.to_numpy(str)}
-evaluation = evaluate(np.full((len(table), 2), 0.5), (table.gloss == "B").to_numpy(int), glosses=["A", "B"], **about)
+flat, y = np.full((len(table), 2), 0.5), (table.gloss == "B").to_numpy(int)
+evaluation = Evaluation.from_arrays(flat, y, glosses=["A", "B"], **about)
 about = {"split": params.split, "test_signers": params.test_signers, "epochs": params.epochs}
 evaluation.save(params.model_dir("lstm"), model="lstm", **about)
 """,

@@ -173,16 +173,16 @@ def test_landmark_data_sets_have_nothing_to_extract(capsys, home):
 
 
 def test_a_trained_model_is_exported_beside_its_recipe(capsys, tmp_path):
-    from asl_lib.training.export import predict_tflite
-    from asl_lib.training.fit import load_model, predict
-    from tests.training.test_fit import make_points, train
+    from asl_lib.training.saved import load_model, predict
+    from tests.training.test_export import run_tflite
+    from tests.training.test_fit import make_set, train
 
     train(tmp_path)
     assert main(["export", str(tmp_path)]) == 0
     assert "model.tflite: 0." in capsys.readouterr().out
-    model, recipe = load_model(tmp_path)
-    clips = recipe.encode(make_points(4)[0])
-    np.testing.assert_allclose(predict_tflite(tmp_path / "model.tflite", clips), predict(model, clips), atol=1e-4)
+    clips = make_set(4)
+    exported = run_tflite(tmp_path / "model.tflite", clips.encode(slice(None)))
+    np.testing.assert_allclose(exported, predict(load_model(tmp_path)[0], clips), atol=1e-4)
     assert main(["export", str(tmp_path / "nowhere")]) == 1
     assert "There is no" in capsys.readouterr().err
 
@@ -196,12 +196,12 @@ def test_a_photograph_is_named_and_a_bad_one_does_not_stop_the_others(capsys, ho
     assert "no letter_cnn under outputs/. Run notebook 08" in capsys.readouterr().err
     folder = home / "outputs" / "demo" / "letters" / "letter_cnn" / "held_out_ben"
     _, photographs, _ = train(folder, epochs=12)
-    Image.fromarray(photographs.images[0]).save(home / "left.png")
+    Image.fromarray(photographs.values[0]).save(home / "left.png")
     (home / "bad.png").write_bytes(b"no picture")
     picture = home / "answer.png"
     assert main(["predict", str(home / "bad.png"), str(home / "left.png"), "--picture", str(picture)]) == 1
     told = capsys.readouterr()
     assert "bad.png cannot be read" in told.err
-    assert "left.png: LEFT" in told.out
+    assert "left.png: A" in told.out
     with Image.open(picture) as drawn:
         assert drawn.size[0] > SIZE

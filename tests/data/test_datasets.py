@@ -1,4 +1,5 @@
 import re
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -10,11 +11,11 @@ from asl_lib.data.demo import load_signers
 from asl_lib.data.errors import DatasetError
 from asl_lib.data.registry import find_datasets, get_dataset
 from asl_lib.data.video import read_frames, write_video
-from asl_lib.features.recipe import FeatureRecipe
-from asl_lib.features.sets import FeatureFileError, FeatureSet, build_features
+from asl_lib.features.recipe import FeatureRecipe, RecipeError
+from asl_lib.features.sets import ClipSet, load_features
 from asl_lib.landmarks.pose_file import write_pose
 from asl_lib.landmarks.store import load_landmarks, read_landmarks
-from tests.conftest import ROOT, make_clips, make_frames, make_landmarks
+from tests.conftest import ROOT, make_clip_set, make_clips, make_frames, make_landmarks
 
 TINY = Options(signs=("YES", "BOOK"), signers=("ana", "eli"), repetitions=1, workers=1)
 
@@ -137,9 +138,9 @@ def test_the_fingerspelling_lexicon_has_eleven_signers_by_folder(shared_data, tm
     assert sorted(set(clips.gloss)) == list("ABCDEFGHIJKLMNOPQRSTUVWXYZ")
     assert not dataset.has_videos
     landmarks = load_landmarks(dataset, tmp_path / "fingerspelling", clips, FeatureRecipe().tracked_parts)
-    features, left_out = build_features(clips, landmarks=landmarks, recipe=FeatureRecipe())
-    assert left_out.empty
-    assert features.points.shape == (283, 30, 75, 2)
+    features = load_features(clips, FeatureRecipe(), landmarks=landmarks)
+    assert features.left_out.empty
+    assert features.values.shape == (283, 30, 75, 2)
 
 
 def test_without_the_lexicon_the_way_to_get_it_is_said(tmp_path, monkeypatch):
@@ -155,23 +156,31 @@ def test_features_come_back_from_their_file_and_a_bad_clip_is_listed(tmp_path):
     (tmp_path / "poses" / "cem-2.pose").write_bytes(b"damaged")
     recipe = FeatureRecipe()
     landmarks = load_landmarks(get_dataset("recordings"), tmp_path, clips, recipe.tracked_parts)
-    features, left_out = build_features(clips, landmarks=landmarks, recipe=recipe)
-    assert left_out.clip_id.tolist() == ["cem-2"]
+    features = load_features(clips, recipe, landmarks=landmarks)
+    assert features.left_out.clip_id.tolist() == ["cem-2"]
     assert features.glosses.tolist() == ["NO", "YES"]
     assert features.y.tolist() == [1, 0]
-    features.save(tmp_path / "features.npz", recipe=recipe)
-    loaded = FeatureSet.load(tmp_path / "features.npz")
-    np.testing.assert_array_equal(loaded.points, features.points)
-    with np.load(tmp_path / "features.npz", allow_pickle=False) as arrays:
-        np.testing.assert_array_equal(arrays["X"], recipe.encode(features.points))
+    features.save(tmp_path)
+    loaded = ClipSet.load(tmp_path)
+    assert loaded.recipe == features.recipe == replace(recipe, glosses=("NO", "YES"))
+    np.testing.assert_array_equal(loaded.values, features.values)
     assert loaded.clips().equals(features.clips())
-    for content, words in [(b"junk", "not a file of features"), (None, "Run notebook 03")]:
-        path = tmp_path / "other.npz"
-        path.unlink(missing_ok=True)
-        if content:
-            path.write_bytes(content)
-        with pytest.raises(FeatureFileError, match=words):
-            FeatureSet.load(path)
+    recipe.save(tmp_path / "recipe.json")  # of an earlier version: without glosses
+    assert ClipSet.load(tmp_path).recipe == features.recipe
+    (tmp_path / "features.npz").write_bytes(b"junk")
+    with pytest.raises(RecipeError, match="not a file of features"):
+        ClipSet.load(tmp_path)
+    with pytest.raises(RecipeError, match="Run notebook 03"):
+        ClipSet.load(tmp_path / "nowhere")
+
+
+def test_a_clip_set_takes_another_encoding_but_no_other_points():
+    clips = make_clip_set(np.zeros((2, 30, 75, 2), np.float32), [0, 1], FeatureRecipe())
+    richer = clips.with_encoding(handshape=True, velocities=True)
+    assert richer.values is clips.values
+    assert richer.encode(np.array([1])).shape == (1, *richer.recipe.shape) == (1, 30, 465)
+    with pytest.raises(RecipeError, match="Only hand_frame, handshape, velocities, mask can .* got frames, parts"):
+        clips.with_encoding(frames=20, parts=("pose",), mask=False)
 
 
 def test_the_demo_s_clips_stand_beside_recordings_with_their_own_landmarks_and_other_names(tmp_path):

@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 
 from asl_lib.evaluation.metrics import (
     VERSIONED,
+    Evaluation,
     apply_temperature,
     average,
     calibration_error,
-    evaluate,
     fit_temperature,
     mcnemar,
     mean_over_signers,
@@ -23,7 +23,7 @@ from asl_lib.evaluation.metrics import (
 
 def make_evaluation():
     probabilities = np.array([[0.7, 0.2, 0.1], [0.6, 0.3, 0.1], [0.1, 0.2, 0.7], [0.5, 0.1, 0.4]])
-    return evaluate(
+    return Evaluation.from_arrays(
         probabilities, np.array([0, 1, 2, 2]), glosses=["A", "B", "C"], signers=["ana", "ana", "ben", "ben"],
         clip_ids=list("wxyz"),
     )  # fmt: skip
@@ -43,7 +43,7 @@ def test_an_evaluation_shows_who_signed_what_and_what_the_model_made_of_it():
 
 def test_what_is_saved_can_be_read_by_any_program(tmp_path):
     probabilities = np.array([[0.25, 2 / 3, 1 / 12], [0.5, 0.3, 0.2]])
-    evaluation = evaluate(
+    evaluation = Evaluation.from_arrays(
         probabilities, np.array([1, 1]), glosses=["A", "B", "C"], signers=["ben", "ana"], clip_ids=["x", "y"]
     )
     evaluation.save(tmp_path, model="lstm")
@@ -76,7 +76,7 @@ def test_what_is_saved_can_be_read_by_any_program(tmp_path):
 
 def test_the_fifth_guess_still_counts_among_the_top_5_and_the_sixth_does_not(tmp_path):
     falling = np.tile(np.arange(7, 0, -1) / 28, (7, 1))
-    evaluation = evaluate(
+    evaluation = Evaluation.from_arrays(
         falling, np.arange(7), glosses=list("ABCDEFG"), signers=list("zzzzaaa"), clip_ids=list("1234567")
     )
     assert evaluation.table["rank"].tolist() == [1, 2, 3, 4, 5, 6, 7]
@@ -96,7 +96,9 @@ def test_precision_recall_and_f1_of_every_gloss_are_scikit_learn_s(pairs):
 
     true, said = np.array(pairs).T
     names = [str(number) for number in range(len(true))]
-    table = evaluate(np.eye(5)[said], true, glosses=list("EDCBA"), signers=names, clip_ids=names).per_gloss()
+    table = Evaluation.from_arrays(
+        np.eye(5)[said], true, glosses=list("EDCBA"), signers=names, clip_ids=names
+    ).per_gloss()
     theirs = precision_recall_fscore_support(true, said, labels=range(5), zero_division=0.0)
     expected = pd.DataFrame(dict(zip(["precision", "recall", "f1", "n"], theirs, strict=True))).astype({"n": int})
     pd.testing.assert_frame_equal(table, expected.set_index(pd.Index(list("EDCBA"), name="gloss")))
@@ -107,7 +109,9 @@ def test_pairs_taken_for_each_other_come_by_number_and_then_by_name():
     glosses = ["D", "C", "B", "A"]
     true, predicted = np.array([[glosses.index(g) for g in pair] for pair, n in said.items() for _ in range(n)]).T
     names = [str(number) for number in range(len(true))]
-    confused = evaluate(np.eye(4)[predicted], true, glosses=glosses, signers=names, clip_ids=names).most_confused()
+    confused = Evaluation.from_arrays(
+        np.eye(4)[predicted], true, glosses=glosses, signers=names, clip_ids=names
+    ).most_confused()
     assert confused.to_dict("list") == {
         "one": ["D", "C", "D", "D"],
         "other": ["A", "B", "B", "C"],
@@ -119,7 +123,9 @@ def test_pairs_taken_for_each_other_come_by_number_and_then_by_name():
 def test_ten_pairs_are_shown_unless_another_number_is_asked_for():
     true, predicted = np.triu_indices(6, k=1)
     names = [str(number) for number in range(15)]
-    evaluation = evaluate(np.eye(6)[predicted], true, glosses=list("ABCDEF"), signers=names, clip_ids=names)
+    evaluation = Evaluation.from_arrays(
+        np.eye(6)[predicted], true, glosses=list("ABCDEF"), signers=names, clip_ids=names
+    )
     assert [len(evaluation.most_confused(**most)) for most in ({}, {"most": 3}, {"most": 99})] == [10, 3, 15]
 
 
@@ -138,7 +144,9 @@ def test_the_confusion_matrix_counts_true_by_predicted():
 
 def test_equal_probabilities_are_no_top_5_success():
     flat = np.full((6, 6), 1 / 6)
-    evaluation = evaluate(flat, np.arange(6), glosses=list("ABCDEF"), signers=["a"] * 6, clip_ids=list("abcdef"))
+    evaluation = Evaluation.from_arrays(
+        flat, np.arange(6), glosses=list("ABCDEF"), signers=["a"] * 6, clip_ids=list("abcdef")
+    )
     assert evaluation.top(5).hits == 1  # the one that argmax names
 
 
@@ -199,15 +207,15 @@ def test_impossible_counts_are_refused(hits, n):
 def test_broken_predictions_are_refused():
     options = {"glosses": ["A", "B"], "signers": ["a"], "clip_ids": ["x"]}
     with pytest.raises(ValueError, match="finite"):
-        evaluate(np.array([[np.nan, 1.0]]), np.array([0]), **options)
+        Evaluation.from_arrays(np.array([[np.nan, 1.0]]), np.array([0]), **options)
     with pytest.raises(ValueError, match=r"must be \(1, 2\)"):
-        evaluate(np.ones((1, 3)), np.array([0]), **options)
+        Evaluation.from_arrays(np.ones((1, 3)), np.array([0]), **options)
 
 
 def test_an_ensemble_averages_probabilities_of_the_clips_that_all_have_judged():
     one = make_evaluation()
     sure = np.array([[0.9, 0.05, 0.05], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]])
-    other = evaluate(
+    other = Evaluation.from_arrays(
         sure, np.array([2, 1, 0]), glosses=["A", "B", "C"], signers=["ben", "ana", "ana"], clip_ids=["z", "x", "w"]
     )
     both = average([one, other])
@@ -216,9 +224,23 @@ def test_an_ensemble_averages_probabilities_of_the_clips_that_all_have_judged():
     assert both.table["signer"].tolist() == ["ana", "ana", "ben"]
     np.testing.assert_allclose(both.probabilities[0], [0.35, 0.1, 0.55])
     with pytest.raises(ValueError, match="same glosses"):
-        average([one, evaluate(sure, np.arange(3), glosses=list("ABD"), signers=["a"] * 3, clip_ids=list("wxy"))])
+        average(
+            [
+                one,
+                Evaluation.from_arrays(
+                    sure, np.arange(3), glosses=list("ABD"), signers=["a"] * 3, clip_ids=list("wxy")
+                ),
+            ]
+        )
     with pytest.raises(ValueError, match="none in common"):
-        average([one, evaluate(sure, np.arange(3), glosses=list("ABC"), signers=["a"] * 3, clip_ids=list("pqr"))])
+        average(
+            [
+                one,
+                Evaluation.from_arrays(
+                    sure, np.arange(3), glosses=list("ABC"), signers=["a"] * 3, clip_ids=list("pqr")
+                ),
+            ]
+        )
     with pytest.raises(ValueError, match="must have its probabilities"):
         average([])
 
@@ -233,7 +255,7 @@ def simulate(count=4000, *, sureness=1.0, seed=0):
 
 def judged(probabilities, y):
     names = [f"c{number}" for number in range(len(y))]
-    return evaluate(probabilities, y, glosses=["A", "B", "C"], signers=["ana"] * len(y), clip_ids=names)
+    return Evaluation.from_arrays(probabilities, y, glosses=["A", "B", "C"], signers=["ana"] * len(y), clip_ids=names)
 
 
 def test_a_model_whose_probabilities_are_true_is_calibrated_and_a_boastful_one_is_not():
@@ -281,7 +303,7 @@ def test_mcnemar_is_a_sign_test_on_the_clips_that_one_alone_has_right_in_whateve
     order = np.random.default_rng(seed).permutation(len(right))
     names = np.array([f"c{number}" for number in range(len(right))])
     one, other = (
-        evaluate(
+        Evaluation.from_arrays(
             np.eye(2)[(~hit).astype(int)], np.zeros(len(hit), int), glosses=["A", "B"], signers=clips, clip_ids=clips
         )
         for hit, clips in ((right[:, 0], names), (right[order, 1], names[order]))
@@ -296,11 +318,13 @@ def test_mcnemar_is_a_sign_test_on_the_clips_that_one_alone_has_right_in_whateve
 
 def test_mcnemar_compares_clips_that_both_have_judged_and_says_if_there_are_none():
     one, other = (
-        evaluate(np.eye(2), np.zeros(2, int), glosses=["A", "B"], signers=["x"] * 2, clip_ids=list(clips))
+        Evaluation.from_arrays(np.eye(2), np.zeros(2, int), glosses=["A", "B"], signers=["x"] * 2, clip_ids=list(clips))
         for clips in ("pq", "qr")
     )
     assert mcnemar(one, other) == (0, 1, 1.0)
-    stranger = evaluate(np.eye(2), np.zeros(2, int), glosses=["A", "B"], signers=["x"] * 2, clip_ids=["s", "t"])
+    stranger = Evaluation.from_arrays(
+        np.eye(2), np.zeros(2, int), glosses=["A", "B"], signers=["x"] * 2, clip_ids=["s", "t"]
+    )
     with pytest.raises(ValueError, match="same clips; they have none in common"):
         mcnemar(one, stranger)
 

@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from asl_lib.evaluation.metrics import evaluate
+from asl_lib.evaluation.metrics import Evaluation
 from asl_lib.evaluation.results import (
     collect_evaluation,
     collect_results,
@@ -19,7 +19,7 @@ from tests.evaluation.test_metrics import make_evaluation
 
 
 def test_glosses_and_signers_that_look_like_numbers_come_back_as_text(tmp_path):
-    digits = evaluate(
+    digits = Evaluation.from_arrays(
         np.array([[0.7, 0.3], [0.6, 0.4]]),
         np.array([0, 1]),
         glosses=["01", "7"],
@@ -45,7 +45,9 @@ def test_results_of_a_run_are_collected_and_summed_up(tmp_path):
 
 def test_a_signer_who_was_held_out_alone_counts_from_that_training(tmp_path):
     make_evaluation().save(tmp_path / "lstm" / "held_out_ana+ben", model="lstm")
-    alone = evaluate(np.eye(3)[:2], np.array([0, 1]), glosses=list("ABC"), signers=["ana"] * 2, clip_ids=["w", "x"])
+    alone = Evaluation.from_arrays(
+        np.eye(3)[:2], np.array([0, 1]), glosses=list("ABC"), signers=["ana"] * 2, clip_ids=["w", "x"]
+    )
     alone.save(tmp_path / "lstm" / "held_out_ana", model="lstm")
     results = collect_results(tmp_path).set_index("held_out")
     assert results.accuracy.to_dict() == {"ana": 1.0, "ben": 0.5}
@@ -65,7 +67,7 @@ def test_a_signer_who_was_held_out_alone_counts_from_that_training(tmp_path):
 def test_the_table_and_the_predictions_come_from_the_same_training(tmp_path, folders, signers, best_first):
     for folder, people, right in zip(folders, signers, (best_first, not best_first), strict=True):
         answers = np.eye(2)[np.full(len(people), 0 if right else 1)]
-        evaluation = evaluate(
+        evaluation = Evaluation.from_arrays(
             answers, np.zeros(len(people), int), glosses=["A", "B"], signers=list(people), clip_ids=list(people)
         )
         evaluation.save(tmp_path / "lstm" / folder, model="lstm", split="signer")

@@ -12,8 +12,7 @@ from asl_lib.evaluation.splits import (
     split_official,
 )
 from asl_lib.features.recipe import FeatureRecipe
-from asl_lib.features.sets import FeatureSet
-from tests.conftest import make_clips, make_landmarks
+from tests.conftest import make_clip_set, make_clips, make_landmarks
 
 RECIPE = FeatureRecipe(frames=12)
 
@@ -293,14 +292,7 @@ def test_every_signer_is_held_out_in_exactly_one_fold(count, folds):
 
 def test_the_same_recording_under_another_name_and_signer_is_a_leak():
     points = [RECIPE.points(make_landmarks(seed=seed)) for seed in (0, 1, 2, 0)]
-    table = feature_set(np.stack(points)).clips()
+    table = make_clip_set(np.stack(points), [0] * 4, RECIPE).clips()
     with pytest.raises(ValueError, match="No content may be in both train and test"):
         check_split(table, train=[0, 1, 2], test=[3])
     check_split(table, train=[0, 1], test=[2])
-
-
-def feature_set(points):
-    names = np.array([f"clip{number}" for number in range(len(points))])
-    y = np.zeros(len(points), int)
-    none = np.array([""] * len(points))
-    return FeatureSet(points, y, np.array(["X"]), names, names, none)

@@ -5,7 +5,8 @@ from hypothesis import strategies as st
 
 from asl_lib.features import augment
 from asl_lib.features.augment import Augmentation
-from asl_lib.features.recipe import LIPS, FeatureRecipe
+from asl_lib.features.body import LIPS
+from asl_lib.features.recipe import FeatureRecipe
 from tests.conftest import make_landmarks
 
 RECIPE = FeatureRecipe(frames=16)
@@ -155,7 +156,7 @@ def test_dropped_frames_are_lost_altogether_and_in_about_the_chosen_share():
 def test_every_clip_is_mirrored_or_left_as_it_was(seed, share):
     before = clips(6)
     after = augment.mirror_some(before, np.random.default_rng(seed), recipe=RECIPE, share=share)
-    mirrored = augment.mirror(before, recipe=RECIPE)
+    mirrored = RECIPE.mirror(before)
     for clip, as_it_was, other in zip(after, before, mirrored, strict=True):
         assert np.array_equal(clip, as_it_was, equal_nan=True) or np.array_equal(clip, other, equal_nan=True)
 
@@ -174,13 +175,13 @@ def test_mixup_stays_between_the_clips_and_its_targets_add_up_to_one(seed, alpha
 
 def test_mirroring_exchanges_the_hands_and_twice_gives_the_clip_back():
     before = clips()
-    after = augment.mirror(before, recipe=RECIPE)
+    after = RECIPE.mirror(before)
     assert np.isnan(after[:, :, RECIPE.columns("right_hand")]).all()
     np.testing.assert_allclose(after[:, :, 11, 0], -before[:, :, 12, 0])
-    np.testing.assert_array_equal(augment.mirror(after, recipe=RECIPE), before)
+    np.testing.assert_array_equal(RECIPE.mirror(after), before)
     face = FeatureRecipe(parts=("pose", "lips"), frames=16)
     before = np.stack([face.points(make_landmarks(parts=("pose", "face")))])
-    after = augment.mirror(before, recipe=face)
+    after = face.mirror(before)
     corners = [face.columns("lips").start + LIPS.index(corner) for corner in (61, 291)]
     np.testing.assert_allclose(after[..., corners[0], 0], -before[..., corners[1], 0])
 

@@ -9,7 +9,9 @@ import asl_lib.features.frames as frame_store
 from asl_lib.data.clips import make_clips
 from asl_lib.data.video import MediaError, write_video
 from asl_lib.features.frames import load_frames, read_clip, sample_times
-from asl_lib.features.optical_flow import FlowError, restore_flow
+from asl_lib.features.optical_flow import restore_flow
+from asl_lib.features.recipe import RecipeError, VideoRecipe
+from asl_lib.features.sets import load_features
 from tests.conftest import make_frames
 
 
@@ -47,11 +49,11 @@ def test_a_clip_is_cut_boxed_and_made_square(tmp_path):
     whole = read_clip(tmp_path / "0.mp4", frames=5, size=32)
     assert whole.shape == (5, 32, 32, 3)
     assert np.abs(whole[:, 16, 16, 0] - 5.0 * np.array([2, 6, 10, 14, 18])).max() < 4
-    cut = load_frames(
+    cut, _ = load_frames(
         clips.assign(start=10, end=15, box="3 3 40 50"), source_dir=tmp_path, folder=tmp_path / "s", frames=5, size=33
     )
-    assert cut.images.shape == (1, 5, 33, 33, 3)
-    assert np.abs(cut.images[0][:, 16, 16, 0] - 5.0 * np.arange(10, 15)).max() < 4
+    assert cut.shape == (1, 5, 33, 33, 3)
+    assert np.abs(cut[0][:, 16, 16, 0] - 5.0 * np.arange(10, 15)).max() < 4
 
 
 def test_odd_and_upright_pictures_lose_their_margins_only(tmp_path):
@@ -63,18 +65,19 @@ def test_odd_and_upright_pictures_lose_their_margins_only(tmp_path):
 
 def test_bad_clips_are_listed_with_their_reasons_and_the_rest_goes_on_and_nothing_is_read_twice(tmp_path, monkeypatch):
     clips = write_clips(tmp_path, [12, 0, 1, 3])
-    where = {"source_dir": tmp_path, "folder": tmp_path / "store", "frames": 6, "size": 32, "workers": 2}
-    frames = load_frames(clips, **where)
+    where = {"source_dir": tmp_path, "folder": tmp_path / "store", "workers": 2}
+    frames = load_features(clips, VideoRecipe(size=32, frames=6), **where)
     assert frames.clip_id.tolist() == ["c0", "c3"]
-    assert (len(frames), frames.frames, frames.size, frames.flow) == (2, 6, 32, "")
+    assert frames.recipe == VideoRecipe(size=32, frames=6, glosses=("A", "B"))
+    assert (len(frames), frames.values.shape) == (2, (2, 6, 32, 32, 3))
     assert frames.left_out.clip_id.tolist() == ["c1", "c2"]
     assert "not a video" in frames.left_out.reason[0]
     assert "at least 2 frames; got 1" in frames.left_out.reason[1]
-    grays = frames.images[1][:, 16, 16, 0]
+    grays = frames.values[1][:, 16, 16, 0]
     assert np.abs(grays - np.array([0, 0, 5, 5, 10, 10.0])).max() < 4, "three frames are shown twice each"
     monkeypatch.setattr(frame_store, "run_jobs", lambda *_, **__: pytest.fail("a clip was read again"))
-    again = load_frames(clips, **where)
-    assert np.array_equal(again.images[:], frames.images[:])
+    again = load_features(clips, VideoRecipe(size=32, frames=6), **where)
+    assert np.array_equal(again.values[:], frames.values[:])
     assert frames.clips()["content"].nunique() == 2
 
 
@@ -88,7 +91,7 @@ def test_a_clip_whose_file_or_cut_has_changed_is_read_again(tmp_path, monkeypatc
         frame_store, "run_jobs", lambda f, jobs, **o: (read.append(len(jobs)), run_jobs(f, jobs, **o))[1]
     )
     write_video(tmp_path / "1.mp4", [np.full((64, 96, 3), 222, np.uint8)] * 5, fps=25)
-    assert load_frames(clips, **where).images[1].mean() > 200
+    assert load_frames(clips, **where)[0][1].mean() > 200
     load_frames(clips.assign(start=[3, 0]), **where)
     assert read == [1, 1]
 
@@ -100,24 +103,24 @@ def test_a_clip_whose_job_is_lost_costs_no_other_clip_its_label(tmp_path, monkey
         return (outcome for outcome in run_jobs(*args, **options) if outcome.index != 1)
 
     clips = write_clips(tmp_path, [4, 8, 40])
-    where = {"source_dir": tmp_path, "folder": tmp_path / "store", "frames": 2, "size": 16, "workers": 1}
+    recipe, where = VideoRecipe(size=16, frames=2), {"source_dir": tmp_path, "folder": tmp_path / "store", "workers": 1}
     monkeypatch.setattr(frame_store, "run_jobs", lossy)
-    frames = load_frames(clips, **where)
+    frames = load_features(clips, recipe, **where)
     assert frames.clip_id.tolist() == ["c0", "c2"]
     assert frames.left_out.clip_id.tolist() == ["c1"]
-    assert frames.images[1].mean() > 80 > frames.images[0].mean()
+    assert frames.values[1].mean() > 80 > frames.values[0].mean()
     monkeypatch.setattr(frame_store, "run_jobs", run_jobs)
-    assert load_frames(clips, **where).clip_id.tolist() == ["c0", "c1", "c2"]
+    assert load_features(clips, recipe, **where).clip_id.tolist() == ["c0", "c1", "c2"]
 
 
 def test_flow_is_that_to_the_neighbour_and_told_in_px_of_224(tmp_path):
     frames = make_frames(20, height=112, width=112)  # a blob that moves 5 px to the right in each frame
     write_video(tmp_path / "0.mp4", frames, fps=25)
     clips = make_clips([{"clip_id": "c0", "path": "0.mp4", "gloss": "A", "signer": "ana"}])
-    flows = load_frames(clips, source_dir=tmp_path, folder=tmp_path / "s", frames=4, size=56, flow="dis", workers=1)
-    assert flows.images.shape == (1, 4, 56, 56, 2)
+    flows, _ = load_frames(clips, source_dir=tmp_path, folder=tmp_path / "s", frames=4, size=56, flow="dis", workers=1)
+    assert flows.shape == (1, 4, 56, 56, 2)
     centre = (20 + 5 * sample_times(20, 4)[1]) // 2
-    right, down = restore_flow(flows.images[0][1])[26:31, centre - 3 : centre + 4].mean(axis=(0, 1))
+    right, down = restore_flow(flows[0][1])[26:31, centre - 3 : centre + 4].mean(axis=(0, 1))
     assert right == pytest.approx(10, abs=3)
     assert abs(down) < 1
 
@@ -132,8 +135,8 @@ def test_nothing_to_read_and_an_unknown_method_are_told_in_a_sentence(tmp_path):
     where = {"source_dir": tmp_path, "folder": tmp_path / "store", "frames": 4, "size": 32, "workers": 1}
     with pytest.raises(MediaError, match="None of the 1 clips could be read; the first: .*not a video"):
         load_frames(clips, **where)
-    with pytest.raises(FlowError, match="empty or one of tvl1, farneback, dis; got 'lucas'"):
-        load_frames(clips, **where, flow="lucas")
+    with pytest.raises(RecipeError, match="empty or one of tvl1, farneback, dis; got 'lucas'"):
+        VideoRecipe(size=32, frames=4, flow="lucas")
     write_clips(tmp_path, [4])
     with pytest.raises(MediaError, match="picture inside its box"):
         read_clip(tmp_path / "0.mp4", frames=2, size=32, box="500 500 600 600")

@@ -9,6 +9,8 @@ from PIL import Image
 
 from asl_lib.data.video import MediaError
 from asl_lib.features.photographs import fit_square, load_photographs, read_photograph
+from asl_lib.features.recipe import PhotographRecipe
+from asl_lib.features.sets import load_features
 
 
 @pytest.fixture
@@ -93,15 +95,16 @@ def test_photographs_that_cannot_be_read_are_listed_and_the_others_come_from_one
         rows.append({"clip_id": f"c{number}", "path": f"{number}.png", "gloss": gloss, "signer": signer, "split": ""})
     (tmp_path / "1.png").write_bytes(b"junk")
     clips = pd.DataFrame([*rows, {**rows[0], "clip_id": "c3", "path": "absent.png"}])
-    photos = load_photographs(clips, source_dir=tmp_path, folder=tmp_path / "kept", size=32)
+    where = {"source_dir": tmp_path, "folder": tmp_path / "kept"}
+    photos = load_features(clips, PhotographRecipe(size=32), **where)
     assert photos.clip_id.tolist() == ["c0", "c2"]
     assert photos.left_out.clip_id.tolist() == ["c1", "c3"]
     assert photos.glosses.tolist() == ["A", "B"]
     assert photos.y.tolist() == [1, 0]
-    assert isinstance(photos.images, np.memmap)
-    np.testing.assert_array_equal(photos.images[1], read_photograph(tmp_path / "2.png", size=32))
+    assert isinstance(photos.values, np.memmap)
+    np.testing.assert_array_equal(photos.values[1], read_photograph(tmp_path / "2.png", size=32))
     save(picture, tmp_path / "1.png")  # mended: the file is made anew
-    assert len(load_photographs(clips, source_dir=tmp_path, folder=tmp_path / "kept", size=32)) == 3
+    assert len(load_features(clips, PhotographRecipe(size=32), **where)) == 3
 
 
 def test_a_folder_without_any_readable_photograph_is_refused_with_the_first_reason(tmp_path):

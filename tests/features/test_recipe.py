@@ -3,10 +3,18 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from asl_lib.features.recipe import POSE_MIRROR, RECIPE_PARTS, FeatureRecipe, RecipeError, mirror_order
+from asl_lib.features.body import POSE_MIRROR, RECIPE_PARTS, mirror_order
+from asl_lib.features.recipe import (
+    FeatureRecipe,
+    PhotographRecipe,
+    RecipeError,
+    VideoRecipe,
+    load_recipe,
+    recipe_from_dict,
+)
 from tests.conftest import make_landmarks
 
 BODY = FeatureRecipe(hand_frame="body", mask=False)
@@ -52,7 +60,7 @@ def test_any_recipe_gives_features_of_its_own_shape_without_nan(recipe, frames, 
 def test_a_recipe_comes_back_from_its_file_as_it_was(recipe, tmp_path_factory):
     path = tmp_path_factory.mktemp("recipe") / "recipe.json"
     recipe.save(path)
-    assert FeatureRecipe.load(path) == recipe
+    assert load_recipe(path) == load_recipe(path, FeatureRecipe) == recipe
 
 
 def test_the_reference_input_has_150_features():
@@ -283,9 +291,54 @@ def test_a_shorter_clip_is_padded_with_what_is_missing(timing, at):
     assert seen.tolist() == list(range(at, at + 20))
 
 
-def test_a_recipe_of_version_1_is_read_and_means_the_same(tmp_path):
-    (tmp_path / "recipe.json").write_text(json.dumps({"version": 1, "frames": 12, "mask": False}))
-    assert FeatureRecipe.load(tmp_path / "recipe.json") == FeatureRecipe(frames=12, mask=False)
+@pytest.mark.parametrize(
+    ("earlier", "recipe"),
+    [
+        ({"version": 1, "frames": 12, "mask": False}, FeatureRecipe(frames=12, mask=False)),
+        ({"version": 2, "frames": 12, "handshape": True}, FeatureRecipe(frames=12, handshape=True)),
+        (
+            {"version": 1, "input": "photograph", "size": 32, "glosses": ["A", "B"]},
+            PhotographRecipe(size=32, glosses=("A", "B")),
+        ),
+        (
+            {"version": 1, "input": "clip", "size": 32, "glosses": ["A"], "frames": 8, "flow": "dis"},
+            VideoRecipe(size=32, frames=8, flow="dis", glosses=("A",)),
+        ),
+    ],
+)
+def test_a_recipe_of_an_earlier_version_is_read_and_means_the_same(tmp_path, earlier, recipe):
+    (tmp_path / "recipe.json").write_text(json.dumps(earlier))
+    assert load_recipe(tmp_path / "recipe.json") == recipe
+    recipe.save(tmp_path / "recipe.json")
+    now = json.loads((tmp_path / "recipe.json").read_text())
+    assert (now["version"], now["input"], now["glosses"]) == (3, recipe.input, list(recipe.glosses))
+    assert load_recipe(tmp_path / "recipe.json") == recipe
+
+
+def test_the_recipe_of_another_input_is_refused_where_one_is_asked_for(tmp_path):
+    VideoRecipe(size=32, frames=8).save(tmp_path / "recipe.json")
+    with pytest.raises(RecipeError, match=r"recipe\.json must be a recipe for landmarks; it is one for video"):
+        load_recipe(tmp_path / "recipe.json", FeatureRecipe)
+
+
+@given(
+    recipe=recipes,
+    body_frame=st.sampled_from(["shoulders", "image", "minmax"]),
+    missing=st.sets(st.sampled_from(["left_hand", "right_hand"]), max_size=1),
+    frames=st.integers(2, 20),
+    seed=st.integers(0, 99),
+)
+@settings(max_examples=60, deadline=None)
+def test_the_mirrored_points_of_a_clip_are_the_points_of_the_mirrored_clip(recipe, body_frame, missing, frames, seed):
+    recipe = replace(recipe, body_frame=body_frame, mirror_left_handed=False)
+    assume(len(set(recipe.parts) & {"left_hand", "right_hand"}) != 1)  # the hand that is not there cannot be mirrored
+    parts = ("pose", "face", "left_hand", "right_hand")
+    clip = make_landmarks(frames=frames, seed=seed, parts=parts, missing=[(hand, 0, frames // 2) for hand in missing])
+    values = {part: clip.part(part) * [-1, 1, 1] + [1, 0, 0] for part in parts}  # in a picture of width 1
+    values["left_hand"], values["right_hand"] = values["right_hand"], values["left_hand"]
+    values |= {part: values[part][:, mirror_order(part)] for part in ("pose", "face")}
+    mirrored = replace(clip, points=np.concatenate([values[part] for part in clip.parts], axis=1).astype(np.float32))
+    np.testing.assert_allclose(recipe.mirror(recipe.points(clip)), recipe.points(mirrored), atol=2e-4)
 
 
 def test_inputs_are_not_changed():
@@ -350,14 +403,14 @@ def test_landmarks_without_a_needed_part_or_without_shoulders_are_refused():
     [
         ("{", "cannot be read"),
         ("[1]", "version None"),
-        (json.dumps({"version": 99}), "version 2; got version 99.*newer"),
-        (json.dumps({"version": 1, "smell": 3}), "'smell' that no recipe has. Known: body_frame, coordinates, "),
+        (json.dumps({"version": 99}), "version 3 or earlier; got version 99.*newer"),
+        (json.dumps({"version": 1, "smell": 3}), "an unknown entry 'smell'. Known: body_frame, coordinates, "),
     ],
 )
 def test_a_file_that_is_no_recipe_of_ours_is_refused_in_words(tmp_path, content, words):
     (tmp_path / "recipe.json").write_text(content)
     with pytest.raises(RecipeError, match=rf"recipe\.json.*{words}"):
-        FeatureRecipe.load(tmp_path / "recipe.json")
+        load_recipe(tmp_path / "recipe.json")
 
 
 @pytest.mark.parametrize(
@@ -368,15 +421,16 @@ def test_a_file_that_is_no_recipe_of_ours_is_refused_in_words(tmp_path, content,
         ({"max_gap": True}, "'max_gap' must be a int; got True."),
         ({"max_gap": False}, "'max_gap' must be a int; got False."),
         ({"mask": 1}, "'mask' must be a bool; got 1."),
-        ({"parts": "pose"}, "'parts' must be a tuple; got 'pose'."),
+        ({"parts": "pose"}, "'parts' must be a list; got 'pose'."),
+        ({"glosses": "AB"}, "'glosses' must be a list; got 'AB'."),
         ({"timing": None}, "'timing' must be a str; got None."),
     ],
 )
 def test_an_entry_of_another_kind_is_refused_in_words(entry, words):
     with pytest.raises(RecipeError, match=f"^The recipe: {words}$"):
-        FeatureRecipe.from_dict({"version": 2, **entry})
+        recipe_from_dict({"version": 2, **entry})
 
 
 def test_a_recipe_that_comes_from_no_file_is_called_the_recipe():
-    with pytest.raises(RecipeError, match="^The recipe must be a recipe of version 2"):
-        FeatureRecipe.from_dict({"version": 99})
+    with pytest.raises(RecipeError, match="^The recipe must be a recipe of version 3"):
+        recipe_from_dict({"version": 99})

@@ -7,7 +7,8 @@ from asl_lib.data.demo import handshape_image, load_signers, random_signers
 from asl_lib.data.errors import DatasetError
 from asl_lib.data.sets.demo_letters import render_handshapes
 from asl_lib.features.handshape import describe_photographs
-from asl_lib.features.photographs import load_photographs
+from asl_lib.features.recipe import PhotographRecipe
+from asl_lib.features.sets import load_features
 from asl_lib.landmarks.hands import find_hands
 from asl_lib.models.hand_mlp import build_hand_mlp
 
@@ -39,9 +40,9 @@ def test_a_left_hand_is_described_like_the_right_one_and_no_hand_as_zeros():
 
 def test_a_perceptron_learns_rendered_digits_from_people_nobody_wrote_down(tmp_path):
     clips = render_handshapes(tmp_path, ["1", "5"], random_signers(8, seed=1), each=1, seed=1, variety=1.5)
-    photos = load_photographs(clips, source_dir=tmp_path, folder=tmp_path, size=96)
+    photos = load_features(clips, PhotographRecipe(size=96), source_dir=tmp_path, folder=tmp_path)
     assert len(set(photos.signer)) == 8
-    numbers = describe_photographs(find_hands(photos.images))
+    numbers = describe_photographs(find_hands(photos.values))
     learned = build_hand_mlp().fit(numbers[:12], photos.y[:12])
     assert (learned.predict(numbers[12:]) == photos.y[12:]).all()
 

@@ -28,7 +28,7 @@ def classifier():
 @pytest.fixture(scope="session")
 def model_folder(classifier, tmp_path_factory):
     """The folder of such a network, as a notebook leaves it."""
-    from asl_lib.evaluation.metrics import evaluate
+    from asl_lib.evaluation.metrics import Evaluation
     from asl_lib.models import build_attention_lstm
     from asl_lib.training.fit import set_seeds
 
@@ -37,7 +37,9 @@ def model_folder(classifier, tmp_path_factory):
     recipe = classifier.recipe
     build_attention_lstm(frames=16, features=recipe.num_features, classes=len(GLOSSES)).save(folder / "model.keras")
     recipe.save(folder / "recipe.json")
-    evaluate(np.eye(3), np.arange(3), glosses=GLOSSES, signers=["a"] * 3, clip_ids=["a", "b", "c"]).save(folder)
+    Evaluation.from_arrays(np.eye(3), np.arange(3), glosses=GLOSSES, signers=["a"] * 3, clip_ids=["a", "b", "c"]).save(
+        folder
+    )
     return folder
 
 

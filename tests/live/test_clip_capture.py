@@ -7,7 +7,7 @@ import pytest
 
 from asl_lib.course.cli import main
 from asl_lib.data.video import read_frames
-from asl_lib.features.picture_recipes import VideoRecipe
+from asl_lib.features.recipe import VideoRecipe
 from asl_lib.live.clip_capture import ClipCapture
 from asl_lib.live.networks import Classifier
 from asl_lib.live.picture import compose
@@ -24,7 +24,7 @@ def folder(tmp_path_factory):
     set_seeds(0)
     place = tmp_path_factory.mktemp("flow")
     build_i3d(frames=8, size=32, channels=2, classes=3, width=0.1).save(place / "model.keras")
-    VideoRecipe(32, GLOSSES, 8, "dis").save(place / "recipe.json")
+    VideoRecipe(size=32, frames=8, flow="dis", glosses=GLOSSES).save(place / "recipe.json")
     return place
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from asl_lib.features.picture_recipes import PhotographRecipe
+from asl_lib.features.recipe import PhotographRecipe
 from asl_lib.live.letters import LetterRecogniser
 from asl_lib.live.networks import Classifier
 from asl_lib.live.recogniser import LiveSettings
@@ -14,7 +14,7 @@ from asl_lib.live.recogniser import LiveSettings
 class Reader:
     """Says A of bright pictures and B of dark ones."""
 
-    recipe, glosses = PhotographRecipe(32, ("A", "B")), ("A", "B")
+    recipe, glosses = PhotographRecipe(size=32, glosses=("A", "B")), ("A", "B")
 
     def __call__(self, picture):
         bright = picture.mean() > 100
@@ -91,11 +91,11 @@ def test_a_box_without_a_hand_has_no_letter():
 def test_a_network_for_letters_reads_the_box_as_it_reads_a_photograph(tmp_path):
     from asl_lib.features.photographs import fit_square
     from asl_lib.models import build_letter_cnn
-    from asl_lib.training.images import predict_images
 
     model = build_letter_cnn(size=32, classes=3)
     model.save(tmp_path / "model.keras")
-    PhotographRecipe(32, ("A", "B", "C")).save(tmp_path / "recipe.json")
+    PhotographRecipe(size=32, glosses=("A", "B", "C")).save(tmp_path / "recipe.json")
     picture = np.random.default_rng(0).integers(0, 255, (64, 64, 3), np.uint8)
     live = Classifier.load(tmp_path)(picture)
-    np.testing.assert_allclose(live, predict_images(model, fit_square(picture, size=32)[None])[0], atol=1e-5)
+    square = fit_square(picture, size=32)[None].astype(np.float32)
+    np.testing.assert_allclose(live, model.predict(square, verbose=0)[0], atol=1e-5)

@@ -218,7 +218,7 @@ def test_settings_that_cannot_be_are_refused():
 
 
 def test_a_network_is_loaded_with_its_recipe_and_its_glosses(tmp_path):
-    from asl_lib.evaluation.metrics import evaluate
+    from asl_lib.evaluation.metrics import Evaluation
     from asl_lib.models import build_lstm
 
     recipe = FeatureRecipe(frames=8)
@@ -230,7 +230,7 @@ def test_a_network_is_loaded_with_its_recipe_and_its_glosses(tmp_path):
     with pytest.raises(LiveError, match="glosses"):
         Classifier.load(folder)
     assert find_models(tmp_path) == {}  # its glosses are not known
-    evaluate(np.eye(3), np.arange(3), glosses=GLOSSES, signers=["a"] * 3, clip_ids="abc").save(folder)
+    Evaluation.from_arrays(np.eye(3), np.arange(3), glosses=GLOSSES, signers=["a"] * 3, clip_ids="abc").save(folder)
     loaded = Classifier.load(folder)
     assert loaded.glosses == GLOSSES
     assert find_models(tmp_path) == {"run · lstm · held_out_ana": folder}

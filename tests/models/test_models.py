@@ -21,8 +21,10 @@ from asl_lib.models import (
     groups_by_order,
 )
 from asl_lib.models.layers import AttentionPooling, attention_weights
-from asl_lib.training.fit import compile_predictor, fit, load_model, predict, set_seeds
-from tests.training.test_fit import RECIPE, make_points
+from asl_lib.training.fit import fit, set_seeds
+from asl_lib.training.saved import compile_predictor, load_model, predict
+from tests.conftest import make_clip_set
+from tests.training.test_fit import RECIPE, halves, make_set
 
 PUBLISHED = {"frames": 30, "features": 150, "classes": 100}
 small_transformer = partial(build_transformer, blocks=1, heads=2, head_size=8, feed_forward=32)
@@ -59,7 +61,8 @@ def test_the_transformer_knows_early_from_late():
     model = build_transformer(frames=6, features=8, classes=3, blocks=1, heads=2, head_size=4, feed_forward=16)
     model.get_layer("positions").set_weights([np.random.default_rng(0).normal(size=(6, 8))])
     clip = np.random.default_rng(1).normal(size=(1, 6, 8)).astype(np.float32)
-    assert not np.allclose(predict(model, clip), predict(model, clip[:, ::-1]), atol=1e-4)
+    forwards, backwards = (model.predict(look, verbose=0) for look in (clip, clip[:, ::-1]))
+    assert not np.allclose(forwards, backwards, atol=1e-4)
 
 
 def test_the_reference_hierarchical_network_names_group_and_gloss():
@@ -81,41 +84,36 @@ def test_a_network_without_two_classes_is_refused(name):
 
 @pytest.mark.parametrize("name", BUILDERS)
 def test_every_network_learns_and_comes_back_from_its_file_in_safe_mode(name, tmp_path):
-    points, y = make_points(40)
-    points[y == 1, :, 5:] += 0.8
+    clips = make_set(40)
+    clips.values[clips.y == 1, :, 5:] += 0.8
     set_seeds(1)
     model = BUILDERS[name](frames=8, features=RECIPE.num_features, classes=2)
     groups = np.array([0, 1]) if "hierarchical" in name else None
-    history = fit(
-        model, points=points[:24], y=y[:24], validation=(points[24:], y[24:]), recipe=RECIPE, folder=tmp_path,
-        epochs=15, learning_rate=2e-3, batch_size=8, groups=groups, seed=1,
-    )  # fmt: skip
-    assert history.val_accuracy.max() > 0.85
+    options = {"epochs": 15, "learning_rate": 2e-3, "batch_size": 8, "groups": groups, "seed": 1}
+    training = fit(model, clips, halves(24, 40), folder=tmp_path, **options)
+    assert training.history.val_accuracy.max() > 0.85
     loaded, recipe = load_model(tmp_path)
-    X = recipe.encode(points)
-    np.testing.assert_allclose(predict(loaded, X), predict(model, X), atol=1e-5)
-    np.testing.assert_allclose(predict(model, X).sum(axis=1), 1, atol=1e-4)
+    assert recipe == clips.recipe
+    np.testing.assert_allclose(predict(loaded, clips), predict(model, clips), atol=1e-5)
+    np.testing.assert_allclose(predict(model, clips).sum(axis=1), 1, atol=1e-4)
 
 
 def test_the_weight_of_the_groups_says_how_much_the_gloss_learns(tmp_path):
-    points, y = make_points(8)
+    clips = make_set(8)
     for group_weight, learns in ((1.0, False), (0.3, True)):
         model = BUILDERS["hierarchical"](frames=8, features=RECIPE.num_features, classes=2)
         before = model.get_layer("gloss").get_weights()[0]
-        fit(
-            model, points=points, y=y, validation=None, monitor="none", recipe=RECIPE, folder=tmp_path, epochs=1,
-            groups=np.array([0, 1]), group_weight=group_weight,
-        )  # fmt: skip
+        options = {"monitor": "none", "epochs": 1, "groups": np.array([0, 1]), "group_weight": group_weight}
+        fit(model, clips, folder=tmp_path, **options)
         assert (before != model.get_layer("gloss").get_weights()[0]).any() == learns
 
 
 @pytest.mark.parametrize("name", BUILDERS)
 def test_a_compiled_network_says_the_same_of_a_single_clip(name):
     set_seeds(1)
-    model = BUILDERS[name](frames=8, features=10, classes=3)
-    clips = np.random.default_rng(0).normal(size=(3, 8, 10)).astype(np.float32)
-    compiled = compile_predictor(model)
-    np.testing.assert_allclose([compiled(clip) for clip in clips], predict(model, clips), atol=1e-5)
+    model, clips = BUILDERS[name](frames=8, features=RECIPE.num_features, classes=2), make_set(3)
+    compiled = compile_predictor(model, clips.recipe)
+    np.testing.assert_allclose([compiled(clip) for clip in clips.values], predict(model, clips), atol=1e-5)
 
 
 def test_attention_pooling_gives_a_weighted_mean_and_refuses_heads_that_do_not_divide():
@@ -192,4 +190,5 @@ def test_more_groups_than_glosses_and_no_clip_at_all_are_refused():
 def test_a_recipe_with_handshapes_and_velocities_feeds_any_network():
     recipe = FeatureRecipe(frames=8, parts=("right_hand",), body_frame="image", handshape=True, velocities=True)
     model = build_tcn(frames=recipe.frames, features=recipe.num_features, classes=3)
-    assert predict(model, np.zeros((2, 8, recipe.num_features), np.float32)).shape == (2, 3)
+    clips = make_clip_set(np.zeros((3, *recipe.values_shape), np.float32), [0, 1, 2], recipe)
+    assert predict(model, clips).shape == (3, 3)

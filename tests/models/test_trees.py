@@ -8,7 +8,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.ensemble import ExtraTreesClassifier
 
-from asl_lib.features.augment import mirror
 from asl_lib.features.recipe import FeatureRecipe
 from asl_lib.models.errors import TrainingError
 from asl_lib.models.trees import HandTrees, describe_clips
@@ -75,7 +74,7 @@ def test_the_trees_answer_to_the_last_digit_what_those_of_scikit_learn_answer(re
     points, _ = make_clips(recipe, count=40)
     y = np.random.default_rng(1).choice([0, 2, 3], 40)
     points[20:30] = points[:10]  # the same clip under two names ends in a leaf of two classes
-    ways = [points] if recipe.mirror_left_handed else [points, mirror(points, recipe=recipe)]
+    ways = [points] if recipe.mirror_left_handed else [points, recipe.mirror(points)]
     described = [describe_clips(clips, recipe) for clips in ways]
     forest = ExtraTreesClassifier(30, random_state=7).fit(np.concatenate(described), np.tile(y, len(ways)))
     trees = HandTrees(recipe, classes=5, trees=30, seed=7).fit(points, y)
@@ -95,7 +94,7 @@ def test_the_same_seed_grows_the_same_trees():
 def test_a_clip_and_its_mirror_image_get_the_same_answer():
     points, y = make_clips(FLAT)
     trees = HandTrees(FLAT, classes=2, trees=50).fit(points, y)
-    seen, mirrored = (trees.predict(clips) for clips in (points, mirror(points, recipe=FLAT)))
+    seen, mirrored = (trees.predict(clips) for clips in (points, FLAT.mirror(points)))
     np.testing.assert_allclose(seen, mirrored)
 
 

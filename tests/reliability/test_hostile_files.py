@@ -4,7 +4,8 @@ import io
 import json
 import struct
 import zipfile
-from functools import cache, partial
+from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 import cv2
@@ -21,17 +22,15 @@ from asl_lib.data.clips import make_clips, read_clips
 from asl_lib.data.errors import DatasetError
 from asl_lib.data.registry import get_dataset
 from asl_lib.data.video import MediaError, read_frames, video_info, write_video
-from asl_lib.evaluation.metrics import evaluate
+from asl_lib.evaluation.metrics import Evaluation
 from asl_lib.evaluation.results import collect_evaluation, collect_results
 from asl_lib.features.photographs import read_photograph
-from asl_lib.features.picture_recipes import PhotographRecipe, VideoRecipe
-from asl_lib.features.recipe import FeatureRecipe, RecipeError
-from asl_lib.features.sets import FeatureFileError, FeatureSet
+from asl_lib.features.recipe import FeatureRecipe, PhotographRecipe, RecipeError, VideoRecipe, load_recipe
+from asl_lib.features.sets import LABELS, ClipSet
 from asl_lib.landmarks.extract import extract_clips, extraction_state
 from asl_lib.landmarks.landmarks import PARTS, LandmarkError
 from asl_lib.landmarks.parquet import read_parquet
 from asl_lib.landmarks.pose_file import read_pose, write_pose
-from asl_lib.models.errors import TrainingError
 from tests.conftest import make_clips as clips_table
 from tests.conftest import make_frames, make_landmarks
 from tests.reliability.hostile import answer, damaged, little_memory, little_python_memory, tries
@@ -54,9 +53,10 @@ def folder(tmp_path_factory):
     landmarks = make_landmarks(frames=6)
     write_pose(folder / "clip.pose", landmarks)
     write_video(folder / "clip.mp4", make_frames(6, height=64, width=64), fps=25)
-    features().save(folder / "features.npz", recipe=RECIPE)
-    RECIPE.save(folder / "recipe.json")
-    evaluation = evaluate(np.eye(3), np.arange(3), glosses=("A", "B", "C"), signers=["a"] * 3, clip_ids=["a", "b", "c"])
+    features().save(folder)
+    evaluation = Evaluation.from_arrays(
+        np.eye(3), np.arange(3), glosses=("A", "B", "C"), signers=["a"] * 3, clip_ids=["a", "b", "c"]
+    )
     evaluation.save(folder / "run" / "lstm" / "held_out_a", model="lstm")
     return folder
 
@@ -65,7 +65,7 @@ def features():
     rng = np.random.default_rng(0)
     points = rng.normal(size=(3, 8, RECIPE.num_landmarks, 2)).astype(np.float32)
     names = np.array(["a", "b", "c"])
-    return FeatureSet(points, np.arange(3), np.array(["A", "B", "C"]), names, names, np.array(["", "", ""]))
+    return ClipSet(replace(RECIPE, glosses=("A", "B", "C")), points, np.arange(3), names, names, np.array(["", "", ""]))
 
 
 @given(st.data())
@@ -115,14 +115,16 @@ def test_a_header_that_claims_billions_of_frames_is_refused_at_once_and_takes_no
 @given(st.data())
 @tries(120)
 def test_damaged_features_are_read_or_named(folder, data):
-    path = folder / "damaged.npz"
+    path = folder / "damaged" / "features.npz"
+    path.parent.mkdir(exist_ok=True)
+    RECIPE.save(path.with_name("recipe.json"))
     path.write_bytes(data.draw(damaged((folder / "features.npz").read_bytes())))
     with little_memory():
-        found = answer(lambda: FeatureSet.load(path), FeatureFileError)
+        found = answer(lambda: ClipSet.load(path.parent), RecipeError)
     if isinstance(found, str):
         assert str(path) in found
     else:
-        assert found.points.shape[0] == len(found.y) == len(found.clip_id)
+        assert found.values.shape[0] == len(found.y) == len(found.clip_id)
 
 
 def npz_of(path, name, *, descr, shape, content=b"", level=zipfile.ZIP_STORED):
@@ -143,11 +145,12 @@ class Trap:
 
 
 def test_pickled_objects_in_features_are_refused_and_do_not_run(folder, tmp_path):
-    arrays = {name: getattr(features(), name) for name in FeatureSet.__dataclass_fields__}
+    arrays = {"points": features().values, **{name: getattr(features(), name) for name in LABELS}}
+    RECIPE.save(tmp_path / "recipe.json")
     arrays["glosses"] = np.array([Trap(tmp_path / "ran")] * 3, dtype=object)
     np.savez(tmp_path / "features.npz", **arrays)
-    with pytest.raises(FeatureFileError, match="allow_pickle=False"):
-        FeatureSet.load(tmp_path / "features.npz")
+    with pytest.raises(RecipeError, match="allow_pickle=False"):
+        ClipSet.load(tmp_path)
     assert not (tmp_path / "ran").exists()
 
 
@@ -160,16 +163,19 @@ def test_an_array_that_claims_more_than_the_file_holds_is_refused_before_there_i
 
 def test_arrays_that_do_not_belong_together_are_refused(tmp_path):
     whole = features()
+    RECIPE.save(tmp_path / "recipe.json")
     for name, value, words in (
-        ("y", np.array([0, 1, 3]), "numbers of its 3 glosses"),
+        ("y", np.array([0, 1, 3]), "numbers of the 3 glosses"),
         ("signer", np.array(["a"]), "one text a clip"),
-        ("points", whole.points[:2], r"its points must be \(3, "),
+        ("points", whole.values[:2], "values must be those of 3 clips; got 2"),
+        ("points", whole.values[:, :7], r"points must be \(8, 75, 2\), as the recipe says; got \(7, 75, 2\)"),
+        ("glosses", np.arange(3), "glosses must be a list of text"),
         ("y", np.float32(1), "one text a clip"),
     ):
-        arrays = {field: getattr(whole, field) for field in FeatureSet.__dataclass_fields__}
+        arrays = {"points": whole.values, **{name: getattr(whole, name) for name in LABELS}}
         np.savez(tmp_path / "features.npz", **{**arrays, name: value})
-        with pytest.raises(FeatureFileError, match=words):
-            FeatureSet.load(tmp_path / "features.npz")
+        with pytest.raises(RecipeError, match=words):
+            ClipSet.load(tmp_path)
 
 
 @given(st.data(), st.dictionaries(st.sampled_from([*FeatureRecipe.__dataclass_fields__, "version", "x"]), VALUES))
@@ -179,7 +185,7 @@ def test_a_recipe_of_wrong_values_or_damaged_bytes_is_refused_in_a_sentence(fold
     whole = json.loads((folder / "recipe.json").read_text())
     path.write_bytes(data.draw(damaged(json.dumps({**whole, **changed}).encode())) if not changed else
                      json.dumps({**whole, **changed}).encode())  # fmt: skip
-    recipe = answer(lambda: FeatureRecipe.load(path), RecipeError)
+    recipe = answer(lambda: load_recipe(path, FeatureRecipe), RecipeError)
     if not isinstance(recipe, str):
         assert recipe.num_features > 0
         assert recipe.encode(np.zeros((recipe.frames, recipe.num_landmarks, recipe.num_coordinates))).size < 5e7
@@ -189,10 +195,10 @@ def test_a_recipe_of_wrong_values_or_damaged_bytes_is_refused_in_a_sentence(fold
 @tries(60)
 def test_a_recipe_for_pictures_of_wrong_values_is_refused_in_a_sentence(folder, changed):
     path = folder / "pictures.json"
-    for whole in (PhotographRecipe(32, ("A", "B")), VideoRecipe(32, ("A", "B"), 8, "dis")):
+    for whole in (PhotographRecipe(size=32), VideoRecipe(size=32, frames=8, flow="dis")):
         whole.save(path)
         path.write_text(json.dumps({**json.loads(path.read_text()), **changed}))
-        recipe = answer(partial(whole.load, path), TrainingError)
+        recipe = answer(lambda: load_recipe(path), RecipeError)
         assert isinstance(recipe, str) or all(isinstance(side, int) for side in recipe.shape)
 
 
@@ -202,9 +208,8 @@ def test_a_recipe_for_pictures_of_wrong_values_is_refused_in_a_sentence(folder, 
 def test_json_that_nobody_wrote_is_refused_in_a_sentence(tmp_path, text):
     path = tmp_path / "recipe.json"
     path.write_bytes(text if isinstance(text, bytes) else text.encode())
-    for load, error in ((FeatureRecipe.load, RecipeError), (PhotographRecipe.load, TrainingError)):
-        with pytest.raises(error, match=r"recipe\.json"):
-            load(path)
+    with pytest.raises(RecipeError, match=r"recipe\.json"):
+        load_recipe(path)
     (tmp_path / "lstm" / "held_out_a").mkdir(parents=True)
     path.rename(tmp_path / "lstm" / "held_out_a" / "metrics.json")
     with pytest.raises(ValueError, match=r"metrics\.json is not a table of results"):

@@ -4,7 +4,7 @@ import nbformat
 import numpy as np
 import pytest
 
-from asl_lib.evaluation.metrics import evaluate, rate
+from asl_lib.evaluation.metrics import Evaluation, rate
 from scripts.results_page import NOTEBOOKS, notebooks_table, printed_rates, results_table, update
 from tests.conftest import ROOT
 
@@ -16,7 +16,9 @@ def save(folder, *, model, answers, **about):
     """Save the results of a model that answered so for three clips of ana and one of ben, all of them YES."""
     probabilities = np.eye(2)[answers] * 0.8 + 0.1
     signers, clips = ["ana", "ana", "ana", "ben"], ["a", "b", "c", "d"]
-    evaluation = evaluate(probabilities, np.zeros(4, int), glosses=GLOSSES, signers=signers, clip_ids=clips)
+    evaluation = Evaluation.from_arrays(
+        probabilities, np.zeros(4, int), glosses=GLOSSES, signers=signers, clip_ids=clips
+    )
     evaluation.save(folder / model / "held_out_ana+ben", model=model, split="signer", epochs=1, minutes=0.1, **about)
 
 

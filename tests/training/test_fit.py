@@ -1,3 +1,4 @@
+import json
 import subprocess
 import sys
 from dataclasses import replace
@@ -7,25 +8,33 @@ import pandas as pd
 import pytest
 
 from asl_lib.data.registry import get_dataset
-from asl_lib.evaluation.splits import split_by_signer
-from asl_lib.features.augment import Augmentation, mirror
+from asl_lib.evaluation.metrics import evaluate
+from asl_lib.evaluation.splits import Split, make_split, split_by_signer
+from asl_lib.features.augment import Augmentation
 from asl_lib.features.recipe import FeatureRecipe
-from asl_lib.features.sets import build_features
+from asl_lib.features.sets import load_features
 from asl_lib.landmarks.store import load_landmarks
 from asl_lib.models import build_lstm, build_transformer
 from asl_lib.models.errors import TrainingError
-from asl_lib.training.fit import fit, load_model, predict, predict_mirrored, set_seeds
-from tests.conftest import ROOT, make_landmarks
+from asl_lib.models.trees import HandTrees
+from asl_lib.training.fit import fit, set_seeds
+from asl_lib.training.saved import compile_predictor, load_model, predict
+from tests.conftest import ROOT, make_clip_set, make_landmarks
 
 RECIPE = FeatureRecipe(frames=8, parts=("right_hand",), body_frame="image")
 
 
-def make_points(count=24):
+def make_set(count=24, recipe=RECIPE):
     """Two classes that differ in the shape of the hand."""
-    points = np.stack([RECIPE.points(make_landmarks(seed=seed)) for seed in range(count)])
+    values = np.stack([recipe.points(make_landmarks(seed=seed)) for seed in range(count)])
     y = np.arange(count) % 2
-    points[y == 1, :, 12] += 0.8
-    return points, y
+    values[y == 1, :, 12] += 0.8
+    return make_clip_set(values, y, recipe)
+
+
+def halves(middle=16, end=24):
+    """Return a split whose clips from `middle` on validate."""
+    return Split(np.arange(middle), np.arange(middle, end), np.arange(0))
 
 
 def build_small():
@@ -37,7 +46,6 @@ def build_small():
 
 
 def train(folder, *, network="small", **options):
-    points, y = make_points()
     set_seeds(1)
     sizes = {"frames": 8, "features": RECIPE.num_features, "classes": 2}
     networks = {
@@ -46,11 +54,8 @@ def train(folder, *, network="small", **options):
         "transformer": lambda: build_transformer(**sizes, blocks=1, heads=2, head_size=8, feed_forward=16),
     }
     model = networks[network]()
-    history = fit(
-        model, points=points[:16], y=y[:16], recipe=RECIPE, folder=folder,
-        **{"validation": (points[16:], y[16:]), "epochs": 12, "learning_rate": 3e-3, "seed": 1, **options},
-    )  # fmt: skip
-    return model, history
+    options = {"split": halves(), "epochs": 12, "learning_rate": 3e-3, "seed": 1, **options}
+    return model, fit(model, make_set(), folder=folder, **options).history
 
 
 def test_the_reference_lstm_has_the_published_size():
@@ -73,9 +78,31 @@ def test_training_learns_and_leaves_all_its_files(tmp_path):
     assert pd.read_csv(tmp_path / "history.csv").epoch.tolist() == list(range(1, len(history) + 1))
 
     loaded, recipe = load_model(tmp_path)
-    assert recipe == RECIPE
-    X = RECIPE.encode(make_points()[0])
-    np.testing.assert_allclose(loaded.predict(X, verbose=0), model.predict(X, verbose=0), atol=1e-5)
+    assert recipe == make_set().recipe
+    assert recipe.glosses == ("A", "B")
+    np.testing.assert_allclose(predict(loaded, make_set()), predict(model, make_set()), atol=1e-5)
+
+
+def test_a_training_tells_its_name_size_and_split_and_the_evaluation_keeps_them(tmp_path):
+    clips = make_clip_set(
+        make_set().values,
+        np.arange(24) % 2,
+        RECIPE,
+        signers=[name for name in ("ana", "ben", "cem", "dan") for _ in range(6)],
+    )
+    split = make_split(clips.clips(), test_signers=["ana"], validation_signers=["cem"])
+    set_seeds(1)
+    training = fit(build_small(), clips, split, folder=tmp_path, name="small", epochs=2, seed=7)
+    assert (training.name, training.parameters, len(training.history)) == ("small", 3874, 2)
+    assert training.seconds == pytest.approx(training.history.seconds.sum())
+    told = {"model": "small", "parameters": 3874, "epochs": 2, "seed": 7, "split": "signer"}
+    told |= {"test_signers": ["ana"], "validation_signers": ["cem"], "validation_share": 0.0}
+    kept = json.loads((tmp_path / "training.json").read_text())
+    assert {**kept, "minutes": 0} == {**told, "minutes": 0}
+    evaluate(predict(load_model(tmp_path)[0], clips, split.test), clips, split.test).save(tmp_path, model="other")
+    metrics = json.loads((tmp_path / "metrics.json").read_text())
+    assert {key: metrics[key] for key in told} == {**told, "model": "other"}
+    assert metrics["n"] == 6
 
 
 def test_the_same_seed_gives_the_same_training(tmp_path):
@@ -89,8 +116,8 @@ def test_the_same_seed_gives_the_same_training(tmp_path):
 def test_training_stops_when_validation_stops_improving_and_keeps_the_best(tmp_path):
     model, history = train(tmp_path, epochs=60, patience=3)
     assert len(history) < 60
-    points, y = make_points()
-    accuracy = (model.predict(RECIPE.encode(points[16:]), verbose=0).argmax(axis=1) == y[16:]).mean()
+    clips, rows = make_set(), np.arange(16, 24)
+    accuracy = (predict(model, clips, rows).argmax(axis=1) == clips.y[rows]).mean()
     assert accuracy == pytest.approx(history.val_accuracy.max())
 
 
@@ -112,9 +139,17 @@ train(Path(sys.argv[1]), **eval(sys.argv[3]))
 """
 
 
-def test_a_killed_training_goes_on_and_ends_like_an_undisturbed_one(tmp_path):
-    """The transformer has dropout in many places, whose random states must come back too."""
-    options = {"epochs": 8, "checkpoint_s": 0, "schedule": "cosine", "mixup": 0.2, "network": "transformer"}
+@pytest.mark.parametrize("batch_size", [32, 4])
+def test_a_killed_training_goes_on_and_ends_like_an_undisturbed_one(tmp_path, batch_size):
+    """The transformer has dropout in many places, and Keras shuffles batches: both random states must come back too."""
+    options = {
+        "epochs": 8,
+        "checkpoint_s": 0,
+        "batch_size": batch_size,
+        "schedule": "cosine",
+        "mixup": 0.2,
+        "network": "transformer",
+    }
     whole, expected = train(tmp_path / "whole", augmentation=Augmentation(RECIPE), **options)
     program = KILLED_TRAINING.replace("**eval", "augmentation=Augmentation(RECIPE), **eval")
     for epoch in ("3", "5"):
@@ -162,18 +197,15 @@ def test_the_cosine_schedule_rises_falls_and_ends_near_zero(tmp_path):
 
 def test_rare_classes_can_count_as_much_as_frequent_ones(tmp_path):
     """With one clip of class 1 among fifteen of class 0, a balanced training does not forget it."""
-    points, y = make_points(32)
-    rows = [*np.flatnonzero(y == 0)[:15], np.flatnonzero(y == 1)[0]]
+    clips = make_set(32)
+    rows = np.array([*np.flatnonzero(clips.y == 0)[:15], np.flatnonzero(clips.y == 1)[0]])
     recalls = []
     for balance in (False, True):
         set_seeds(1)
         model = build_small()
-        folder = tmp_path / str(balance)
-        fit(
-            model, points=points[rows], y=y[rows], validation=(points, y), recipe=RECIPE, folder=folder, epochs=6,
-            learning_rate=1e-2, patience=99, monitor="loss", balance=balance, seed=1,
-        )  # fmt: skip
-        recalls.append(predict(model, RECIPE.encode(points))[y == 1][:, 1].mean())
+        options = {"epochs": 6, "learning_rate": 1e-2, "patience": 99, "monitor": "loss", "balance": balance, "seed": 1}
+        fit(model, clips, Split(rows, np.arange(32), rows[:0]), folder=tmp_path / str(balance), **options)
+        recalls.append(predict(model, clips)[clips.y == 1][:, 1].mean())
     assert recalls[1] > recalls[0] + 0.1
 
 
@@ -184,43 +216,74 @@ def test_an_unknown_monitor_or_schedule_is_refused(wrong, tmp_path):
 
 
 def test_without_validation_all_epochs_are_trained_and_the_last_weights_kept(tmp_path):
-    model, history = train(tmp_path, validation=None, monitor="none", patience=1, schedule="cosine")
+    everyone = halves().without_validation()
+    model, history = train(tmp_path, split=everyone, monitor="none", patience=1, schedule="cosine")
     assert len(history) == 12
     assert "val_loss" not in history
     np.testing.assert_array_equal(load_model(tmp_path)[0].get_weights()[0], model.get_weights()[0])
-    with pytest.raises(TrainingError, match="Without validation clips monitor must be none; got 'loss'"):
-        train(tmp_path, validation=None, monitor="loss")
+    with pytest.raises(TrainingError, match="Validation needs at least one clip; got none.*monitor='none'"):
+        train(tmp_path, split=everyone, monitor="loss")
 
 
-def test_a_look_in_the_mirror_is_averaged_with_the_plain_one(tmp_path):
+def test_a_prediction_in_the_mirror_is_averaged_with_the_plain_one():
     both = FeatureRecipe(frames=8, parts=("left_hand", "right_hand"), body_frame="image")
-    points = np.stack([both.points(make_landmarks(seed=seed)) for seed in range(4)])
+    clips = make_set(4, both)
+    in_mirror = replace(clips, values=both.mirror(clips.values))
     set_seeds(1)
     model = build_lstm(frames=8, features=both.num_features, classes=2)
-    seen, mirrored = (predict(model, both.encode(look)) for look in (points, mirror(points, recipe=both)))
-    np.testing.assert_allclose(predict_mirrored(model, points, both), (seen + mirrored) / 2, atol=1e-5)
-    one_hand = replace(both, mirror_left_handed=True)
-    np.testing.assert_array_equal(predict_mirrored(model, points, one_hand), seen)
-    in_mirror = predict_mirrored(model, mirror(points, recipe=both), both)
-    np.testing.assert_allclose(in_mirror, predict_mirrored(model, points, both), atol=1e-5)
+    seen, mirrored = predict(model, clips), predict(model, in_mirror)
+    np.testing.assert_allclose(predict(model, clips, mirrored=True), (seen + mirrored) / 2, atol=1e-5)
+    np.testing.assert_allclose(predict(model, in_mirror, mirrored=True), (seen + mirrored) / 2, atol=1e-5)
+    one_hand = replace(clips, recipe=replace(clips.recipe, mirror_left_handed=True))
+    np.testing.assert_array_equal(predict(model, one_hand, mirrored=True), seen)
 
 
-def test_nothing_to_train_on_is_refused(tmp_path):
-    points, y = make_points()
+def test_predictions_are_those_of_the_rows_in_their_order():
+    clips = make_set(10)
+    set_seeds(1)
     model = build_small()
-    with pytest.raises(TrainingError, match="training part"):
-        fit(model, points=points[:0], y=y[:0], validation=(points, y), recipe=RECIPE, folder=tmp_path)
-    with pytest.raises(TrainingError, match="validation part"):
-        fit(model, points=points, y=y, validation=(points, y[:3]), recipe=RECIPE, folder=tmp_path)
+    rows = np.array([7, 2, 2, 9])
+    np.testing.assert_allclose(predict(model, clips, rows), predict(model, clips)[rows], atol=1e-6)
+    assert predict(model, clips, rows[:0]).shape == (0, 2)
+
+
+def test_nothing_to_train_on_and_a_network_for_other_clips_are_refused(tmp_path):
+    with pytest.raises(TrainingError, match="Training needs at least one clip; got none"):
+        train(tmp_path, split=Split(np.arange(0), np.arange(4), np.arange(0)))
+    model = build_lstm(frames=9, features=RECIPE.num_features, classes=2)
+    with pytest.raises(TrainingError, match=r"must take clips and classes as they are, \(8, 43, 2\); got \(9, 43, 2\)"):
+        fit(model, make_set(), halves(), folder=tmp_path)
+
+
+def test_a_gloss_without_a_training_clip_is_named_before_training_and_the_others_are_learned(tmp_path):
+    with pytest.warns(UserWarning, match="No training clip shows B, so no model can learn it"):
+        _, history = train(tmp_path, split=Split(np.arange(0, 16, 2), np.arange(16, 24), np.arange(0)), epochs=1)
+    assert len(history) == 1
+
+
+def test_trees_are_trained_saved_loaded_and_asked_like_a_network(tmp_path):
+    recipe = FeatureRecipe(frames=8, parts=("left_hand", "right_hand"), body_frame="image")
+    clips = make_set(24, recipe)
+    trees = HandTrees(recipe, classes=2, trees=20)
+    training = fit(trees, clips, halves(), folder=tmp_path)
+    assert training.parameters == trees.count_params()
+    kept = json.loads((tmp_path / "training.json").read_text())
+    assert (kept["model"], kept["parameters"]) == ("trees", training.parameters)
+    assert "epochs" not in kept
+    loaded, loaded_recipe = load_model(tmp_path, FeatureRecipe)
+    assert loaded_recipe == clips.recipe
+    np.testing.assert_array_equal(predict(loaded, clips), predict(trees, clips))
+    compiled = compile_predictor(loaded, loaded_recipe)
+    np.testing.assert_array_equal(compiled(clips.values[3]), predict(trees, clips)[3])
+    assert (predict(loaded, clips).argmax(axis=1)[:16] == clips.y[:16]).all()
+    clips.recipe.__class__(**{**vars(clips.recipe), "glosses": ("A", "B", "C")}).save(tmp_path / "recipe.json")
+    with pytest.raises(TrainingError, match="has 2 classes, but its recipe 3 glosses"):
+        load_model(tmp_path)
 
 
 def test_a_loss_that_is_no_number_is_named_with_the_learning_rate(tmp_path):
-    points, y = make_points()
-    set_seeds(1)
-    model = build_lstm(frames=8, features=RECIPE.num_features, classes=2)
-    options = {"recipe": RECIPE, "folder": tmp_path, "epochs": 3, "learning_rate": 1e30}
     with pytest.raises(TrainingError, match=r"stay finite.*learning rate"):
-        fit(model, points=points, y=y, validation=(points, y), **options)
+        train(tmp_path, network="lstm", epochs=3, learning_rate=1e30)
 
 
 def test_a_missing_a_damaged_and_a_foreign_model_are_told_apart(tmp_path):
@@ -241,23 +304,13 @@ def test_the_lstm_trains_on_real_landmarks_with_a_signer_held_out(shared_data, t
     clips = dataset.prepare(tmp_path / "fingerspelling")
     clips = clips[clips.gloss.isin(["A", "B", "C", "L", "Y"])]
     landmarks = load_landmarks(dataset, tmp_path / "fingerspelling", clips, recipe.tracked_parts)
-    features, _ = build_features(clips, landmarks=landmarks, recipe=recipe)
+    features = load_features(clips, recipe, landmarks=landmarks)
     split = split_by_signer(features.clips(), test_signers=["asq"])
     set_seeds(1)
     model = build_lstm(frames=recipe.frames, features=recipe.num_features, classes=5)
-    history = fit(
-        model,
-        points=features.points[split.train],
-        y=features.y[split.train],
-        validation=(features.points[split.validation], features.y[split.validation]),
-        recipe=recipe,
-        folder=tmp_path / "model",
-        epochs=12,
-        learning_rate=1e-3,
-        augmentation=Augmentation(recipe),
-    )
+    options = {"epochs": 12, "learning_rate": 1e-3, "augmentation": Augmentation(recipe)}
+    history = fit(model, features, split, folder=tmp_path / "model", **options).history
     assert history.loss.min() < 0.9 * history.loss.iloc[0]
-    loaded, loaded_recipe = load_model(tmp_path / "model")
-    probabilities = loaded.predict(loaded_recipe.encode(features.points[split.test]), verbose=0)
+    probabilities = predict(load_model(tmp_path / "model")[0], features, split.test)
     assert probabilities.shape == (5, 5)
     np.testing.assert_allclose(probabilities.sum(axis=1), 1, atol=1e-5)

@@ -1,20 +1,22 @@
 """Networks for clips: trained from a store, resumed, varied, in half precision, and brought back from their files."""
 
+from dataclasses import replace
+
 import numpy as np
-import pandas as pd
 import pytest
 
 from asl_lib.data.video import write_video
-from asl_lib.features.frames import FrameSet
+from asl_lib.evaluation.splits import Split
 from asl_lib.features.image_variations import ClipVariation
-from asl_lib.features.picture_recipes import VideoRecipe
+from asl_lib.features.recipe import VideoRecipe
 from asl_lib.models.errors import TrainingError
 from asl_lib.models.i3d import TOP
 from asl_lib.models.mobilenet import BACKBONE, HEAD, build_mobilenet, build_mobilenet_lstm
-from asl_lib.training.fit import set_seeds
+from asl_lib.training.fit import fit, set_seeds
 from asl_lib.training.hardware import hardware
-from asl_lib.training.images import fit_images, load_video_model, predict_images
+from asl_lib.training.saved import load_model, predict
 from asl_lib.training.videos import calibrate_batch_norm, fit_i3d, fit_lstm, frame_features
+from tests.conftest import make_clip_set
 
 FRAMES, SIZE = 8, 32
 FIRST = "Conv3d_1a_7x7_conv"
@@ -30,10 +32,8 @@ def make_set(count=12, *, channels=3):
         for time, frame in enumerate(clip):
             left = 3 * (time if label else FRAMES - 1 - time)
             frame[10:20, left : left + 8] = 250
-    text = np.array([f"c{i}" for i in range(count)])
-    nothing = pd.DataFrame(columns=["clip_id", "reason"])
-    flow = "dis" if channels == 2 else ""
-    return FrameSet(images.astype(np.uint8), y, np.array(["LEFT", "RIGHT"]), text, text, text, nothing, flow)
+    recipe = VideoRecipe(size=SIZE, frames=FRAMES, flow="dis" if channels == 2 else "")
+    return make_clip_set(images.astype(np.uint8), y, recipe)
 
 
 def small_network(channels=3):
@@ -50,41 +50,49 @@ def small_network(channels=3):
 
 
 def settings(**options):
-    return {"rows": np.arange(8), "validation": np.arange(8, 12), "epochs": 2, "batch_size": 4, "seed": 1, **options}
+    split = Split(np.arange(8), np.arange(8, 12), np.arange(0))
+    return {
+        "split": split,
+        "epochs": 2,
+        "monitor": "none",
+        "batch_size": 4,
+        "learning_rate": 1e-3,
+        "seed": 1,
+        **options,
+    }
 
 
 def test_a_network_comes_back_from_its_files_and_answers_for_a_video(tmp_path):
     model, clips = small_network(), make_set()
-    history = fit_i3d(model, clips, folder=tmp_path, **settings())
-    assert {"epoch", "loss", "val_accuracy"} <= set(history.columns)
-    loaded, recipe = load_video_model(tmp_path)
-    assert recipe == VideoRecipe(SIZE, ("LEFT", "RIGHT"), FRAMES, "")
-    answers = predict_images(model, clips.images)
-    np.testing.assert_allclose(predict_images(loaded, clips.images), answers, atol=1e-5)
-    write_video(tmp_path / "clip.mp4", list(clips.images[0]), fps=25)
+    training = fit_i3d(model, clips, folder=tmp_path, **settings())
+    assert {"epoch", "loss", "val_accuracy"} <= set(training.history.columns)
+    loaded, recipe = load_model(tmp_path)
+    assert recipe == clips.recipe == VideoRecipe(size=SIZE, frames=FRAMES, glosses=("A", "B"))
+    np.testing.assert_allclose(predict(loaded, clips), predict(model, clips), atol=1e-5)
+    write_video(tmp_path / "clip.mp4", list(clips.values[0]), fps=25)
     seen = recipe.transform(tmp_path / "clip.mp4")
     assert seen.shape == recipe.shape == (FRAMES, SIZE, SIZE, 3)
-    assert np.abs(seen.astype(int) - clips.images[0]).mean() < 8
+    assert np.abs(seen.astype(int) - clips.values[0]).mean() < 8
 
 
 def test_an_interrupted_training_of_clips_ends_with_the_same_weights(tmp_path, monkeypatch):
-    import asl_lib.training.loop as loop
+    import asl_lib.training.fit as fit_module
 
     def train(folder):
         model = small_network(channels=2)
         varied = ClipVariation(mirrored=0.5, flow=True)
-        options = settings(variation=varied, checkpoint_s=0, validation=None)
-        fit_images(model, make_set(channels=2), folder=folder, **options)
+        options = settings(augmentation=varied, checkpoint_s=0)
+        fit(model, make_set(channels=2), folder=folder, **options)
         return model.get_weights()
 
     whole = train(tmp_path / "whole")
-    keep = loop.Checkpoint.keep
+    keep = fit_module.Checkpoint.keep
 
     def stop_after_one(self, model, progress):
         keep(self, model, progress)
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(loop.Checkpoint, "keep", stop_after_one)
+    monkeypatch.setattr(fit_module.Checkpoint, "keep", stop_after_one)
     with pytest.raises(KeyboardInterrupt):
         train(tmp_path / "parts")
     monkeypatch.undo()
@@ -96,8 +104,9 @@ def test_the_top_is_trained_first_and_then_everything(tmp_path):
     model, clips = small_network(), make_set()
     layer = FIRST
     before, top = model.get_layer(layer).get_weights()[0], model.get_layer(TOP).get_weights()[0]
-    fit_i3d(model, clips, folder=tmp_path, top_epochs=1, **settings(epochs=1))
-    between, _ = load_video_model(tmp_path / "top")
+    training = fit_i3d(model, clips, folder=tmp_path, top_epochs=1, **settings(epochs=1))
+    assert training.seconds > training.history.seconds.sum(), "both parts count"
+    between, _ = load_model(tmp_path / "top")
     np.testing.assert_array_equal(between.get_layer(layer).get_weights()[0], before)
     assert np.abs(between.get_layer(TOP).get_weights()[0] - top).max() > 0
     assert np.abs(model.get_layer(layer).get_weights()[0] - before).max() > 0
@@ -110,12 +119,13 @@ def test_the_lstm_is_trained_on_features_that_are_computed_once_and_the_whole_ne
     features = frame_features(model, clips, folder=tmp_path)
     assert features.shape == (12, FRAMES, 576)
     assert features[0].std() > 1e-6, "an eye with random weights must not see all alike"
-    history = fit_lstm(model, clips, features, folder=tmp_path / "m", **settings())
-    assert len(history) == 2
-    loaded, recipe = load_video_model(tmp_path / "m")
+    training = fit_lstm(model, clips, features=features, folder=tmp_path / "m", **settings())
+    assert (training.name, training.parameters) == ("mobilenet_lstm", model.count_params())
+    assert len(training.history) == 2
+    loaded, recipe = load_model(tmp_path / "m")
     assert recipe.shape == model.input_shape[1:]
-    head = model.get_layer(HEAD)
-    np.testing.assert_allclose(predict_images(loaded, clips.images), head.predict(features[:], verbose=0), atol=1e-3)
+    head = predict(model.get_layer(HEAD), replace(clips, values=features))
+    np.testing.assert_allclose(predict(loaded, clips), head, atol=1e-3)
     files = {path.name: path.stat().st_mtime_ns for path in tmp_path.glob("mobilenet-*.npy")}
     np.testing.assert_array_equal(frame_features(model, clips, folder=tmp_path)[:], features[:])
     assert files == {path.name: path.stat().st_mtime_ns for path in tmp_path.glob("mobilenet-*.npy")}
@@ -136,10 +146,11 @@ def test_the_eye_takes_weights_from_a_file_and_refuses_those_of_another_network(
 
 def test_a_class_that_training_lacks_and_a_network_for_other_clips_are_told(tmp_path):
     clips = make_set()
-    with pytest.raises(TrainingError, match="got no clip of RIGHT"):
-        fit_images(small_network(), clips, folder=tmp_path, **settings(rows=np.arange(0, 8, 2)))
+    one_class = Split(np.arange(0, 8, 2), np.arange(0), np.arange(0))
+    with pytest.warns(UserWarning, match="No training clip shows B"):
+        fit(small_network(), clips, folder=tmp_path, **settings(split=one_class, epochs=1))
     with pytest.raises(TrainingError, match=r"must take clips and classes as they are, .* got \(8, 32, 32, 2, 2\)"):
-        fit_images(small_network(channels=2), clips, folder=tmp_path, **settings())
+        fit(small_network(channels=2), clips, folder=tmp_path, **settings())
 
 
 def test_half_precision_trains_and_answers_whole_numbers_and_the_old_precision_comes_back(tmp_path):
@@ -149,9 +160,9 @@ def test_half_precision_trains_and_answers_whole_numbers_and_the_old_precision_c
     with hardware(precision="mixed_bfloat16"):
         model = small_network()
         assert model.get_layer(FIRST).compute_dtype == "bfloat16"
-        history = fit_images(model, clips, folder=tmp_path, **settings(epochs=1))
+        history = fit(model, clips, folder=tmp_path, **settings(epochs=1)).history
     assert np.isfinite(history.loss).all()
-    answers = predict_images(model, clips.images)
+    answers = predict(model, clips)
     assert answers.dtype == np.float32
     np.testing.assert_allclose(answers.sum(axis=1), 1, atol=1e-3)
     assert keras.config.dtype_policy().name == "float32"
@@ -166,7 +177,7 @@ def test_training_on_several_devices_runs_and_missing_gpus_are_named(tmp_path, m
     monkeypatch.setattr(tf.config, "list_logical_devices", lambda _: [tf.config.LogicalDevice("/cpu:0", "CPU")] * 2)
     monkeypatch.setattr(tf.distribute, "MirroredStrategy", lambda devices: mirrored(devices[:1]))
     with hardware(gpus=2):
-        history = fit_images(small_network(), make_set(), folder=tmp_path, **settings(epochs=1))
+        history = fit(small_network(), make_set(), folder=tmp_path, **settings(epochs=1)).history
     assert np.isfinite(history.loss).all()
 
 

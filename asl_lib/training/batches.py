@@ -1,0 +1,107 @@
+"""Batches of clips for Keras, from memory or from a file, shuffled, varied and encoded anew in every epoch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+
+from asl_lib.features.augment import mixup_pairs
+from asl_lib.features.sets import ClipSet
+
+Augment = Callable[[np.ndarray, np.random.Generator], np.ndarray]
+"""From the values of some clips, and a random generator, to varied copies: `Augmentation` or `ImageVariation`."""
+
+
+def training_batches(
+    clips: ClipSet[Any],
+    rows: np.ndarray,
+    *,
+    batch_size: int,
+    seed: int,
+    augmentation: Augment | None = None,
+    mixup: float = 0.0,
+    balance: bool = False,
+    groups: np.ndarray | None = None,
+) -> Any:
+    """Return a Keras data set of the clips in `rows`, in a new order in each epoch.
+
+    What is in a batch depends on seed, epoch and batch number alone, whatever the order in which Keras asks for the
+    batches: a training that goes on in a later process sees the same ones. Set the attribute `epoch`, from 0, before
+    each epoch.
+
+    Args:
+        clips: all clips; pixels are read from their file batch by batch.
+        rows: which of them to train on.
+        batch_size, seed, augmentation, mixup, balance, groups: as in `fit`.
+    """
+    import keras
+
+    one_hot = np.eye(len(clips.glosses), dtype=np.float32)
+    counts = np.bincount(clips.y[rows], minlength=len(one_hot))
+    weight = (len(rows) / (np.count_nonzero(counts) * np.maximum(counts, 1))).astype(np.float32)
+    pixels = clips.recipe.input != "landmarks"
+
+    @lru_cache(maxsize=1)
+    def order(epoch: int) -> np.ndarray:
+        return np.random.default_rng((seed, epoch)).permutation(rows)
+
+    class Batches(keras.utils.PyDataset):
+        epoch = 0
+
+        def __len__(self) -> int:
+            return -(-len(rows) // batch_size)
+
+        def __getitem__(self, index: int) -> tuple[Any, ...]:
+            # The random numbers of landmarks have always begun with epoch 1, and all results are theirs.
+            epoch = self.epoch if pixels else self.epoch + 1
+            chosen = order(epoch)[index * batch_size : (index + 1) * batch_size]
+            if pixels:
+                chosen = np.sort(chosen)  # in the order of the file
+            rng = np.random.default_rng((seed, epoch, index))
+            values = clips.values[chosen]
+            if augmentation is not None:
+                values = augmentation(values, rng)
+            X, targets = clips.recipe.encode(values), one_hot[clips.y[chosen]]
+            if mixup:
+                X, targets = mixup_pairs(X, targets, rng, alpha=mixup)
+            weighted = (weight[clips.y[chosen]],) if balance else ()
+            return (X, with_groups(targets, groups), *weighted)
+
+    return Batches()
+
+
+def validation_batches(
+    clips: ClipSet[Any], rows: np.ndarray, *, batch_size: int, groups: np.ndarray | None = None
+) -> Any:
+    """Return the clips in `rows`, as they are and in this order, as Keras takes them for validation; None for none.
+
+    Landmarks are encoded once; pixels are read from their file in every epoch, batch by batch.
+    """
+    import keras
+
+    if not len(rows):
+        return None
+    one_hot = np.eye(len(clips.glosses), dtype=np.float32)
+    if clips.recipe.input == "landmarks":
+        return clips.encode(rows), with_groups(one_hot[clips.y[rows]], groups)
+
+    class Batches(keras.utils.PyDataset):
+        def __len__(self) -> int:
+            return -(-len(rows) // batch_size)
+
+        def __getitem__(self, index: int) -> tuple[Any, ...]:
+            chosen = rows[index * batch_size : (index + 1) * batch_size]
+            return clips.encode(chosen), one_hot[clips.y[chosen]]
+
+    return Batches()
+
+
+def with_groups(targets: np.ndarray, groups: np.ndarray | None) -> Any:
+    """Return (n, classes) targets as a network wants them: with those of the groups, if it names groups."""
+    if groups is None:
+        return targets
+    member = np.eye(int(groups.max()) + 1, dtype=np.float32)[groups]  # (classes, groups)
+    return {"group": targets @ member, "gloss": targets}

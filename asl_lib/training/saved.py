@@ -1,0 +1,172 @@
+"""A trained model: its files, and its predictions."""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, overload
+
+import numpy as np
+import pandas as pd
+
+from asl_lib._util.console import quiet_native_stderr
+from asl_lib._util.files import LARGEST_RATIO, atomic_write, largest_unpacked
+from asl_lib.features.recipe import AnyRecipe, FeatureRecipe, Recipe, load_recipe
+from asl_lib.features.sets import ClipSet
+from asl_lib.models.errors import TrainingError
+from asl_lib.models.trees import HandTrees
+
+BATCH_BYTES = 2**27
+"""Most bytes of the clips that are evaluated in one batch."""
+NETWORK, TREES = "model.keras", "model.npz"
+NETWORK_FILES = ("metadata.json", "config.json", "model.weights.h5")
+
+
+def save_model(model: Any, recipe: Recipe, history: pd.DataFrame, folder: str | Path) -> None:
+    """Write `model.keras` and `history.csv`, or `model.npz` for trees, and `recipe.json`, each whole or not at all."""
+    folder = Path(folder)
+    if isinstance(model, HandTrees):
+        model.save(folder / TREES)
+    else:
+        with atomic_write(folder / "history.csv") as tmp:
+            history.to_csv(tmp, index=False, lineterminator="\n")
+        with atomic_write(folder / NETWORK) as tmp:
+            model.save(tmp)
+    recipe.save(folder / "recipe.json")
+
+
+@overload
+def load_model(folder: str | Path) -> tuple[Any, Recipe]: ...
+@overload
+def load_model(folder: str | Path, kind: type[AnyRecipe]) -> tuple[Any, AnyRecipe]: ...
+def load_model(folder: str | Path, kind: type[Any] = Recipe) -> tuple[Any, Any]:
+    """Return the model that `fit` left in a folder, and its recipe.
+
+    Keras's safe mode stays on: a model file cannot run code of its own.
+
+    Args:
+        folder: the folder.
+        kind: the class of recipe that the model must have, such as `FeatureRecipe`; `Recipe` for any.
+
+    Raises:
+        TrainingError: the folder has no model, a damaged one, or one that does not fit its recipe.
+        RecipeError: the recipe cannot be read, or is of another kind.
+    """
+    path, trees = Path(folder) / NETWORK, Path(folder) / TREES
+    remedy = "Train the model first (notebooks 05 to 10), or name another folder."
+    if not path.is_file() and not trees.is_file():
+        raise TrainingError(f"There is no {path}. {remedy}")
+    recipe = load_recipe(path.with_name("recipe.json"), kind)
+    if not path.is_file():
+        if not isinstance(recipe, FeatureRecipe):
+            raise TrainingError(f"{trees} needs a recipe for landmarks; the folder has one for {recipe.input}.")
+        model: Any = HandTrees.load(trees, recipe)
+        if recipe.glosses and len(recipe.glosses) != model.classes:
+            raise TrainingError(f"{trees} has {model.classes} classes, but its recipe {len(recipe.glosses)} glosses.")
+        return model, recipe
+
+    import keras
+    import tcn  # noqa: F401  (registers its layer)
+
+    import asl_lib.models.layers  # noqa: F401  (registers the course's)
+
+    try:
+        check_archive(path)
+        model = keras.saving.load_model(path, safe_mode=True, compile=False)
+        outputs = glosses_of(model.compute_output_shape(model.input_shape))[-1]
+    except Exception as error:
+        # Keras, h5py and TensorFlow raise whatever the damaged place breaks, with their own, undocumented classes.
+        reason = " ".join(str(error).split())[:300] or type(error).__name__
+        raise TrainingError(f"{path} cannot be loaded as a Keras model: {reason} {remedy}") from error
+    takes, wanted = (*model.input_shape[1:], outputs), (*recipe.shape, len(recipe.glosses) or outputs)
+    if takes != wanted:
+        raise TrainingError(
+            f"{path} takes {takes}, but its recipe gives {wanted}: the shape of a {recipe.noun} and the number of "
+            "classes. Model and recipe must come from the same training."
+        )
+    return model, recipe
+
+
+def check_archive(path: Path) -> None:
+    """Raise ValueError where a `.keras` file holds more than Keras writes for a network of layers.
+
+    Keras would unpack everything else, such as vocabularies, into a temporary folder, zip bombs included.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            entries = archive.infolist()
+    except (zipfile.BadZipFile, NotImplementedError) as error:
+        raise ValueError(f"it is not a whole .keras file ({error}).") from error
+    if others := [entry.filename for entry in entries if entry.filename not in NETWORK_FILES]:
+        raise ValueError(f"it holds '{others[0][:100]}', which no network of the course has.")
+    if sum(entry.file_size for entry in entries) > largest_unpacked(path):
+        raise ValueError(f"it unpacks to more than {LARGEST_RATIO} times its size.")
+
+
+def glosses_of(outputs: Any) -> Any:
+    """Return what a network outputs for the glosses, without what it outputs for their groups."""
+    return outputs["gloss"] if isinstance(outputs, dict) else outputs
+
+
+def predict(model: Any, clips: ClipSet[Any], rows: np.ndarray | None = None, *, mirrored: bool = False) -> np.ndarray:
+    """Return (len(rows), classes) probabilities of the glosses.
+
+    Args:
+        model: a network, or `HandTrees`, for clips that `clips.recipe` encodes.
+        clips: the clips.
+        rows: which of them; None for all.
+        mirrored: take the mean over every clip and its mirror image: a sign signed with the other hand is the same
+            sign, so a network that was trained with `Augmentation(mirrored=...)` can look twice. A recipe that has
+            turned all clips to the right hand already (`mirror_left_handed`) needs one look only.
+    """
+    rows = np.arange(len(clips)) if rows is None else np.asarray(rows, int)
+    recipe = clips.recipe
+    if isinstance(model, HandTrees):
+        return model.predict(clips.values[rows])
+    if not len(rows):
+        return np.empty((0, len(recipe.glosses)), np.float32)
+    landmarks = isinstance(recipe, FeatureRecipe)
+    step, parts = clips_at_a_time(clips), []
+    twice = mirrored and not (landmarks and recipe.mirror_left_handed)
+    for start in range(0, len(rows), step):
+        values = clips.values[rows[start : start + step]]
+        looks = [values, recipe.mirror(values)] if twice else [values]
+        answers = [
+            glosses_of(model.predict(recipe.encode(look), batch_size=step if landmarks else None, verbose=0))
+            for look in looks
+        ]
+        parts.append(np.asarray((answers[0] + answers[1]) / 2 if twice else answers[0]))
+    return np.concatenate(parts)
+
+
+def compile_predictor(model: Any, recipe: Recipe) -> Callable[[np.ndarray], np.ndarray]:
+    """Return a function from one clip, before `recipe.encode`, to its (classes,) probabilities, as fast as possible.
+
+    `model.predict` starts a loop over batches for every call; this is one compiled program (XLA) for one clip. The
+    first call, which compiles, is made here. Trees, which have nothing to compile, answer in the same way.
+
+    Args:
+        model: a network or `HandTrees`.
+        recipe: its recipe; the clip has `recipe.values_shape`: what `FeatureRecipe.points`,
+            `PhotographRecipe.transform` and `VideoRecipe.transform` return.
+    """
+    if isinstance(model, HandTrees):
+        return lambda clip: model.predict(clip[None])[0]
+
+    import tensorflow as tf
+
+    program = tf.function(lambda clip: glosses_of(model(clip, training=False)), jit_compile=True)
+
+    def probabilities(clip: np.ndarray) -> np.ndarray:
+        return np.asarray(program(tf.constant(recipe.encode(clip)[None]))[0])
+
+    with quiet_native_stderr():
+        probabilities(np.zeros(recipe.values_shape, np.float32))
+    return probabilities
+
+
+def clips_at_a_time(clips: ClipSet[Any]) -> int:
+    """Return how many clips fit into one batch for predictions."""
+    encoded = clips.encode(np.arange(min(1, len(clips))))
+    return max(1, min(256, BATCH_BYTES // max(1, 4 * int(np.prod(encoded.shape[1:])))))
