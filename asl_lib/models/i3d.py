@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import h5py
 import numpy as np
 
 from asl_lib.models.errors import TrainingError
@@ -121,8 +122,6 @@ def load_i3d_weights(model: keras.Model, path: str | Path) -> list[str]:
         TrainingError: the file is missing or no such file; a layer is not in it, or has another shape. The network is
             unchanged then.
     """
-    import h5py
-
     path = Path(path)
     if not path.is_file():
         raise TrainingError(f"There is no file of weights {path}. Download it from the releases of the Keras port.")
