@@ -130,9 +130,9 @@ class Evaluation:
             raise ValueError("probabilities must be finite; got NaN or infinity. The model or its input is broken.")
         names = np.asarray(glosses, str)
         best = probabilities.argmax(axis=1)
-        own = probabilities[np.arange(len(y)), y]
+        true = probabilities[np.arange(len(y)), y]
         # Ties count against the model, except for the class that argmax takes.
-        rank = np.where(best == y, 1, np.maximum(2, (probabilities >= own[:, None]).sum(axis=1)))
+        rank = np.where(best == y, 1, np.maximum(2, (probabilities >= true[:, None]).sum(axis=1)))
         table = pd.DataFrame(
             {
                 "clip_id": np.asarray(clip_ids, str),
@@ -186,7 +186,14 @@ class Evaluation:
         return counts.reindex(index=self.glosses, columns=self.glosses, fill_value=0)
 
     def most_confused(self, *, most: int = 10) -> pd.DataFrame:
-        """Return the pairs of glosses confused most often: one, other, clips (confused), of (all clips of the two)."""
+        """Return the pairs of glosses confused most often, in either direction.
+
+        Args:
+            most: largest number of pairs.
+
+        Returns:
+            Columns gloss, other_gloss, clips (number confused) and n (number of clips of the two glosses).
+        """
         counts = self.confusion().to_numpy()
         both = counts + counts.T
         rows = [
@@ -196,7 +203,7 @@ class Evaluation:
             if both[i, j]
         ]
         rows.sort(key=lambda row: (-row[2], row[0], row[1]))
-        return pd.DataFrame(rows[:most], columns=["one", "other", "clips", "of"])
+        return pd.DataFrame(rows[:most], columns=["gloss", "other_gloss", "clips", "n"])
 
     def save(self, folder: str | Path, **entries: Any) -> None:
         """Write `metrics.json`, `predictions.csv` and `probabilities.npz` into a model's folder.

@@ -113,10 +113,10 @@ def test_pairs_taken_for_each_other_come_by_number_and_then_by_name():
         np.eye(4)[predicted], true, glosses=glosses, signers=names, clip_ids=names
     ).most_confused()
     assert confused.to_dict("list") == {
-        "one": ["D", "C", "D", "D"],
-        "other": ["A", "B", "B", "C"],
+        "gloss": ["D", "C", "D", "D"],
+        "other_gloss": ["A", "B", "B", "C"],
         "clips": [3, 1, 1, 1],
-        "of": [10, 1, 4, 3],
+        "n": [10, 1, 4, 3],
     }
 
 
