@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections import Counter
 from contextlib import closing
@@ -81,6 +82,7 @@ def test_a_sign_before_the_camera_becomes_a_word_and_no_other_host_is_asked(page
     assert "frames a second" in tab.text("speed")
     assert "The camera is on" in tab.text("status")
     assert tab.js("return document.querySelector('#asl-top [role=meter]').getAttribute('aria-valuenow')") is not None
+    tab.until(lambda: re.search("(left|right|both) hands?. A sign is", tab.text("hands")), "a hand in the picture")
     tab.screenshot("camera")
     assert {urlparse(address).netloc for address in tab.requests()} == {urlparse(page.url).netloc}
     assert tab.js("return document.documentElement.lang") == "en"
