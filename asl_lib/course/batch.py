@@ -128,21 +128,7 @@ def run_batch(
     clips = read_clips(params.dataset_dir / "clips.csv")
     clips = select_clips(clips, signs=params.signs, signers=[*params.signers])
     signers = sorted(set(select_clips(clips, signers=list(held_out))["signer"]))
-    cases: list[tuple[dict[str, Any], str, str]]
-    if folds:
-        groups = [(f"fold_{n}_of_{folds}", group) for n, group in enumerate(signer_folds(signers, folds), 1)]
-    else:
-        groups = [(f"held_out_{signer}", [signer]) for signer in signers]
-    cases = [
-        (
-            {"split": "signer", "test_signers": group},
-            f".{name}",
-            name.replace("_", " ") if folds else f"held out: {group[0]}",
-        )
-        for name, group in groups
-    ]
-    if known_signers:
-        cases.append(({"split": "random"}, ".split_random", "all signers known"))
+    cases = _cases(signers, folds=folds, known_signers=known_signers)
     planned = [
         (Run(notebook, {**values, **changed}, suffix=suffix, exercises=False), f"{notebook.name}, {about}")
         for notebook in training
@@ -161,19 +147,32 @@ def run_batch(
         failures = _execute_on_dask(runs, labels, upstream, log, scheduler=scheduler, force=force)
     else:
         failures = _execute_here(runs, labels, upstream, log, jobs=jobs or cores(), force=force)
-    reports: list[str] = []
+    if failures:
+        failures.insert(0, f"{len(failures)} of {len(runs)} runs failed; the rest is done.")
     for notebook in (n for n in notebooks if n.stage == "report" and not shard):
         # A report depends on the results of all runs: it is always built anew.
         try:
             _do(Run(notebook, values, exercises=False), upstream, notebook.name, log, force=True)
         except BatchError as error:
-            reports.append(str(error))
+            failures.append(str(error))
     if failures:
-        head = f"{len(failures)} of {len(runs)} runs failed; the rest is done."
-        raise BatchError("\n\n".join([head, *failures, *reports]))
-    if reports:
-        raise BatchError("\n\n".join(reports))
+        raise BatchError("\n\n".join(failures))
     return params
+
+
+def _cases(signers: list[str], *, folds: int, known_signers: bool) -> list[tuple[dict[str, Any], str, str]]:
+    """Return the changed parameters, the suffix of the executed copy and the label of each run of a model notebook."""
+    if folds:
+        groups = signer_folds(signers, folds)
+        names = [(f".fold_{n}_of_{folds}", f"fold {n} of {folds}") for n in range(1, folds + 1)]
+    else:
+        groups = [[signer] for signer in signers]
+        names = [(f".held_out_{signer}", f"held out: {signer}") for signer in signers]
+    cases: list[tuple[dict[str, Any], str, str]] = [
+        ({"split": "signer", "test_signers": group}, suffix, label)
+        for group, (suffix, label) in zip(groups, names, strict=True)
+    ]
+    return [*cases, ({"split": "random"}, ".split_random", "all signers known")] if known_signers else cases
 
 
 def _training(notebooks: Sequence[Notebook], models: Sequence[str]) -> list[Notebook]:
