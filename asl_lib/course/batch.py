@@ -196,11 +196,12 @@ def _execute_here(
     jobs = max(1, min(jobs, len(runs)))
     failures = []
     with ThreadPoolExecutor(jobs) as pool:
-        started = [
-            pool.submit(_do, run, upstream, text, log, force=force, threads=max(1, cores() // jobs), live=jobs == 1)
-            for run, text in zip(runs, labels, strict=True)
-        ]
+        threads = max(1, cores() // jobs)
         try:
+            started = [
+                pool.submit(_do, run, upstream, label, log, force=force, threads=threads, live=jobs == 1)
+                for run, label in zip(runs, labels, strict=True)
+            ]
             for future in started:
                 error = future.exception()
                 if isinstance(error, BatchError):

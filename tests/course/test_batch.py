@@ -280,8 +280,10 @@ def test_an_interrupted_batch_starts_no_further_run_and_goes_on_where_it_was(cou
         execute(run, upstream, **options)
 
     monkeypatch.setattr(Run, "execute", interrupt)
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # shells start background jobs without it
     with pytest.raises(KeyboardInterrupt):
         run_batch(VALUES, jobs=1, log=lambda _: None, **OPTIONS)
+    signal.signal(signal.SIGINT, before)
     assert started == [".held_out_ana"], "what waited for its turn was started after the interruption"
     run_batch(VALUES, jobs=1, log=lambda _: None, **OPTIONS)
     assert started == [".held_out_ana", ".held_out_ben", ".held_out_eli"], "what was finished is kept"
