@@ -12,6 +12,8 @@ PACKAGE = Path(__file__).resolve().parent.parent
 FOUND_BY_NAME = ("asl_lib.data.sets", "asl_lib.models")
 """Folders of files that registries import by name: each counts only for the runs that use it."""
 PLOTS = "asl_lib.plots"
+FACE = "asl_lib"
+"""It passes names of its rooms on, and computes nothing."""
 
 
 def code_hash(source: str, *, modules: Iterable[str] = (), plots: bool = True, package: Path = PACKAGE) -> str:
@@ -94,7 +96,9 @@ def _imports(tree: ast.AST, package: Path) -> Iterator[str]:
         if isinstance(node, ast.If) and ast.unparse(node.test).endswith("TYPE_CHECKING"):
             continue
         if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names if _path(package, alias.name))
+            yield from (alias.name for alias in node.names if alias.name != FACE and _path(package, alias.name))
+        elif isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == FACE:
+            yield _source_of(package, FACE, node.attr)
         elif isinstance(node, ast.ImportFrom) and _path(package, node.module or ""):
             yield from (_source_of(package, node.module or "", alias.name) for alias in node.names)
         else:
@@ -109,8 +113,4 @@ def _source_of(package: Path, module: str, name: str) -> str:
         for node in ast.walk(_parse(package, module)):
             if isinstance(node, ast.ImportFrom) and name in [alias.asname or alias.name for alias in node.names]:
                 return _source_of(package, node.module or "", name)
-            if isinstance(node, ast.Dict):
-                for key, value in zip(node.keys, node.values, strict=True):
-                    if getattr(key, "value", None) == name and _path(package, str(getattr(value, "value", ""))):
-                        return _source_of(package, str(getattr(value, "value", "")), name)
     return module

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
+import cv2
 import numpy as np
 
 from asl_lib.features.optical_flow import reverse_flow
@@ -45,8 +46,6 @@ class ImageVariation:
         return np.stack([self._vary(np.asarray(image), rng) for image in images])
 
     def _vary(self, image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        import cv2
-
         size = len(image)
         turn = rng.uniform(-self.rotation, self.rotation)
         matrix = cv2.getRotationMatrix2D((size / 2, size / 2), turn, 1 + rng.uniform(-self.scale, self.scale))
@@ -112,8 +111,6 @@ def exchange_background(image: np.ndarray, colour: np.ndarray) -> np.ndarray:
     The background is what connects to the upper corners with neighbouring pixels of nearly the same colour: photographs
     of a hand before a wall, and rendered ones, have such a background.
     """
-    import cv2
-
     size = len(image)
     mask = np.zeros((size + 2, size + 2), np.uint8)
     smooth = np.ascontiguousarray(cv2.GaussianBlur(image, None, 1.0))

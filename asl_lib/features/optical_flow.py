@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+import cv2
 import numpy as np
 
 METHODS = ("tvl1", "farneback", "dis")
@@ -70,8 +71,6 @@ def flow_colours(flow: np.ndarray, *, bound_px: float = BOUND_PX) -> np.ndarray:
         flow: (H, W, 2) float, in px.
         bound_px: length that gets the full colour.
     """
-    import cv2
-
     length = np.linalg.norm(flow, axis=-1)
     angle = np.arctan2(flow[..., 1], flow[..., 0])  # to the right is 0, down a quarter turn
     hue = np.uint8(np.round((angle + 2 * np.pi) % (2 * np.pi) / (2 * np.pi) * 179))
@@ -81,23 +80,19 @@ def flow_colours(flow: np.ndarray, *, bound_px: float = BOUND_PX) -> np.ndarray:
 
 def _method(name: str) -> Any:
     """Return a function from two gray pictures to the flow between them."""
-    import cv2 as untyped  # its types do not know the contributed modules
-
-    cv2: Any = untyped
+    contributed: Any = cv2  # its types do not know the contributed modules
     if name == "tvl1":
-        solver = cv2.optflow.DualTVL1OpticalFlow_create()
+        solver = contributed.optflow.DualTVL1OpticalFlow_create()
     elif name == "dis":
-        solver = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
+        solver = contributed.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
     elif name == "farneback":
-        return lambda one, other: cv2.calcOpticalFlowFarneback(one, other, None, 0.5, 4, 15, 5, 7, 1.5, 0)
+        return lambda one, other: contributed.calcOpticalFlowFarneback(one, other, None, 0.5, 4, 15, 5, 7, 1.5, 0)
     else:
         raise ValueError(f"method must be one of {', '.join(METHODS)}; got {name!r}.")
     return lambda one, other: solver.calc(one, other, None)
 
 
 def _gray(frame: np.ndarray) -> np.ndarray:
-    import cv2
-
     frame = np.asarray(frame)
     if frame.dtype != np.uint8 or frame.ndim not in (2, 3) or (frame.ndim == 3 and frame.shape[2] != 3):
         raise ValueError(f"Frames must be (H, W, 3) or (H, W) uint8; got {frame.shape} {frame.dtype}.")

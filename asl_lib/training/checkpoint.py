@@ -34,8 +34,10 @@ class Progress:
     best_weights: list[np.ndarray] = field(default_factory=list)
 
     def is_better(self, row: dict[str, float], monitor: str) -> bool:
-        """Say whether an epoch is better than the best so far; of equal accuracies the lower loss is, and without a
-        monitor the last one."""
+        """Return whether an epoch is the best so far.
+
+        Of equal accuracies the one with the lower loss is better; with monitor "none", the last epoch is.
+        """
         if not self.best_epoch or monitor == "none":
             return True
         best = self.rows[self.best_epoch - 1]

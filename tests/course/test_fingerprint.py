@@ -5,6 +5,7 @@ import shutil
 import pytest
 
 from asl_lib.course import notebooks
+from asl_lib.course.fingerprint import code_hash
 from asl_lib.course.notebooks import Run, find_notebooks
 from tests.conftest import ROOT
 
@@ -64,3 +65,9 @@ def test_a_changed_lexicon_of_the_demo_makes_its_clips_stale(stale):
 
 def test_the_command_line_and_the_live_page_make_nothing_stale(stale):
     assert stale("course/cli.py", "\nCHANGED = 1\n") == set()
+
+
+@pytest.mark.parametrize("source", ["import asl_lib\nasl_lib.fit()", "from asl_lib import fit"])
+def test_names_of_the_face_stand_for_the_modules_that_they_come_from(source):
+    assert code_hash(source) == code_hash("from asl_lib.training.fit import fit")
+    assert code_hash(source) != code_hash("from asl_lib import read_clips")
