@@ -1,4 +1,4 @@
-"""The state of a training on disk: killed at any moment, it goes on as if nothing had happened."""
+"""Checkpoints: a training that was killed at any moment resumes bit for bit."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @dataclass
 class Progress:
-    """How far a training has come.
+    """The progress of a training.
 
     Attributes:
         epoch: epochs that are complete.
@@ -47,16 +47,16 @@ class Progress:
 
 
 class Checkpoint:
-    """Keeps a training's progress in one file, and gives it back to a later process.
+    """The progress of a training in one file, from which a later process resumes.
 
-    What is kept is all that the next epoch depends on: weights, the optimiser's moments, the states of the random
-    generators of dropout and of Python (from which Keras shuffles batches), the best weights. No pickle: an `.npz` of
-    numbers and text.
+    The file holds all that the next epoch depends on: weights, the optimiser's moments, the states of the random
+    generators of dropout and of Python (with which Keras shuffles batches), and the best weights. It is an `.npz` of
+    numbers and text, without pickled objects.
 
     Args:
         path: the file.
-        key: what the training depends on; the state of another one is ignored.
-        every_s: seconds between two writings; 0 writes after every epoch.
+        key: fingerprint of the training; the checkpoint of another training is ignored.
+        every_s: seconds between two checkpoints; 0 for one an epoch.
     """
 
     def __init__(self, path: Path, *, key: str, every_s: float) -> None:
@@ -64,7 +64,7 @@ class Checkpoint:
         self._written = time.monotonic()
 
     def restore(self, model: keras.Model) -> Progress:
-        """Put the kept state into a compiled model and return the progress; nothing kept, nothing changed."""
+        """Restore a compiled model and return the progress; without a checkpoint the model stays as it is."""
         try:
             about = json.loads(str(read_npz(self.path, ["about"])["about"]))
             if about["key"] != self.key:
@@ -76,7 +76,7 @@ class Checkpoint:
             state = version, tuple(words), following
             random.Random().setstate(state)  # raises where it is damaged
         except (OSError, ValueError, KeyError, TypeError):
-            return Progress()  # there is none, or a damaged one: start anew
+            return Progress()  # none, or a damaged one
         model.optimizer.build(model.trainable_variables)
         variables, values = [*model.variables, *model.optimizer.variables], [*states[0], *states[1]]
         if [tuple(variable.shape) for variable in variables] != [value.shape for value in values]:
@@ -87,7 +87,7 @@ class Checkpoint:
         return Progress(about["epoch"], about["rows"], about["best_epoch"], states[2])
 
     def keep(self, model: keras.Model, progress: Progress) -> None:
-        """Write the state, if it is time."""
+        """Write a checkpoint if `every_s` seconds have passed since the last one."""
         if time.monotonic() - self._written < self.every_s:
             return
         groups = {
@@ -107,5 +107,5 @@ class Checkpoint:
         self._written = time.monotonic()
 
     def remove(self) -> None:
-        """Remove the state: the training is over."""
+        """Remove the file."""
         self.path.unlink(missing_ok=True)

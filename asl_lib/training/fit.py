@@ -1,4 +1,4 @@
-"""One `fit` for every model of the course, and the files it leaves behind."""
+"""`fit`: one training function for all models."""
 
 from __future__ import annotations
 
@@ -8,9 +8,8 @@ import math
 import os
 import time
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -49,13 +48,13 @@ class Split(Protocol):
 
 @dataclass(frozen=True)
 class Training:
-    """What a training has left.
+    """The result of a training.
 
     Attributes:
         name: the name of the model in results.
-        folder: where the model is.
-        parameters: numbers that were learned; of trees, their nodes.
-        seconds: how long it took.
+        folder: folder of the model.
+        parameters: number of parameters; of trees, of their nodes.
+        seconds: duration of the training.
         history: one row an epoch: epoch, loss, accuracy, val_loss, val_accuracy (with validation), learning_rate,
             seconds; empty for trees, which have no epochs.
         settings: seed, validation signers, and how the clips were split.
@@ -85,13 +84,13 @@ def set_seeds(seed: int) -> None:
     On one machine the same seed then gives the same losses to the last bit; another processor may round
     differently.
     """
-    # What TensorFlow tells at import about the processor is no news to a reader of a notebook.
+    # Without TensorFlow's notes about the processor, and its advice on the speed of small networks.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     with quiet_native_stderr():
         import keras
         import tensorflow as tf
 
-    tf.get_logger().setLevel("ERROR")  # the advice it gives on small networks' speed is no news either
+    tf.get_logger().setLevel("ERROR")
     keras.utils.set_random_seed(seed)
     tf.config.experimental.enable_op_determinism()
 
@@ -121,16 +120,16 @@ def fit(
 ) -> Training:
     """Train with Adam until validation stops improving, and keep the best weights; or for a given number of epochs.
 
-    Writes `model.keras`, `recipe.json`, `history.csv`, `training.json` and TensorBoard logs into `folder`. A training
-    that was killed goes on from its last checkpoint when it is called again with the same arguments, and ends with
-    the same weights as an undisturbed one.
+    Writes `model.keras` (trees: `model.npz`), `recipe.json`, `history.csv`, `training.json` and TensorBoard logs into
+    `folder`. A call with the same arguments resumes a killed training from its last checkpoint, and ends with the same
+    weights as an undisturbed one.
 
     Args:
-        model: a network from what `clips.recipe` encodes to class probabilities, or to a dict of those of "group" and
-            "gloss"; or `HandTrees`, to which only `clips`, `split`, `folder` and `name` apply.
+        model: a network from clips, as `clips.recipe` encodes them, to class probabilities or to a dict of "group" and
+            "gloss" probabilities; or `HandTrees`, for which only `split`, `folder`, `name` and `seed` are used.
         clips: all clips: landmarks, photographs or frames.
-        split: which of them to train on, and which to look at after each epoch; None trains on all clips.
-        folder: where the files go.
+        split: the training and validation clips; None trains on all clips.
+        folder: folder for the files.
         name: the name of the model in results; empty for the network's own.
         epochs: most passes over the training clips.
         patience: epochs without a better validation result before training stops.
@@ -150,7 +149,7 @@ def fit(
         group_weight: share of the loss that is about the groups, for such a network.
         augmentation: how to vary the training clips, anew in each epoch: `Augmentation` for landmarks,
             `ImageVariation` for photographs, `ClipVariation` for frames; None leaves them as they are.
-        seed: where all randomness starts.
+        seed: seed of all random numbers.
         checkpoint_s: seconds between two checkpoints; 0 for one an epoch.
 
     Raises:
@@ -165,7 +164,7 @@ def fit(
     if unseen := sorted(set(range(len(clips.glosses))) - set(clips.y[rows].tolist())):
         warnings.warn(
             f"No training {clips.recipe.noun} shows {', '.join(clips.glosses[unseen])}, so no model can learn it. "
-            "Hold other signers out, or leave out what they alone show.",
+            "Hold out other signers, or leave these glosses out.",
             stacklevel=2,
         )
     folder.mkdir(parents=True, exist_ok=True)
@@ -175,35 +174,32 @@ def fit(
         history, seconds = pd.DataFrame(), time.monotonic() - start
     else:
         _check(model, clips, validation, monitor=monitor, schedule=schedule)
-        losses: dict[str, Any] = {
-            "label_smoothing": label_smoothing,
-            "group_weight": None if groups is None else group_weight,
-        }
-        _compile(model, learning_rate=learning_rate, weight_decay=weight_decay, **losses)
-        options: dict[str, Any] = {"batch_size": batch_size, "seed": seed, "augmentation": augmentation}
-        options |= {"mixup": mixup, "balance": balance, "groups": groups}
-        stopping: dict[str, Any] = {"epochs": epochs, "patience": patience, "monitor": monitor}
-        rates = {"rates": [learning_rate, schedule, weight_decay]}
-        key = _key(model, clips, rows, validation, **stopping, **losses, **rates, **options)
-        checkpoint = Checkpoint(folder / CHECKPOINT, key=key, every_s=checkpoint_s)
-        history = _train(
+        batching: dict[str, Any] = {"batch_size": batch_size, "seed": seed, "augmentation": augmentation}
+        batching |= {"mixup": mixup, "balance": balance, "groups": groups}
+        training: dict[str, Any] = {"epochs": epochs, "patience": patience, "monitor": monitor}
+        training |= {"learning_rate": learning_rate, "schedule": schedule}
+        losses: dict[str, Any] = {"weight_decay": weight_decay, "label_smoothing": label_smoothing}
+        losses["group_weight"] = None if groups is None else group_weight
+        key = _key(model, clips, rows, validation, **batching, **training, **losses)
+        _compile(model, **losses)
+        loop = _Loop(
             model,
-            training_batches(clips, rows, **options),
+            training_batches(clips, rows, **batching),
             validation_batches(clips, validation, batch_size=clips_at_a_time(clips), groups=groups),
-            checkpoint,
-            **stopping,
-            rate=partial(_rate, epochs=epochs, peak=learning_rate, schedule=schedule),
-            # Keras shuffles the order in which it asks for batches, too; those of a file are read from front to back.
+            Checkpoint(folder / CHECKPOINT, key=key, every_s=checkpoint_s),
+            # Keras also shuffles the order of the batches. Batches of pixels are read in order.
             shuffle=clips.recipe.input == "landmarks",
+            **training,
         )
+        history = loop.run()
         seconds = float(history["seconds"].sum())
     save_model(model, clips.recipe, history, folder)
     (folder / CHECKPOINT).unlink(missing_ok=True)
     signers = [] if split is None else sorted(set(clips.signer[split.validation].tolist()))
     settings = {"seed": seed, **({} if split is None else split.settings), "validation_signers": signers}
-    training = Training(name or model.name, folder, model.count_params(), seconds, history, settings)
-    training.save()
-    return training
+    done = Training(name or model.name, folder, model.count_params(), seconds, history, settings)
+    done.save()
+    return done
 
 
 def fingerprint(*arrays: np.ndarray, settings: Any) -> str:
@@ -216,9 +212,9 @@ def fingerprint(*arrays: np.ndarray, settings: Any) -> str:
 
 
 def _key(model: keras.Model, clips: ClipSet[Any], rows: np.ndarray, validation: np.ndarray, **settings: Any) -> str:
-    """Return a fingerprint of all that a training depends on: a checkpoint of another training is ignored."""
+    """Return a fingerprint of all that a training depends on."""
     groups = settings.pop("groups")
-    # Pixels are recognised by their clips' names: to read them all would take as long as an epoch.
+    # Pixels are identified by their clip_id: reading them all would take as long as an epoch.
     content = clips.values if clips.recipe.input == "landmarks" else np.array([name.encode() for name in clips.clip_id])
     arrays = [content, clips.y, rows, validation, *([] if groups is None else [groups]), *model.get_weights()]
     settings["augmentation"] = repr(settings["augmentation"])
@@ -246,14 +242,7 @@ def _check(model: keras.Model, clips: ClipSet[Any], validation: np.ndarray, *, m
         )
 
 
-def _compile(
-    model: keras.Model,
-    *,
-    learning_rate: float,
-    weight_decay: float,
-    label_smoothing: float,
-    group_weight: float | None,
-) -> None:
+def _compile(model: keras.Model, *, weight_decay: float, label_smoothing: float, group_weight: float | None) -> None:
     import keras
 
     loss = keras.losses.CategoricalCrossentropy(label_smoothing=label_smoothing)
@@ -262,97 +251,89 @@ def _compile(
         weights = {"group": group_weight, "gloss": 1 - group_weight}
         compiled = {"loss": dict.fromkeys(weights, loss), "loss_weights": weights}
         compiled["metrics"] = {name: ["accuracy"] for name in weights}
-    model.compile(keras.optimizers.AdamW(learning_rate, weight_decay=weight_decay), **compiled)
+    model.compile(keras.optimizers.AdamW(weight_decay=weight_decay), **compiled)  # `_Loop` sets the learning rate
 
 
-def _train(
-    model: keras.Model,
-    batches: Any,
-    validation: Any,
-    checkpoint: Checkpoint,
-    *,
-    epochs: int,
-    patience: int,
-    monitor: str,
-    rate: Callable[[int], float],
-    shuffle: bool,
-) -> pd.DataFrame:
-    """Run the epochs that are left, put the best weights into the network, and return the whole history."""
-    import keras
+@dataclass
+class _Loop:
+    """The epochs of one training; the attributes are arguments of `fit`, or made from them."""
 
-    progress = checkpoint.restore(model)
-    with progress_bar(total=epochs, description="Training", unit="epoch", initial=progress.epoch) as bar:
-        if progress.epoch < epochs and progress.epoch - progress.best_epoch < patience:
-            follow = _follow(model, batches, progress, checkpoint, bar, monitor=monitor, patience=patience, rate=rate)
-            logs = str(checkpoint.path.with_name("tensorboard"))
-            model.fit(
-                batches,
-                validation_data=validation,
-                validation_batch_size=256,
-                epochs=epochs,
-                initial_epoch=progress.epoch,
-                shuffle=shuffle,
-                callbacks=[follow, keras.callbacks.TensorBoard(logs, write_graph=False)],
-                verbose=0,
+    model: keras.Model
+    batches: Any
+    validation: Any
+    checkpoint: Checkpoint
+    epochs: int
+    patience: int
+    monitor: str
+    learning_rate: float
+    schedule: str
+    shuffle: bool
+
+    def run(self) -> pd.DataFrame:
+        """Train the remaining epochs, restore the best weights, and return the whole history."""
+        import keras
+
+        progress = self.checkpoint.restore(self.model)
+        with progress_bar(total=self.epochs, description="Training", unit="epoch", initial=progress.epoch) as bar:
+            if progress.epoch < self.epochs and progress.epoch - progress.best_epoch < self.patience:
+                logs = str(self.checkpoint.path.with_name("tensorboard"))
+                self.model.fit(
+                    self.batches,
+                    validation_data=self.validation,
+                    validation_batch_size=256,
+                    epochs=self.epochs,
+                    initial_epoch=progress.epoch,
+                    shuffle=self.shuffle,
+                    callbacks=[self._callback(progress, bar), keras.callbacks.TensorBoard(logs, write_graph=False)],
+                    verbose=0,
+                )
+        loss = progress.rows[-1]["loss"]
+        if not np.isfinite(loss):
+            self.checkpoint.remove()
+            raise TrainingError(
+                f"The loss must stay finite; it became {loss} in epoch {progress.epoch}. "
+                f"Lower the learning rate (now {self.learning_rate:g}) and look for extreme values in the input."
             )
-    loss = progress.rows[-1]["loss"]
-    if not np.isfinite(loss):
-        checkpoint.remove()
-        raise TrainingError(
-            f"The loss must stay finite; it became {loss} in epoch {progress.epoch}. "
-            f"Lower the learning rate (now {rate(progress.epoch - 1):g}) and look for extreme values in the input."
-        )
-    model.set_weights(progress.best_weights)
-    return pd.DataFrame(progress.rows)
+        self.model.set_weights(progress.best_weights)
+        return pd.DataFrame(progress.rows)
 
+    def _callback(self, progress: Progress, bar: Any) -> Any:
+        """Return the callback that sets the learning rate, records each epoch, and stops the training."""
+        import keras
 
-def _follow(
-    model: keras.Model,
-    batches: Any,
-    progress: Progress,
-    checkpoint: Checkpoint,
-    bar: Any,
-    *,
-    monitor: str,
-    patience: int,
-    rate: Callable[[int], float],
-) -> Any:
-    """Return the callback that sets the learning rate, notes each epoch, keeps the best weights and ends it."""
-    import keras
+        loop = self
 
-    class Follow(keras.callbacks.Callback):
-        started = 0.0
+        class EachEpoch(keras.callbacks.Callback):
+            started = 0.0
 
-        def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
-            self.started = time.perf_counter()
-            batches.epoch, model.optimizer.learning_rate = epoch, rate(epoch)
+            def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+                self.started = time.perf_counter()
+                loop.batches.epoch, loop.model.optimizer.learning_rate = epoch, loop.rate(epoch)
 
-        def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-            values = {name.replace("gloss_accuracy", "accuracy"): float(value) for name, value in (logs or {}).items()}
-            seconds = round(time.perf_counter() - self.started, 4)
-            row = {"epoch": epoch + 1, **values, "learning_rate": rate(epoch), "seconds": seconds}
-            if progress.is_better(row, monitor):
-                progress.best_epoch, progress.best_weights = epoch + 1, model.get_weights()
-            progress.rows.append(row)
-            progress.epoch = epoch + 1
-            if not np.isfinite(row["loss"]) or progress.epoch - progress.best_epoch >= patience:
-                model.stop_training = True
-            checkpoint.keep(model, progress)
-            side = "val_accuracy" if "val_accuracy" in row else "accuracy"
-            bar.set_postfix_str(
-                f"{'validation' if side.startswith('val') else 'training'} {row[side]:.0%}", refresh=False
-            )
-            bar.update()
+            def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+                seconds = round(time.perf_counter() - self.started, 4)
+                values = {name.replace("gloss_accuracy", "accuracy"): float(value) for name, value in logs.items()}
+                row = {"epoch": epoch + 1, **values, "learning_rate": loop.rate(epoch), "seconds": seconds}
+                if progress.is_better(row, loop.monitor):
+                    progress.best_epoch, progress.best_weights = epoch + 1, loop.model.get_weights()
+                progress.rows.append(row)
+                progress.epoch = epoch + 1
+                if not np.isfinite(row["loss"]) or progress.epoch - progress.best_epoch >= loop.patience:
+                    loop.model.stop_training = True
+                loop.checkpoint.keep(loop.model, progress)
+                side = "validation" if "val_accuracy" in row else "training"
+                share = row.get("val_accuracy", row["accuracy"])
+                bar.set_postfix_str(f"{side} {share:.0%}", refresh=False)
+                bar.update()
 
-    return Follow()
+        return EachEpoch()
 
-
-def _rate(epoch: int, *, epochs: int, peak: float, schedule: str) -> float:
-    """Return the learning rate of an epoch, counted from 0."""
-    if schedule == "constant":
-        return peak
-    warm = max(1, epochs // 20)
-    if epoch < warm:
-        return peak * (epoch + 1) / warm
-    share = (epoch - warm) / max(1, epochs - warm)
-    return peak * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * share)))
+    def rate(self, epoch: int) -> float:
+        """Return the learning rate of an epoch, counted from 0."""
+        if self.schedule == "constant":
+            return self.learning_rate
+        warm = max(1, self.epochs // 20)
+        if epoch < warm:
+            return self.learning_rate * (epoch + 1) / warm
+        share = (epoch - warm) / max(1, self.epochs - warm)
+        return self.learning_rate * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * share)))

@@ -1,4 +1,4 @@
-"""A trained model: its files, and its predictions."""
+"""Trained models: their files and their predictions."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def load_model(folder: str | Path, kind: type[Any] = Recipe) -> tuple[Any, Any]:
         model = keras.saving.load_model(path, safe_mode=True, compile=False)
         outputs = glosses_of(model.compute_output_shape(model.input_shape))[-1]
     except Exception as error:
-        # Keras, h5py and TensorFlow raise whatever the damaged place breaks, with their own, undocumented classes.
+        # For a damaged file Keras, h5py and TensorFlow raise undocumented classes.
         reason = " ".join(str(error).split())[:300] or type(error).__name__
         raise TrainingError(f"{path} cannot be loaded as a Keras model: {reason} {remedy}") from error
     takes, wanted = (*model.input_shape[1:], outputs), (*recipe.shape, len(recipe.glosses) or outputs)
@@ -105,7 +105,7 @@ def check_archive(path: Path) -> None:
 
 
 def glosses_of(outputs: Any) -> Any:
-    """Return what a network outputs for the glosses, without what it outputs for their groups."""
+    """Return the outputs for the glosses of a network that may also have outputs for their groups."""
     return outputs["gloss"] if isinstance(outputs, dict) else outputs
 
 
@@ -117,8 +117,8 @@ def predict(model: Any, clips: ClipSet[Any], rows: np.ndarray | None = None, *, 
         clips: the clips.
         rows: which of them; None for all.
         mirrored: take the mean over every clip and its mirror image: a sign signed with the other hand is the same
-            sign, so a network that was trained with `Augmentation(mirrored=...)` can look twice. A recipe that has
-            turned all clips to the right hand already (`mirror_left_handed`) needs one look only.
+            sign for a network that was trained with `Augmentation(mirrored=...)`. Ignored for a recipe that turns all
+            clips to the right hand (`mirror_left_handed`).
     """
     rows = np.arange(len(clips)) if rows is None else np.asarray(rows, int)
     recipe = clips.recipe
@@ -144,7 +144,7 @@ def compile_predictor(model: Any, recipe: Recipe) -> Callable[[np.ndarray], np.n
     """Return a function from one clip, before `recipe.encode`, to its (classes,) probabilities, as fast as possible.
 
     `model.predict` starts a loop over batches for every call; this is one compiled program (XLA) for one clip. The
-    first call, which compiles, is made here. Trees, which have nothing to compile, answer in the same way.
+    first call, which compiles, is made here. For trees it is their `predict`.
 
     Args:
         model: a network or `HandTrees`.

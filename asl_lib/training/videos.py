@@ -1,4 +1,4 @@
-"""Train networks on clips of frames: a head on cached features, and I3D from its top downwards."""
+"""Training of video networks: a head on cached features, and I3D from its top downwards."""
 
 from __future__ import annotations
 
@@ -24,31 +24,33 @@ if TYPE_CHECKING:
 
 
 def frame_features(model: keras.Model, clips: ClipSet[VideoRecipe], *, folder: str | Path) -> Any:
-    """Return what the frozen eye of a network sees in every frame: (n, frames, features) float32, computed once.
+    """Return the features of every frame from a network's frozen backbone, computed once.
 
-    They are kept in `folder`, under a name that changes with the eye's weights; a clip with other pixels is looked at
-    again. Stopped at any moment, this loses one clip.
+    They are cached in `folder`, in a file whose name changes with the weights of the backbone; a clip with other pixels
+    is computed again. An interruption loses one clip.
 
     Args:
-        model: what `build_mobilenet_lstm` gives.
+        model: as `build_mobilenet_lstm` returns it.
         clips: in colour.
-        folder: where the file is kept.
+        folder: where the file is cached.
+
+    Returns:
+        (n, frames, features) float32, mapped from the file.
     """
     import tensorflow as tf
 
-    eye = model.get_layer(BACKBONE).layer
-    look = tf.function(lambda frames: eye(frames, training=False))
-    whose = fingerprint(*eye.get_weights(), settings=[eye.name])[:8]
-    shape = (clips.recipe.frames, eye.output_shape[-1])
-    name = f"{eye.name}-{clips.recipe.frames}x{clips.recipe.size}-{whose}.jsonl"
-    cache = ArrayCache(Path(folder) / name, shape=shape, dtype="<f4")
+    backbone = model.get_layer(BACKBONE).layer
+    features_of = tf.function(lambda frames: backbone(frames, training=False))
+    weights = fingerprint(*backbone.get_weights(), settings=[backbone.name])[:8]
+    name = f"{backbone.name}-{clips.recipe.frames}x{clips.recipe.size}-{weights}.jsonl"
+    cache = ArrayCache(Path(folder) / name, shape=(clips.recipe.frames, backbone.output_shape[-1]), dtype="<f4")
     number = {clip_id: index for index, clip_id in enumerate(clips.clip_id.tolist())}
     stamps = dict(zip(number, (hashlib.sha256(pixels).hexdigest()[:16] for pixels in clips.contents()), strict=True))
 
     def make(clip_ids: list[str]) -> Iterator[tuple[str, tuple[int, int], dict[str, Any]]]:
         for clip_id in progress(clip_ids, total=len(clip_ids), description="Frame features", unit="clip"):
             frames = tf.constant(clips.values[number[clip_id]], tf.float32)
-            yield clip_id, cache.append(np.asarray(look(frames), np.float32)[None]), {}
+            yield clip_id, cache.append(np.asarray(features_of(frames), np.float32)[None]), {}
 
     return cache.fill(stamps, make).rows()
 
@@ -56,29 +58,29 @@ def frame_features(model: keras.Model, clips: ClipSet[VideoRecipe], *, folder: s
 def calibrate_batch_norm(
     model: keras.Model, clips: ClipSet[VideoRecipe], rows: np.ndarray, *, seed: int, batches: int = 40
 ) -> None:
-    """Let an eye with *random* weights find the range of its own numbers, in place, by looking at training frames.
+    """Estimate the batch statistics of a backbone with *random* weights from training frames, in place.
 
-    Batch normalisation begins with the means of nothing: through fifty layers of random weights a picture fades to
-    1e-11, and all pictures look alike. Weights that were learned come with their means, and need none of this.
+    Batch normalisation starts with mean 0 and variance 1. Through fifty layers of random weights the activations then
+    shrink to 1e-11, and all frames look alike. Trained weights come with their statistics and need no calibration.
 
     Args:
-        model: what `build_mobilenet_lstm` gives.
+        model: as `build_mobilenet_lstm` returns it.
         clips: in colour.
-        rows: the training clips: the test must have no say.
-        seed: which frames are looked at.
-        batches: of 64 frames.
+        rows: the training clips, never those of the test.
+        seed: chooses the frames.
+        batches: number of batches of 64 frames.
     """
     import tensorflow as tf
 
-    eye = model.get_layer(BACKBONE).layer
+    backbone = model.get_layer(BACKBONE).layer
     rng = np.random.default_rng(seed)
-    eye.trainable = True  # frozen, batch normalisation would keep its means
-    look = tf.function(lambda frames: eye(frames, training=True))
+    backbone.trainable = True  # a frozen batch normalisation does not update its statistics
+    update = tf.function(lambda frames: backbone(frames, training=True))
     for _ in range(batches):
         chosen = rng.choice(rows, min(16, len(rows)), replace=False)
         frames = np.concatenate([clips.values[row][rng.integers(clips.recipe.frames, size=4)] for row in chosen])
-        look(tf.constant(frames, tf.float32))
-    eye.trainable = False
+        update(tf.constant(frames, tf.float32))
+    backbone.trainable = False
 
 
 def fit_lstm(
@@ -90,14 +92,14 @@ def fit_lstm(
     folder: str | Path,
     **settings: Any,
 ) -> Training:
-    """Train the head of `build_mobilenet_lstm` on cached features, and save the whole network, from frames to answers.
+    """Train the head of `build_mobilenet_lstm` on cached features, and save the whole network.
 
     Args:
         model: the whole network.
-        clips: whose features they are.
+        clips: the clips in colour.
         split: as in `fit`.
-        features: what `frame_features` returns; the time that it took is not counted.
-        folder: where the network goes; the head alone is in `head` below it.
+        features: their features, as `frame_features` returns them; `seconds` does not include computing them.
+        folder: folder of the network; that of the head alone is `head` below it.
         settings: as for `fit`, except `augmentation`: features cannot be varied.
 
     Raises:
@@ -120,17 +122,17 @@ def fit_i3d(
     top_epochs: int = 0,
     **settings: Any,
 ) -> Training:
-    """Train I3D: first its new top alone, where the rest has been trained before, then everything.
+    """Train I3D: first only its new top, then all layers.
 
-    Gradients of a random top would spoil weights that were learned on 300,000 videos; from random weights there is
-    nothing to spoil, and `top_epochs` is best 0. Interrupted in the second part, a later call with the same arguments
-    repeats the first, which is short, and goes on in the second where it was.
+    Gradients of a random top would spoil pretrained weights. For random weights `top_epochs` is best 0. After an
+    interruption in the second part, a call with the same arguments repeats the first part, which is short, and resumes
+    the second.
 
     Args:
-        model: what `build_i3d` returns.
-        clips: what to train on.
+        model: as `build_i3d` returns it.
+        clips: the clips, in colour or as flow.
         split: as in `fit`.
-        folder: where the network goes; that of the first part is in `top` below it.
+        folder: folder of the network; that of the first part is `top` below it.
         top_epochs: epochs of the first part; 0 for none.
         settings: as for `fit`.
 
