@@ -46,10 +46,11 @@ class Classifier:
         """Load the model that a notebook saved in a folder.
 
         Raises:
-            LiveError: there are no glosses beside the model.
+            LiveError: there is no recipe, or there are no glosses beside the model.
             TrainingError: there is no model, or one that does not fit its recipe.
         """
-        input_of(folder)  # or there is no model at all
+        if _recipe(Path(folder)) is None:
+            raise LiveError(f"There is no network with its recipe in {folder}: expected model.keras and recipe.json.")
         model, recipe = load_model(folder)
         return cls(model, recipe, recipe.glosses or _tested_glosses(Path(folder)))
 
@@ -147,18 +148,6 @@ def model_of_run(run_dir: str | Path, held_out: str, *, prefer: str) -> Path:
             f"There is no trained network in {run_dir} for {held_out}. Run notebook 05 with the same parameters first."
         )
     return found[0]
-
-
-def input_of(folder: str | Path) -> str:
-    """Return what the model in a folder takes, by its recipe: "landmarks", "photographs" or "video".
-
-    Raises:
-        LiveError: there is no model with a recipe.
-    """
-    recipe = _recipe(Path(folder))
-    if recipe is None:
-        raise LiveError(f"There is no network with its recipe in {folder}: expected model.keras and recipe.json.")
-    return recipe.input
 
 
 def _recipe(folder: Path) -> Recipe | None:

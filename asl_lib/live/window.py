@@ -17,7 +17,8 @@ import numpy as np
 from asl_lib._util.paths import project_folder, relative
 from asl_lib.data.video import VideoSink
 from asl_lib.live.errors import LiveError
-from asl_lib.live.networks import choose_model, input_of, open_recogniser
+from asl_lib.live.letters import LetterRecogniser
+from asl_lib.live.networks import choose_model, open_recogniser
 from asl_lib.live.picture import compose, compose_prompt
 from asl_lib.live.pipeline import Pipeline, View
 from asl_lib.live.recogniser import FrameRecogniser
@@ -75,7 +76,6 @@ def run_live(
     if window:
         require_display()
     folder, reason = (Path(model), f"network: {relative(model)}") if model else choose_model(letters=letters)
-    spelling = input_of(folder) == "photograph"
     with open_recogniser(folder, left_handed=left_handed) as recogniser:
         log(reason)
         changes = {"fps": frames.fps or None, "threshold": threshold}
@@ -88,7 +88,7 @@ def run_live(
             window=window,
             record=record,
             recordings=project_folder() / "outputs" / "live",
-            transcript=Transcript(spelling=spelling),
+            transcript=Transcript(spelling=isinstance(recogniser, LetterRecogniser)),
             mirror=mirror,
             press_s=press_s,
             log=log,

@@ -99,3 +99,18 @@ def test_a_network_for_letters_reads_the_box_as_it_reads_a_photograph(tmp_path):
     live = Classifier.load(tmp_path)(picture)
     square = fit_square(picture, size=32)[None].astype(np.float32)
     np.testing.assert_allclose(live, model.predict(square, verbose=0)[0], atol=1e-5)
+
+
+def test_the_window_spells_with_a_network_for_letters(tmp_path, clip, monkeypatch):
+    from asl_lib.live import window
+    from asl_lib.models import build_letter_cnn
+
+    build_letter_cnn(size=32, classes=2).save(tmp_path / "model.keras")
+    PhotographRecipe(size=32, glosses=("A", "space")).save(tmp_path / "recipe.json")
+    transcripts = []
+    run = window.run_recogniser
+    monkeypatch.setattr(
+        window, "run_recogniser", lambda *a, **options: transcripts.append(options["transcript"]) or run(*a, **options)
+    )
+    window.run_live(str(clip), model=tmp_path, window=False, fast=True, log=lambda _: None)
+    assert transcripts[0].spelling
