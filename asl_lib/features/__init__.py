@@ -1,1 +1,1 @@
-"""Recipes: from landmarks, photographs and videos to what a network takes."""
+"""Recipes, and the clips that they prepare from landmarks, photographs and videos."""

@@ -17,9 +17,9 @@ Transform = Callable[[np.ndarray, np.random.Generator], np.ndarray]
 
 
 def rotate(points: np.ndarray, rng: np.random.Generator, *, degrees: float = 12.0) -> np.ndarray:
-    """Turn every clip by up to +-`degrees`, as another place of the camera does.
+    """Rotate every clip by up to +-`degrees` in the picture plane, as another camera position does.
 
-    In the picture plane; points with a depth (C = 3) turn about the other two axes as well.
+    Points with a depth (C = 3) are rotated about the other two axes as well.
     """
     axes = points.shape[-1]
     turn = np.tile(np.eye(axes, dtype=np.float32), (len(points), 1, 1))  # (N, C, C), for rows of coordinates
@@ -33,7 +33,7 @@ def rotate(points: np.ndarray, rng: np.random.Generator, *, degrees: float = 12.
 
 
 def scale(points: np.ndarray, rng: np.random.Generator, *, amount: float = 0.15) -> np.ndarray:
-    """Stretch every clip by a factor between 1 - `amount` and 1 + `amount`, each axis its own."""
+    """Scale every clip by a factor between 1 - `amount` and 1 + `amount`, drawn for each axis."""
     return _each_axis(np.multiply, points, rng.uniform(1 - amount, 1 + amount, (len(points), points.shape[-1])))
 
 
@@ -43,7 +43,7 @@ def shift(points: np.ndarray, rng: np.random.Generator, *, distance: float = 0.1
 
 
 def shear(points: np.ndarray, rng: np.random.Generator, *, amount: float = 0.1) -> np.ndarray:
-    """Slant every clip: x grows with y by up to +-`amount`, as seen from a camera off to the side."""
+    """Shear every clip: add up to +-`amount` times y to x, as seen from a camera off to the side."""
     slanted = points.copy()
     slanted[..., 0] += points[..., 1] * _uniform(points, rng, amount).astype(np.float32)
     return slanted
@@ -52,7 +52,7 @@ def shear(points: np.ndarray, rng: np.random.Generator, *, amount: float = 0.1) 
 def jitter(points: np.ndarray, rng: np.random.Generator, *, spread: float = 0.01) -> np.ndarray:
     """Add independent noise of standard deviation `spread` (shoulder widths) to every landmark.
 
-    Uniform noise: normal noise of the same spread takes five times as long to draw, and is no truer.
+    The noise is uniform: normal noise of the same spread takes five times as long to draw.
     """
     noise = rng.random(points.shape, np.float32)
     noise -= np.float32(0.5)
@@ -62,10 +62,9 @@ def jitter(points: np.ndarray, rng: np.random.Generator, *, spread: float = 0.01
 
 
 def vary_body(points: np.ndarray, rng: np.random.Generator, *, spread: float = 0.02) -> np.ndarray:
-    """Give every clip a slightly different body: move each landmark by an offset that stays the same all clip long.
+    """Give every clip a slightly different body: move each landmark by an offset that is constant over the clip.
 
-    Fingers are longer or shorter, knuckles wider, shoulders lower: `spread` is the standard deviation in shoulder
-    widths.
+    Fingers become longer or shorter, shoulders lower; `spread` is the standard deviation in shoulder widths.
     """
     offsets = rng.normal(0, spread, (len(points), 1, *points.shape[2:]))
     return points + offsets.astype(np.float32)
@@ -107,7 +106,7 @@ def crop_time(points: np.ndarray, rng: np.random.Generator, *, amount: float = 0
 def drop_hands(
     points: np.ndarray, rng: np.random.Generator, *, recipe: FeatureRecipe, share: float = 0.1
 ) -> np.ndarray:
-    """Lose each hand in `share` of the frames, as MediaPipe does with fast or hidden hands."""
+    """Remove each hand from `share` of the frames, as if MediaPipe had not detected it."""
     dropped = points.copy()
     for hand in ("left_hand", "right_hand"):
         if hand in recipe.parts:
@@ -117,7 +116,7 @@ def drop_hands(
 
 
 def drop_frames(points: np.ndarray, rng: np.random.Generator, *, share: float = 0.1) -> np.ndarray:
-    """Lose `share` of the frames altogether, as a camera that stutters does."""
+    """Remove all landmarks from `share` of the frames, as a stuttering camera does."""
     dropped = points.copy()
     dropped[rng.random(points.shape[:2]) < share] = np.nan
     return dropped
@@ -134,13 +133,13 @@ def mirror_some(
 def mixup_pairs(
     X: np.ndarray, targets: np.ndarray, rng: np.random.Generator, *, alpha: float
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Mix every clip of a batch, and its target, with another one (mixup; Zhang et al. 2018).
+    """Mix every clip of a batch, and its target, with a random clip of the batch (mixup; Zhang et al. 2018).
 
     Args:
         X: (n, ...) encoded clips: without NaN, which cannot be mixed.
         targets: (n, classes) shares of the classes.
-        rng: where the partners and shares come from.
-        alpha: of the Beta distribution of the shares; small values mix little.
+        rng: draws the partners and the shares.
+        alpha: parameter of the Beta distribution of the shares; small values mix little.
 
     Returns:
         (n, ...) and (n, classes), convex combinations of the rows given.

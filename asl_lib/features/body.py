@@ -28,8 +28,8 @@ RECIPE_PARTS: dict[str, tuple[str, tuple[int, ...]]] = {
 }
 """Part of a recipe -> tracked part it is taken from, and which of that part's landmarks.
 
-Lips, brows and eyes are MediaPipe's contours of the face: with them a recipe sees non-manual features (a question's
-raised brows, a mouthing) at a fifth of the whole face's size.
+Lips, brows and eyes are MediaPipe's contours of the face: they show non-manual features (raised brows, a mouthing) with
+a fifth of the landmarks of the whole face.
 """
 
 LEFT_SHOULDER, RIGHT_SHOULDER, LEFT_WRIST, RIGHT_WRIST = 11, 12, 15, 16

@@ -1,4 +1,4 @@
-"""Seeded variations of photographs and clips that leave a handshape the handshape, and a sign the sign it is."""
+"""Seeded variations of photographs and clips that change neither the handshape nor the sign."""
 
 from __future__ import annotations
 
@@ -13,23 +13,21 @@ from asl_lib.features.optical_flow import reverse_flow
 
 @dataclass(frozen=True)
 class ImageVariation:
-    """How to vary training photographs: what a hand, a lamp and a camera do, and no more.
+    """How training photographs are varied: like small changes of the hand, the light and the camera.
 
-    Angles stay small, because some letters differ by little else (a K that is turned becomes a P). Nothing is mirrored
-    unless asked: a mirror makes a left hand of a right one, which is the same letter, but seen with signers who all use
-    the right hand it teaches a network hands that are not in the test, at the cost of those that are.
+    Angles stay small because some letters differ in orientation only (a rotated K becomes a P). By default nothing is
+    mirrored: the mirror image shows the same letter with the left hand, but if all signers use the right hand, learning
+    left hands costs accuracy.
 
     Attributes:
-        rotation: largest turn, in degrees.
+        rotation: largest rotation, in degrees.
         scale: largest change of size, as a share.
-        shift: largest change of place, in widths of the picture.
-        light: largest change of brightness and of each colour's strength, as a share; a slope of light from one side
-            to the other goes up to the same share.
-        background: share of pictures whose border colours, as far as they are like the corners', are exchanged for
-            another colour.
+        shift: largest shift, in widths of the picture.
+        light: largest change of brightness, of each colour channel and of brightness from side to side, as a share.
+        background: share of pictures whose background gets another colour, see `exchange_background`.
         blur: largest standard deviation of a blur, in px.
-        noise: largest standard deviation of the camera's noise, in grey levels.
-        mirrored: share of pictures seen in a mirror.
+        noise: largest standard deviation of the noise, in grey levels.
+        mirrored: share of pictures that are mirrored.
     """
 
     rotation: float = 12.0
@@ -70,14 +68,13 @@ class ImageVariation:
 
 @dataclass(frozen=True)
 class ClipVariation(ImageVariation):
-    """How to vary clips: every frame of a clip alike, because a camera does not jump and a lamp does not flicker.
+    """How clips are varied: all frames of a clip alike, because neither camera nor light changes within a clip.
 
-    A mirror exchanges the hands of the signer: the same sign, signed by a left-handed person. It also turns the
-    direction of every movement round, so in a clip of optical flow the x component changes its sign. A clip of flow
-    keeps its light, and is not turned, for its values are directions.
+    A mirrored clip shows the sign of a left-handed person; in a clip of optical flow the x component changes its sign.
+    The light and rotation of optical flow are not varied, because its values are directions.
 
     Attributes:
-        tempo: largest share of a clip that is cut off at either end, and the rest is stretched to its length.
+        tempo: largest share of a clip that is cut off at either end; the rest is stretched to the length of the clip.
         flow: whether the clips are of optical flow.
     """
 
@@ -106,10 +103,10 @@ class ClipVariation(ImageVariation):
 
 
 def exchange_background(image: np.ndarray, colour: np.ndarray) -> np.ndarray:
-    """Return a (size, size, 3) uint8 picture whose background has another colour, and its old light and shadow.
+    """Return a (size, size, 3) uint8 picture whose background has another colour, with the same light and shadow.
 
-    The background is what connects to the upper corners with neighbouring pixels of nearly the same colour: photographs
-    of a hand before a wall, and rendered ones, have such a background.
+    The background is the region of nearly equal colours that is connected to the upper corners, as in photographs of a
+    hand in front of a wall and in rendered ones.
     """
     size = len(image)
     mask = np.zeros((size + 2, size + 2), np.uint8)

@@ -1,4 +1,4 @@
-"""Optical flow: how far every point of a picture moves until the next one. Three methods behind one call."""
+"""Optical flow between frames, with three methods."""
 
 from __future__ import annotations
 
@@ -48,14 +48,14 @@ def quantise_flow(flow: np.ndarray, *, bound_px: float = BOUND_PX) -> np.ndarray
 
     Args:
         flow: (..., 2) float, in px.
-        bound_px: what is cut off.
+        bound_px: values beyond it are clipped.
     """
     share = (np.clip(flow, -bound_px, bound_px) + bound_px) / (2 * bound_px)
     return np.minimum(share * 256, 255).astype(np.uint8)
 
 
 def restore_flow(quantised: np.ndarray, *, bound_px: float = BOUND_PX) -> np.ndarray:
-    """Return what `quantise_flow` kept, in px: right to within bound_px / 128."""
+    """Return the flow that `quantise_flow` quantised, in px, to within bound_px / 128."""
     return (quantised.astype(np.float32) - 128) / 128 * bound_px
 
 

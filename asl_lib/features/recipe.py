@@ -1,4 +1,4 @@
-"""Recipes: the one way from landmarks, a photograph or a video to the numbers a model sees.
+"""Recipes: how landmarks, a photograph or a video become the input of a model.
 
 Training, evaluation, export and the live demo all call the same recipe, which is written beside every model as
 `recipe.json`. `FeatureRecipe` works in two steps:
@@ -80,7 +80,7 @@ class Recipe:
         raise NotImplementedError
 
     def mirror(self, values: np.ndarray) -> np.ndarray:
-        """Return clips of a `ClipSet` as seen in a mirror: those of a person who signs with the opposite hand."""
+        """Return the mirrored clips of a `ClipSet`: the same signs, signed with the other hand."""
         raise NotImplementedError
 
     def save(self, path: str | Path) -> None:
@@ -96,14 +96,13 @@ class FeatureRecipe(Recipe):
         parts: parts to use, from `RECIPE_PARTS`.
         coordinates: "xy" or "xyz". MediaPipe's z is an estimate from one camera, and a noisy one.
         body_frame: "shoulders" puts the origin between the shoulders and makes their distance 1 (both the
-            clip's median, so a missing frame or a turn of the body does not matter); "image" keeps the
-            place and size in the picture; "minmax" stretches every frame's points to 0..1 on each axis, as
+            clip's median, which is robust to missing frames and turns of the body); "image" keeps the position
+            and size in the picture; "minmax" stretches every frame's points to 0..1 on each axis, as
             many tutorials do: a hand that moves then moves the shoulders.
         hand_frame: "wrist" gives each hand its own origin (the wrist) and unit (the clip's median distance
-            from wrist to middle knuckle), so that the handshape reads the same wherever the hand is: the
-            place is still in the pose's wrists. "body" leaves the hands in the body's frame, "both" gives the two
-            beside each other.
-        handshape: append what describes a hand's shape and not its place, see `describe_hand`.
+            from wrist to middle knuckle), so that the handshape does not depend on the hand's position, which the
+            pose's wrists still have. "body" leaves the hands in the body's frame, "both" uses both.
+        handshape: append numbers that describe the shape of a hand, see `describe_hand`.
         velocities: append the change of every coordinate from the frame before.
         mirror_left_handed: mirror a clip whose left hand does more, with the hands exchanged.
         timing: how a clip becomes `frames` long: "resample" (all of it, faster or slower), "pad" (its first
@@ -231,7 +230,7 @@ class FeatureRecipe(Recipe):
         """Return the features of one clip or many.
 
         Args:
-            points: (..., frames, L, C) as `points` gives them, augmented or not.
+            points: (..., frames, L, C) as `points` returns them, augmented or not.
 
         Returns:
             (..., frames, num_features) float32, 0 where missing: all coordinates, their velocities, the hands'
@@ -337,7 +336,7 @@ class VideoRecipe(PictureRecipe):
         return read_clip(path, frames=self.frames, size=self.size, flow=self.flow, **cut)
 
     def square(self, frame: np.ndarray) -> np.ndarray:
-        """Return what `transform` makes of a (H, W, 3) uint8 RGB frame first, as soon as a camera gives it."""
+        """Return a (H, W, 3) uint8 RGB frame in the form that `transform_squares` takes."""
         return square_frame(frame, size=self.size, flow=self.flow)
 
     def transform_squares(self, squares: Sequence[np.ndarray]) -> np.ndarray:
@@ -350,7 +349,7 @@ class VideoRecipe(PictureRecipe):
 
 
 def _isotropic(landmarks: Landmarks, parts: tuple[str, ...]) -> dict[str, np.ndarray]:
-    """Return the parts with y in image widths too, so that a hand turned sideways keeps its shape."""
+    """Return the parts with y in image widths, too, so that a hand turned sideways keeps its shape."""
     missing = [part for part in parts if part not in landmarks.parts]
     if missing:
         raise RecipeError(
@@ -382,7 +381,7 @@ RECIPES: dict[tuple[int, str], type[Recipe]] = {
     (1, "clip"): VideoRecipe,
     **{(RECIPE_VERSION, kind.input): kind for kind in (FeatureRecipe, PhotographRecipe, VideoRecipe)},
 }
-"""Version and input, as a file gives them -> its recipe. Earlier versions had fewer entries of the same meaning."""
+"""Version and input of a file -> class of its recipe. Earlier versions had fewer entries of the same meaning."""
 KINDS: dict[str, type] = {"int": int, "str": str, "bool": bool, "tuple[str, ...]": list}
 """Annotation of a recipe's entry -> its type in JSON."""
 

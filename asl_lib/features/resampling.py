@@ -1,4 +1,4 @@
-"""A clip's points in time: short gaps filled, and any number of frames made of it."""
+"""A clip's points in time: short gaps filled, and resampled to any number of frames."""
 
 from __future__ import annotations
 
@@ -8,8 +8,7 @@ import numpy as np
 def fill_gaps(points: np.ndarray, *, max_gap: int) -> np.ndarray:
     """Return (T, L, C) points with gaps of at most `max_gap` frames filled by linear interpolation in time.
 
-    A gap has a seen frame on both sides: what is missing at the start or the end stays NaN, and so does a
-    hand that was out of sight for longer, because nobody knows where it was.
+    A gap has a detected frame on both sides. Missing points at the start or the end, and longer gaps, stay NaN.
     """
     filled = points.copy()
     frames = np.arange(len(points))
