@@ -13,12 +13,13 @@ from functools import partial
 from typing import Any
 
 from asl_lib._util.jobs import cores, run_jobs
-from asl_lib.course.notebooks import BatchError, Notebook, Run, find_notebooks
+from asl_lib.course.notebooks import STAGES, BatchError, Notebook, Run, find_notebooks, model_notebook
 from asl_lib.course.params import Params, check_parameters
 from asl_lib.data.clips import read_clips, select_clips
 from asl_lib.data.registry import get_dataset
 from asl_lib.evaluation.splits import signer_folds
 from asl_lib.landmarks.extract import parse_shard
+from asl_lib.models import registry
 
 
 def log_line(line: str) -> None:
@@ -41,7 +42,8 @@ def run_course(
 
     Args:
         values: parameters as in a YAML file; unknown ones are refused.
-        models: of the model notebooks, only those that train one of these; empty for all.
+        models: which models to train; empty for those of all numbered notebooks. Other registered models are trained
+            by `course/model.ipynb`.
         jobs: model notebooks at a time; 0 for one per core.
         log: called with each status message.
         force: execute every notebook, done or not.
@@ -52,8 +54,9 @@ def run_course(
     """
     params = check_parameters(values)
     notebooks = [notebook for notebook in find_notebooks() if notebook.suits(get_dataset(params.dataset))]
-    training = _training(notebooks, models)
-    runs = [Run(notebook, values) for notebook in notebooks if notebook.stage != "model" or notebook in training]
+    others = [notebook for notebook in notebooks if notebook.stage != "model"]
+    chosen = sorted([*others, *_training(notebooks, models)], key=lambda notebook: STAGES.index(notebook.stage))
+    runs = [Run(notebook, values) for notebook in chosen]
     labels = {run.notebook.name: f"[{number}/{len(runs)}] {run.notebook.name}" for number, run in enumerate(runs, 1)}
     upstream = ""
     for run in (run for run in runs if run.notebook.stage == "prepare"):
@@ -97,7 +100,7 @@ def run_batch(
         held_out: which signers to hold out; empty for every signer of the data set in turn.
         folds: hold out so many groups of signers instead of one signer at a time (grouped k-fold, see
             `splits.signer_folds`): for data sets with dozens of signers; 0 for each alone.
-        models: only the notebooks that train one of these; empty for all.
+        models: as in `run_course`.
         jobs: model notebooks at a time; 0 for one per core.
         shard: part of the model runs to execute, like "3/11"; empty for all, and the report.
         scheduler: address of a Dask scheduler whose workers execute the model notebooks in the same (shared) folder;
@@ -176,17 +179,19 @@ def _cases(signers: list[str], *, folds: int, known_signers: bool) -> list[tuple
 
 
 def _training(notebooks: Sequence[Notebook], models: Sequence[str]) -> list[Notebook]:
-    """Return the model notebooks that train one of `models`, or all of them.
+    """Return the notebooks that train `models`, numbered or not; all numbered ones where no model is named.
 
     Raises:
-        BatchError: no notebook trains such a model.
+        BatchError: there is no such model.
     """
     training = [notebook for notebook in notebooks if notebook.stage == "model"]
     known = [name for notebook in training for name in notebook.models]
+    there = list(dict.fromkeys([*known, *registry.names(input="landmarks")]))
     for model in models:
-        if model not in known:
-            raise BatchError(f"No notebook trains a model '{model}'. There are: {', '.join(known)}.")
-    return [notebook for notebook in training if not models or set(notebook.models) & set(models)]
+        if model not in there:
+            raise BatchError(f"No notebook trains a model '{model}'. There are: {', '.join(there)}.")
+    numbered = [notebook for notebook in training if not models or set(notebook.models) & set(models)]
+    return numbered + [model_notebook(model) for model in dict.fromkeys(models) if model not in known]
 
 
 def _execute_here(

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,12 +23,17 @@ from asl_lib.course.fingerprint import PACKAGE, code_hash
 from asl_lib.course.params import Params, check_parameters
 from asl_lib.data.dataset import Dataset
 from asl_lib.data.registry import get_dataset
+from asl_lib.models.registry import find_model
 
 # Kernels that start at the same moment sometimes choose the same port: such a run is tried once more.
 KERNEL_START_ERRORS = ("Kernel died before replying", "Address already in use", "Kernel didn't respond")
 STAGES = ("prepare", "model", "report", "live")
 EXERCISE_TAGS = frozenset({"exercise", "solution", "check"})
 """Tags of the cells of an exercise: its text and the reader's own code, the solution, the check of both."""
+
+
+ANY_MODEL = Path(__file__).with_name("model.ipynb")
+"""The notebook that trains any registered model for landmarks."""
 
 
 class BatchError(RuntimeError):
@@ -47,6 +52,7 @@ class Notebook:
         subject: what it needs: "clips", "videos" (clips that do not come as landmarks only), "photographs" or "any"
             data set.
         results: files that it writes, with {dataset_dir}, {run_dir} and {held_out} to fill in.
+        fixed: parameters that it is always executed with.
     """
 
     path: Path
@@ -54,10 +60,11 @@ class Notebook:
     parameters: tuple[str, ...]
     results: tuple[str, ...]
     subject: str = "clips"
+    fixed: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
-        return self.path.stem
+        return "_".join([self.path.stem, *self.fixed.values()])
 
     @property
     def models(self) -> list[str]:
@@ -85,6 +92,13 @@ def find_notebooks(folder: str | Path | None = None) -> list[Notebook]:
     if not notebooks:
         raise BatchError(f"There are no notebooks in {folder}. Run this in the course's folder, where README.md is.")
     return notebooks
+
+
+def model_notebook(model: str) -> Notebook:
+    """Return the notebook that trains one registered model which has no numbered notebook."""
+    notebook = _read_notebook(ANY_MODEL)
+    results = tuple(pattern.replace("{model}", model) for pattern in notebook.results)
+    return replace(notebook, results=results, fixed={"model": model})
 
 
 def course_folder() -> Path:
@@ -131,12 +145,13 @@ class Run:
 
     @property
     def params(self) -> Params:
-        return check_parameters(self.values)
+        return check_parameters({**self.values, **self.notebook.fixed})
 
     @property
     def own_values(self) -> dict[str, Any]:
         """The given parameters that this notebook has."""
-        return {key: value for key, value in self.values.items() if key in self.notebook.parameters}
+        values = {**self.values, **self.notebook.fixed}
+        return {key: value for key, value in values.items() if key in self.notebook.parameters}
 
     @property
     def output(self) -> Path:
@@ -166,6 +181,7 @@ class Run:
         source = "\n".join(line for line in lines if not line.startswith(("%", "!")))
         names = [self.params.dataset, *self.params.also] if "dataset" in self.notebook.parameters else []
         modules = [type(get_dataset(name)).__module__ for name in names]
+        modules += [find_model(model).builder.__module__ for model in self.notebook.fixed.values()]
         plots = self.notebook.stage in ("report", "live")
         return code_hash(source, modules=modules, plots=plots, package=PACKAGE)
 

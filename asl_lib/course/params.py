@@ -84,6 +84,9 @@ class Params(BaseModel):
         description="share of the other signers' clips for early stopping, instead of a signer; 0 for none",
     )
     # Training
+    model: str = Field(
+        "attention_lstm", description="model that model.ipynb trains: the name of a builder in asl_lib/models"
+    )
     augment: bool = Field(True, description="vary the training clips anew in every epoch")
     epochs: int = Field(200, ge=1, le=MOST, description="most passes over the training clips")
     own_epochs: int = Field(

@@ -1,4 +1,4 @@
-"""No network at all: trees that are told what is known of hands. Whoever trains a network has to pass them."""
+"""Trees on a hand-made description of each clip: a baseline without a network."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from asl_lib.models.forest import Forest
 from asl_lib.models.registry import register
 
 SEEN_ENOUGH = 0.3
-"""In which share of the frames the other hand must be seen to count as taking part."""
+"""Least share of the frames in which the left hand must be seen to count as part of the sign."""
 
 
 @register("trees")
@@ -28,8 +28,8 @@ class HandTrees:
     Args:
         recipe: the recipe of the points, with both hands among its parts.
         classes: number of glosses.
-        trees: how many; more do no harm, they only take time.
-        seed: where the trees' randomness starts.
+        trees: number of trees; more do no harm, but take more time.
+        seed: seed of the trees.
 
     Raises:
         ValueError: the recipe lacks a hand, or there are fewer than 2 classes or 1 tree.
@@ -94,20 +94,21 @@ class HandTrees:
 
 
 def describe_clips(points: np.ndarray, recipe: FeatureRecipe) -> np.ndarray:
-    """Return a row of numbers about each clip that somebody who knows signs would ask for first.
+    """Return a description of each clip by handshape, location and movement.
 
-    Of the right hand: its shape (`describe_hand`) and place, averaged over the middle half of the clip, where a frame
-    counts the more the stiller the hand is; the spread, way and path of its finger tips, in palm lengths. Of the left
-    hand: how often it is seen and, where it takes part, how it lies to the right one.
+    Right hand: its shape (`describe_hand`) and its location, as means over the middle half of the clip in which a frame
+    has more weight when the hand moves less; the standard deviation, displacement and path length of the finger tips,
+    in palm lengths. Left hand: the share of frames in which it is seen and, above `SEEN_ENOUGH`, its location relative
+    to the right hand.
 
-    A recipe whose `timing` is "window" has cut out the middle already, so all its frames count.
+    A recipe whose `timing` is "window" keeps the middle of the clip only, so all its frames count.
 
     Args:
         points: (N, frames, L, C) as `recipe.points` gives them; NaN where missing.
         recipe: their recipe, with both hands among its parts.
 
     Returns:
-        (N, numbers) without NaN; 0 where a hand was never seen.
+        (N, numbers) float64 without NaN; 0 where a hand was never seen.
 
     Raises:
         ValueError: the recipe lacks a hand.
@@ -129,13 +130,14 @@ def describe_clips(points: np.ndarray, recipe: FeatureRecipe) -> np.ndarray:
     def mean(values: np.ndarray) -> np.ndarray:
         return np.asarray((values.reshape(count, frames, -1) * weight[:, :, None]).sum(axis=1))
 
-    own = right - right[:, :, WRIST : WRIST + 1]
-    shapes = [describe_hand(own[..., :2])] + ([describe_hand(own)] if recipe.num_coordinates == 3 else [])
+    from_wrist = right - right[:, :, WRIST : WRIST + 1]
+    shapes = [describe_hand(from_wrist[..., :2])]
+    shapes += [describe_hand(from_wrist)] if recipe.num_coordinates == 3 else []
     numbers = [mean(shape) for shape in shapes]
     for margin in (outer, inner):
         tips = in_palms[:, (time >= margin) & (time <= 1 - margin)][:, :, list(TIPS), :2]
-        way, path = tips[:, -1] - tips[:, 0], np.abs(np.diff(tips, axis=1)).sum(axis=1)
-        numbers += [part.reshape(count, -1) for part in (tips.std(axis=1), way, path)]
+        displacement, path = tips[:, -1] - tips[:, 0], np.abs(np.diff(tips, axis=1)).sum(axis=1)
+        numbers += [part.reshape(count, -1) for part in (tips.std(axis=1), displacement, path)]
     ends = [WRIST, MIDDLE_KNUCKLE]
     beside = mean((left - right)[:, :, ends, :2]) * (left_seen > SEEN_ENOUGH)[:, None]
     return np.concatenate([*numbers, mean(right[:, :, ends, :2]), beside, left_seen[:, None]], axis=1)
@@ -147,7 +149,7 @@ def _check_hands(recipe: FeatureRecipe) -> None:
 
 
 def _held(hand: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return (N, T, 21, C) with each missing frame as in the nearest seen one, and (N,) the share of seen frames."""
+    """Return (N, T, 21, C), each missing frame replaced by the nearest seen one, and (N,) the share of seen frames."""
     seen = ~np.isnan(hand[:, :, 0, 0])  # (N, T)
     frames = np.arange(hand.shape[1])
     distance = np.abs(frames[:, None] - frames[None])  # (T, T)

@@ -1,0 +1,112 @@
+"""A model is one file: `asl batch --models` trains it, tests it and adds it to the report, without its own notebook."""
+
+import os
+import shutil
+import subprocess
+import sys
+
+import nbformat
+import pandas as pd
+import pytest
+
+from asl_lib.course.notebooks import ANY_MODEL, model_notebook
+from tests.conftest import ROOT
+
+TINY = '''
+"""A linear network: one file, found by its name."""
+
+from asl_lib.models.registry import register
+
+
+@register("tiny")
+def build_tiny(*, frames, features, classes):
+    import keras
+    from keras import layers
+
+    body = [layers.Flatten(), layers.Dense(classes, activation="softmax")]
+    return keras.Sequential([layers.Input((frames, features)), *body])
+'''
+PREPARE = """
+import numpy as np
+from asl_lib.course.params import read_parameters
+from asl_lib.data.clips import make_clips, write_clips
+from asl_lib.features.recipe import FeatureRecipe
+from asl_lib.features.sets import ClipSet
+
+params = read_parameters(globals())
+rows = [
+    {"clip_id": f"{signer}-{gloss}-{take}", "path": "a.mp4", "gloss": gloss, "signer": signer}
+    for signer in ("ana", "ben", "eli") for gloss in ("BOOK", "HELP") for take in range(3)
+]
+clips = make_clips(rows)
+write_clips(clips, params.dataset_dir / "clips.csv")
+recipe = FeatureRecipe(frames=6, glosses=("BOOK", "HELP"))
+y = (clips.gloss == "HELP").to_numpy(np.int64)
+shape = (len(y), recipe.frames, recipe.num_landmarks, recipe.num_coordinates)
+points = np.random.default_rng(0).normal(0, 0.1, shape).astype(np.float32) + y[:, None, None, None].astype(np.float32)
+names = {name: clips[name].to_numpy(str) for name in ("signer", "clip_id", "split")}
+ClipSet(recipe=recipe, values=points, y=y, **names).save(params.run_dir)
+"""
+REPORT = """
+from asl_lib.course.params import read_parameters
+from asl_lib.evaluation.results import collect_results
+
+params = read_parameters(globals())
+(params.run_dir / "report").mkdir(exist_ok=True)
+collect_results(params.run_dir).to_csv(params.run_dir / "report" / "results.csv", index=False)
+"""
+COURSE = {
+    "03_features": ("prepare", ["{run_dir}/features.npz", "{dataset_dir}/clips.csv"], PREPARE),
+    "11_report": ("report", ["{run_dir}/report/results.csv"], REPORT),
+}
+
+
+@pytest.fixture
+def package(tmp_path):
+    """A copy of asl_lib with one file more, beside a course that only makes features and a report."""
+    shutil.copytree(ROOT / "asl_lib", tmp_path / "asl_lib", ignore=shutil.ignore_patterns("__pycache__"))
+    (tmp_path / "asl_lib" / "models" / "tiny.py").write_text(TINY)
+    (tmp_path / "notebooks").mkdir()
+    for name, (stage, results, cell) in COURSE.items():
+        notebook = nbformat.v4.new_notebook()
+        notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
+        notebook.metadata["asl"] = {"stage": stage, "results": results}
+        parameters = nbformat.v4.new_code_cell("run = 'demo'  # name", metadata={"tags": ["parameters"]})
+        notebook.cells = [parameters, nbformat.v4.new_code_cell(cell)]
+        nbformat.write(notebook, tmp_path / "notebooks" / f"{name}.ipynb")
+    (tmp_path / "tiny.yaml").write_text("run: tiny\nown_epochs: 8\nbatch_size: 4\n")
+    return tmp_path
+
+
+def test_a_model_of_one_file_is_trained_and_stands_in_the_report(package):
+    code = "import sys; from asl_lib.course.cli import main; sys.exit(main())"
+    command = [sys.executable, "-c", code, "batch", "tiny.yaml", "--models", "tiny", "--only", "ben"]
+    environment = {**os.environ, "PYTHONPATH": str(package), "ASL_HOME": str(package)}
+    done = subprocess.run(command, cwd=package, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    table = pd.read_csv(package / "outputs/tiny/report/results.csv")
+    assert table[["protocol", "model", "held_out"]].to_numpy().tolist() == [
+        ["known signers", "tiny", "all"],
+        ["new signer", "tiny", "ben"],
+    ]
+    assert (table["accuracy"] == 1).all()
+    assert "tiny" in done.stdout
+    folder = package / "outputs/tiny/tiny/held_out_ben"
+    assert {"model.keras", "recipe.json", "metrics.json", "predictions.csv"} <= {path.name for path in folder.iterdir()}
+    executed = package / "outputs/tiny/notebooks"
+    assert {path.name for path in executed.glob("model_tiny*.ipynb")} == {
+        "model_tiny.held_out_ben.ipynb",
+        "model_tiny.split_random.ipynb",
+    }
+    again = subprocess.run(command, cwd=package, env=environment, capture_output=True, text=True, check=False)
+    assert again.stdout.count("is done already") == 3, again.stdout
+
+
+def test_the_notebook_for_any_model_says_what_its_parameters_mean_and_where_its_results_are():
+    notebook = nbformat.read(ANY_MODEL, as_version=4)
+    parameters = next(cell for cell in notebook.cells if "parameters" in cell.metadata.get("tags", []))
+    assert all("  # " in line for line in parameters.source.splitlines())
+    assert all(len(cell.source.splitlines()) <= 12 for cell in notebook.cells if cell.cell_type == "code")
+    trees, lstm = model_notebook("trees"), model_notebook("lstm")
+    assert (trees.models, lstm.models) == (["trees"], ["lstm"])
+    assert trees.name != lstm.name
