@@ -4,7 +4,6 @@ import hashlib
 import io
 import shutil
 import stat
-import tarfile
 import threading
 import zipfile
 from contextlib import suppress
@@ -271,31 +270,11 @@ def make_zip(path, files, *, link=""):
     return path
 
 
-def make_tar(path, files, *, mode="w:gz", links=(), device=False):
-    with tarfile.open(path, mode) as archive:
-        for name, content in files.items():
-            info = tarfile.TarInfo(name)
-            info.size = len(content)
-            archive.addfile(info, io.BytesIO(content))
-        for name, target, kind in links:
-            info = tarfile.TarInfo(name)
-            info.type, info.linkname = kind, target
-            archive.addfile(info)
-        if device:
-            info = tarfile.TarInfo("tty")
-            info.type = tarfile.CHRTYPE
-            archive.addfile(info)
-    return path
-
-
 FILES = {"videos/1.mp4": b"one" * 50, "videos/2.mp4": b"two" * 99, "list.json": b"{}", "empty.txt": b""}
 
 
-@pytest.mark.parametrize("name", ["set.zip", "set.tar", "set.tar.gz", "set.tgz", "set.tar.xz", "set.tar.bz2"])
-def test_archives_are_unpacked_whole(tmp_path, name):
-    mode = {"set.tar": "w", "set.tar.xz": "w:xz", "set.tar.bz2": "w:bz2"}.get(name, "w:gz")
-    archive = make_zip(tmp_path / name, FILES) if name.endswith("zip") else make_tar(tmp_path / name, FILES, mode=mode)
-    target = unpack(archive, tmp_path / "data")
+def test_an_archive_is_unpacked_whole(tmp_path):
+    target = unpack(make_zip(tmp_path / "set.zip", FILES), tmp_path / "data")
     assert target == tmp_path / "data" / "set"
     assert {str(path.relative_to(target)): path.read_bytes() for path in target.rglob("*") if path.is_file()} == FILES
     assert [path.name for path in (tmp_path / "data").iterdir()] == ["set"]
@@ -328,9 +307,8 @@ HOSTILE_NAMES = ["../evil", "a/../../evil", "/etc/evil", "C:\\evil", "..\\evil",
 
 
 @pytest.mark.parametrize("name", HOSTILE_NAMES)
-@pytest.mark.parametrize("make", [make_zip, make_tar])
-def test_a_name_outside_the_folder_is_refused_before_anything_is_written(tmp_path, name, make):
-    archive = make(tmp_path / ("set.zip" if make is make_zip else "set.tar.gz"), {"good.txt": b"good", name: b"evil"})
+def test_a_name_outside_the_folder_is_refused_before_anything_is_written(tmp_path, name):
+    archive = make_zip(tmp_path / "set.zip", {"good.txt": b"good", name: b"evil"})
     with pytest.raises(DatasetError, match="outside its folder"):
         unpack(archive, tmp_path / "deep" / "data")
     assert not [path for path in tmp_path.rglob("*") if path.is_file() and path != archive]
@@ -339,33 +317,21 @@ def test_a_name_outside_the_folder_is_refused_before_anything_is_written(tmp_pat
 @given(st.text(alphabet="ab./\\:", min_size=1, max_size=12))
 def test_no_name_whatever_leaves_the_folder(tmp_path_factory, name):
     folder = tmp_path_factory.mktemp("any")
-    archive = make_tar(folder / "set.tar", {name: b"content"}, mode="w")
+    archive = make_zip(folder / "set.zip", {name: b"content"})
     with suppress(DatasetError):
         unpack(archive, folder / "inside" / "data")
     files = [path for path in folder.rglob("*") if path.is_file() and path != archive]
     assert all((folder / "inside" / "data" / "set") in path.parents for path in files)
 
 
-@pytest.mark.parametrize("target", ["../../evil", "/etc/passwd"])
-@pytest.mark.parametrize("kind", [tarfile.SYMTYPE, tarfile.LNKTYPE])
-def test_links_that_leave_the_folder_are_refused_and_others_left_out(tmp_path, target, kind):
-    archive = make_tar(tmp_path / "bad.tar.gz", FILES, links=[("link", target, kind)])
-    with pytest.raises(DatasetError, match="outside its folder"):
-        unpack(archive, tmp_path)
+@pytest.mark.parametrize("target", ["../../evil", "/etc/passwd", "videos/1.mp4"])
+def test_a_link_in_an_archive_is_refused(tmp_path, target):
     with pytest.raises(DatasetError, match="holds a link"):
         unpack(make_zip(tmp_path / "bad.zip", FILES, link=target), tmp_path)
-    inside = make_tar(tmp_path / "fine.tar.gz", FILES, links=[("videos/link", "1.mp4", kind)])
-    assert not (unpack(inside, tmp_path) / "videos" / "link").exists()
 
 
-def test_a_device_in_an_archive_is_refused(tmp_path):
-    with pytest.raises(DatasetError, match="holds a device"):
-        unpack(make_tar(tmp_path / "bad.tar", FILES, mode="w", device=True), tmp_path)
-
-
-@pytest.mark.parametrize("make", [make_zip, make_tar])
-def test_a_bomb_is_refused_before_it_fills_the_disk(tmp_path, make):
-    archive = make(tmp_path / ("bomb.zip" if make is make_zip else "bomb.tar.gz"), {"zeros": bytes(60 << 20)})
+def test_a_bomb_is_refused_before_it_fills_the_disk(tmp_path):
+    archive = make_zip(tmp_path / "bomb.zip", {"zeros": bytes(60 << 20)})
     with pytest.raises(DatasetError, match="decompression bomb"):
         unpack(archive, tmp_path)
     assert sum(path.stat().st_size for path in tmp_path.rglob("*") if path.is_file()) < 1 << 20
@@ -385,7 +351,7 @@ def test_a_file_larger_than_it_declares_is_refused(tmp_path):
 @pytest.mark.parametrize(
     ("name", "content", "words"),
     [
-        ("page.zip", b"<html>Please log in</html>", "no zip or tar archive. It may be a web page"),
+        ("page.zip", b"<html>Please log in</html>", "no zip archive. If it is a web page"),
         ("set.7z", b"7z\xbc\xaf", "7z x"),
         ("set.rar", b"Rar!", "7z x"),
         ("set.zip.001", b"part one", "7z x"),
@@ -398,13 +364,12 @@ def test_what_is_no_archive_or_needs_another_program_is_said(tmp_path, name, con
 
 
 def test_damaged_archives_are_named(tmp_path):
-    for make, name in ((make_zip, "set.zip"), (make_tar, "set.tar.gz")):
-        archive = make(tmp_path / name, {"a.bin": bytes(range(256)) * 999, "b.bin": b"b" * 5000})
-        whole = archive.read_bytes()
-        middle = len(whole) // 3
-        archive.write_bytes(whole[:middle] + bytes(40) + whole[middle + 40 :])
-        with pytest.raises(DatasetError, match=r"damaged|cannot be unpacked|cut short|no zip or tar"):
-            unpack(archive, tmp_path / f"{name}-data")
+    archive = make_zip(tmp_path / "set.zip", {"a.bin": bytes(range(256)) * 999, "b.bin": b"b" * 5000})
+    whole = archive.read_bytes()
+    middle = len(whole) // 3
+    archive.write_bytes(whole[:middle] + bytes(40) + whole[middle + 40 :])
+    with pytest.raises(DatasetError, match=r"damaged|cannot be unpacked|no zip"):
+        unpack(archive, tmp_path / "data")
 
 
 # Whole data sets
