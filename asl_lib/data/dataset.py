@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -13,11 +13,13 @@ from typing import Literal
 import pandas as pd
 
 from asl_lib._util.files import atomic_write
-from asl_lib.data.clips import COLUMNS, Clip, make_clips, missing_files, sample_clips, write_clips
+from asl_lib.data.clips import Clip, make_clips, missing_files, sample_clips, write_clips
 from asl_lib.data.errors import DatasetError
 
 VIDEO_SUFFIXES = (".mp4", ".mov", ".avi", ".mkv", ".webm", ".m4v")
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png")
+Row = dict[str, object]
+"""One row of the clips table before it is checked, as `make_clips` takes it."""
 OWN_FOLDERS = ("poses", "landmarks", "preview")
 """Subfolders of a data set's folder that the course itself writes."""
 SPLIT_NAMES = {"train": "train", "val": "validation", "valid": "validation", "validation": "validation", "test": "test"}
@@ -79,7 +81,7 @@ class Dataset(ABC):
     """A data set: where its files are, and how they become a clips table.
 
     A new data set is a subclass in a module of `asl_lib.data.sets` with `name`, `title`, `licence`, `size`, `homepage`,
-    `notice`, `obtain` and `find_clips`; a page in docs/datasets/; and a parameter file in params/.
+    `notice`, `obtain`, `holds` and `list_clips`; a page in docs/datasets/; and a parameter file in params/.
     """
 
     name: str
@@ -90,6 +92,8 @@ class Dataset(ABC):
     notice: str
     obtain: str
     """How to get it and where to put it, in one or two sentences; {folder} is replaced by its folder."""
+    holds: str
+    """What its folder always holds, for the message where that is missing: "train.csv"."""
     kind: Literal["videos", "landmarks", "photographs"] = "videos"
     subsets: tuple[str, ...] = ()
     published: Published = Published()
@@ -118,14 +122,23 @@ class Dataset(ABC):
         return dataset_dir
 
     @abstractmethod
-    def find_clips(self, source_dir: Path, subset: str = "") -> pd.DataFrame:
-        """Return the clips table, from the data set's lists where it has some, otherwise from the files in its folder.
+    def list_clips(self, source_dir: Path, subset: str) -> Iterable[Row]:
+        """Return the rows of the clips table, from the data set's lists where it has some, otherwise from its files.
 
-        A table from lists includes clips whose files are missing.
+        Rows from lists include clips whose files are missing. There are none where the folder lacks the data set.
+        """
+
+    def find_clips(self, source_dir: Path, subset: str = "") -> pd.DataFrame:
+        """Return the clips table, sorted by clip_id.
 
         Raises:
             DatasetError: the folder holds nothing of the data set's form; the message says what to put where.
         """
+        rows = list(self.list_clips(source_dir, subset))
+        if not rows:
+            about = f"{self.how_to_get(source_dir)} See {self.page}."
+            raise DatasetError(f"There is no {self.holds} in {source_dir}. {about}")
+        return make_clips(rows).sort_values("clip_id", ignore_index=True)
 
     def refine(self, clips: pd.DataFrame, source_dir: Path) -> pd.DataFrame:
         """Return the clips with start, end and box corrected by their files, where the lists may not fit them."""
@@ -179,10 +192,6 @@ class Dataset(ABC):
     def how_to_get(self, folder: Path) -> str:
         """Return the sentences on how to get this data set."""
         return self.obtain.format(folder=folder)
-
-    def absent(self, folder: Path, what: str) -> DatasetError:
-        """Return the error for a folder without `what`, which the data set always has."""
-        return DatasetError(f"There is no {what} in {folder}. {self.how_to_get(folder)} See {self.page}.")
 
 
 def shared_folder(dataset_dir: Path, *, holds: str) -> Path:
@@ -245,11 +254,6 @@ def read_lines(path: Path) -> list[str]:
         return [line for line in path.read_text(encoding="utf-8-sig").splitlines() if line.strip()]
     except UnicodeDecodeError as error:
         raise DatasetError(f"{path} is not a text in UTF-8 ({error}). Download it again.") from error
-
-
-def clips_table(rows: list[dict[str, object]]) -> pd.DataFrame:
-    """Return a clips table sorted by clip_id."""
-    return make_clips(rows).sort_values("clip_id", ignore_index=True)[list(COLUMNS)]
 
 
 def safe_name(text: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict
 from functools import cache
 from pathlib import Path
@@ -16,7 +16,7 @@ from asl_lib._util.console import progress
 from asl_lib._util.files import read_json, write_json
 from asl_lib._util.jobs import run_jobs
 from asl_lib.data.clips import make_clips, read_clips, write_clips
-from asl_lib.data.dataset import Dataset
+from asl_lib.data.dataset import Dataset, Row
 from asl_lib.data.demo.lexicon import load_lexicon, load_signers
 from asl_lib.data.errors import DatasetError
 
@@ -33,12 +33,12 @@ class RenderedDataset(Dataset):
 
     licence = "MIT, as the course"
     homepage = ""
+    holds = "clips.csv"
     rendered = True
 
-    def find_clips(self, source_dir: Path, subset: str = "") -> pd.DataFrame:
-        if not (source_dir / "clips.csv").is_file():
-            raise self.absent(source_dir, "clips.csv")
-        return read_clips(source_dir / "clips.csv")
+    def list_clips(self, source_dir: Path, subset: str) -> Iterable[Row]:
+        table = source_dir / "clips.csv"
+        return [dict(clip) for clip in read_clips(table).to_dict("records")] if table.is_file() else []
 
 
 @cache

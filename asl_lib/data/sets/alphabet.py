@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
-import pandas as pd
-
-from asl_lib.data.dataset import IMAGE_SUFFIXES, Dataset, Published, clips_table, natural, shared_folder
+from asl_lib.data.dataset import IMAGE_SUFFIXES, Dataset, Published, Row, natural, shared_folder
 from asl_lib.data.errors import DatasetError
 
 TRAIN_SHARE, VALIDATION_SHARE, GAP_SHARE = 0.7, 0.15, 0.01
@@ -24,23 +23,22 @@ class AslAlphabet(Dataset):
         "measures memory, and the course splits each class into blocks in time with gaps between them."
     )
     obtain = "Get it with `asl datasets download asl_alphabet` (Kaggle), or put asl_alphabet_train/ into {folder}."
+    holds = "folder of a class with pictures (asl_alphabet_train/A/A1.jpg)"
     kind = "photographs"
     published = Published(clips=87028, signs=29, signers=1)
     kaggle = "grassknoted/asl-alphabet"
 
-    def find_clips(self, source_dir: Path, subset: str = "") -> pd.DataFrame:
-        rows: list[dict[str, object]] = []
-        for folder in _class_folders(source_dir):
+    def list_clips(self, source_dir: Path, subset: str) -> Iterator[Row]:
+        folders = _class_folders(source_dir)
+        for folder in folders:
             images = sorted(_images(folder), key=lambda path: natural(path.name))
             for path, split in zip(images, blocks(len(images)), strict=True):
                 if split != "gap":
-                    rows.append(_row(path, source_dir, gloss=folder.name, signer="unknown", split=split))
-        if not rows:
-            raise self.absent(source_dir, "folder of a class with pictures (asl_alphabet_train/A/A1.jpg)")
+                    yield _row(path, source_dir, gloss=folder.name, signer="unknown", split=split)
         # The published test pictures, one per class, are frames of the same recordings: they get no split.
-        tests = (path for path in sorted(source_dir.rglob("*_test.*")) if path.suffix.lower() in IMAGE_SUFFIXES)
-        rows += [_row(path, source_dir, gloss=path.stem.removesuffix("_test"), signer="unknown") for path in tests]
-        return clips_table(rows)
+        for path in sorted(source_dir.rglob("*_test.*")) if folders else []:
+            if path.suffix.lower() in IMAGE_SUFFIXES:
+                yield _row(path, source_dir, gloss=path.stem.removesuffix("_test"), signer="unknown")
 
 
 class AslDigits(Dataset):
@@ -54,24 +52,19 @@ class AslDigits(Dataset):
         "Copy the folder Dataset of the GitHub repository ardamavi/Sign-Language-Digits-Dataset to {folder}, or set "
         "ASL_SHARED_DATA to a folder that holds it as 'asl_digits'."
     )
+    holds = "folder 0 to 9 with pictures (0/IMG_1118.JPG)"
     kind = "photographs"
     published = Published(clips=2062, signs=10, signers=218)
 
     def source_dir(self, dataset_dir: Path) -> Path:
         return shared_folder(dataset_dir, holds="0")
 
-    def find_clips(self, source_dir: Path, subset: str = "") -> pd.DataFrame:
+    def list_clips(self, source_dir: Path, subset: str) -> Iterator[Row]:
         folders = [folder for folder in _class_folders(source_dir) if folder.name.isdigit()]
         images = sorted((path for folder in folders for path in _images(folder)), key=lambda path: natural(path.name))
-        if not images:
-            raise self.absent(source_dir, "folder 0 to 9 with pictures (0/IMG_1118.JPG)")
         persons = persons_by_order([int(path.parent.name) for path in images])
-        return clips_table(
-            [
-                _row(path, source_dir, gloss=path.parent.name, signer=f"person{person:03d}")
-                for path, person in zip(images, persons, strict=True)
-            ]
-        )
+        for path, person in zip(images, persons, strict=True):
+            yield _row(path, source_dir, gloss=path.parent.name, signer=f"person{person:03d}")
 
 
 def blocks(count: int) -> list[str]:
@@ -123,7 +116,7 @@ def _images(folder: Path) -> list[Path]:
     return [path for path in folder.iterdir() if path.suffix.lower() in IMAGE_SUFFIXES]
 
 
-def _row(path: Path, source_dir: Path, *, gloss: str, signer: str, split: str = "") -> dict[str, object]:
+def _row(path: Path, source_dir: Path, *, gloss: str, signer: str, split: str = "") -> Row:
     clip_id = path.stem if path.stem.startswith(gloss) else f"{gloss}-{path.stem}"
     relative = path.relative_to(source_dir).as_posix()
     return {"clip_id": clip_id, "path": relative, "gloss": gloss, "signer": signer, "split": split}

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
-
-import pandas as pd
 
 from asl_lib.data.dataset import (
     SPLIT_NAMES,
     Dataset,
     Published,
     Remote,
-    clips_table,
+    Row,
     inner_folder,
     read_list,
     safe_name,
@@ -28,6 +27,7 @@ class AslCitizen(Dataset):
         "The parts of the official split share no participant. Glosses are those of the lists, not of the file names."
     )
     obtain = "Get it with `asl datasets download asl_citizen`, or unpack ASL_Citizen.zip into {folder}."
+    holds = "splits/train.csv"
     published = Published(clips=83399, signs=2731, signers=52)
     remotes = (
         Remote(
@@ -39,23 +39,17 @@ class AslCitizen(Dataset):
     def source_dir(self, dataset_dir: Path) -> Path:
         return inner_folder(dataset_dir, "splits")
 
-    def find_clips(self, source_dir: Path, subset: str = "") -> pd.DataFrame:
-        rows: list[dict[str, object]] = []
+    def list_clips(self, source_dir: Path, subset: str) -> Iterator[Row]:
         for name in ("train", "val", "test"):
             path = source_dir / "splits" / f"{name}.csv"
             if not path.is_file():
                 continue
             table = read_list(path, ["Participant ID", "Video file", "Gloss"])
             for signer, video, gloss in zip(table["Participant ID"], table["Video file"], table["Gloss"], strict=True):
-                rows.append(
-                    {
-                        "clip_id": safe_name(Path(video).stem),
-                        "path": f"videos/{video}",
-                        "gloss": gloss.strip(),  # some carry a space at the end
-                        "signer": signer,
-                        "split": SPLIT_NAMES[name],
-                    }
-                )
-        if not rows:
-            raise self.absent(source_dir, "splits/train.csv")
-        return clips_table(rows)
+                yield {
+                    "clip_id": safe_name(Path(video).stem),
+                    "path": f"videos/{video}",
+                    "gloss": gloss.strip(),  # some carry a space at the end
+                    "signer": signer,
+                    "split": SPLIT_NAMES[name],
+                }

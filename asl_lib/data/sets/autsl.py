@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
-import pandas as pd
-
-from asl_lib.data.dataset import Dataset, Published, clips_table, inner_folder, read_lines, read_list
+from asl_lib.data.dataset import Dataset, Published, Row, inner_folder, read_lines, read_list
 from asl_lib.data.errors import DatasetError
 
 PARTS = {"train": "train", "val": "validation", "test": "test"}
@@ -30,10 +29,10 @@ class Autsl(Dataset):
         "Register at https://cvml.ankara.edu.tr/datasets/, unpack (7z, with the password you are sent) into "
         "{folder}/train, val and test, and put train_labels.csv, val_labels.csv and test_labels.csv beside them."
     )
+    holds = "train_labels.csv"
     published = Published(clips=36302, signs=226, signers=43)
 
-    def find_clips(self, source_dir: Path, subset: str = "") -> pd.DataFrame:
-        rows: list[dict[str, object]] = []
+    def list_clips(self, source_dir: Path, subset: str) -> Iterator[Row]:
         for part, split in PARTS.items():
             labels = _label_file(source_dir, part)
             if labels is None:
@@ -44,10 +43,7 @@ class Autsl(Dataset):
                 signer = sample.partition("_")[0].removeprefix("signer")
                 path = (folder / f"{sample}_color.mp4").as_posix()
                 row = {"clip_id": sample, "path": path, "gloss": f"{sign:03d}", "signer": f"{int(signer):02d}"}
-                rows.append({**row, "split": split})
-        if not rows:
-            raise self.absent(source_dir, "train_labels.csv")
-        return clips_table(rows)
+                yield {**row, "split": split}
 
     def labels(self, source_dir: Path, language: str = "EN") -> dict[str, str]:
         """Return sign number -> its meaning in Turkish ("TR") or English ("EN")."""

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
-import pandas as pd
-
-from asl_lib.data.dataset import Dataset, Published, clips_table, read_list, shared_folder
+from asl_lib.data.dataset import Dataset, Published, Row, read_list, shared_folder
 
 
 class Fingerspelling(Dataset):
@@ -20,19 +19,18 @@ class Fingerspelling(Dataset):
         "Copy the folder assets/fingerspelling_lexicon of the GitHub repository ZurichNLP/spoken-to-signed-translation "
         "to {folder}, or set ASL_SHARED_DATA to a folder that holds it as 'fingerspelling'."
     )
+    holds = "index.csv"
     kind = "landmarks"
     published = Published(clips=283, signs=26, signers=11)
 
     def source_dir(self, dataset_dir: Path) -> Path:
         return shared_folder(dataset_dir, holds="index.csv")
 
-    def find_clips(self, source_dir: Path, subset: str = "") -> pd.DataFrame:
+    def list_clips(self, source_dir: Path, subset: str) -> Iterator[Row]:
         if not (source_dir / "index.csv").is_file():
-            raise self.absent(source_dir, "index.csv")
+            return
         # The index lists some files under several languages; the signer is in the folder, not in the column.
         index = read_list(source_dir / "index.csv", ["path", "words"]).drop_duplicates("path")
-        rows: list[dict[str, object]] = []
         for path, word in zip(index["path"], index["words"], strict=True):
             signer, gloss = path.partition("/")[0], word.strip().upper()
-            rows.append({"clip_id": f"{signer}-{gloss}", "path": path, "gloss": gloss, "signer": signer})
-        return clips_table(rows)
+            yield {"clip_id": f"{signer}-{gloss}", "path": path, "gloss": gloss, "signer": signer}

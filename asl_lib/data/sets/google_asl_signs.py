@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
-import pandas as pd
-
-from asl_lib.data.dataset import Dataset, Published, clips_table, inner_folder, read_list
+from asl_lib.data.dataset import Dataset, Published, Row, inner_folder, read_list
 
 
 class GoogleAslSigns(Dataset):
@@ -20,6 +19,7 @@ class GoogleAslSigns(Dataset):
         "Accept the rules at https://www.kaggle.com/competitions/asl-signs, then call "
         "`asl datasets download google_asl_signs`, or put train.csv and train_landmark_files/ into {folder}."
     )
+    holds = "train.csv"
     kind = "landmarks"
     published = Published(clips=94477, signs=250, signers=21)
     kaggle = "competition:asl-signs"
@@ -27,18 +27,9 @@ class GoogleAslSigns(Dataset):
     def source_dir(self, dataset_dir: Path) -> Path:
         return inner_folder(dataset_dir, "train.csv")
 
-    def find_clips(self, source_dir: Path, subset: str = "") -> pd.DataFrame:
+    def list_clips(self, source_dir: Path, subset: str) -> Iterator[Row]:
         if not (source_dir / "train.csv").is_file():
-            raise self.absent(source_dir, "train.csv")
-        table = read_list(source_dir / "train.csv", ["path", "participant_id", "sequence_id", "sign"])
-        return clips_table(
-            [
-                {
-                    "clip_id": f"{row.participant_id}-{row.sequence_id}",
-                    "path": row.path,
-                    "gloss": row.sign,
-                    "signer": row.participant_id,
-                }
-                for row in table.itertuples()
-            ]
-        )
+            return
+        for row in read_list(source_dir / "train.csv", ["path", "participant_id", "sequence_id", "sign"]).itertuples():
+            clip_id = f"{row.participant_id}-{row.sequence_id}"
+            yield {"clip_id": clip_id, "path": row.path, "gloss": row.sign, "signer": row.participant_id}

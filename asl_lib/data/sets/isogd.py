@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
-import pandas as pd
-
-from asl_lib.data.dataset import Dataset, Published, clips_table, read_lines, read_list, shared_folder
+from asl_lib.data.dataset import Dataset, Published, Row, read_lines, read_list, shared_folder
 from asl_lib.data.errors import DatasetError
 
 LISTS = {
@@ -31,6 +30,7 @@ class Isogd(Dataset):
         "Register with ChaLearn, unpack train, valid and test into {folder}, and put train_list.txt, valid_list.txt "
         "and test_list.txt beside them."
     )
+    holds = "train_list.txt, valid_list.txt or test_list.txt"
     published = Published(clips=47933, signs=249, signers=21)
 
     stream = 0
@@ -48,8 +48,7 @@ class Isogd(Dataset):
                 return folder
         return together
 
-    def find_clips(self, source_dir: Path, subset: str = "") -> pd.DataFrame:
-        rows: list[dict[str, object]] = []
+    def list_clips(self, source_dir: Path, subset: str) -> Iterator[Row]:
         for split, names in LISTS.items():
             path = next((source_dir / name for name in names if (source_dir / name).is_file()), None)
             if path is None:
@@ -62,18 +61,9 @@ class Isogd(Dataset):
                         f"{path}, line {number} must be 'train/001/M_00001.avi train/001/K_00001.avi 1'; got '{line}'."
                     )
                 clip_id = f"{split}-{Path(fields[0]).stem.removeprefix('M_')}"
-                rows.append(
-                    {
-                        "clip_id": clip_id,
-                        "path": fields[self.stream],
-                        "gloss": f"{int(fields[2]):03d}",
-                        "signer": f"{split}-people",
-                        "split": split,
-                    }
-                )
-        if not rows:
-            raise self.absent(source_dir, "train_list.txt, valid_list.txt or test_list.txt")
-        return clips_table(rows)
+                gloss, signer = f"{int(fields[2]):03d}", f"{split}-people"
+                row = {"clip_id": clip_id, "path": fields[self.stream], "gloss": gloss, "signer": signer}
+                yield {**row, "split": split}
 
     def labels(self, source_dir: Path) -> dict[str, str]:
         path = source_dir / "class.csv"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -16,8 +16,8 @@ from asl_lib.data.dataset import (
     VIDEO_SUFFIXES,
     Dataset,
     Published,
+    Row,
     check_columns,
-    clips_table,
     read_list,
     safe_name,
 )
@@ -40,34 +40,32 @@ class Karsl(Dataset):
         "Get the RGB videos from https://hamzah-luqman.github.io/KArSL/ and put them into {folder} as "
         "<signer>/<train or test>/<sign>/<name>.mp4, with the label file KARSL-502_Labels.xlsx beside them."
     )
+    holds = "video of one of the signs"
     subsets = tuple(SUBSETS)
     published = Published(clips=75300, signs=502, signers=3, per_cell=50)
 
-    def find_clips(self, source_dir: Path, subset: str = "") -> pd.DataFrame:
+    def list_clips(self, source_dir: Path, subset: str) -> Iterator[Row]:
         first, last = SUBSETS[subset or "502"]
-        rows: list[dict[str, object]] = []
+        found = False
         for path in sorted(source_dir.rglob("*")):
             if path.suffix.lower() not in VIDEO_SUFFIXES or path.name.startswith("."):
                 continue
             relative = path.relative_to(source_dir)
             if relative.parts[0] in OWN_FOLDERS:
                 continue
-            found = _signer_and_sign(relative)
-            if found is None or not first <= found[1] <= last:
+            signer, sign = _signer_and_sign(relative) or ("", 0)
+            if not first <= sign <= last:
                 continue
-            signer, sign = found
+            found = True
             split = next((SPLIT_NAMES[part] for part in relative.parts[:-1] if part in SPLIT_NAMES), "")
             clip_id = safe_name("-".join((signer, split or "all", f"{sign:04d}", path.stem)))
             row = {"clip_id": clip_id, "path": relative.as_posix(), "gloss": f"{sign:04d}", "signer": signer}
-            rows.append({**row, "split": split})
-        if not rows and any(path.suffix.lower() in IMAGE_SUFFIXES for path in source_dir.rglob("*.*")):
+            yield {**row, "split": split}
+        if not found and any(path.suffix.lower() in IMAGE_SUFFIXES for path in source_dir.rglob("*.*")):
             raise DatasetError(
                 f"In {source_dir} each video is a folder of pictures, the form of some copies of KArSL. "
                 f"Make videos of them first: {self.page} has the command."
             )
-        if not rows:
-            raise self.absent(source_dir, f"video of a sign from {first} to {last}")
-        return clips_table(rows)
 
     def published_signs(self, subset: str = "") -> tuple[str, ...]:
         first, last = SUBSETS[subset or "502"]

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
-import pandas as pd
-
-from asl_lib.data.dataset import Dataset, Published, clips_table
+from asl_lib.data.dataset import Dataset, Published, Row
 
 NAMES = """
     Opaque, Red, Green, Yellow, Bright, Light-blue, Colors, Red*, Women, Enemy, Son, Man, Away, Drawer, Born,
@@ -30,19 +29,16 @@ class Lsa64(Dataset):
         "fluorescent gloves. Subject 10 is one person in signs 1 to 23 and another person in the others."
     )
     obtain = "Get the cut version from https://facundoq.github.io/datasets/lsa64/ and unpack its videos into {folder}."
+    holds = "video named <sign>_<signer>_<repetition>.mp4 (001_001_001.mp4)"
     published = Published(clips=3200, signs=64, signers=10, per_cell=5)
 
-    def find_clips(self, source_dir: Path, subset: str = "") -> pd.DataFrame:
-        rows: list[dict[str, object]] = []
+    def list_clips(self, source_dir: Path, subset: str) -> Iterator[Row]:
         for path in sorted(source_dir.rglob("*.mp4")):
             match = re.fullmatch(r"(\d{3})_(\d{3})_(\d{3})", path.stem)
             if match:
                 sign, signer, _ = match.groups()
                 relative = path.relative_to(source_dir).as_posix()
-                rows.append({"clip_id": path.stem, "path": relative, "gloss": sign, "signer": signer})
-        if not rows:
-            raise self.absent(source_dir, "video named <sign>_<signer>_<repetition>.mp4 (001_001_001.mp4)")
-        return clips_table(rows)
+                yield {"clip_id": path.stem, "path": relative, "gloss": sign, "signer": signer}
 
     def published_signs(self, subset: str = "") -> tuple[str, ...]:
         return tuple(f"{sign:03d}" for sign in range(1, 65))

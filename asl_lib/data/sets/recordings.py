@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
 
-from asl_lib.data.clips import Clip, check_clips, make_clips, write_clips
-from asl_lib.data.dataset import OWN_FOLDERS, VIDEO_SUFFIXES, Dataset, Options, safe_name
+from asl_lib.data.clips import Clip, check_clips, write_clips
+from asl_lib.data.dataset import OWN_FOLDERS, VIDEO_SUFFIXES, Dataset, Options, Row, safe_name
 from asl_lib.data.errors import DatasetError
 
 FROM = "+"
@@ -24,9 +25,9 @@ class Recordings(Dataset):
     homepage = ""
     notice = "A face and a signing body identify a person: record, keep and share clips only as the signer agreed."
     obtain = "Put videos into {folder} as <signer>/<gloss>/<name>.mp4, for example recordings/ana/HELLO/01.mp4."
+    holds = "recording"
 
-    def find_clips(self, source_dir: Path, subset: str = "") -> pd.DataFrame:
-        rows: list[dict[str, object]] = []
+    def list_clips(self, source_dir: Path, subset: str) -> Iterator[Row]:
         for path in sorted(source_dir.glob("*/*/*")):
             relative = path.relative_to(source_dir)
             signer, gloss, name = relative.parts
@@ -34,10 +35,7 @@ class Recordings(Dataset):
             if path.suffix.lower() not in VIDEO_SUFFIXES or signer in OWN_FOLDERS or name.startswith("."):
                 continue
             clip_id = "-".join(safe_name(part) for part in (signer, gloss, path.name))
-            rows.append({"clip_id": clip_id, "path": relative.as_posix(), "gloss": gloss, "signer": signer})
-        if not rows:
-            raise self.absent(source_dir, "recording")
-        return make_clips(rows)
+            yield {"clip_id": clip_id, "path": relative.as_posix(), "gloss": gloss, "signer": signer}
 
     def prepare(self, dataset_dir: Path, options: Options | None = None) -> pd.DataFrame:
         """Write `clips.csv` of the recordings and, after them, of the data sets in `options.also`.

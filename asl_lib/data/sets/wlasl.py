@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from asl_lib.data.dataset import (
     SPLIT_NAMES,
     Dataset,
     Published,
-    clips_table,
+    Row,
     inner_folder,
     read_lines,
     shared_folder,
@@ -40,6 +41,7 @@ class Wlasl(Dataset):
         "Get it with `asl datasets download wlasl` (Kaggle), or put WLASL_v0.3.json, nslt_*.json, wlasl_class_list.txt "
         "and videos/<id>.mp4 into {folder}."
     )
+    holds = f"{INDEX} or nslt_*.json"
     subsets = ("100", "300", "1000", "2000")
     published = Published(clips=21083, signs=2000, signers=119)
     kaggle = "risangbaskoro/wlasl-processed"
@@ -48,17 +50,13 @@ class Wlasl(Dataset):
         folder = inner_folder(dataset_dir, "videos")
         return folder if (folder / "videos").is_dir() else shared_folder(dataset_dir, holds="wlasl_class_list.txt")
 
-    def find_clips(self, source_dir: Path, subset: str = "") -> pd.DataFrame:
+    def list_clips(self, source_dir: Path, subset: str) -> Iterator[Row]:
         index, part = source_dir / INDEX, source_dir / f"nslt_{subset or 2000}.json"
-        if not index.is_file() and not part.is_file():
-            raise self.absent(source_dir, f"{INDEX} and no {part.name}")
         entries = _read_json(index, list) if index.is_file() else []
-        if not part.is_file():
-            # The subsets are the first glosses of the index, which is sorted by number of clips.
-            return clips_table(_from_index(entries[: int(subset or len(entries))], index))
-        return clips_table(
-            _from_subset(_read_json(part, dict), _glosses(source_dir), _from_index(entries, index), part)
-        )
+        if part.is_file():
+            return _from_subset(_read_json(part, dict), _glosses(source_dir), _from_index(entries, index), part)
+        # The subsets are the first glosses of the index, which is sorted by number of clips.
+        return _from_index(entries[: int(subset or len(entries))], index)
 
     def refine(self, clips: pd.DataFrame, source_dir: Path) -> pd.DataFrame:
         """Apply start, end and box only where they fit the file.
@@ -88,36 +86,29 @@ class Wlasl(Dataset):
         return refined
 
 
-def _from_index(entries: list[Any], path: Path) -> list[dict[str, object]]:
-    """Return one row per instance in WLASL_v0.3.json."""
-    rows: list[dict[str, object]] = []
+def _from_index(entries: list[Any], path: Path) -> Iterator[Row]:
+    """Yield one row per instance in WLASL_v0.3.json."""
     try:
         for entry in entries:
             for instance in entry["instances"]:
                 left, top, right, bottom = (max(0, int(value)) for value in instance["bbox"])
-                rows.append(
-                    {
-                        "clip_id": str(instance["video_id"]),
-                        "path": f"videos/{instance['video_id']}.mp4",
-                        "gloss": str(entry["gloss"]),
-                        "signer": str(instance["signer_id"]),
-                        "split": SPLIT_NAMES[instance["split"]],
-                        "start": max(0, int(instance["frame_start"]) - 1),  # published frames start at 1
-                        "end": int(instance["frame_end"]) if int(instance["frame_end"]) > 0 else -1,
-                        "box": f"{left} {top} {right} {bottom}" if left < right and top < bottom else "",
-                    }
-                )
+                yield {
+                    "clip_id": str(instance["video_id"]),
+                    "path": f"videos/{instance['video_id']}.mp4",
+                    "gloss": str(entry["gloss"]),
+                    "signer": str(instance["signer_id"]),
+                    "split": SPLIT_NAMES[instance["split"]],
+                    "start": max(0, int(instance["frame_start"]) - 1),  # published frames start at 1
+                    "end": int(instance["frame_end"]) if int(instance["frame_end"]) > 0 else -1,
+                    "box": f"{left} {top} {right} {bottom}" if left < right and top < bottom else "",
+                }
     except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise DatasetError(f"{path} is not of the form of WLASL v0.3: {error!r}. Download it again.") from error
-    return rows
 
 
-def _from_subset(
-    videos: dict[str, Any], glosses: dict[int, str], known: list[dict[str, object]], path: Path
-) -> list[dict[str, object]]:
-    """Return one row per video in nslt_*.json, with signer and box of the index where it exists."""
+def _from_subset(videos: dict[str, Any], glosses: dict[int, str], known: Iterable[Row], path: Path) -> Iterator[Row]:
+    """Yield one row per video in nslt_*.json, with signer and box of the index where it exists."""
     by_id = {str(row["clip_id"]): row for row in known}
-    rows: list[dict[str, object]] = []
     for video_id, about in videos.items():
         try:
             number, first, last = about["action"]
@@ -132,8 +123,7 @@ def _from_subset(
             "start": max(0, int(first) - 1),
             "end": int(last) if int(last) > 0 else -1,
         }
-        rows.append({**row, "split": split})
-    return rows
+        yield {**row, "split": split}
 
 
 def _glosses(source_dir: Path) -> dict[int, str]:
