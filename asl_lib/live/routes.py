@@ -19,7 +19,7 @@ from urllib.parse import parse_qs, urlsplit
 import numpy as np
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import MutableHeaders
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 from starlette.routing import Route, Router
 
@@ -133,8 +133,9 @@ class AccessControl:
             )
         if request.method not in ("GET", "HEAD") and not self._same_origin(request):
             return _error("Requests from another site's page are refused. Behind a proxy, see --allowed-hosts.", 403)
-        if self.login is not None and request.url.path not in WITHOUT_PASSWORD and not self.login.is_done(request):
-            return self.login.form(status=200) if request.url.path == "/" else _error("Enter the password first.", 401)
+        path = request.scope["path"]  # request.url.path comes from the Host header as well
+        if self.login is not None and path not in WITHOUT_PASSWORD and not self.login.is_done(request):
+            return self.login.form(status=200) if path == "/" else _error("Enter the password first.", 401)
         return None
 
     def _same_origin(self, request: Request) -> bool:
@@ -172,7 +173,7 @@ class PasswordLogin:
             await asyncio.sleep(WRONG_PASSWORD_S)
             return self.form(status=403)
         answer = RedirectResponse("./", status_code=303)
-        secure = "https" in (request.url.scheme, request.headers.get("x-forwarded-proto"))
+        secure = "https" in (request.scope["scheme"], request.headers.get("x-forwarded-proto"))
         answer.set_cookie(COOKIE, self._key, path=self._path, httponly=True, samesite="strict", secure=secure)
         return answer
 
@@ -371,7 +372,8 @@ def _answer(function: Callable[[Request, bytes], dict[str, Any]]) -> Callable[[R
 
 
 def _error(message: str, status: int) -> Response:
-    return JSONResponse({"error": message}, status)
+    shown = message.encode(errors="replace").decode()  # a page can send half a character, which no answer can hold
+    return JSONResponse({"error": shown}, status)
 
 
 def _token(request: Request) -> str:
@@ -414,9 +416,17 @@ def _is_address(host: str) -> bool:
 
 
 async def _body(request: Request) -> bytes:
+    """Return the body of a request.
+
+    Raises:
+        LiveError: it is too large, or the page was closed before it was complete.
+    """
     body = bytearray()
-    async for piece in request.stream():
-        body += piece
-        if len(body) > MAX_BODY_BYTES:
-            raise LiveError(f"A frame must have at most {MAX_BODY_BYTES:,} bytes. Load the page again.", status=413)
+    try:
+        async for piece in request.stream():
+            body += piece
+            if len(body) > MAX_BODY_BYTES:
+                raise LiveError(f"A frame must have at most {MAX_BODY_BYTES:,} bytes. Load the page again.", status=413)
+    except ClientDisconnect as error:
+        raise LiveError("The page was closed while it sent a frame.") from error
     return bytes(body)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import socket
 import tempfile
 from pathlib import Path
 
@@ -161,6 +162,37 @@ def test_behind_a_proxy_the_page_has_the_names_that_it_is_given(model_folder, tm
             assert httpx.post(f"{address}asl/begin", headers=origin, timeout=PATIENCE_S).status_code == status
     finally:
         page.close()
+
+
+@pytest.mark.parametrize("host", ["class.example/login?", "class.example/page.css#", "[", "[::1", "a b"])
+def test_a_host_header_that_looks_like_a_path_does_not_open_a_page_with_a_password(model_folder, tmp_path, host):
+    page = serve(models={"small": model_folder}, password="open sesame", folder=tmp_path)
+    try:
+        with httpx.Client(base_url=page.url, timeout=PATIENCE_S, headers={"Host": host}) as visitor:
+            assert visitor.post("/asl/begin").status_code == 401
+            assert visitor.get("/page.js").status_code == 401
+            assert "password" in visitor.get("/").text
+            assert visitor.post("/login", data={"password": "guess"}).status_code == 403
+            assert visitor.post("/login", data={"password": "open sesame"}).status_code == 303
+    finally:
+        page.close()
+
+
+def test_a_command_with_half_a_character_gets_a_sentence(visitor):
+    token = visitor.post("/asl/begin").json()["token"]
+    answer = visitor.post("/asl/command/settings", headers={"X-Session": token}, content=b'{"model": "\\ud800"}')
+    assert answer.status_code == 400
+    assert "There is no model" in answer.json()["error"]
+    visitor.post("/asl/command/leave", headers={"X-Session": token})
+
+
+def test_a_page_that_is_closed_while_it_sends_a_frame_leaves_no_traceback(page, visitor, caplog):
+    with socket.create_connection(("127.0.0.1", int(port_of(page)))) as connection:
+        connection.sendall(b"POST /asl/frame HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n\r\nhalf")
+        assert visitor.get("/").status_code == 200  # the server has read the half frame
+    for _ in range(20):
+        assert visitor.get("/").status_code == 200  # and seen its end
+    assert not [record for record in caplog.records if record.exc_info]
 
 
 def test_a_page_with_a_password_shows_nothing_without_it(model_folder, tmp_path):
