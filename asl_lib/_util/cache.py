@@ -210,7 +210,7 @@ class CachedArrays(Mapping[str, np.ndarray]):
             return self._values[rows[0].start : rows[-1].stop] if rows else self._values[:0]
         return Rows(self._values, np.concatenate([np.arange(one.start, one.stop) for one in rows]))
 
-    def forget(self) -> None:
+    def release(self) -> None:
         """Release the memory that reading has taken; values are mapped again when they are used."""
         mapped = getattr(self._values, "_mmap", None)
         # Windows has no such advice, and takes the memory back by itself when it needs it.

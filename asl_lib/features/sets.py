@@ -209,7 +209,7 @@ def _load_points(
         except RecipeError as error:
             reasons[clip_id] = str(error)
         if count % CLIPS_AT_A_TIME == 0:
-            landmarks.forget()
+            landmarks.release()
     if not count:
         reason = next(iter(reasons.values()), "the clips table is empty")
         raise RecipeError(f"None of the {len(clips)} clips could be read; the first: {reason}")

@@ -21,7 +21,7 @@ from asl_lib.data.dataset import Dataset
 from asl_lib.data.video import MIN_FRAMES, clip_frames, time_limit_s, video_info
 from asl_lib.landmarks.landmarks import PARTS, LandmarkError, Landmarks
 from asl_lib.landmarks.pose_file import read_pose, write_pose
-from asl_lib.landmarks.tracker import HolisticDetector, require_mediapipe
+from asl_lib.landmarks.tracker import HolisticTracker, require_mediapipe
 
 FAILURE_COLUMNS = ("clip_id", "path", "reason")
 EXTRACTION_VERSION = 1
@@ -36,7 +36,7 @@ class Extraction:
     Attributes:
         done: how many were extracted now.
         skipped: how many had their landmarks already.
-        failures: one row a clip that could not be extracted: clip_id, path, reason.
+        failures: one row per clip that could not be extracted: clip_id, path, reason.
         renewed: how many of `done` had landmarks that were made with other settings.
         frames: how many frames were extracted now.
         seconds: how long that took.
@@ -71,9 +71,9 @@ def extract_clips(
 ) -> Extraction:
     """Extract the landmarks of all clips that have none yet.
 
-    A `.pose` file appears under its name only when it is whole, with a `.json` beside it that records how it
-    was made: after a kill or a full disk the next call goes on where this one ended, and a clip whose
-    frames, box, parts, video or MediaPipe have changed is extracted again instead of mixed with the others.
+    A `.pose` file appears under its name only when it is complete, with a record beside it: a `.json` file with the
+    settings that it was made with. After a kill or a full disk the next call goes on where this one ended. A clip is
+    extracted again if its start, end, box or video, the parts or the version of MediaPipe have changed.
 
     Args:
         dataset: the data set, which knows where a clip's video and landmarks are.
@@ -96,20 +96,20 @@ def extract_clips(
     jobs: list[tuple[dict[str, Any], Path]] = []
     skipped, renewed = 0, 0
     for clip in clips.to_dict("records"):
-        pose = dataset.pose_path(dataset_dir, clip)
-        state = extraction_state(clip, pose, source_dir=source_dir, parts=parts)
+        pose_path = dataset.pose_path(dataset_dir, clip)
+        state = extraction_state(clip, pose_path, source_dir=source_dir, parts=parts)
         if state == "done":
             skipped += 1
         else:
             renewed += state == "changed"
-            jobs.append((clip, pose))
+            jobs.append((clip, pose_path))
     failures: list[tuple[str, str, str]] = []
     frames, started = 0, time.monotonic()
     try:
         if jobs:
             if not scheduler:
                 require_mediapipe()  # fail once, here, where every clip would fail for the same reason
-            for folder in {pose.parent for _, pose in jobs}:
+            for folder in {pose_path.parent for _, pose_path in jobs}:
                 remove_abandoned(folder)
             extract = partial(_extract, source_dir=source_dir, parts=tuple(parts))
             outcomes = run_jobs(
@@ -139,18 +139,20 @@ def extract_clips(
 
 
 def _extract(job: tuple[Clip, Path], *, source_dir: Path, parts: Sequence[str]) -> int:
-    clip, pose = job
-    return extract_clip(clip, pose, source_dir=source_dir, parts=parts)
+    clip, pose_path = job
+    return extract_clip(clip, pose_path, source_dir=source_dir, parts=parts)
 
 
-def extract_clip(clip: Clip, pose: str | Path, *, source_dir: str | Path, parts: Sequence[str] = tuple(PARTS)) -> int:
-    """Extract one clip, write its landmarks and how they were made, and return the number of frames.
+def extract_clip(
+    clip: Clip, pose_path: str | Path, *, source_dir: str | Path, parts: Sequence[str] = tuple(PARTS)
+) -> int:
+    """Extract one clip, write its landmarks and their record, and return the number of frames.
 
     A clip that is done already is left as it is: a cluster may hand out a job twice.
 
     Args:
         clip: one row of the clips table.
-        pose: the `.pose` file to write.
+        pose_path: the `.pose` file to write.
         source_dir: folder of the videos.
         parts: which parts to track.
 
@@ -158,20 +160,21 @@ def extract_clip(clip: Clip, pose: str | Path, *, source_dir: str | Path, parts:
         MediaError: the video cannot be read.
         LandmarkError: it has fewer than 2 frames.
     """
-    pose = Path(pose)
-    if extraction_state(clip, pose, source_dir=source_dir, parts=parts) == "done":
-        return int(_read_record(pose)["frames"])
+    pose_path = Path(pose_path)
+    if extraction_state(clip, pose_path, source_dir=source_dir, parts=parts) == "done":
+        return int(_read_record(pose_path)["frames"])
     landmarks = track_clip(clip, source_dir=source_dir, parts=parts)
     if len(landmarks.points) < MIN_FRAMES:
         raise LandmarkError(
             f"{Path(source_dir) / clip['path']} must have at least {MIN_FRAMES} frames; got {len(landmarks.points)}. "
             "A photograph is not a sign: remove the clip, or record it again."
         )
-    # Never a record beside landmarks that it does not belong to: the old one goes before the new landmarks come.
-    _record_path(pose).unlink(missing_ok=True)
-    write_pose(pose, landmarks)
-    made = {"parts": list(landmarks.parts), "frames": len(landmarks.points), "pose_bytes": pose.stat().st_size}
-    write_json(_record_path(pose), {**extraction_settings(clip, source_dir=source_dir), **made})
+    # The old record is removed first: it must never lie beside landmarks that it does not describe.
+    _record_path(pose_path).unlink(missing_ok=True)
+    write_pose(pose_path, landmarks)
+    record = extraction_settings(clip, source_dir=source_dir)
+    record |= {"parts": list(landmarks.parts), "frames": len(landmarks.points)}
+    write_json(_record_path(pose_path), {**record, "pose_bytes": pose_path.stat().st_size})
     return len(landmarks.points)
 
 
@@ -182,37 +185,37 @@ def track_clip(clip: Clip, *, source_dir: str | Path, parts: Sequence[str] = tup
         MediaError: the video cannot be read.
     """
     fps = video_info(Path(source_dir) / clip["path"]).fps
-    return _detector(tuple(parts)).detect(clip_frames(clip, source_dir), fps=fps)
+    return _tracker(tuple(parts)).detect(clip_frames(clip, source_dir), fps=fps)
 
 
-def clip_landmarks(clip: Clip, pose: Path, *, source_dir: Path, parts: Sequence[str]) -> Landmarks:
+def read_or_track_clip(clip: Clip, pose_path: Path, *, source_dir: Path, parts: Sequence[str]) -> Landmarks:
     """Return a clip's landmarks from its `.pose` file if that is up to date, else tracked now and not written.
 
     Raises:
         MediaError: the video cannot be read.
     """
-    if extraction_state(clip, pose, source_dir=source_dir, parts=parts) == "done":
-        return read_pose(pose)
+    if extraction_state(clip, pose_path, source_dir=source_dir, parts=parts) == "done":
+        return read_pose(pose_path)
     return track_clip(clip, source_dir=source_dir, parts=parts)
 
 
-def extraction_state(clip: Clip, pose: Path, *, source_dir: str | Path, parts: Sequence[str]) -> str:
+def extraction_state(clip: Clip, pose_path: Path, *, source_dir: str | Path, parts: Sequence[str]) -> str:
     """Return whether a clip's landmarks are "done", "changed" (made with other settings) or "new".
 
-    Landmarks with more parts than asked for are as good: the other parts are the same to the last bit.
+    Landmarks with more parts than requested are "done" as well: the requested parts are the same to the last bit.
     """
     try:
-        pose_bytes = pose.stat().st_size
+        pose_bytes = pose_path.stat().st_size
     except FileNotFoundError:
         return "new"
-    made = _read_record(pose)
-    if not made or made.get("pose_bytes") != pose_bytes:
+    record = _read_record(pose_path)
+    if not record or record.get("pose_bytes") != pose_bytes:
         return "new"  # damaged, or killed between the landmarks and their record
     wanted = extraction_settings(clip, source_dir=source_dir)
     if wanted["video_bytes"] is None:  # the video was removed after extraction, to save space
-        wanted["video_bytes"] = made.get("video_bytes")
-    same = all(made.get(key) == value for key, value in wanted.items())
-    return "done" if same and set(parts) <= set(made.get("parts", ())) else "changed"
+        wanted["video_bytes"] = record.get("video_bytes")
+    same = all(record.get(key) == value for key, value in wanted.items())
+    return "done" if same and set(parts) <= set(record.get("parts", ())) else "changed"
 
 
 def extraction_settings(clip: Clip, *, source_dir: str | Path) -> dict[str, Any]:
@@ -232,16 +235,16 @@ def extraction_settings(clip: Clip, *, source_dir: str | Path) -> dict[str, Any]
     }
 
 
-def _record_path(pose: Path) -> Path:
-    return pose.with_suffix(".json")
+def _record_path(pose_path: Path) -> Path:
+    return pose_path.with_suffix(".json")
 
 
-def _read_record(pose: Path) -> dict[str, Any]:
+def _read_record(pose_path: Path) -> dict[str, Any]:
     try:
-        made = read_json(_record_path(pose))
+        record = read_json(_record_path(pose_path))
     except (FileNotFoundError, ValueError):
         return {}
-    return made if isinstance(made, dict) else {}
+    return record if isinstance(record, dict) else {}
 
 
 @cache
@@ -252,15 +255,15 @@ def _mediapipe_version() -> str:
         return "none"
 
 
-def _detector(parts: tuple[str, ...]) -> HolisticDetector:
-    """Return this thread's detector: loading the models takes as long as many frames.
+def _tracker(parts: tuple[str, ...]) -> HolisticTracker:
+    """Return this thread's tracker: loading the models takes as long as many frames.
 
-    A detector follows one clip at a time, and the workers of a cluster may have several threads.
+    A tracker follows one clip at a time, and the workers of a cluster may have several threads.
     """
-    detectors: dict[tuple[str, ...], HolisticDetector] = _local.__dict__.setdefault("detectors", {})
-    if parts not in detectors:
-        detectors[parts] = HolisticDetector(parts)
-    return detectors[parts]
+    trackers: dict[tuple[str, ...], HolisticTracker] = _local.__dict__.setdefault("trackers", {})
+    if parts not in trackers:
+        trackers[parts] = HolisticTracker(parts)
+    return trackers[parts]
 
 
 def take_shard(clips: pd.DataFrame, shard: str) -> pd.DataFrame:

@@ -50,9 +50,9 @@ class LandmarkStore(Mapping[str, Landmarks]):
     def __len__(self) -> int:
         return len(self._arrays)
 
-    def forget(self) -> None:
+    def release(self) -> None:
         """Release the memory that reading has taken; values are mapped again when they are used."""
-        self._arrays.forget()
+        self._arrays.release()
 
     def arrays(self) -> tuple[np.ndarray, np.ndarray]:
         """Return the frames of all clips one after the other, and where each clip begins.

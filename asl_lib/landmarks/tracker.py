@@ -20,7 +20,7 @@ from asl_lib.landmarks.landmarks import PARTS, LandmarkError, Landmarks
 SUPPORTED_MEDIAPIPE = "0.10.21"
 
 
-class HolisticDetector:
+class HolisticTracker:
     """MediaPipe Holistic for many clips in turn; use it in a `with` block.
 
     The tracker carries its state from frame to frame. A blank picture between clips resets it: a clip's landmarks do
@@ -41,7 +41,7 @@ class HolisticDetector:
         solutions = require_mediapipe()
         self._graph = solutions.holistic.Holistic() if "face" in self.parts else holistic_without_face(solutions)
 
-    def __enter__(self) -> HolisticDetector:
+    def __enter__(self) -> HolisticTracker:
         return self
 
     def __exit__(
@@ -66,13 +66,13 @@ class HolisticDetector:
                 size = size or (frame.shape[1], frame.shape[0])
                 found.append(self.track(frame))
         finally:
-            self.forget()
+            self.reset()
         if size is None:
             raise LandmarkError("A clip must have at least one frame; got none. Check its start and end.")
         values = np.stack(found)  # (T, L, 4)
         return Landmarks(values[..., :3], values[..., 3], self.parts, float(fps), *size)
 
-    def forget(self) -> None:
+    def reset(self) -> None:
         """End a clip: the next frame is tracked as the first of another clip."""
         self._graph.process(np.full((64, 64, 3), 255, np.uint8))
 

@@ -17,7 +17,7 @@ from asl_lib.features.body import LEFT_SHOULDER, LEFT_WRIST, RIGHT_SHOULDER, RIG
 from asl_lib.features.handshape import WRIST
 from asl_lib.features.recipe import FeatureRecipe, RecipeError
 from asl_lib.landmarks.landmarks import PARTS, Landmarks
-from asl_lib.landmarks.tracker import HolisticDetector
+from asl_lib.landmarks.tracker import HolisticTracker
 from asl_lib.live.errors import LiveError
 from asl_lib.live.resampling import resample_landmarks
 from asl_lib.live.words import Commits, Smoother
@@ -191,7 +191,7 @@ class SignRecogniser(FrameRecogniser):
 
     def __init__(self, classifier: LandmarkClassifier, *, settings: LiveSettings | None = None) -> None:
         self.parts = classifier.recipe.tracked_parts
-        self._tracker: HolisticDetector | None = None
+        self._tracker: HolisticTracker | None = None
         self._size = (0, 0)
         super().__init__(classifier, settings=settings)
 
@@ -202,7 +202,7 @@ class SignRecogniser(FrameRecogniser):
 
     def reset(self) -> None:
         if self._tracker is not None:
-            self._tracker.forget()
+            self._tracker.reset()
         self._frames: deque[tuple[float, np.ndarray]] = deque()
         self._smoother = Smoother(len(self.classifier.glosses))
         self._commits = Commits()
@@ -221,7 +221,7 @@ class SignRecogniser(FrameRecogniser):
             self.reset()  # another camera, or a phone that was turned
             self._capture = capture
         with loading:
-            self._tracker = self._tracker or HolisticDetector(self.parts)
+            self._tracker = self._tracker or HolisticTracker(self.parts)
             values = self._tracker.track(frame)
         return self.process_landmarks(values, time_s, size=size)
 
@@ -229,7 +229,7 @@ class SignRecogniser(FrameRecogniser):
         """Process the landmarks of the next frame, tracked elsewhere.
 
         Args:
-            values: (L, 4) float32 of `parts`, as `HolisticDetector.track` returns them.
+            values: (L, 4) float32 of `parts`, as `HolisticTracker.track` returns them.
             time_s: when the frame was taken.
             size: its width and height in px.
         """

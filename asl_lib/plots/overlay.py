@@ -11,7 +11,7 @@ import numpy as np
 from asl_lib.data.clips import Clip
 from asl_lib.data.dataset import Dataset
 from asl_lib.data.video import clip_frames, write_video
-from asl_lib.landmarks.extract import clip_landmarks
+from asl_lib.landmarks.extract import read_or_track_clip
 from asl_lib.landmarks.landmarks import Landmarks
 from asl_lib.plots.style import LIMBS, PART_COLOURS, UPPER_BODY
 
@@ -33,7 +33,7 @@ def write_preview(
     """
     source_dir = dataset.source_dir(Path(dataset_dir))
     pose = dataset.pose_path(Path(dataset_dir), clip)
-    landmarks = clip_landmarks(clip, pose, source_dir=source_dir, parts=parts)
+    landmarks = read_or_track_clip(clip, pose, source_dir=source_dir, parts=parts)
     drawn = draw_landmarks(clip_frames(clip, source_dir), landmarks)
     even = (frame[: len(frame) // 2 * 2, : frame.shape[1] // 2 * 2] for frame in drawn)
     return write_video(path, even, fps=landmarks.fps)

@@ -25,7 +25,7 @@ from asl_lib.data.demo.rendered import RENDERER_VERSION
 from asl_lib.data.errors import DatasetError
 from asl_lib.data.registry import get_dataset
 from asl_lib.data.sets.demo_letters import drawn_joints
-from asl_lib.landmarks.tracker import HolisticDetector
+from asl_lib.landmarks.tracker import HolisticTracker
 
 LEXICON, SIGNERS = load_lexicon(), load_signers()
 signs, signers = st.sampled_from(sorted(LEXICON)), st.sampled_from(sorted(SIGNERS))
@@ -131,8 +131,8 @@ def test_the_same_seed_gives_the_same_bytes_and_another_repetition_another_clip(
 def test_mediapipe_sees_the_signer_and_knows_the_right_hand_from_the_left():
     for name in ("ana", "eli"):
         performance = perform(LEXICON["HELLO"], SIGNERS[name], repetition=0, seed=42)
-        with HolisticDetector(("pose", "left_hand", "right_hand")) as detector:
-            found = detector.detect(render_frames(performance), fps=25)
+        with HolisticTracker(("pose", "left_hand", "right_hand")) as tracker:
+            found = tracker.detect(render_frames(performance), fps=25)
         assert found.seen("pose").all()
         side = ["left", "right"].index(performance.dominant)
         signing = performance.signing[:, side]

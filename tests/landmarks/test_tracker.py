@@ -7,7 +7,7 @@ import pytest
 
 from asl_lib.data.video import read_frames
 from asl_lib.landmarks.landmarks import PARTS, LandmarkError
-from asl_lib.landmarks.tracker import HolisticDetector, require_mediapipe
+from asl_lib.landmarks.tracker import HolisticTracker, require_mediapipe
 
 
 def test_a_mediapipe_without_solutions_is_answered_with_the_version_to_install(monkeypatch):
@@ -33,8 +33,8 @@ def real_clips():
 
 
 def test_a_real_signer_is_found_and_her_missing_hand_is_nan(real_clips):
-    with HolisticDetector() as detector:
-        found = detector.detect(real_clips[0], fps=25)
+    with HolisticTracker() as tracker:
+        found = tracker.detect(real_clips[0], fps=25)
     assert found.points.shape == (16, 543, 3)
     assert found.seen("pose").all()
     assert found.seen("face").all()
@@ -49,8 +49,8 @@ def test_landmarks_do_not_depend_on_the_clip_before_nor_on_the_face_branch(real_
     one, other = real_clips
 
     def detect(parts, *clips):
-        with HolisticDetector(parts) as detector:
-            return [detector.detect(clip, fps=25) for clip in clips]
+        with HolisticTracker(parts) as tracker:
+            return [tracker.detect(clip, fps=25) for clip in clips]
 
     alone = detect(tuple(PARTS), one)[0]
     after_another = detect(("pose", "left_hand", "right_hand"), other, one)[1]
@@ -59,10 +59,10 @@ def test_landmarks_do_not_depend_on_the_clip_before_nor_on_the_face_branch(real_
 
 
 def test_a_clip_without_frames_and_an_unknown_part_are_refused():
-    with HolisticDetector(("pose",)) as detector, pytest.raises(LandmarkError, match="at least one frame"):
-        detector.detect([], fps=25)
+    with HolisticTracker(("pose",)) as tracker, pytest.raises(LandmarkError, match="at least one frame"):
+        tracker.detect([], fps=25)
     with pytest.raises(LandmarkError, match="no part 'foot'"):
-        HolisticDetector(("foot",))
+        HolisticTracker(("foot",))
 
 
 def test_tensorflow_is_not_loaded_for_mediapipe_and_can_be_afterwards():

@@ -68,12 +68,12 @@ def test_real_video_that_is_replayed_frame_by_frame_gives_the_offline_probabilit
     from itertools import islice
 
     from asl_lib.data.video import read_frames, video_info
-    from asl_lib.landmarks.tracker import HolisticDetector
+    from asl_lib.landmarks.tracker import HolisticTracker
 
     path = shared_data / "video" / f"{name}.mp4"
     info, frames = video_info(path), 58
-    with HolisticDetector(classifier.recipe.tracked_parts) as detector:
-        offline = classifier(detector.detect(islice(read_frames(path), frames), fps=info.fps))
+    with HolisticTracker(classifier.recipe.tracked_parts) as tracker:
+        offline = classifier(tracker.detect(islice(read_frames(path), frames), fps=info.fps))
     with SignRecogniser(classifier, settings=LiveSettings(threshold=0.0, fps=info.fps)) as recogniser:
         recogniser.start(0.0, countdown_s=0, capture_s=60)
         for index, frame in enumerate(islice(read_frames(path), frames)):
