@@ -105,7 +105,7 @@ def train(folder: Path, *, clips: int, frames: int) -> None:
     from asl_lib.evaluation.splits import make_split
     from asl_lib.features.augment import Augmentation
     from asl_lib.features.sets import ClipSet
-    from asl_lib.models import build_attention_tcn
+    from asl_lib.models.tcn import build_attention_tcn
     from asl_lib.training.fit import fit, set_seeds
 
     set_seeds(1)

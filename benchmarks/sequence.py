@@ -27,7 +27,9 @@ from asl_lib.features.augment import Augmentation, jitter, rotate, scale, shear,
 from asl_lib.features.handshape import MIDDLE_KNUCKLE
 from asl_lib.features.recipe import FeatureRecipe
 from asl_lib.features.sets import ClipSet
-from asl_lib.models import build_attention_lstm, build_attention_tcn, build_attention_transformer, build_lstm, build_tcn
+from asl_lib.models.lstm import build_attention_lstm, build_lstm
+from asl_lib.models.tcn import build_attention_tcn, build_tcn
+from asl_lib.models.transformer import build_attention_transformer
 from asl_lib.training.fit import fit, set_seeds
 from asl_lib.training.saved import compile_predictor
 from benchmarks.rows import Row, tell

@@ -20,6 +20,7 @@ from asl_lib._util.console import progress_bar, quiet_native_stderr
 from asl_lib._util.files import write_json
 from asl_lib.features.sets import ClipSet
 from asl_lib.models.errors import TrainingError
+from asl_lib.models.hierarchical import groups_by_centroid
 from asl_lib.models.trees import HandTrees
 from asl_lib.training.batches import Augment, training_batches, validation_batches
 from asl_lib.training.checkpoint import Checkpoint, Progress
@@ -145,7 +146,8 @@ def fit(
         mixup: alpha of the Beta distribution by which two clips and their labels are mixed (Zhang et al. 2018); 0
             for none.
         balance: weigh clips so that every class counts the same, however rare.
-        groups: (classes,) the group of each class, for a network that also names groups.
+        groups: (classes,) the group of each class, for a network that also names groups; None for groups of classes
+            with similar training clips (`groups_by_centroid`).
         group_weight: share of the loss that is about the groups, for such a network.
         augmentation: how to vary the training clips, anew in each epoch: `Augmentation` for landmarks,
             `ImageVariation` for photographs, `ClipVariation` for frames; None leaves them as they are.
@@ -175,6 +177,9 @@ def fit(
     else:
         _check(model, clips, validation, monitor=monitor, schedule=schedule)
         batching: dict[str, Any] = {"batch_size": batch_size, "seed": seed, "augmentation": augmentation}
+        if groups is None and isinstance(outputs := model.compute_output_shape(model.input_shape), dict):
+            sizes = {"groups": outputs["group"][-1], "classes": len(clips.glosses)}
+            groups = groups_by_centroid(clips.encode(rows), clips.y[rows], **sizes, seed=seed)
         batching |= {"mixup": mixup, "balance": balance, "groups": groups}
         training: dict[str, Any] = {"epochs": epochs, "patience": patience, "monitor": monitor}
         training |= {"learning_rate": learning_rate, "schedule": schedule}

@@ -14,7 +14,7 @@ GLOSSES = ("BOOK", "HELLO", "MOTHER")
 @pytest.fixture(scope="session")
 def classifier():
     """An untrained network: what it says means nothing, but it must say the same everywhere."""
-    from asl_lib.models import build_attention_lstm
+    from asl_lib.models.lstm import build_attention_lstm
     from asl_lib.training.fit import set_seeds
 
     set_seeds(0)
@@ -29,7 +29,7 @@ def classifier():
 def model_folder(classifier, tmp_path_factory):
     """The folder of such a network, as a notebook leaves it."""
     from asl_lib.evaluation.metrics import Evaluation
-    from asl_lib.models import build_attention_lstm
+    from asl_lib.models.lstm import build_attention_lstm
     from asl_lib.training.fit import set_seeds
 
     set_seeds(1)

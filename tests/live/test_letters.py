@@ -90,7 +90,7 @@ def test_a_box_without_a_hand_has_no_letter():
 
 def test_a_network_for_letters_reads_the_box_as_it_reads_a_photograph(tmp_path):
     from asl_lib.features.photographs import fit_square
-    from asl_lib.models import build_letter_cnn
+    from asl_lib.models.cnn import build_letter_cnn
 
     model = build_letter_cnn(size=32, classes=3)
     model.save(tmp_path / "model.keras")
@@ -103,7 +103,7 @@ def test_a_network_for_letters_reads_the_box_as_it_reads_a_photograph(tmp_path):
 
 def test_the_window_spells_with_a_network_for_letters(tmp_path, clip, monkeypatch):
     from asl_lib.live import window
-    from asl_lib.models import build_letter_cnn
+    from asl_lib.models.cnn import build_letter_cnn
 
     build_letter_cnn(size=32, classes=2).save(tmp_path / "model.keras")
     PhotographRecipe(size=32, glosses=("A", "space")).save(tmp_path / "recipe.json")

@@ -14,7 +14,7 @@ from asl_lib.live.errors import LiveError
 from asl_lib.live.networks import Classifier, choose_model, find_models, model_of_run
 from asl_lib.live.recogniser import LiveSettings, SignRecogniser, hand_raised
 from asl_lib.live.resampling import resample_landmarks
-from asl_lib.models import HandTrees
+from asl_lib.models.trees import HandTrees
 from tests.conftest import make_landmarks
 from tests.live.conftest import GLOSSES, signing
 
@@ -219,7 +219,7 @@ def test_settings_that_cannot_be_are_refused():
 
 def test_a_network_is_loaded_with_its_recipe_and_its_glosses(tmp_path):
     from asl_lib.evaluation.metrics import Evaluation
-    from asl_lib.models import build_lstm
+    from asl_lib.models.lstm import build_lstm
 
     recipe = FeatureRecipe(frames=8)
     model = build_lstm(frames=8, features=recipe.num_features, classes=3)
@@ -283,7 +283,7 @@ def test_trees_recognise_signs_too():
 
 
 def test_glosses_that_do_not_fit_the_network_are_refused():
-    from asl_lib.models import build_lstm
+    from asl_lib.models.lstm import build_lstm
 
     recipe = FeatureRecipe(frames=8)
     with pytest.raises(LiveError, match="must have 2 classes; it has 3"):

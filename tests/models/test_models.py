@@ -8,19 +8,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from asl_lib.features.recipe import FeatureRecipe
-from asl_lib.models import (
+from asl_lib.models.hierarchical import (
     build_attention_hierarchical,
-    build_attention_lstm,
-    build_attention_tcn,
-    build_attention_transformer,
     build_hierarchical,
-    build_lstm,
-    build_tcn,
-    build_transformer,
     groups_by_centroid,
     groups_by_order,
 )
 from asl_lib.models.layers import AttentionPooling, attention_weights
+from asl_lib.models.lstm import build_attention_lstm, build_lstm
+from asl_lib.models.tcn import build_attention_tcn, build_tcn
+from asl_lib.models.transformer import build_attention_transformer, build_transformer
 from asl_lib.training.fit import fit, set_seeds
 from asl_lib.training.saved import compile_predictor, load_model, predict
 from tests.conftest import make_clip_set
@@ -96,6 +93,16 @@ def test_every_network_learns_and_comes_back_from_its_file_in_safe_mode(name, tm
     assert recipe == clips.recipe
     np.testing.assert_allclose(predict(loaded, clips), predict(model, clips), atol=1e-5)
     np.testing.assert_allclose(predict(model, clips).sum(axis=1), 1, atol=1e-4)
+
+
+def test_a_network_of_two_tasks_is_trained_with_groups_by_likeness_where_none_are_given(tmp_path):
+    clips, weights = make_set(8), []
+    for groups in (None, groups_by_centroid(clips.encode(np.arange(8)), clips.y, 2, classes=2, seed=1)):
+        set_seeds(1)
+        model = BUILDERS["hierarchical"](frames=8, features=RECIPE.num_features, classes=2)
+        fit(model, clips, folder=tmp_path, monitor="none", epochs=1, groups=groups, seed=1)
+        weights.append(model.get_layer("group").get_weights()[0])
+    np.testing.assert_array_equal(*weights)
 
 
 def test_the_weight_of_the_groups_says_how_much_the_gloss_learns(tmp_path):

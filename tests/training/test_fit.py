@@ -14,8 +14,9 @@ from asl_lib.features.augment import Augmentation
 from asl_lib.features.recipe import FeatureRecipe
 from asl_lib.features.sets import load_features
 from asl_lib.landmarks.store import load_landmarks
-from asl_lib.models import build_lstm, build_transformer
 from asl_lib.models.errors import TrainingError
+from asl_lib.models.lstm import build_lstm
+from asl_lib.models.transformer import build_transformer
 from asl_lib.models.trees import HandTrees
 from asl_lib.training.fit import fit, set_seeds
 from asl_lib.training.saved import compile_predictor, load_model, predict

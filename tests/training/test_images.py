@@ -8,8 +8,9 @@ import pytest
 from asl_lib.evaluation.splits import Split
 from asl_lib.features.image_variations import ImageVariation, exchange_background
 from asl_lib.features.recipe import PhotographRecipe, RecipeError, VideoRecipe
-from asl_lib.models import build_alphabet_cnn, build_letter_cnn, build_transfer_cnn
+from asl_lib.models.cnn import build_alphabet_cnn, build_letter_cnn
 from asl_lib.models.errors import TrainingError
+from asl_lib.models.mobilenet import build_transfer_cnn
 from asl_lib.training.fit import fit, set_seeds
 from asl_lib.training.saved import load_model, predict
 from tests.conftest import make_clip_set
