@@ -1,9 +1,24 @@
-"""Sign language recognition, from a clip's landmarks to a trained model: what the notebooks of the course use.
+"""Sign language recognition, from a recorded clip to a live word: what the notebooks of the course use.
+
+A clip goes through the subpackages in this order, and each imports only from itself and those above it:
+
+- `data`: data sets, the clips table (`read_clips`), the frames of a video (`video.clip_frames`)
+- `landmarks`: MediaPipe Holistic (`tracker`), one `.pose` file per clip (`extract.extract_clips`), and the landmarks of
+  all clips in one file (`store.load_landmarks`)
+- `features`: the recipe from landmarks, photographs or videos to numbers (`FeatureRecipe`), the clips that it prepares
+  (`load_features` returns a `ClipSet`), `Augmentation`
+- `models`: networks and trees, by name in `registry`
+- `training`: `fit` writes a model with its recipe into a folder, `load_model` reads it, `predict`
+- `evaluation`: `make_split`, `evaluate`, the results of a run
+- `plots`: figures, and landmarks drawn into a video
+- `live`: frames in, words out (`recogniser`, `words`), in a window or on a web page
+- `course`: the command `asl`, parameters, batches of notebooks
+
+`_util` (files, caches, processes) is private. Every name of `asl_lib` itself is imported when it is first used:
+TensorFlow only to train, load or apply a model.
 
 >>> import asl_lib
 >>> clips = asl_lib.read_clips("data/demo/clips.csv")
-
-Everything here is imported when it is first used: TensorFlow only to train, load or ask a model.
 """
 
 from __future__ import annotations

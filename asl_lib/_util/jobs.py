@@ -230,3 +230,15 @@ def _leave_job(*_: Any) -> None:
 
 def _reason(error: BaseException) -> str:
     return str(error) or type(error).__name__
+
+
+def parse_shard(shard: str, *, least: int = 1) -> tuple[int, int]:
+    """Return (3, 100) from "3/100"; `least` 0 also takes "0/100", which commands use to prepare.
+
+    Raises:
+        ValueError: it is not of that form, or there is no such part.
+    """
+    number, slash, total = shard.partition("/")
+    if not (slash and number.isdigit() and total.isdigit() and least <= int(number) <= int(total)):
+        raise ValueError(f"shard must be like 3/100, from 1/100 to 100/100; got '{shard}'.")
+    return int(number), int(total)

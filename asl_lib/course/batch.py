@@ -12,13 +12,12 @@ from contextlib import contextmanager, nullcontext
 from functools import partial
 from typing import Any
 
-from asl_lib._util.jobs import cores, run_jobs
+from asl_lib._util.jobs import cores, parse_shard, run_jobs
 from asl_lib.course.notebooks import STAGES, BatchError, Notebook, Run, find_notebooks, model_notebook
 from asl_lib.course.params import Params, check_parameters
 from asl_lib.data.clips import read_clips, select_clips
 from asl_lib.data.registry import get_dataset
 from asl_lib.evaluation.splits import signer_folds
-from asl_lib.landmarks.extract import parse_shard
 from asl_lib.models import registry
 
 

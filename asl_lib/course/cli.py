@@ -280,11 +280,12 @@ def _print_results(results: Any) -> None:
 
 
 def _extract(options: argparse.Namespace) -> None:
+    from asl_lib._util.jobs import parse_shard
     from asl_lib.course.params import check_parameters
     from asl_lib.data.clips import read_clips, select_clips
     from asl_lib.data.registry import get_dataset
     from asl_lib.features.recipe import FeatureRecipe
-    from asl_lib.landmarks.extract import extract_clips, parse_shard
+    from asl_lib.landmarks.extract import extract_clips
 
     params = check_parameters(_values(options), source=options.parameters)
     dataset, folder = get_dataset(params.dataset), params.dataset_dir

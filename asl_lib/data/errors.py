@@ -1,4 +1,4 @@
-"""The error of the room `data`."""
+"""The error of data sets; `MediaError`, for videos and photographs, is in `video`."""
 
 from __future__ import annotations
 

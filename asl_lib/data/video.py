@@ -35,12 +35,15 @@ class VideoInfo:
 MIN_FRAMES = 2
 """A clip with fewer is a photograph, not a sign."""
 LIMIT_S, LIMIT_S_PER_BYTE = 600.0, 1 / 500
+"""See `time_limit_s`."""
 FALLBACK_FPS = 25.0
+"""Frame rate of a video whose header has none."""
 LARGEST_SIDE_PX = 8192
 """8K has 7,680. A header of a few bytes can claim pictures that fill the memory."""
-TEXT_LIKE_VIDEOS = (b"RIFF", b"OggS", b"GIF8", b"YUV4MPEG")
+MAGIC_WORDS = (b"RIFF", b"OggS", b"GIF8", b"YUV4MPEG")
 ATOMS = (b"ftyp", b"mdat", b"moov", b"wide", b"free", b"skip", b"pnot")
-"""How videos begin whose first bytes may all be letters: magic words, and the first atom of QuickTime and MP4."""
+"""The beginnings of videos whose first bytes may all be text: magic words, and the first atoms of QuickTime and MP4
+files (from byte 4 on). A file that begins otherwise with text is taken for a playlist, see `_is_text`."""
 
 
 def video_info(path: str | Path) -> VideoInfo:
@@ -144,14 +147,14 @@ class VideoSink:
     Args:
         path: the file to write; its folder is made.
         fps: frames per second.
-        half: whether a block that ends with an error leaves a file with the frames until then.
+        keep_partial: whether a block that ends with an error leaves a file with the frames until then.
 
     Attributes:
         count: frames written so far.
     """
 
-    def __init__(self, path: str | Path, *, fps: float, half: bool = True) -> None:
-        self.path, self.fps, self.half, self.count = Path(path), fps, half, 0
+    def __init__(self, path: str | Path, *, fps: float, keep_partial: bool = True) -> None:
+        self.path, self.fps, self.keep_partial, self.count = Path(path), fps, keep_partial, 0
         self._stack = ExitStack()
         self._size: tuple[int, int] | None = None
         self._container: Any = None
@@ -163,7 +166,7 @@ class VideoSink:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if error is None or self.half:
+        if error is None or self.keep_partial:
             self.close()
         else:
             self._stack.__exit__(kind, error, trace)
@@ -213,7 +216,7 @@ class VideoSink:
 def write_video(path: str | Path, frames: Iterable[np.ndarray], *, fps: float) -> int:
     """Write RGB frames as an H.264 mp4 and return how many there were.
 
-    Unlike with `VideoSink`, an error among the frames leaves no file: half a clip would pass for a whole one.
+    Unlike with `VideoSink`, an error among the frames leaves no file: part of a clip would look like a complete one.
 
     Args:
         path: the file to write; its folder is made.
@@ -223,7 +226,7 @@ def write_video(path: str | Path, frames: Iterable[np.ndarray], *, fps: float) -
     Raises:
         MediaError: there is no frame, or a frame has another size or type than the first.
     """
-    with VideoSink(path, fps=fps, half=False) as sink:
+    with VideoSink(path, fps=fps, keep_partial=False) as sink:
         for frame in frames:
             sink.write(frame)
     if not sink.count:
@@ -246,7 +249,7 @@ def _is_text(path: Path) -> bool:
     """Return whether a file begins like a playlist: FFmpeg would open the files and addresses that it names."""
     with path.open("rb") as file:
         head = file.read(8)
-    if head.startswith(TEXT_LIKE_VIDEOS) or head[4:] in ATOMS:
+    if head.startswith(MAGIC_WORDS) or head[4:] in ATOMS:
         return False
     return all(32 <= byte < 127 or byte in b"\t\n\r" for byte in head.removeprefix(b"\xef\xbb\xbf"))
 

@@ -209,12 +209,12 @@ def _each_axis(operation: np.ufunc, points: np.ndarray, values: np.ndarray) -> n
     return done
 
 
-def _sample(points: np.ndarray, times: np.ndarray) -> np.ndarray:
-    """Return the clips at fractional frame numbers (N, T): `features.sample_at` over a batch."""
+def _sample(points: np.ndarray, positions: np.ndarray) -> np.ndarray:
+    """Return the clips at fractional frame numbers (N, T): `resampling.sample_at` for a batch."""
     last = points.shape[1] - 1
-    before = np.clip(np.floor(times).astype(int), 0, last)
+    before = np.clip(np.floor(positions).astype(int), 0, last)
     after = np.minimum(before + 1, last)
     rows = np.arange(len(points))[:, None]
-    weight = (times - before)[..., None, None].astype(np.float32)
+    weight = (positions - before)[..., None, None].astype(np.float32)
     mixed = points[rows, before] * (1 - weight) + points[rows, after] * weight
     return np.where(weight == 0, points[rows, before], mixed).astype(np.float32)

@@ -133,12 +133,12 @@ def take_frames(
             f"{name} must have at least {MIN_FRAMES} frames; got {len(squares)}. A photograph is not a sign: remove "
             "the clip, or record it again."
         )
-    times = sample_times(len(squares), frames)
+    indices = sample_indices(len(squares), frames)
     if not flow:
-        return np.stack([squares[time] for time in times])
-    pairs = np.minimum(times, len(squares) - 2)
-    flows = {time: _flow_at(list(squares[time : time + 2]), flow, size) for time in set(pairs.tolist())}
-    return np.stack([flows[time] for time in pairs.tolist()])
+        return np.stack([squares[index] for index in indices])
+    first = np.minimum(indices, len(squares) - 2).tolist()
+    flows = {index: _flow_at(list(squares[index : index + 2]), flow, size) for index in set(first)}
+    return np.stack([flows[index] for index in first])
 
 
 def square_frame(picture: np.ndarray, *, size: int, flow: str = "", name: str = "A clip") -> np.ndarray:
@@ -159,8 +159,8 @@ def square_frame(picture: np.ndarray, *, size: int, flow: str = "", name: str = 
     return np.asarray(cv2.resize(square, (size, size), interpolation=method))
 
 
-def sample_times(count: int, frames: int) -> np.ndarray:
-    """Return (frames,) int, which of `count` frames to take: the ones in the middle of equal parts of the clip."""
+def sample_indices(count: int, frames: int) -> np.ndarray:
+    """Return (frames,) int, which of `count` frames to take: those in the middle of equal parts of the clip."""
     return ((2 * np.arange(frames) + 1) * count) // (2 * frames)
 
 

@@ -40,7 +40,9 @@ def describe_hand(hand: np.ndarray) -> np.ndarray:
 
 
 def describe_photographs(hands: np.ndarray) -> np.ndarray:
-    """Return (n, 182): `describe_hand` of (n, 21, 3) hands in 2 and in 3 coordinates; 0 where no hand was found.
+    """Return (n, 182) numbers for the hands that `landmarks.hands.find_hands` found in photographs, (n, 21, 3).
+
+    They are those of `describe_hand` in 2 and in 3 coordinates; 0 where no hand was found.
 
     Left hands are mirrored first: a letter is the same letter on either hand. A left hand is recognised by the side of
     its thumb, seen from the palm.

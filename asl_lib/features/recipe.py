@@ -236,19 +236,19 @@ class FeatureRecipe(Recipe):
             (..., frames, num_features) float32, 0 where missing: all coordinates, their velocities, the hands'
             shapes, the mask.
         """
-        shown, shapes = [points], []
+        placed, shapes = [points], []
         if self.hand_frame == "wrist":
-            shown = [points.copy()]
-        # In the body's frame alone nothing is made of a hand: encoding runs on every batch.
+            placed = [points.copy()]
+        # Hands that stay in the body's frame need no computation: encoding runs on every batch.
         for hand in self.hands if self.hand_frame != "body" or self.handshape else ():
-            own = to_wrist_frame(points[..., self.columns(hand), :])
+            centred = to_wrist_frame(points[..., self.columns(hand), :])
             if self.hand_frame == "wrist":
-                shown[0][..., self.columns(hand), :] = own
+                placed[0][..., self.columns(hand), :] = centred
             elif self.hand_frame == "both":
-                shown.append(own)
+                placed.append(centred)
             if self.handshape:
-                shapes.append(describe_hand(own))
-        coordinates = np.concatenate(shown, axis=-2).reshape(*points.shape[:-2], -1)
+                shapes.append(describe_hand(centred))
+        coordinates = np.concatenate(placed, axis=-2).reshape(*points.shape[:-2], -1)
         blocks = [coordinates]
         if self.velocities:
             blocks.append(np.diff(coordinates, axis=-2, prepend=coordinates[..., :1, :]))

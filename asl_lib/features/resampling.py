@@ -59,11 +59,11 @@ def cut_or_pad(clip: np.ndarray, *, num_frames: int, centre: bool) -> np.ndarray
     return padded
 
 
-def sample_at(clip: np.ndarray, times: np.ndarray) -> np.ndarray:
-    """Return (len(times), L, C) float32: the clip at fractional frame numbers from 0 to T - 1."""
-    before = np.floor(times).astype(int)
+def sample_at(clip: np.ndarray, positions: np.ndarray) -> np.ndarray:
+    """Return (len(positions), L, C) float32: the clip at fractional frame numbers from 0 to T - 1."""
+    before = np.floor(positions).astype(int)
     after = np.minimum(before + 1, len(clip) - 1)
-    weight = (times - before)[:, None, None].astype(np.float32)
+    weight = (positions - before)[:, None, None].astype(np.float32)
     mixed = clip[before] * (1 - weight) + clip[after] * weight
     # On a frame exactly, its neighbour does not matter: 0 x NaN would make it missing.
     return np.where(weight == 0, clip[before], mixed).astype(np.float32)

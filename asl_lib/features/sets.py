@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic
 
 import numpy as np
 import pandas as pd
@@ -14,7 +14,7 @@ import pandas as pd
 from asl_lib._util.files import atomic_write, read_npz
 from asl_lib.features.frames import load_frames
 from asl_lib.features.photographs import load_photographs
-from asl_lib.features.recipe import FeatureRecipe, PhotographRecipe, Recipe, RecipeError, VideoRecipe, load_recipe
+from asl_lib.features.recipe import AnyRecipe, FeatureRecipe, PhotographRecipe, RecipeError, VideoRecipe, load_recipe
 from asl_lib.landmarks.store import LandmarkStore
 
 CLIPS_AT_A_TIME = 256
@@ -23,21 +23,19 @@ LABELS = ("y", "glosses", "signer", "clip_id", "split")
 ENCODING = ("hand_frame", "handshape", "velocities", "mask")
 """Entries of a `FeatureRecipe` that `encode` reads and `points` does not."""
 
-AnyRecipe = TypeVar("AnyRecipe", bound=Recipe)
-
 
 @dataclass(frozen=True, eq=False)
 class ClipSet(Generic[AnyRecipe]):
     """n clips of one input, landmarks, photographs or frames, in the order of the clips table.
 
     Attributes:
-        recipe: how they were made and are encoded; its `glosses` name the classes.
+        recipe: how the clips were prepared and how they are encoded; its `glosses` name the classes.
         values: landmarks: (n, frames, L, C) float32 points with NaN, which augmentation varies; photographs:
             (n, size, size, 3), frames: (n, frames, size, size, channels), uint8 from 0 to 255, mapped from a file.
         y: (n,) int, index of each clip's gloss in `glosses`.
         signer: (n,) names.
         clip_id: (n,) ids.
-        split: (n,) the data set's own side of each clip: "train", "validation", "test" or "".
+        split: (n,) the part of the official split that each clip is in: "train", "validation", "test" or "".
         left_out: clip_id and reason of the clips that could not be read; empty for a set read from a features file.
     """
 
@@ -91,7 +89,7 @@ class ClipSet(Generic[AnyRecipe]):
         return replace(self, recipe=replace(self.recipe, **changes))
 
     def clips(self) -> pd.DataFrame:
-        """Return clip_id, gloss, signer, split and a hash of the content of every clip as a table, for splits.
+        """Return the clips as a table for `make_split`: clip_id, gloss, signer, split and a hash of the content.
 
         Clips with the same content are copies of one recording, whatever their names.
         """

@@ -15,7 +15,7 @@ import pandas as pd
 
 from asl_lib._util.console import progress_bar
 from asl_lib._util.files import atomic_write, read_json, remove_abandoned, write_json
-from asl_lib._util.jobs import quiet_worker, run_jobs
+from asl_lib._util.jobs import parse_shard, quiet_worker, run_jobs
 from asl_lib.data.clips import Clip
 from asl_lib.data.dataset import Dataset
 from asl_lib.data.video import MIN_FRAMES, clip_frames, time_limit_s, video_info
@@ -276,15 +276,3 @@ def take_shard(clips: pd.DataFrame, shard: str) -> pd.DataFrame:
         return clips
     number, total = parse_shard(shard)
     return clips.sort_values("clip_id", ignore_index=True).iloc[number - 1 :: total].reset_index(drop=True)
-
-
-def parse_shard(shard: str, *, least: int = 1) -> tuple[int, int]:
-    """Return (3, 100) from "3/100"; `least` 0 also takes "0/100", which commands use to prepare.
-
-    Raises:
-        ValueError: it is not of that form, or there is no such part.
-    """
-    number, slash, total = shard.partition("/")
-    if not (slash and number.isdigit() and total.isdigit() and least <= int(number) <= int(total)):
-        raise ValueError(f"shard must be like 3/100, from 1/100 to 100/100; got '{shard}'.")
-    return int(number), int(total)

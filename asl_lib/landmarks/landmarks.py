@@ -29,10 +29,11 @@ class Landmarks:
         parts: which parts the L landmarks are, in the order of `PARTS`.
         fps: frames per second.
         width, height: size of the video in px; their ratio tells how long a unit of y is in units of x.
-        times: (T,) float64 seconds at which the frames were taken; index / fps where none are given.
+        times: (T,) float64 seconds at which the frames were taken; index / fps where none are given. They are kept with
+            the landmarks; recipes do not use them: `FeatureRecipe` resamples by frame number.
 
     Raises:
-        LandmarkError: there is not one time a frame.
+        LandmarkError: the number of times is not the number of frames.
     """
 
     points: np.ndarray

@@ -54,21 +54,21 @@ class Classifier:
         model, recipe = load_model(folder)
         return cls(model, recipe, recipe.glosses or _tested_glosses(Path(folder)))
 
-    def __call__(self, landmarks: Any) -> np.ndarray:
+    def __call__(self, clip: Any) -> np.ndarray:
         """Return (classes,) probabilities of one clip.
 
         Args:
-            landmarks: or what else the recipe describes: a (H, W, 3) uint8 RGB photograph; or all frames of a clip as
-                `VideoRecipe.square` returns them.
+            clip: `Landmarks` for a `FeatureRecipe`; a (H, W, 3) uint8 RGB photograph for a `PhotographRecipe`; a list
+                of all frames, as `VideoRecipe.square` returns them, for a `VideoRecipe`.
 
         Raises:
             RecipeError: the clip does not show what the recipe needs.
         """
         if isinstance(self.recipe, PhotographRecipe):
-            return self._probabilities(fit_square(landmarks, size=self.recipe.size))
+            return self._probabilities(fit_square(clip, size=self.recipe.size))
         if isinstance(self.recipe, VideoRecipe):
-            return self._probabilities(self.recipe.transform_squares(landmarks))
-        return self._probabilities(self.recipe.points(landmarks))
+            return self._probabilities(self.recipe.transform_squares(clip))
+        return self._probabilities(self.recipe.points(clip))
 
 
 def open_recogniser(

@@ -42,8 +42,9 @@ class LiveSettings:
         memory_s, margin: see `words.Smoother`.
         settle_s: how long a guess must last to be shown before its sign has ended: many signs begin alike.
         hold_s: how long one sign must be shown to become a word while the hands stay raised, see `words.Commits`.
-        fps: frames per second of the recordings that the model was trained on. Frames of any camera are resampled to
-            this rate by their times, so 15, 25 and 30 frames a second give the same features.
+        fps: rate to which the frames of a sign are resampled by their times, so that cameras with 15, 25 and 30 frames
+            a second give the same features: the rate of the recordings that the model was trained on. For a file the
+            commands set the file's own rate, which leaves its frames as they are.
     """
 
     threshold: float = 0.4
@@ -169,12 +170,12 @@ class FrameRecogniser:
 
 
 class LandmarkClassifier(Protocol):
-    """A classifier of landmarks, see `networks.Classifier`."""
+    """What `SignRecogniser` needs of a `networks.Classifier`, a module that imports this one."""
 
     recipe: FeatureRecipe
     glosses: tuple[str, ...]
 
-    def __call__(self, landmarks: Landmarks) -> np.ndarray: ...
+    def __call__(self, clip: Landmarks, /) -> np.ndarray: ...
 
 
 class SignRecogniser(FrameRecogniser):

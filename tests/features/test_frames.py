@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 import asl_lib.features.frames as frame_store
 from asl_lib.data.clips import make_clips
 from asl_lib.data.video import MediaError, write_video
-from asl_lib.features.frames import load_frames, read_clip, sample_times
+from asl_lib.features.frames import load_frames, read_clip, sample_indices
 from asl_lib.features.optical_flow import restore_flow
 from asl_lib.features.recipe import RecipeError, VideoRecipe
 from asl_lib.features.sets import load_features
@@ -30,18 +30,18 @@ def write_clips(folder, lengths, *, height=64, width=96, **columns):
 
 @given(count=st.integers(1, 400), frames=st.integers(1, 64))
 def test_frames_are_spread_evenly_and_short_clips_repeat_theirs_evenly(count, frames):
-    times = sample_times(count, frames)
-    assert len(times) == frames
-    assert times.min() >= 0
-    assert times.max() < count
-    assert (np.diff(times) >= 0).all()
-    assert np.ptp(np.diff(times)) <= 1 if frames > 1 else True
+    indices = sample_indices(count, frames)
+    assert len(indices) == frames
+    assert indices.min() >= 0
+    assert indices.max() < count
+    assert (np.diff(indices) >= 0).all()
+    assert np.ptp(np.diff(indices)) <= 1 if frames > 1 else True
     if count <= frames:
-        each = np.bincount(times, minlength=count)
+        each = np.bincount(indices, minlength=count)
         assert each.min() >= frames // count
         assert each.max() <= -(-frames // count)
     if count == frames:
-        assert times.tolist() == list(range(count))
+        assert indices.tolist() == list(range(count))
 
 
 def test_a_clip_is_cut_boxed_and_made_square(tmp_path):
@@ -119,7 +119,7 @@ def test_flow_is_that_to_the_neighbour_and_told_in_px_of_224(tmp_path):
     clips = make_clips([{"clip_id": "c0", "path": "0.mp4", "gloss": "A", "signer": "ana"}])
     flows, _ = load_frames(clips, source_dir=tmp_path, folder=tmp_path / "s", frames=4, size=56, flow="dis", workers=1)
     assert flows.shape == (1, 4, 56, 56, 2)
-    centre = (20 + 5 * sample_times(20, 4)[1]) // 2
+    centre = (20 + 5 * sample_indices(20, 4)[1]) // 2
     right, down = restore_flow(flows[0][1])[26:31, centre - 3 : centre + 4].mean(axis=(0, 1))
     assert right == pytest.approx(10, abs=3)
     assert abs(down) < 1
