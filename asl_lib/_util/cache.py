@@ -29,8 +29,8 @@ class ArrayCache:
     """Arrays of one row shape, some rows a clip, in one `.npy` file with a journal of whose rows are where.
 
     A clip's rows are written first and entered into the journal when they are whole: a process that is killed loses
-    only the clips in work. Rows are never overwritten: a clip that has changed gets new ones, and whoever still reads
-    the old ones is not disturbed. The journal names its file of values, whose name is never used twice: values and
+    only the clips in work. Rows are never overwritten: a clip that has changed gets new ones, and readers of the
+    old ones are not disturbed. The journal names its file of values, whose name is never used twice: values and
     journal of different origin cannot meet.
 
     Args:

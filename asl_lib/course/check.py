@@ -1,4 +1,4 @@
-"""What of a data set is on this disk: present, missing, broken."""
+"""Check which files of a data set on this disk are present, missing or broken."""
 
 from __future__ import annotations
 

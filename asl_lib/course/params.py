@@ -133,7 +133,7 @@ class Params(BaseModel):
         return project_folder() / self.output_dir / self.run
 
     def dataset_options(self) -> Options:
-        """What to take of the data set."""
+        """Return which clips of the data set to prepare."""
         return Options(
             signs=tuple(self.signs),
             signers=tuple(self.signers),
@@ -147,7 +147,7 @@ class Params(BaseModel):
 
     @property
     def held_out(self) -> str:
-        """What a model is tested on, as the name of its folder."""
+        """Name of a model's folder, which tells the clips that it is tested on, such as "held_out_ben+eli"."""
         if self.split != "signer":
             return f"split_{self.split}"
         names = "+".join(self.test_signers)

@@ -23,11 +23,11 @@ from asl_lib.data.errors import DatasetError
 from asl_lib.data.unpack import check_room, unpack
 
 CHUNK_BYTES = 1 << 16
-"""What is lost at most when a connection breaks."""
+"""Bytes written at a time: at most so many are lost when a download is interrupted."""
 TIMEOUT_S = (15, 60)
 """Seconds to connect, and seconds without a byte."""
 ATTEMPTS = 5
-"""How many attempts in a row may fail without a new byte."""
+"""Attempts in a row that may fail without a new byte."""
 LONGEST_WAIT_S = 60.0
 DONE = ".downloaded.json"
 CREDENTIALS = (

@@ -16,7 +16,7 @@ from asl_lib._util.files import LARGEST_RATIO, largest_unpacked
 from asl_lib.data.errors import DatasetError
 
 SPARE_BYTES = 200 << 20
-"""What stays free on the disk."""
+"""Bytes to leave free on the disk."""
 CHUNK_BYTES = 1 << 20
 LONGEST_NAME, LONGEST_PATH = 240, 1024
 """Bytes. File systems allow 255 for a name, and an unfinished file has six more; for a path some thousand."""

@@ -1,4 +1,4 @@
-"""What a network for photographs needs to see."""
+"""Occlusion maps: which areas of a photograph a network uses."""
 
 from __future__ import annotations
 

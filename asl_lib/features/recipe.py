@@ -38,7 +38,7 @@ from asl_lib.landmarks.landmarks import PARTS, Landmarks
 
 RECIPE_VERSION = 3
 MOST_FRAMES, LARGEST_PX = 10_000, 4096
-"""What a recipe may ask for: a file that asks for more asks for all memory."""
+"""Largest values in a recipe: a recipe file with larger ones could fill the memory."""
 
 AnyRecipe = TypeVar("AnyRecipe", bound="Recipe")
 
@@ -49,7 +49,9 @@ class RecipeError(ValueError):
 
 @dataclass(frozen=True, kw_only=True)
 class Recipe:
-    """What the three recipes have in common.
+    """Base class of the recipes.
+
+    Class attributes are `input`, which names the kind of input in `recipe.json`, and `noun`, one clip in messages.
 
     Attributes:
         glosses: the names of the classes, in the order of the network's outputs; empty where they are not known.
@@ -270,7 +272,7 @@ class FeatureRecipe(Recipe):
 
 @dataclass(frozen=True, kw_only=True)
 class PictureRecipe(Recipe):
-    """What recipes for photographs and videos have in common: pixels from 0 to 255.
+    """Base class of the recipes for photographs and videos, whose values are pixels from 0 to 255.
 
     Attributes:
         size: side in px.

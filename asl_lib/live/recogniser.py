@@ -29,7 +29,7 @@ RAISED_WIDTHS = 1.05
 
 @dataclass(frozen=True)
 class LiveSettings:
-    """How a recogniser decides; all settings may be changed while it runs.
+    """Settings of a recogniser; all of them may be changed while it runs.
 
     Attributes:
         threshold: least probability of a sign that is named; below it the sign is unknown.
@@ -69,7 +69,7 @@ class LiveSettings:
 
 @dataclass(frozen=True)
 class Recognition:
-    """What is recognised after a frame.
+    """The state of recognition after a frame.
 
     Attributes:
         time_s: time of the frame.
@@ -100,11 +100,11 @@ class Recognition:
 
 
 class FrameRecogniser:
-    """Base class of what recognises signs in the frames of one signer; use it in a `with` block.
+    """Base class of the recognisers of one signer's signs or letters in frames; use it in a `with` block.
 
     Args:
-        classifier: the model with its recipe and its glosses.
-        settings: how to decide.
+        classifier: a `networks.Classifier`: the model with its recipe and its glosses.
+        settings: None for the defaults.
     """
 
     capture_s = 3.0
@@ -325,7 +325,7 @@ class SignRecogniser(FrameRecogniser):
         landmarks = Landmarks(values[..., :3], values[..., 3], self.parts, self.settings.fps, *self._size)
         try:
             return self.classifier(landmarks)
-        except RecipeError:  # nobody in the picture
+        except RecipeError:  # no person in the picture
             return None
 
     def _forget_before(self, time_s: float) -> None:

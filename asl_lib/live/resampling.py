@@ -1,4 +1,4 @@
-"""Frames that come at uneven times, brought to an even rate."""
+"""Frames at uneven times resampled to a constant rate; `features.resampling` resamples by frame number."""
 
 from __future__ import annotations
 

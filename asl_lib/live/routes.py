@@ -43,7 +43,7 @@ MAX_TIME_S = 1e10
 """Three hundred years on a page's clock: a later time is invalid."""
 MAX_GLOSSES, MAX_REPETITIONS = 100, 20
 CLIENT_LIMITS = {"frame_px": 640, "most_fps": 25, "clip_fps": 25, "clip_s": 120, "clip_mb": 200}
-"""What the page's script sends at most; a clip that is opened may have so many seconds and MB."""
+"""Limits for the page's script: size and rate of frames, and seconds and MB of a clip that is opened."""
 HEADERS = {
     # A page that loads from nowhere but its own server: a classroom may have no internet. Notebooks on this computer
     # may show it in a frame.
@@ -179,7 +179,7 @@ class PasswordLogin:
 
 
 class PageApi:
-    """What the page's script calls: frames and commands.
+    """The functions that the page's script calls, with frames and commands.
 
     Args:
         sessions: the open pages.

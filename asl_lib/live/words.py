@@ -1,4 +1,8 @@
-"""From probabilities several times a second to a transcript: steady labels, and words that are never repeated."""
+"""From probabilities to a transcript, in three steps.
+
+`Smoother` makes a steady label of probabilities, `Commits` decides when a label becomes a word, and `Transcript`
+collects the words. The defaults of the live recogniser are in `recogniser.LiveSettings`.
+"""
 
 from __future__ import annotations
 

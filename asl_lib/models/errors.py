@@ -1,4 +1,4 @@
-"""The error of everything that builds, trains, saves or loads a model; this module imports nothing."""
+"""The error of models and of `training`, which imports `models` and therefore finds it here."""
 
 
 class TrainingError(ValueError):

@@ -27,7 +27,7 @@ Builder = TypeVar("Builder", bound=Callable[..., Any])
 
 
 class Recipe(Protocol):
-    """What a model's builder needs of a recipe."""
+    """The part of `features.recipe.Recipe` that the registry uses."""
 
     @property
     def input(self) -> str: ...

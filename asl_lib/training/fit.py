@@ -31,11 +31,11 @@ if TYPE_CHECKING:
 
 
 CHECKPOINT = "training.npz"
-"""Where the state of an unfinished training is, in the model's folder."""
+"""File of the checkpoint of an unfinished training, in the model's folder."""
 
 
 class Split(Protocol):
-    """Which clips train, validate and test a model: what `evaluation.splits.make_split` returns."""
+    """The part of `evaluation.splits.Split` that `fit` uses: `training` must not import `evaluation`."""
 
     @property
     def train(self) -> np.ndarray: ...

@@ -1,4 +1,4 @@
-"""What networks are trained with: whole or half precision, one GPU or several."""
+"""Hardware options of training: full or half precision, one GPU or several."""
 
 from __future__ import annotations
 
