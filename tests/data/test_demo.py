@@ -52,16 +52,16 @@ def test_there_are_at_least_five_signers_and_exactly_one_is_left_handed():
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"location": "knee"}, "location must be one of"),
-        ({"size": 3}, "no parameter 'size'"),
-        ({"hands": None}, "hands"),
+        ({"location": "knee"}, "X, 'location': Input should be 'forehead', .*got 'knee'"),
+        ({"size": 3}, "X, 'size': Unexpected"),
+        ({"hands": None}, "X, 'hands'"),
     ],
 )
 def test_a_sign_that_cannot_be_performed_is_refused_in_words(change, words):
     values = {"gloss": "X", "hands": "one", "handshape": "A", "location": "chin", "palm": "in", "fingers": "up"}
     with pytest.raises(DatasetError, match=words):
         _entry(Sign, {**values, "movement": "tap", **change})
-    with pytest.raises(DatasetError, match="'movement' is missing"):
+    with pytest.raises(DatasetError, match="'movement': (Missing|Field required)"):
         _entry(Sign, values)
 
 

@@ -3,27 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import MISSING, dataclass, fields
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 import yaml
+from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from asl_lib.data.demo.hand import HANDSHAPES
 from asl_lib.data.errors import DatasetError
 
 T = TypeVar("T")
-ALLOWED = {
-    "hands": ("one", "both"),
-    "symmetry": ("none", "mirrored", "support"),
-    "location": ("forehead", "mouth", "chin", "chest", "neutral", "side"),
-    "palm": ("forward", "in", "across", "up", "down"),
-    "fingers": ("up", "in", "across"),
-    "movement": ("hold", "tap", "circle", "nod", "shake", "away", "arcs", "up", "pull", "open"),
-    "hand": ("left", "right"),
-    "hair_style": ("short", "long", "bun"),
-}
+Number = int | float
+"""Not only float: a whole number stays one in `renderer_version`."""
+NO_OTHERS = ConfigDict(extra="forbid")
 
 
 @dataclass(frozen=True)
@@ -31,14 +25,15 @@ class Sign:
     """One sign by its parameters, which `lexicon.yaml` explains."""
 
     gloss: str
-    hands: str
+    hands: Literal["one", "both"]
     handshape: str
-    location: str
-    palm: str
-    fingers: str
-    movement: str
-    symmetry: str = "none"
+    location: Literal["forehead", "mouth", "chin", "chest", "neutral", "side"]
+    palm: Literal["forward", "in", "across", "up", "down"]
+    fingers: Literal["up", "in", "across"]
+    movement: Literal["hold", "tap", "circle", "nod", "shake", "away", "arcs", "up", "pull", "open"]
+    symmetry: Literal["none", "mirrored", "support"] = "none"
     support: str = ""
+    __pydantic_config__ = NO_OTHERS
 
     def handshapes(self) -> tuple[str, str]:
         """Return the handshape at the start and at the end of the sign."""
@@ -51,22 +46,23 @@ class Signer:
     """One procedural signer, with the parameters that `signers.yaml` explains."""
 
     name: str
-    hand: str
-    shoulders_px: float
-    arms: float
-    hand_size: float
+    hand: Literal["left", "right"]
+    shoulders_px: Number
+    arms: Number
+    hand_size: Number
     skin: tuple[int, int, int]
     hair: tuple[int, int, int]
-    hair_style: str
+    hair_style: Literal["short", "long", "bun"]
     clothes: tuple[int, int, int]
     background: tuple[int, int, int]
-    tempo: float
-    amplitude: float
-    lax: float
+    tempo: Number
+    amplitude: Number
+    lax: Number
     offset: tuple[float, float]
-    tilt: float
-    lean: float
-    noise: float
+    tilt: Number
+    lean: Number
+    noise: Number
+    __pydantic_config__ = NO_OTHERS
 
 
 @cache
@@ -120,14 +116,9 @@ def _read(name: str) -> Any:
 
 
 def _entry(kind: type, values: dict[str, Any]) -> Any:
-    name = next(iter(values.values()))
-    known = {field.name: field for field in fields(kind)}
-    for key in values:
-        if key not in known:
-            raise DatasetError(f"{name}: there is no parameter '{key}'. Known: {', '.join(known)}.")
-    for key, field in known.items():
-        if key not in values and field.default is MISSING:
-            raise DatasetError(f"{name}: '{key}' is missing.")
-        if key in ALLOWED and key in values and values[key] not in ALLOWED[key]:
-            raise DatasetError(f"{name}: {key} must be one of {', '.join(ALLOWED[key])}; got '{values[key]}'.")
-    return kind(**{key: tuple(value) if isinstance(value, list) else value for key, value in values.items()})
+    try:
+        return TypeAdapter(kind).validate_python(values)
+    except ValidationError as error:
+        problem = error.errors()[0]
+        name, key = next(iter(values.values())), problem["loc"][0]
+        raise DatasetError(f"{name}, '{key}': {problem['msg']}; got {problem['input']!r}.") from None
