@@ -14,15 +14,13 @@ _lock = threading.Lock()
 _quiet_blocks, _real_stderr = 0, -1
 
 
-def progress(iterable: Iterable[Any], *, total: int, description: str, unit: str) -> Iterable[Any]:
-    """Return `iterable` with a progress bar, which disappears at the end: stored notebooks hold none."""
-    return progress_bar(iterable, total=total, description=description, unit=unit)
-
-
 def progress_bar(
     iterable: Iterable[Any] | None = None, *, total: float, description: str, unit: str, **options: Any
 ) -> Any:
-    """Return tqdm's progress bar, to update by hand; it shows the rate and the time left."""
+    """Return tqdm's progress bar, to iterate over or to update by hand; stored notebooks hold none.
+
+    It shows the rate and the time left, and disappears at the end.
+    """
     return tqdm(
         iterable, total=total, desc=description, unit=unit, leave=False, disable=not progress_enabled(),
         dynamic_ncols=True, **options,

@@ -19,14 +19,12 @@ from typing import Any
 import numpy as np
 
 LARGEST_RATIO = 100
-"""Unpacked bytes for one byte of archive. Videos reach 1.1, tables of text 10."""
+"""Unpacked bytes for one byte of a file. Videos reach 1.1, tables of text 10, landmarks 3 to 10."""
 UNSUSPICIOUS_BYTES = 10 << 20
 """Below this the ratio does not matter: no disk is filled by it."""
 ABANDONED_AFTER_S = 24 * 3600
 HARMLESS_BYTES = 256 << 20
 """Below this the ratio does not matter: every machine that runs the course has that much memory."""
-LARGEST_RATIO = 100
-"""Bytes of an array for one byte of file. Landmarks reach 3, with every hand missing 10."""
 NPZ_DAMAGE = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, tokenize.TokenError, EOFError, KeyError, MemoryError,
               NotImplementedError, OverflowError, RuntimeError, SyntaxError, TypeError)  # fmt: skip
 """What zipfile and NumPy raise where a file is damaged, besides ValueError."""

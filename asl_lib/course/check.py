@@ -9,7 +9,7 @@ from pathlib import Path
 import pandas as pd
 from PIL import Image
 
-from asl_lib._util.console import progress
+from asl_lib._util.console import progress_bar
 from asl_lib._util.paths import relative
 from asl_lib.data.clips import missing_files, read_clips
 from asl_lib.data.dataset import Dataset, Published
@@ -117,7 +117,7 @@ def take_inventory(
     listed = dataset.find_clips(folder, subset)
     missing = missing_files(listed, folder)
     here = listed[~listed["clip_id"].isin(missing["clip_id"])]
-    clips = progress(here.to_dict("records"), total=len(here), description="Checking", unit="file")
+    clips = progress_bar(here.to_dict("records"), total=len(here), description="Checking", unit="file")
     reasons = pd.Series(
         [_problem(folder / clip["path"], dataset.kind, look_inside) for clip in clips], here.index, object
     )

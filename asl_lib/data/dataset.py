@@ -51,19 +51,17 @@ class Options:
 
 @dataclass(frozen=True)
 class Remote:
-    """A file to download.
+    """A zip archive to download and to unpack into the data set's folder.
 
     Attributes:
         urls: its address and mirrors, tried in this order.
         name: file name in the data set's folder.
         known_hash: "sha256:…" or "md5:…" as published; empty where the publisher gives none.
-        unpack: whether to unpack it into the data set's folder.
     """
 
     urls: tuple[str, ...]
     name: str
     known_hash: str = ""
-    unpack: bool = True
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from asl_lib._util.cache import ArrayCache
-from asl_lib._util.console import progress
+from asl_lib._util.console import progress_bar
 from asl_lib._util.files import file_stamp
 from asl_lib._util.jobs import quiet_worker, run_jobs
 from asl_lib.data.video import MIN_FRAMES, MediaError, clip_frames, time_limit_s
@@ -71,7 +71,7 @@ def load_frames(
         outcomes = run_jobs(
             read, work, workers=workers, setup=quiet_worker, limit_s=lambda job: time_limit_s(job["path"])
         )
-        for outcome in progress(outcomes, total=len(work), description="Flow" if flow else "Frames", unit="clip"):
+        for outcome in progress_bar(outcomes, total=len(work), description="Flow" if flow else "Frames", unit="clip"):
             # A bad video stays bad until it changes; another error, such as a full disk, is worth another try.
             retry = {"reason": outcome.error, "retry": True}
             rows, about = (None, retry) if outcome.error else outcome.result

@@ -11,7 +11,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from asl_lib._util.console import progress
+from asl_lib._util.console import progress_bar
 from asl_lib.data.video import read_frames, video_info, write_video
 from asl_lib.landmarks.landmarks import PARTS, Landmarks
 from asl_lib.live.recogniser import LandmarkClassifier, LiveSettings, Recognition, SignRecogniser, hand_raised
@@ -73,7 +73,7 @@ def fit_into(frame: np.ndarray, size: tuple[int, int]) -> np.ndarray:
 def recognise_video(path: str | Path, recogniser: SignRecogniser) -> list[Recognition]:
     """Return what is recognised in every frame of a video, and after the last one."""
     info = video_info(path)
-    frames = progress(read_frames(path), total=info.frames, description="Recognising", unit="frame")
+    frames = progress_bar(read_frames(path), total=info.frames, description="Recognising", unit="frame")
     results = [recogniser.process(frame, index / info.fps) for index, frame in enumerate(frames)]
     return [*results, recogniser.finish()]
 

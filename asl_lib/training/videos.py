@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from asl_lib._util.cache import ArrayCache
-from asl_lib._util.console import progress
+from asl_lib._util.console import progress_bar
 from asl_lib.features.recipe import VideoRecipe
 from asl_lib.features.sets import ClipSet
 from asl_lib.models.i3d import train_only_top
@@ -48,7 +48,7 @@ def frame_features(model: keras.Model, clips: ClipSet[VideoRecipe], *, folder: s
     stamps = dict(zip(number, (hashlib.sha256(pixels).hexdigest()[:16] for pixels in clips.contents()), strict=True))
 
     def make(clip_ids: list[str]) -> Iterator[tuple[str, tuple[int, int], dict[str, Any]]]:
-        for clip_id in progress(clip_ids, total=len(clip_ids), description="Frame features", unit="clip"):
+        for clip_id in progress_bar(clip_ids, total=len(clip_ids), description="Frame features", unit="clip"):
             frames = tf.constant(clips.values[number[clip_id]], tf.float32)
             yield clip_id, cache.append(np.asarray(features_of(frames), np.float32)[None]), {}
 

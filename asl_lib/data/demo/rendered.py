@@ -12,7 +12,7 @@ from typing import Any
 
 import pandas as pd
 
-from asl_lib._util.console import progress
+from asl_lib._util.console import progress_bar
 from asl_lib._util.files import read_json, write_json
 from asl_lib._util.jobs import run_jobs
 from asl_lib.data.clips import make_clips, read_clips, write_clips
@@ -79,7 +79,7 @@ def render_clips(
     jobs = [(folder / str(clip["path"]), *arguments) for clip, arguments in rows]
     jobs = [job for job in jobs if not job[0].is_file()]
     outcomes = run_jobs(render, jobs, workers=workers)
-    failed = [o for o in progress(outcomes, total=len(jobs), description="Rendering", unit="file") if o.error]
+    failed = [o for o in progress_bar(outcomes, total=len(jobs), description="Rendering", unit="file") if o.error]
     if failed:
         raise DatasetError(
             f"{len(failed)} of {len(jobs)} files could not be rendered; first {jobs[failed[0].index][0]}: "

@@ -6,10 +6,9 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from asl_lib.data.dataset import Dataset, Published, Row, inner_folder, read_lines, read_list
+from asl_lib.data.dataset import SPLIT_NAMES, Dataset, Published, Row, inner_folder, read_lines, read_list
 from asl_lib.data.errors import DatasetError
 
-PARTS = {"train": "train", "val": "validation", "test": "test"}
 LABELS = {
     "train": ("train_labels.csv",),
     "val": ("val_labels.csv", "validation_labels.csv", "ground_truth.csv"),
@@ -33,7 +32,7 @@ class Autsl(Dataset):
     published = Published(clips=36302, signs=226, signers=43)
 
     def list_clips(self, source_dir: Path, subset: str) -> Iterator[Row]:
-        for part, split in PARTS.items():
+        for part in LABELS:
             labels = _label_file(source_dir, part)
             if labels is None:
                 continue
@@ -43,17 +42,16 @@ class Autsl(Dataset):
                 signer = sample.partition("_")[0].removeprefix("signer")
                 path = (folder / f"{sample}_color.mp4").as_posix()
                 row = {"clip_id": sample, "path": path, "gloss": f"{sign:03d}", "signer": f"{int(signer):02d}"}
-                yield {**row, "split": split}
+                yield {**row, "split": SPLIT_NAMES[part]}
 
-    def labels(self, source_dir: Path, language: str = "EN") -> dict[str, str]:
-        """Return sign number -> its meaning in Turkish ("TR") or English ("EN")."""
+    def labels(self, source_dir: Path) -> dict[str, str]:
         path = source_dir / "SignList_ClassId_TR_EN.csv"
         if not path.is_file():
             return {}
-        table = read_list(path, ["ClassId", language])
+        table = read_list(path, ["ClassId", "EN"])
         if (bad := table["ClassId"][~table["ClassId"].str.fullmatch(r"\d{1,9}")]).size:
             raise DatasetError(f"{path}: 'ClassId' must be a number; got '{bad.iloc[0][:100]}'. Download it again.")
-        return {f"{int(number):03d}": label for number, label in zip(table["ClassId"], table[language], strict=True)}
+        return {f"{int(number):03d}": label for number, label in zip(table["ClassId"], table["EN"], strict=True)}
 
 
 def _label_file(source_dir: Path, part: str) -> Path | None:
@@ -62,13 +60,10 @@ def _label_file(source_dir: Path, part: str) -> Path | None:
     return next((path for path in paths if path.is_file()), None)
 
 
-def _read_labels(path: Path) -> list[tuple[str, int]]:
-    """Return (sample, sign number) for each line of the form 'signer0_sample1,41'; the files have no header."""
-    found = []
+def _read_labels(path: Path) -> Iterator[tuple[str, int]]:
+    """Yield (sample, sign number) for each line of the form 'signer0_sample1,41'; the files have no header."""
     for number, line in enumerate(read_lines(path), start=1):
         match = re.fullmatch(r"(signer\d{1,9}_sample\d{1,9})[,;](\d{1,9})", line.strip())
-        if match:
-            found.append((match[1], int(match[2])))
-        else:
+        if not match:
             raise DatasetError(f"{path}, line {number} must be like 'signer0_sample1,41'; got '{line.strip()}'.")
-    return found
+        yield match[1], int(match[2])

@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from asl_lib._util.console import progress
+from asl_lib._util.console import progress_bar
 from asl_lib._util.files import read_json
 from asl_lib.data.dataset import (
     SPLIT_NAMES,
@@ -66,7 +66,7 @@ class Wlasl(Dataset):
         """
         refined = clips.copy()
         rows = clips.index[(clips["end"] > 0) | (clips["start"] > 0) | (clips["box"] != "")]
-        for row in progress(rows, total=len(rows), description="Reading video headers", unit="clip"):
+        for row in progress_bar(rows, total=len(rows), description="Reading video headers", unit="clip"):
             start, end, box = clips.loc[row, ["start", "end", "box"]]
             try:
                 info = video_info(source_dir / clips.loc[row, "path"])
