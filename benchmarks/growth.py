@@ -110,7 +110,7 @@ def train(folder: Path, *, clips: int, frames: int) -> None:
 
     set_seeds(1)
     features = ClipSet.load(folder)
-    recipe, split = features.recipe, make_split(features.clips(), test_signers=["signer0"])
+    recipe, split = features.recipe, make_split(features.table(), test_signers=["signer0"])
     model = build_attention_tcn(frames=frames, features=recipe.num_features, classes=len(features.glosses))
     split = replace(split, validation=split.validation[:0])
     options = {"epochs": 1, "monitor": "none", "augmentation": Augmentation(recipe)}

@@ -88,7 +88,7 @@ class ClipSet(Generic[AnyRecipe]):
             )
         return replace(self, recipe=replace(self.recipe, **changes))
 
-    def clips(self) -> pd.DataFrame:
+    def table(self) -> pd.DataFrame:
         """Return the clips as a table for `make_split`: clip_id, gloss, signer, split and a hash of the content.
 
         Clips with the same content are copies of one recording, whatever their names.

@@ -164,7 +164,7 @@ def test_features_come_back_from_their_file_and_a_bad_clip_is_listed(tmp_path):
     loaded = ClipSet.load(tmp_path)
     assert loaded.recipe == features.recipe == replace(recipe, glosses=("NO", "YES"))
     np.testing.assert_array_equal(loaded.values, features.values)
-    assert loaded.clips().equals(features.clips())
+    assert loaded.table().equals(features.table())
     recipe.save(tmp_path / "recipe.json")  # of an earlier version: without glosses
     assert ClipSet.load(tmp_path).recipe == features.recipe
     (tmp_path / "features.npz").write_bytes(b"junk")

@@ -292,7 +292,7 @@ def test_every_signer_is_held_out_in_exactly_one_fold(count, folds):
 
 def test_the_same_recording_under_another_name_and_signer_is_a_leak():
     points = [RECIPE.points(make_landmarks(seed=seed)) for seed in (0, 1, 2, 0)]
-    table = make_clip_set(np.stack(points), [0] * 4, RECIPE).clips()
+    table = make_clip_set(np.stack(points), [0] * 4, RECIPE).table()
     with pytest.raises(ValueError, match="No content may be in both train and test"):
         check_split(table, train=[0, 1, 2], test=[3])
     check_split(table, train=[0, 1], test=[2])

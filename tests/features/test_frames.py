@@ -78,7 +78,7 @@ def test_bad_clips_are_listed_with_their_reasons_and_the_rest_goes_on_and_nothin
     monkeypatch.setattr(frame_store, "run_jobs", lambda *_, **__: pytest.fail("a clip was read again"))
     again = load_features(clips, VideoRecipe(size=32, frames=6), **where)
     assert np.array_equal(again.values[:], frames.values[:])
-    assert frames.clips()["content"].nunique() == 2
+    assert frames.table()["content"].nunique() == 2
 
 
 def test_a_clip_whose_file_or_cut_has_changed_is_read_again(tmp_path, monkeypatch):

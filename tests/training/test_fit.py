@@ -91,7 +91,7 @@ def test_a_training_tells_its_name_size_and_split_and_the_evaluation_keeps_them(
         RECIPE,
         signers=[name for name in ("ana", "ben", "cem", "dan") for _ in range(6)],
     )
-    split = make_split(clips.clips(), test_signers=["ana"], validation_signers=["cem"])
+    split = make_split(clips.table(), test_signers=["ana"], validation_signers=["cem"])
     set_seeds(1)
     training = fit(build_small(), clips, split, folder=tmp_path, name="small", epochs=2, seed=7)
     assert (training.name, training.parameters, len(training.history)) == ("small", 3874, 2)
@@ -306,7 +306,7 @@ def test_the_lstm_trains_on_real_landmarks_with_a_signer_held_out(shared_data, t
     clips = clips[clips.gloss.isin(["A", "B", "C", "L", "Y"])]
     landmarks = load_landmarks(dataset, tmp_path / "fingerspelling", clips, recipe.tracked_parts)
     features = load_features(clips, recipe, landmarks=landmarks)
-    split = split_by_signer(features.clips(), test_signers=["asq"])
+    split = split_by_signer(features.table(), test_signers=["asq"])
     set_seeds(1)
     model = build_lstm(frames=recipe.frames, features=recipe.num_features, classes=5)
     options = {"epochs": 12, "learning_rate": 1e-3, "augmentation": Augmentation(recipe)}
