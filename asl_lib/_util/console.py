@@ -45,15 +45,19 @@ def quiet_native_stderr() -> Iterator[None]:
     global _quiet_blocks, _real_stderr
     with _lock:
         if not _quiet_blocks:
-            _real_stderr = os.dup(2)
-            with open(os.devnull, "w") as devnull:
-                os.dup2(devnull.fileno(), 2)
+            try:
+                _real_stderr = os.dup(2)
+            except OSError:  # a process without stderr: there is nothing to drop
+                _real_stderr = -1
+            else:
+                with open(os.devnull, "w") as devnull:
+                    os.dup2(devnull.fileno(), 2)
         _quiet_blocks += 1
     try:
         yield
     finally:
         with _lock:
             _quiet_blocks -= 1
-            if not _quiet_blocks:
+            if not _quiet_blocks and _real_stderr >= 0:
                 os.dup2(_real_stderr, 2)
                 os.close(_real_stderr)

@@ -28,7 +28,8 @@ DatasetName = Annotated[str, AfterValidator(_known)]
 Part = Literal["pose", "upper_body", "face", "lips", "brows", "eyes", "left_hand", "right_hand"]
 
 
-LONGEST_NAME = 100
+LONGEST_NAME, LONGEST_NAME_BYTES = 100, 200
+"""Longest list of signers in the name of a folder: file systems take 255 characters or, on Linux, bytes."""
 MOST = 10**9
 """The largest count of anything; a number of thousands of digits is valid YAML."""
 LONGEST_REASON, LONGEST_SHOWN = 300, 200
@@ -151,7 +152,7 @@ class Params(BaseModel):
         if self.split != "signer":
             return f"split_{self.split}"
         names = "+".join(self.test_signers)
-        if len(names) > LONGEST_NAME:  # file systems take 255 characters
+        if len(names) > LONGEST_NAME or len(names.encode()) > LONGEST_NAME_BYTES:
             names = f"{len(self.test_signers)}+signers+{hashlib.sha256(names.encode()).hexdigest()[:8]}"
         return f"held_out_{names}"
 

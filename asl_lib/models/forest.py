@@ -121,6 +121,9 @@ class Forest:
                 raise ValueError(
                     f"'{name}' must be one row of {np.dtype(dtype)}; got {found[name].dtype} {found[name].shape}"
                 )
+        for name in ("features", "classes"):
+            if found[name].ndim or found[name].dtype.kind != "i":
+                raise ValueError(f"'{name}' must be a whole number; got {found[name].dtype} {found[name].shape}")
         shape = (len(found["indptr"]) - 1, int(found["classes"]))
         shares = csr_array(tuple(found[name] for name in SHARES), shape=shape)
         shares.check_format(full_check=True)
@@ -144,7 +147,9 @@ class Forest:
             raise ValueError("a node's children must come after it in its tree")
         if ((self.feature < -1) | (self.feature >= self.features)).any():
             raise ValueError(f"the trees must compare numbers below {self.features}")
-        leaves, rows = self.child[~inner], self.shares.shape[0]
+        leaves, (rows, classes) = self.child[~inner], self.shares.shape
+        if rows < classes:  # probabilities of so many classes could fill the memory
+            raise ValueError(f"the trees must have a row of shares for each of {classes} classes; got {rows} rows")
         if (
             (leaves < 0).any()
             or (leaves >= rows).any()

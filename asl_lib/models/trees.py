@@ -53,7 +53,7 @@ class HandTrees:
 
     def predict(self, points: np.ndarray) -> np.ndarray:
         """Return (n, classes) probabilities of (n, frames, L, C) points; 0 for a class without a training clip."""
-        views = self._views(points)
+        views = self._views(points) if len(points) else [np.empty((0, self._grown.features))]
         return np.asarray(sum(self._grown.predict(view) for view in views) / len(views))
 
     def count_params(self) -> int:

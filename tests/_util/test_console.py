@@ -1,9 +1,12 @@
 """Native messages are dropped while libraries load, and only then."""
 
 import os
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 
 from asl_lib._util.console import quiet_native_stderr
+from tests.conftest import ROOT
 
 
 def test_two_that_load_at_once_leave_stderr_where_it_was(capfd):
@@ -27,3 +30,16 @@ def test_many_threads_that_load_at_once_leave_stderr_where_it_was(capfd):
         list(pool.map(load, range(4)))
     os.write(2, b"an error\n")
     assert capfd.readouterr().err == "an error\n"
+
+
+def test_a_process_without_stderr_loads_as_well():
+    script = """
+import os
+from asl_lib._util.console import quiet_native_stderr
+os.close(2)
+with quiet_native_stderr():
+    taken = os.open(os.devnull, os.O_RDONLY)  # a file that is opened meanwhile gets the free number
+print(os.fstat(2) == os.fstat(taken), os.get_inheritable(2))
+"""
+    done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True)
+    assert done.stdout.split() == ["True", "False"]  # it is that file still

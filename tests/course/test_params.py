@@ -112,3 +112,10 @@ def _cells(notebook):
     import nbformat
 
     return nbformat.read(notebook.path, as_version=4).cells
+
+
+@pytest.mark.parametrize("name", ["signer", "हस्ताक्षर", "签名者", "🖐"])
+def test_the_folder_of_a_model_can_be_made_whatever_the_signers_are_called(tmp_path, name):
+    for count in range(1, 41):
+        params = read_parameters({"test_signers": [f"{name}{number}" for number in range(count)]})
+        (tmp_path / params.held_out).mkdir()

@@ -128,6 +128,10 @@ def test_saved_trees_answer_the_same_when_they_are_loaded(tmp_path, recipe):
         ("data", lambda data: data * np.nan, "hold shares of the classes"),
         ("indices", lambda indices: indices + 3, "indices"),
         ("classes", lambda classes: np.array(1), "indices|classes"),
+        ("classes", lambda classes: np.array([3, 3]), "'classes' must be a whole number"),
+        ("classes", lambda classes: np.array(np.inf), "'classes' must be a whole number"),
+        ("classes", lambda classes: np.array(10**12), "a row of shares for each of 1000000000000 classes"),
+        ("features", lambda features: np.zeros(0, int), "'features' must be a whole number"),
     ],
 )
 def test_damaged_trees_are_refused_in_a_sentence(tmp_path, name, change, words):
@@ -139,6 +143,12 @@ def test_damaged_trees_are_refused_in_a_sentence(tmp_path, name, change, words):
     np.savez(tmp_path / "trees.npz", **arrays)
     with pytest.raises(TrainingError, match=rf"trees\.npz does not hold trees for this recipe.*({words})"):
         HandTrees.load(tmp_path / "trees.npz", FLAT)
+
+
+def test_no_clip_gets_no_probabilities():
+    points, y = make_clips(FLAT)
+    trees = HandTrees(FLAT, classes=3, trees=5).fit(points, y)
+    assert trees.predict(points[:0]).shape == (0, 3)
 
 
 def test_trees_of_another_recipe_missing_trees_and_trees_that_learned_nothing_are_refused(tmp_path):
