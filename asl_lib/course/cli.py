@@ -422,9 +422,9 @@ def _serve(options: argparse.Namespace) -> None:
 
 
 def _record(options: argparse.Namespace) -> None:
-    from asl_lib.live.window import record
+    from asl_lib.live.window import run_record
 
-    record(
+    run_record(
         options.source,
         signer=options.signer,
         glosses=split_names(options.glosses),

@@ -97,7 +97,7 @@ def run_live(
     return transcript
 
 
-def record(
+def run_record(
     source: str = "0",
     *,
     signer: str,
@@ -128,7 +128,7 @@ def record(
         countdown_s=countdown_s,
         capture_s=capture_s,
     )
-    run_recording(open_source(source), session, log=log)
+    run_session(open_source(source), session, log=log)
     log(f"{len(session.kept)} recordings in {relative(session.folder / session.signer)}")
     return session.kept
 
@@ -208,7 +208,7 @@ def _handle_key(key: int, pipeline: Pipeline, recorder: VideoRecorder, transcrip
     return True
 
 
-def run_recording(source: Source, session: RecordingSession, *, log: Callable[[str], None] = print) -> list[Path]:
+def run_session(source: Source, session: RecordingSession, *, log: Callable[[str], None] = print) -> list[Path]:
     """Record signs in a window, prompted one by one, until all are recorded or q is pressed; return the files.
 
     Raises:
