@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import sys
-import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, nullcontext
 from functools import partial
 from typing import Any
 
@@ -263,33 +261,11 @@ def _do(
     else:
         started = time.monotonic()
         try:
-            with _ticking(label) if live else nullcontext():
-                run.execute(upstream, threads=threads)
+            if live and sys.stdout.isatty():
+                print(f"{label}  …", end="\r", flush=True)  # the line of its end is written over it
+            run.execute(upstream, threads=threads)
         except BatchError:
             log(f"{label}  FAILED after {time.monotonic() - started:.0f} s")
             raise
         log(f"{label}  done in {time.monotonic() - started:.0f} s")
     return run.key(upstream)
-
-
-@contextmanager
-def _ticking(label: str) -> Iterator[None]:
-    """Show the seconds since the start on a terminal, while a notebook runs."""
-    if not sys.stdout.isatty():
-        yield
-        return
-    stop = threading.Event()
-
-    def tick() -> None:
-        started = time.monotonic()
-        while not stop.wait(1.0):
-            print(f"\r{label}  … {time.monotonic() - started:.0f} s", end="", flush=True)
-
-    thread = threading.Thread(target=tick, daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        stop.set()
-        thread.join()
-        print("\r\033[K", end="", flush=True)

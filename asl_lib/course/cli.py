@@ -70,12 +70,8 @@ def _parser() -> argparse.ArgumentParser:
     build = classroom.add_subparsers(title="actions", required=True, metavar="ACTION").add_parser(
         "build", help="make or update nbgrader's course folder: with solutions for you, without for the class"
     )
-    build.add_argument(
-        "--to", default="classroom", metavar="FOLDER", help="where to, from the course's folder (default: classroom)"
-    )
-    build.add_argument(
-        "--notebooks", nargs="+", default=[], metavar="05", help="only these, by number or name (default: all)"
-    )
+    build.add_argument("--to", default="classroom", metavar="FOLDER", help="the folder to make (default: classroom)")
+    build.add_argument("--notebooks", nargs="+", default=[], metavar="05", help="only these, by number or name")
     build.set_defaults(command=_build_classroom)
     return parser
 
@@ -86,21 +82,15 @@ def _add_notebooks(command: Callable[..., argparse.ArgumentParser]) -> None:
 
     batch = command("batch", _batch, "execute the model notebooks once per held-out signer")
     batch.add_argument("--only", default="", metavar="A,B", help="hold out only these signers (default: all, in turn)")
-    batch.add_argument(
-        "--folds", type=int, default=0, metavar="K", help="hold out K groups of signers instead of one at a time"
-    )
-    batch.add_argument(
-        "--no-known-signers",
-        action="store_true",
-        help="leave out the run in which all signers are known, which the report compares with",
-    )
+    batch.add_argument("--folds", type=int, default=0, metavar="K", help="hold out K groups of signers in turn")
+    batch.add_argument("--no-known-signers", action="store_true", help="leave out the run with all signers known")
     batch.add_argument("--jobs", type=int, default=0, help="notebooks at a time (default: one per core)")
     batch.add_argument("--shard", default="", metavar="3/11", help=SHARD_HELP + "; 0/11 only prepares")
 
     extract = command("extract", _extract, "extract the landmarks of a data set, without a notebook")
     extract.add_argument("--shard", default="", metavar="3/100", help=SHARD_HELP + "; 0/100 only makes the clips table")
     extract.add_argument(
-        "--preview", default="", metavar="CLIP_ID", help="write a video of one clip with its landmarks drawn, and stop"
+        "--preview", default="", metavar="CLIP_ID", help="only draw the landmarks of one clip, as a video"
     )
     for parser in (run, batch, extract):
         parser.add_argument("parameters", help="YAML file of parameters, for example params/demo.yaml")
@@ -110,15 +100,13 @@ def _add_notebooks(command: Callable[..., argparse.ArgumentParser]) -> None:
             default=[],
             metavar="KEY=VALUE",
             dest="changes",
-            help="change one parameter (YAML value)",
+            help="change one parameter (YAML)",
         )
     for parser in (run, batch):
         parser.add_argument("--models", default="", metavar="A,B", help="train only these models (default: all)")
         parser.add_argument("--force", action="store_true", help="execute notebooks whose results are there already")
     for parser in (batch, extract):
-        parser.add_argument(
-            "--scheduler", default="", metavar="tcp://HOST:PORT", help="use the workers of a Dask cluster"
-        )
+        parser.add_argument("--scheduler", default="", metavar="tcp://HOST:PORT", help="use a Dask cluster's workers")
 
 
 def _add_models(command: Callable[..., argparse.ArgumentParser]) -> None:
@@ -128,26 +116,20 @@ def _add_models(command: Callable[..., argparse.ArgumentParser]) -> None:
     predict = command("predict", _predict, "name the handshape in a photograph")
     predict.add_argument("photograph", nargs="+", help="picture files")
     predict.add_argument(
-        "--model", default="", metavar="FOLDER", help="folder of the network (default: the newest letter_cnn)"
+        "--model", default="", metavar="FOLDER", help="folder of a network (default: newest letter_cnn)"
     )
     predict.add_argument(
-        "--picture", default="", metavar="FILE.png", help="where to draw the (last) photograph with its answers"
+        "--picture", default="", metavar="FILE.png", help="draw the (last) photograph with its answers"
     )
 
 
 def _add_live(live: argparse.ArgumentParser) -> None:
     live.add_argument("--source", default="0", help=SOURCE_HELP)
-    live.add_argument(
-        "--model", default="", metavar="FOLDER", help="folder of a trained network (default: the newest under outputs/)"
-    )
+    live.add_argument("--model", default="", metavar="FOLDER", help="folder of a trained model (default: the newest)")
     live.add_argument("--letters", action="store_true", help="recognise letters in a box (notebook 08)")
     live.add_argument("--left-handed", action="store_true", help="put the box for letters on the other side")
-    live.add_argument(
-        "--press", type=float, default=0.0, metavar="SECONDS", help="press-and-sign at once: capture this long"
-    )
-    live.add_argument(
-        "--threshold", type=float, help="least probability of a sign that is named (default: 0.4, letters 0.6)"
-    )
+    live.add_argument("--press", type=float, default=0.0, metavar="SECONDS", help="press-and-sign: capture this long")
+    live.add_argument("--threshold", type=float, help="least probability of a named sign (default: 0.4, letters 0.6)")
     live.add_argument("--record", default="", metavar="FILE.mp4", help="save the annotated video")
     live.add_argument("--no-window", action="store_true", help="only print the words, and record")
     live.add_argument("--no-mirror", action="store_true", help="show a camera's picture unmirrored")
@@ -158,22 +140,13 @@ def _add_live(live: argparse.ArgumentParser) -> None:
     web.add_argument("--host", default="127.0.0.1", help="address to listen at (default: 127.0.0.1, this machine only)")
     web.add_argument("--port", type=int, help="port to listen at (default: 7860, or the next free one)")
     web.add_argument(
-        "--root-path",
-        default="",
-        metavar="/PATH",
-        help="where a proxy shows the page, for example /user/ana/proxy/7860 on JupyterHub",
+        "--root-path", default="", metavar="/PATH", help="where a proxy shows the page, such as /user/ana/proxy/7860"
     )
-    web.add_argument(
-        "--password",
-        action="store_true",
-        help="ask visitors for a password: that in $ASL_PASSWORD, or one that you type now",
-    )
+    web.add_argument("--password", action="store_true", help="ask visitors for $ASL_PASSWORD, or a password typed now")
     web.add_argument(
         "--allowed-hosts", default="", metavar="A,B", help="names under which a proxy shows the page; refuse all others"
     )
-    web.add_argument(
-        "--max-sessions", type=int, default=4, metavar="N", help="people who can use it at once (default: 4)"
-    )
+    web.add_argument("--max-sessions", type=int, default=4, metavar="N", help="most people at once (default: 4)")
 
 
 def _add_record(record: argparse.ArgumentParser) -> None:

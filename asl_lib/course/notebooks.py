@@ -224,15 +224,7 @@ class Run:
             parameters.write_text(yaml.safe_dump(self.own_values, allow_unicode=True), encoding="utf-8")
             source = Path(folder) / self.notebook.path.name
             nbformat.write(self._content(), source)
-            command = [
-                sys.executable,
-                "-m",
-                "papermill",
-                str(source),
-                str(self.output),
-                "-f",
-                str(parameters),
-            ]
+            command = [sys.executable, "-m", "papermill", str(source), str(self.output), "-f", str(parameters)]
             command += ["--cwd", str(self.notebook.path.parent), "--no-progress-bar"]
             for attempt in (1, 2):
                 done = subprocess.run(
