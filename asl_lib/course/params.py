@@ -53,9 +53,7 @@ class Params(BaseModel):
     dataset: DatasetName = Field("demo", description="name of the data set")
     download: bool = Field(False, description="download the data set if it is not here and may be downloaded")
     subset: str = Field("", description="published subset, such as 100 of wlasl and karsl; empty for all")
-    clips_per_sign: int = Field(
-        0, ge=0, le=MOST, description="at most so many clips of each sign, at random; 0 for all"
-    )
+    clips_per_sign: int = Field(0, ge=0, le=MOST, description="at most so many random clips of each sign; 0 for all")
     also: list[DatasetName] = Field([], description="data sets of videos beside your own recordings, such as demo")
     signs: list[str] = Field([], description="glosses to use; empty for all")
     signers: list[str] = Field([], description="signers to use; empty for all")
@@ -78,21 +76,14 @@ class Params(BaseModel):
     )
     test_signers: list[str] = Field(["ben", "eli"], min_length=1, description="signers that are held out for the test")
     validation_signers: list[str] = Field([], description="signers for early stopping; empty to choose one")
-    validation_share: float = Field(
-        0.0,
-        ge=0,
-        le=0.5,
-        description="share of the other signers' clips for early stopping, instead of a signer; 0 for none",
-    )
+    validation_share: float = Field(0.0, ge=0, le=0.5, description="or a share of the clips for early stopping")
     # Training
     model: str = Field(
         "attention_lstm", description="model that model.ipynb trains: the name of a builder in asl_lib/models"
     )
     augment: bool = Field(True, description="vary the training clips anew in every epoch")
     epochs: int = Field(200, ge=1, le=MOST, description="most passes over the training clips")
-    own_epochs: int = Field(
-        60, ge=1, le=MOST, description="passes over the training clips for the course's own networks"
-    )
+    own_epochs: int = Field(60, ge=1, le=MOST, description="the same for the course's own networks")
     patience: int = Field(40, ge=1, le=MOST, description="epochs without improvement before training stops")
     groups: int = Field(4, ge=2, le=MOST, description="groups of glosses of the hierarchical network")
     image_size: int = Field(64, ge=32, le=1024, description="side of the photographs, in px")
@@ -100,9 +91,7 @@ class Params(BaseModel):
     image_epochs: int = Field(20, ge=1, le=MOST, description="passes over the photographs for the course's own CNN")
     transfer_epochs: int = Field(0, ge=0, le=MOST, description="the same, weights transferred; 0: image_epochs or none")
     transfer_weights: str = Field("", description="weights to transfer: a .weights.h5 file or imagenet")
-    rendered: int = Field(
-        0, ge=0, le=MOST, description="rendered pictures of each class to train on besides; 0 for none"
-    )
+    rendered: int = Field(0, ge=0, le=MOST, description="rendered pictures of each class to train on besides")
     source: str = Field("", description="video to recognise signs in; empty for test clips one after the other")
     live_model: str = Field("attention_lstm", description="network of this run for the live demo")
     threshold: float = Field(0.4, ge=0, le=1, description="least probability of a sign that is named")

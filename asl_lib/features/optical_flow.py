@@ -43,20 +43,15 @@ def optical_flow(frames: Iterable[np.ndarray], *, method: str = "tvl1") -> Itera
         raise ValueError(f"Flow needs at least two frames; got {0 if before is None else 1}.")
 
 
-def quantise_flow(flow: np.ndarray, *, bound_px: float = BOUND_PX) -> np.ndarray:
-    """Return a flow as uint8, as I3D expects it: -bound_px or less is 0, no motion 128, bound_px or more 255.
-
-    Args:
-        flow: (..., 2) float, in px.
-        bound_px: values beyond it are clipped.
-    """
-    share = (np.clip(flow, -bound_px, bound_px) + bound_px) / (2 * bound_px)
+def quantise_flow(flow: np.ndarray) -> np.ndarray:
+    """Return a flow (..., 2) in px as uint8, as I3D expects it: to -20 px is 0, no motion 128, from 20 px 255."""
+    share = (np.clip(flow, -BOUND_PX, BOUND_PX) + BOUND_PX) / (2 * BOUND_PX)
     return np.minimum(share * 256, 255).astype(np.uint8)
 
 
-def restore_flow(quantised: np.ndarray, *, bound_px: float = BOUND_PX) -> np.ndarray:
-    """Return the flow that `quantise_flow` quantised, in px, to within bound_px / 128."""
-    return (quantised.astype(np.float32) - 128) / 128 * bound_px
+def restore_flow(quantised: np.ndarray) -> np.ndarray:
+    """Return the flow that `quantise_flow` quantised, in px, to within a sixth of a px."""
+    return (quantised.astype(np.float32) - 128) / 128 * BOUND_PX
 
 
 def reverse_flow(quantised: np.ndarray) -> np.ndarray:
