@@ -7,16 +7,18 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pandas as pd
-from PIL import Image
 
 from asl_lib._util.console import progress_bar
 from asl_lib._util.paths import relative
 from asl_lib.data.clips import missing_files, read_clips
 from asl_lib.data.dataset import Dataset, Published
 from asl_lib.data.video import MediaError, video_info
+from asl_lib.features.photographs import read_photograph
 from asl_lib.landmarks.landmarks import LandmarkError
 from asl_lib.landmarks.store import read_landmarks
 
+SIZE_PX = 64
+"""Side of the photographs that are read; any serves."""
 SHOWN = 10
 """Entries of a list that are printed; `Inventory.problems` has all of them."""
 
@@ -140,19 +142,10 @@ def _problem(path: Path, kind: str, look_inside: bool) -> str | None:
         elif kind == "landmarks":
             read_landmarks(path)
         else:
-            return _picture_problem(path)
+            read_photograph(path, size=SIZE_PX)
     except (MediaError, LandmarkError) as error:
         # The line names the path already.
         return str(error).replace(f"{path} ", "", 1)
-    return None
-
-
-def _picture_problem(path: Path) -> str | None:
-    try:
-        with Image.open(path) as image:
-            image.load()
-    except (OSError, SyntaxError, ValueError) as error:
-        return f"is not a whole picture ({error})"
     return None
 
 

@@ -33,7 +33,7 @@ def test_a_broken_picture_is_named_with_its_reason(tmp_path):
     assert len(inventory.present) == 1
     problems = inventory.problems().set_index("path").problem
     assert list(problems.index) == ["1/IMG_2.JPG", "2/IMG_3.JPG", "3/IMG_4.JPG"]
-    assert "not a whole picture" in problems["1/IMG_2.JPG"]
+    assert "cannot be read as a picture" in problems["1/IMG_2.JPG"]
     assert "0 bytes" in problems["3/IMG_4.JPG"]
 
 
