@@ -89,7 +89,7 @@ def check_clips(table: pd.DataFrame, *, source: str) -> pd.DataFrame:
         if column not in clips.columns:
             clips[column] = default
     for column in (*REQUIRED, "split", "box"):
-        clips[column] = clips[column].astype(str)
+        clips[column] = clips[column].astype(object).where(clips[column].notna(), "").astype(str)
     for column in REQUIRED:
         if (empty := clips.index[clips[column].str.strip() == ""]).size:
             raise DatasetError(f"{source}, line {empty[0] + 2}: '{column}' must not be empty.")

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asl_lib.data.clips import COLUMNS, check_clips, missing_files, read_clips, select_clips, write_clips
+from asl_lib.data.clips import COLUMNS, REQUIRED, check_clips, missing_files, read_clips, select_clips, write_clips
 from asl_lib.data.errors import DatasetError
 from tests.conftest import make_clips
 
@@ -33,6 +33,17 @@ def test_a_missing_column_is_named_together_with_those_there_are(tmp_path, colum
 def test_a_bad_value_is_named_with_its_place(change, words):
     with pytest.raises(DatasetError, match=words):
         check_clips(make_clips(["ana", "ben"]).assign(**change), source="clips.csv")
+
+
+@pytest.mark.parametrize("column", REQUIRED)
+@pytest.mark.parametrize("nothing", [None, float("nan"), pd.NA])
+def test_a_missing_value_of_a_table_in_memory_is_empty_and_not_a_gloss_or_a_signer_named_nan(column, nothing):
+    row = {"clip_id": "a", "path": "a.mp4", "gloss": "NA", "signer": "None"}
+    table = pd.DataFrame([{**row, "split": nothing, "box": nothing}])
+    checked = check_clips(table, source="The table").iloc[0]
+    assert {**row, "split": "", "box": ""}.items() <= dict(checked).items()
+    with pytest.raises(DatasetError, match=f"'{column}' must not be empty"):
+        check_clips(table.assign(**{column: [nothing]}), source="The table")
 
 
 def test_a_missing_an_empty_and_a_binary_file_are_refused(tmp_path):
