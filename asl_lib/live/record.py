@@ -25,6 +25,8 @@ MAX_RECORDING_BYTES = 120_000_000
 MAX_GAP_S = 5.0
 """A frame later than this after a minute is a jump of the page's clock, and would make a film of years."""
 SAFE_NAME = re.compile(r"[\w][\w .'&()+-]*", re.UNICODE)
+_one_at_a_time = threading.Lock()
+"""Held while a recording gets its number and is written: two pages may record under one name."""
 
 
 @dataclass(frozen=True)
@@ -132,10 +134,11 @@ class RecordingSession:
         if self._phase != "review":
             raise LiveError("There is nothing to keep yet. Press Start and sign; then you can keep the recording.")
         folder = self.folder / self.signer / self.asked[self._at]
-        number = 1
-        while (path := folder / f"{number:02d}.mp4").exists():
-            number += 1
-        write_video(path, self._even_frames(), fps=RECORDING_FPS)
+        with _one_at_a_time:
+            number = 1
+            while (path := folder / f"{number:02d}.mp4").exists():
+                number += 1
+            write_video(path, self._even_frames(), fps=RECORDING_FPS)
         self.kept.append(path)
         self._next()
         return path

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 
@@ -83,6 +85,16 @@ def test_recordings_that_are_there_already_are_not_written_over(tmp_path):
         sign_once(session, 0.0)
         session.keep()
     assert sorted(path.name for path in (tmp_path / "ana" / "HELLO").iterdir()) == ["01.mp4", "02.mp4"]
+
+
+def test_recordings_that_are_kept_at_the_same_time_under_one_name_are_all_there(tmp_path):
+    sessions = [session_in(tmp_path) for _ in range(4)]  # two tabs, or two people with the same name
+    for session in sessions:
+        sign_once(session, 0.0)
+    with ThreadPoolExecutor(4) as pool:
+        paths = list(pool.map(lambda session: session.keep(), sessions))
+    assert sorted(path.name for path in paths) == ["01.mp4", "02.mp4", "03.mp4", "04.mp4"]
+    assert all(path.is_file() for path in paths)
 
 
 def test_a_camera_that_is_turned_while_it_records_asks_for_the_sign_again(tmp_path):
