@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import threading
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -25,6 +26,8 @@ MAX_RECORDING_BYTES = 120_000_000
 MAX_GAP_S = 5.0
 """A frame later than this after a minute is a jump of the page's clock, and would make a film of years."""
 SAFE_NAME = re.compile(r"[\w][\w .'&()+-]*", re.UNICODE)
+LONGEST_NAME_BYTES = 90
+"""Signer, gloss and number together are the name of a file of landmarks: file systems take 255 bytes."""
 _one_at_a_time = threading.Lock()
 """Held while a recording gets its number and is written: two pages may record under one name."""
 
@@ -82,10 +85,10 @@ class RecordingSession:
     ) -> None:
         for what, names in (("A signer's name", [signer]), ("A gloss", glosses)):
             for name in names:
-                if not SAFE_NAME.fullmatch(name) or name.strip() != name or name.endswith("."):
+                if not _is_safe(name):
                     raise LiveError(
-                        f"{what} becomes a folder, so it must be made of letters, digits, spaces, '-' and '_', and "
-                        f"begin with a letter or digit; got {name!r}."
+                        f"{what} becomes a folder, so it must be made of letters, digits, spaces, '-' and '_', "
+                        f"begin with a letter or digit, and have at most {LONGEST_NAME_BYTES} bytes; got {name[:99]!r}."
                     )
         if not glosses or repetitions < 1 or capture_s <= 0:
             raise LiveError(
@@ -171,6 +174,14 @@ class RecordingSession:
         frames = tuple(frame for _, frame in self._captured) if self._phase == "review" else ()
         left_s = max(0.0, ends_s - elapsed_s)
         return Prompt(self._phase, self.asked[self._at], self._at + 1, total, left_s, frames)
+
+
+def _is_safe(name: str) -> bool:
+    """Return whether a name can be the name of a folder on every system."""
+    # A vowel sign or an accent of its own belongs to the letter before it, but is no letter to `re`.
+    letters = name[:1] + "".join(character for character in name[1:] if unicodedata.category(character)[0] != "M")
+    short = len(name.encode(errors="replace")) <= LONGEST_NAME_BYTES
+    return bool(SAFE_NAME.fullmatch(letters)) and name.strip() == name and name[-1] != "." and short
 
 
 @dataclass

@@ -104,12 +104,20 @@ def test_a_camera_that_is_turned_while_it_records_asks_for_the_sign_again(tmp_pa
     assert session.process(np.zeros((64, 48, 3), np.uint8), 0.6).phase == "ready"
 
 
-@pytest.mark.parametrize("name", ["../away", "", ".hidden", "a/b", "a\\b", "ends.", "nul\0"])
+@pytest.mark.parametrize("name", ["../away", "", ".hidden", "a/b", "a\\b", "ends.", "nul\0", "a" * 91, "\u0301"])
 def test_a_name_that_could_leave_the_folder_is_refused(tmp_path, name):
     with pytest.raises(LiveError, match="becomes a folder"):
         RecordingSession(tmp_path, signer=name, glosses=["HELLO"])
     with pytest.raises(LiveError, match="becomes a folder"):
         RecordingSession(tmp_path, signer="ana", glosses=[name])
+
+
+@pytest.mark.parametrize("name", ["मीरा", "नमस्ते", "شُكْرًا", "Zoë", "Zoe\u0308", "O'Neill-Smith", "a" * 90])
+def test_a_name_of_any_script_is_a_folder(tmp_path, name):
+    session = RecordingSession(tmp_path, signer=name, glosses=[name], countdown_s=0.5, capture_s=0.8)
+    sign_once(session, 0.0)
+    assert session.keep() == tmp_path / name / name / "01.mp4"
+    assert set(get_dataset("recordings").find_clips(tmp_path).signer) == {name}
 
 
 def test_nothing_to_keep_and_nothing_to_record_are_said(tmp_path):
