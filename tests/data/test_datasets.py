@@ -205,3 +205,19 @@ def test_the_demo_s_clips_stand_beside_recordings_with_their_own_landmarks_and_o
     assert len(read_landmarks(recordings.pose_path(folder, clips.iloc[2])).points) == 3
     with pytest.raises(DatasetError, match="got asl_digits, photographs"):
         recordings.prepare(folder, Options(also=(get_dataset("asl_digits"),)))
+
+
+def test_recordings_whose_names_differ_only_in_what_a_file_s_name_cannot_hold_are_all_clips(tmp_path):
+    names = {("मा", "C"), ("मी", "C"), ("मी", "C++"), ("ana", "WHO"), ("ana", "WHO?"), ("ana", "🖐"), ("ana", "👋")}
+    for signer, gloss in names:
+        path = tmp_path / signer / gloss / "01.mp4"
+        path.parent.mkdir(parents=True)
+        path.touch()
+    clips = get_dataset("recordings").find_clips(tmp_path)
+    assert set(zip(clips.signer, clips.gloss, strict=True)) == names
+    other = tmp_path / "ana" / "YES" / "01.mp4"
+    other.parent.mkdir()
+    other.touch()
+    again = get_dataset("recordings").find_clips(tmp_path).set_index("path").clip_id
+    assert (again[clips.path] == clips.clip_id.to_numpy()).all()
+    assert again["ana/YES/01.mp4"] == "ana-YES-01.mp4"

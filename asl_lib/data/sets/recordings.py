@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Iterator
 from dataclasses import replace
@@ -28,6 +29,7 @@ class Recordings(Dataset):
     holds = "recording"
 
     def list_clips(self, source_dir: Path, subset: str) -> Iterator[Row]:
+        named: dict[str, list[tuple[str, str, str]]] = {}
         for path in sorted(source_dir.glob("*/*/*")):
             relative = path.relative_to(source_dir)
             signer, gloss, name = relative.parts
@@ -35,7 +37,12 @@ class Recordings(Dataset):
             if path.suffix.lower() not in VIDEO_SUFFIXES or signer in OWN_FOLDERS or name.startswith("."):
                 continue
             clip_id = "-".join(safe_name(part) for part in (signer, gloss, path.name))
-            yield {"clip_id": clip_id, "path": relative.as_posix(), "gloss": gloss, "signer": signer}
+            named.setdefault(clip_id, []).append((relative.as_posix(), gloss, signer))
+        for clip_id, clips in named.items():
+            for place, gloss, signer in clips:
+                # C and C++ are both C in a file's name.
+                mark = f"-{hashlib.sha256(os.fsencode(place)).hexdigest()[:8]}" if len(clips) > 1 else ""
+                yield {"clip_id": clip_id + mark, "path": place, "gloss": gloss, "signer": signer}
 
     def prepare(self, dataset_dir: Path, options: Options | None = None) -> pd.DataFrame:
         """Write `clips.csv` of the recordings and, after them, of the data sets in `options.also`.
