@@ -20,7 +20,7 @@ from asl_lib.data.demo import (
     write_clip,
 )
 from asl_lib.data.demo.hand import joints, posture
-from asl_lib.data.demo.lexicon import Sign, _entry
+from asl_lib.data.demo.lexicon import Sign, _entry, allowed_values
 from asl_lib.data.demo.rendered import RENDERER_VERSION
 from asl_lib.data.errors import DatasetError
 from asl_lib.data.registry import get_dataset
@@ -63,6 +63,14 @@ def test_a_sign_that_cannot_be_performed_is_refused_in_words(change, words):
         _entry(Sign, {**values, "movement": "tap", **change})
     with pytest.raises(DatasetError, match="'movement': (Missing|Field required)"):
         _entry(Sign, values)
+
+
+def test_every_sign_of_the_lexicon_has_allowed_values():
+    allowed = allowed_values()
+    assert allowed["hands"] == ("one", "both")
+    assert {"location", "palm", "fingers", "movement", "symmetry"} < set(allowed)
+    for sign in load_lexicon().values():
+        assert all(getattr(sign, name) in values for name, values in allowed.items())
 
 
 def test_an_unknown_handshape_is_answered_with_those_there_are():

@@ -1,5 +1,8 @@
-"""What the stored notebooks show is told to readers who do not see it."""
+"""The stored notebooks: alternative texts of what they show, and imports that exist."""
 
+import ast
+import importlib
+import importlib.util
 import re
 
 import nbformat
@@ -42,3 +45,18 @@ def test_every_stored_video_and_frame_has_a_name(path):
         if not NAMED.search(tag)
     ]
     assert not bare, f"Cells {bare} show a video or a page without aria-label or title."
+
+
+@pytest.mark.parametrize(
+    "path", [*NOTEBOOKS, *sorted((ROOT / "asl_lib" / "course").glob("*.ipynb"))], ids=lambda path: path.stem
+)
+def test_every_import_from_asl_lib_exists(path):
+    cells = [cell.source for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == "code"]
+    missing = []
+    for node in ast.walk(ast.parse("\n".join(cells))):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("asl_lib"):
+            module = importlib.import_module(node.module)
+            for name in node.names:
+                if not hasattr(module, name.name) and not importlib.util.find_spec(f"{node.module}.{name.name}"):
+                    missing.append(f"{node.module}.{name.name}")
+    assert not missing

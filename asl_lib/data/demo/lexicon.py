@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, TypeVar, get_args, get_type_hints
 
 import yaml
 from pydantic import ConfigDict, TypeAdapter, ValidationError
@@ -92,6 +92,11 @@ def load_signers() -> dict[str, Signer]:
     """
     entries = _read("signers.yaml")["signers"]
     return {name: _entry(Signer, {"name": name, **values}) for name, values in entries.items()}
+
+
+def allowed_values() -> dict[str, tuple[str, ...]]:
+    """Return the values that each parameter of a sign can have, for the parameters with a fixed list of values."""
+    return {name: get_args(kind) for name, kind in get_type_hints(Sign).items() if get_args(kind)}
 
 
 def minimal_pairs() -> list[tuple[str, str, str]]:
