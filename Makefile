@@ -50,7 +50,7 @@ test-notebooks: $(READY)  ## execute the stored notebooks and compare the cells 
 lint: $(READY)  ## formatter, linter, type check
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
-	$(BIN)/mypy asl_lib scripts
+	$(BIN)/mypy asl_lib scripts benchmarks
 
 format: $(READY)  ## let the formatter and the linter mend what they can
 	$(BIN)/ruff format .

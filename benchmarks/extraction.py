@@ -194,16 +194,16 @@ def compare_extraction(options: argparse.Namespace) -> None:
         spread = f"{min(times[key]):.1f} to {max(times[key]):.1f}"
         print(f"{key:42s} {seconds:7.1f} s ({spread}) {frames / seconds:7.1f} frames/s")
     best = {
-        face: min(seconds for key, seconds in medians.items() if key.startswith(f"inference, {face} face"))
-        for face in ("with", "no")
+        words: min(seconds for key, seconds in medians.items() if key.startswith(f"inference, {words} face"))
+        for words in ("with", "no")
     }
     print()
-    for words, face, key in (("with the face", "with", "asl_lib"), ("without the face", "no", "asl_lib_without_face")):
+    for words, bound, key in (("with the face", "with", "asl_lib"), ("without the face", "no", "asl_lib_without_face")):
         what = f"{frames:,} frames, {words}"
         for against, seconds in (
             ("the usual notebook's loop", medians["plain_loop"]),
             ("pose-format's videos_to_poses", medians["pose_format"]),
-            ("nothing but the models: the bound", best[face]),
+            ("nothing but the models: the bound", best[bound]),
         ):
             tell(Row("extraction", what, against, seconds / medians[key]))
 

@@ -113,8 +113,8 @@ def train(folder: Path, *, clips: int, frames: int) -> None:
     recipe, split = features.recipe, make_split(features.table(), test_signers=["signer0"])
     model = build_attention_tcn(frames=frames, features=recipe.num_features, classes=len(features.glosses))
     split = replace(split, validation=split.validation[:0])
-    options = {"epochs": 1, "monitor": "none", "augmentation": Augmentation(recipe)}
-    fit(model, features, split, folder=folder / "model", **options)
+    augmentation = Augmentation(recipe)
+    fit(model, features, split, folder=folder / "model", epochs=1, monitor="none", augmentation=augmentation)
 
 
 STEPS = {"nothing": nothing, "extract": extract, "read": read, "prepare": prepare, "train": train}

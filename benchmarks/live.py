@@ -95,10 +95,11 @@ def report_stream(model: Path, classifier: Classifier, *, threshold: float) -> N
 
 
 def report_window(model: Path, classifier: Classifier) -> None:
+    from asl_lib.features.recipe import FeatureRecipe
     from asl_lib.training.saved import load_model
 
     landmarks = read_pose(clips_of(model)[0][2])
-    network, recipe = load_model(model)
+    network, recipe = load_model(model, FeatureRecipe)
 
     def slow() -> None:
         network.predict(recipe.transform(landmarks)[None], verbose=0)
@@ -136,7 +137,7 @@ def report_video(model: Path, classifier: Classifier, *, soak_s: float) -> None:
                 view = pipeline.view()
                 if view is None:
                     continue
-                compose(view.frame, view.seen, speed=view.speed)
+                compose(view.frame, view.recognition, speed=view.speed)
                 pictures += 1
                 speed = view.speed
                 if time.monotonic() - started > (len(memory) + 1) * max(soak_s, 1) / 20:

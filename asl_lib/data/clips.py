@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path, PureWindowsPath
 from typing import Any
 
@@ -24,7 +24,7 @@ Clip = Mapping[str, Any] | pd.Series
 """One row of the clips table, by column. Prefer dicts: access to a pandas row takes 30 times as long."""
 
 
-def make_clips(rows: list[dict[str, object]]) -> pd.DataFrame:
+def make_clips(rows: Sequence[Mapping[str, object]]) -> pd.DataFrame:
     """Return a checked clips table from rows.
 
     Args:
