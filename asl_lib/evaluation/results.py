@@ -13,6 +13,7 @@ import pandas as pd
 
 from asl_lib._util.files import atomic_write, read_json, read_npz
 from asl_lib.evaluation.metrics import Evaluation, mean_over_signers, rate
+from asl_lib.models.network_file import load_network
 
 PROTOCOLS = {"signer": "new signer", "official": "official split", "random": "known signers"}
 """The parameter `split` -> what its accuracy measures, the most demanding protocol first."""
@@ -139,13 +140,9 @@ def _read_predictions(folder: Path, results: pd.DataFrame) -> Evaluation:
 
 def _measure_latency(path: Path, *, repeat: int) -> float:
     """Return the median time in ms that the Keras model in a file takes for one clip."""
-    import keras
-    import tcn  # noqa: F401  (registers its layer)
     import tensorflow as tf
 
-    import asl_lib.models.layers  # noqa: F401  (registers the course's)
-
-    model = keras.saving.load_model(path, safe_mode=True, compile=False)
+    model = load_network(path)
     predict = tf.function(lambda clip: model(clip, training=False))
     clip = tf.constant(np.zeros((1, *model.input_shape[1:]), np.float32))
     predict(clip)  # compiles

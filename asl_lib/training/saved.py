@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, overload
@@ -11,16 +10,16 @@ import numpy as np
 import pandas as pd
 
 from asl_lib._util.console import quiet_native_stderr
-from asl_lib._util.files import LARGEST_RATIO, atomic_write, largest_unpacked
+from asl_lib._util.files import atomic_write
 from asl_lib.features.recipe import AnyRecipe, FeatureRecipe, Recipe, load_recipe
 from asl_lib.features.sets import ClipSet
 from asl_lib.models.errors import TrainingError
+from asl_lib.models.network_file import load_network
 from asl_lib.models.trees import HandTrees
 
 BATCH_BYTES = 2**27
 """Most bytes of the clips that are evaluated in one batch."""
 NETWORK, TREES = "model.keras", "model.npz"
-NETWORK_FILES = ("metadata.json", "config.json", "model.weights.h5")
 
 
 def save_model(model: Any, recipe: Recipe, history: pd.DataFrame, folder: str | Path) -> None:
@@ -66,14 +65,8 @@ def load_model(folder: str | Path, kind: type[Any] = Recipe) -> tuple[Any, Any]:
             raise TrainingError(f"{trees} has {model.classes} classes, but its recipe {len(recipe.glosses)} glosses.")
         return model, recipe
 
-    import keras
-    import tcn  # noqa: F401  (registers its layer)
-
-    import asl_lib.models.layers  # noqa: F401  (registers the course's)
-
     try:
-        check_archive(path)
-        model = keras.saving.load_model(path, safe_mode=True, compile=False)
+        model = load_network(path)
         outputs = glosses_of(model.compute_output_shape(model.input_shape))[-1]
     except Exception as error:
         # For a damaged file Keras, h5py and TensorFlow raise undocumented classes.
@@ -86,22 +79,6 @@ def load_model(folder: str | Path, kind: type[Any] = Recipe) -> tuple[Any, Any]:
             "classes. Model and recipe must come from the same training."
         )
     return model, recipe
-
-
-def check_archive(path: Path) -> None:
-    """Raise ValueError where a `.keras` file holds more than Keras writes for a network of layers.
-
-    Keras would unpack everything else, such as vocabularies, into a temporary folder, zip bombs included.
-    """
-    try:
-        with zipfile.ZipFile(path) as archive:
-            entries = archive.infolist()
-    except (zipfile.BadZipFile, NotImplementedError) as error:
-        raise ValueError(f"it is not a whole .keras file ({error}).") from error
-    if others := [entry.filename for entry in entries if entry.filename not in NETWORK_FILES]:
-        raise ValueError(f"it holds '{others[0][:100]}', which no network of the course has.")
-    if sum(entry.file_size for entry in entries) > largest_unpacked(path):
-        raise ValueError(f"it unpacks to more than {LARGEST_RATIO} times its size.")
 
 
 def glosses_of(outputs: Any) -> Any:
