@@ -3,7 +3,8 @@
 # make lab    JupyterLab with the notebooks
 # See `make help` for the rest.
 
-PYTHON ?= python3.11
+# The Python to use; without one scripts/setup.sh takes the newest that is there.
+PYTHON ?=
 VENV := .venv
 BIN := $(VENV)/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
 READY := $(VENV)/.ready

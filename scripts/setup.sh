@@ -4,17 +4,24 @@
 # everything comes from there and no network is needed.
 set -eu
 venv=$1
-python=${PYTHON:-python3.11}
 wheels=${WHEELHOUSE:-}
 bin=$venv/bin
 if [ "${OS:-}" = Windows_NT ]; then
     bin=$venv/Scripts
 fi
 
-command -v "$python" >/dev/null 2>&1 || python=python3
-if ! "$python" -c 'import sys; sys.exit(not (3, 10) <= sys.version_info[:2] < (3, 13))' 2>/dev/null; then
-    echo "This course needs Python 3.10, 3.11 or 3.12, because MediaPipe does; '$python' is another or is missing." >&2
-    echo "Install one (Debian, Ubuntu: sudo apt-get install python3.11 python3.11-venv) or name it: make PYTHON=... demo" >&2
+# The newest Python that the course supports and that runs: a version manager may have a name for one that it hides.
+python=
+for candidate in ${PYTHON:-python3.13 python3.12 python3.11 python3 python}; do
+    if "$candidate" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))' 2>/dev/null; then
+        python=$candidate
+        break
+    fi
+done
+if [ -z "$python" ]; then
+    echo "This course needs Python 3.11, 3.12 or 3.13; ${PYTHON:-python3} is another or is missing." >&2
+    echo "Install one (Debian, Ubuntu: sudo apt-get install python3 python3-venv; macOS: brew install python@3.13;" >&2
+    echo "Windows: winget install Python.Python.3.13) or name it: make PYTHON=path/to/python demo" >&2
     exit 1
 fi
 if [ -n "$wheels" ] && [ ! -f "$wheels/README.txt" ]; then
