@@ -49,4 +49,5 @@ if ! "$bin/python" -m pip install "$@" -r requirements.lock; then
     exit 1
 fi
 "$bin/python" -m pip install "$@" --no-deps --no-build-isolation -e .
+"$bin/python" -m asl_lib.landmarks.model_files "$@"
 "$bin/python" scripts/check_system.py --imports

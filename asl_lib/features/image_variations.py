@@ -60,7 +60,7 @@ class ImageVariation:
         slope = 1 + across * ramp[None, :, None] + down * ramp[:, None, None]
         channels = image.shape[-1]
         gain = (1 + rng.uniform(-self.light, self.light)) * (1 + rng.uniform(-self.light, self.light, channels) / 3)
-        varied *= slope * gain.astype(np.float32)
+        varied *= slope * np.asarray(gain, np.float32)
         if self.noise:
             varied += rng.uniform(0, self.noise) * rng.standard_normal(varied.shape, np.float32)
         return np.clip(varied, 0, 255)

@@ -55,7 +55,7 @@ def resample_jpegs(frames: list[tuple[float, bytes]], *, fps: float) -> Iterator
     """
     times = np.array([time_s for time_s, _ in frames])
     count = int((times[-1] - times[0]) * fps + 1e-6) + 1
-    last, picture = -1, np.empty(0)
+    last, picture = -1, np.empty((0, 0, 3), np.uint8)
     size: tuple[int, int] | None = None
     for index in np.searchsorted(times, times[0] + np.arange(count) / fps + 1e-6, side="right") - 1:
         if index != last:

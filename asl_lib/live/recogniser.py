@@ -155,7 +155,7 @@ class FrameRecogniser:
 
     def _label(self, probabilities: np.ndarray) -> int | None:
         """Return the most probable class, or None where its probability is below the threshold."""
-        best = int(probabilities.argmax())
+        best = int(np.argmax(probabilities))
         return best if probabilities[best] >= self.settings.threshold else None
 
     def _gloss(self, label: int | None) -> str:

@@ -146,7 +146,7 @@ def sliding_window(
             continue
         stacked = np.stack(last)
         probabilities = classifier(Landmarks(stacked[..., :3], stacked[..., 3], parts, FPS, *size))
-        best = int(probabilities.argmax())
+        best = int(np.argmax(probabilities))
         labels.append((time_s, glosses[best]))
         if probabilities[best] >= threshold and (not words or words[-1][1] != glosses[best]):
             words.append((time_s, glosses[best]))

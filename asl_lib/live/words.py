@@ -53,7 +53,7 @@ class Smoother:
             old = np.exp(-(time_s - self._time_s) / self.memory_s)
             self.mean = old * self.mean + (1 - old) * np.asarray(probabilities, float)
         self._time_s = time_s
-        best = int(self.mean.argmax())
+        best = int(np.argmax(self.mean))
         shown = self.shown
         if shown is not None and self.mean[shown] < self.threshold - self.margin:
             shown = None

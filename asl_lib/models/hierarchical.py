@@ -133,7 +133,7 @@ def groups_by_centroid(X: np.ndarray, y: np.ndarray, groups: int, *, classes: in
     spread = flat.std(axis=0)
     centroids = np.stack([flat[y == number].mean(axis=0) for number in seen]) / np.where(spread > 0, spread, 1)
     found = KMeans(min(groups, len(seen)), n_init=10, random_state=seed).fit_predict(centroids)
-    of_gloss = np.full(classes, np.bincount(found).argmax())
+    of_gloss = np.full(classes, np.argmax(np.bincount(found)))
     of_gloss[seen] = found
     unseen = np.setdiff1d(np.arange(classes), seen)
     left = np.arange(len(seen), groups)  # groups that are still empty

@@ -249,7 +249,7 @@ def plot_attention(weights: Mapping[str, np.ndarray]) -> Figure:
     for ax in axes[-1]:
         ax.set_xlabel("frame")
     figure.colorbar(strip, ax=axes, label=f"weight (%; even: {100 * uniform:.1f})", shrink=0.8, extend="max")
-    peaks = listed((f"{title} frame {w.mean(axis=1).argmax()}" for title, w in weights.items()), most=12)
+    peaks = listed((f"{title} frame {np.argmax(w.mean(axis=1))}" for title, w in weights.items()), most=12)
     heads = counted(max(by_frame.shape[1] for by_frame in weights.values()), "head")
     return describe(
         figure,

@@ -64,7 +64,7 @@ def plot_flow(frame: np.ndarray, flow: np.ndarray, *, bound_px: float = 10.0, st
         ax.spines[:].set_visible(False)
     right.set(xticks=[-bound_px, 0, bound_px], xlabel="px to the right", yticks=[-bound_px, 0, bound_px])
     right.set_ylabel("px down")
-    speed = np.linalg.norm(flow, axis=-1)
+    speed: np.ndarray = np.linalg.norm(flow, axis=-1)
     share = float((speed > 0.5).mean())
     across, down = flow[speed > 0.5].mean(axis=0) if share else np.zeros(2)
     return describe(

@@ -101,7 +101,9 @@ class Checkpoint:
             "best_epoch": progress.best_epoch,
             **{kind: len(values) for kind, values in groups.items()},
         }
-        arrays = {f"{kind}{i}": value for kind, values in groups.items() for i, value in enumerate(values)}
+        arrays: dict[str, Any] = {
+            f"{kind}{i}": value for kind, values in groups.items() for i, value in enumerate(values)
+        }
         with atomic_write(self.path) as tmp:
             np.savez(tmp, about=np.array(json.dumps(about)), **arrays)
         self._written = time.monotonic()

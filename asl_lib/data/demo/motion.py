@@ -86,8 +86,8 @@ def perform(sign: Sign, signer: Signer, *, repetition: int, seed: int) -> Perfor
     key = keyed_seed(seed, signer.name, sign.gloss, repetition)
     rng = np.random.default_rng(key)
     tempo = signer.tempo * rng.uniform(0.9, 1.12)
-    counts = [rng.integers(1, 4), round(5.5 / tempo), round(16 / tempo), round(5.5 / tempo), rng.integers(1, 3)]
-    rest, up, during, down, end = (int(count) for count in counts)
+    rest, end = int(rng.integers(1, 4)), int(rng.integers(1, 3))
+    up, during, down = round(5.5 / tempo), round(16 / tempo), round(5.5 / tempo)
     # For each frame: how far the hand is raised, and the phase of the sign.
     raised = np.concatenate([np.zeros(rest), _ease(up), np.ones(during), 1 - _ease(down), np.zeros(end)])
     phase = np.concatenate([np.zeros(rest + up), np.linspace(0, 1, during), np.ones(down + end)])
