@@ -29,7 +29,7 @@ MUTMUT := mutmut==3.8.1
 help:  ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/make \1\t\2/' | expand -t 22
 
-$(READY): requirements.lock pyproject.toml scripts/check_system.py
+$(READY): requirements.lock pyproject.toml scripts/check_system.py asl_lib/landmarks/model_files.py
 	@PYTHON="$(PYTHON)" WHEELHOUSE="$(if $(filter wheelhouse,$(MAKECMDGOALS)),,$(WHEELHOUSE))" sh scripts/setup.sh $(VENV)
 	@touch $@
 

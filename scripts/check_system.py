@@ -7,6 +7,7 @@ with `--imports` it also imports the packages that need them.
 from __future__ import annotations
 
 import ctypes
+import platform
 import subprocess
 import sys
 
@@ -14,10 +15,12 @@ import sys
 LIBRARIES = {
     "libGL.so.1": ("OpenCV", "libgl1", "mesa-libGL"),
     "libglib-2.0.so.0": ("OpenCV", "libglib2.0-0", "glib2"),
-    "libEGL.so.1": ("MediaPipe", "libegl1", "mesa-libEGL"),
-    "libGLESv2.so.2": ("MediaPipe", "libgles2", "mesa-libGLES"),
 }
-PACKAGES = ("cv2", "mediapipe", "av", "pose_format")
+PACKAGES = ("cv2", "ai_edge_litert.interpreter", "av", "pose_format")
+INTEL_MAC = (
+    "This Python is made for Macs with an Intel processor, for which TensorFlow has no release. On a newer Mac install "
+    "a Python for its own processor (arm64); on an Intel Mac use Binder or Colab (docs/teaching.md), or Linux."
+)
 
 
 def missing_libraries() -> list[str]:
@@ -42,6 +45,9 @@ def explain(missing: list[str]) -> str:
 
 
 def main() -> int:
+    if (sys.platform, platform.machine()) == ("darwin", "x86_64"):
+        print(INTEL_MAC, file=sys.stderr)
+        return 1
     if missing := missing_libraries():
         print(explain(missing), file=sys.stderr)
         return 1

@@ -1,4 +1,4 @@
-"""Put every wheel of `requirements.lock` into one folder, for rooms without a network.
+"""Put every wheel of `requirements.lock`, and the one with the tracker's models, into one folder for offline rooms.
 
 `make wheelhouse` runs it. The wheels are those of this machine's system and Python version: make one folder for each
 kind of machine in the room. What exists only as source is built here, so that nobody needs a compiler there.
@@ -14,9 +14,11 @@ import tempfile
 import tomllib
 from pathlib import Path
 
+from asl_lib.landmarks.model_files import FETCH, WHEEL
+
 ROOT = Path(__file__).resolve().parent.parent
 README = """\
-Wheels of requirements.lock and of asl_lib itself: {system}, Python {python}.
+Wheels of requirements.lock, of asl_lib itself, and of a MediaPipe for its models only: {system}, Python {python}.
 
 Copy this folder and the course's folder (without .venv) to the machine, by stick or over the room's network. There:
 
@@ -27,6 +29,7 @@ or, by hand and without make, in the course's folder:
     python{python} -m venv .venv
     .venv/bin/python -m pip install --no-index --find-links path/to/{name} -r requirements.lock
     .venv/bin/python -m pip install --no-index --no-deps --no-build-isolation -e .
+    .venv/bin/{fetch} --no-index --find-links path/to/{name}
 
 (On Windows it is .venv\\Scripts\\python.) No address is asked for anything.
 """
@@ -56,14 +59,16 @@ def fill(folder: Path, *, requirements: Path = ROOT / "requirements.lock", proje
     pip("wheel", "--quiet", "--wheel-dir", str(folder), *here, "--no-deps", *build_system(project), "wheel")
     # From a copy: setuptools would include the files of an earlier build in build/.
     with tempfile.TemporaryDirectory() as copy:
-        for name in ("pyproject.toml", "README.md", "LICENSE"):
+        for name in ("pyproject.toml", "README.md", "LICENSE", "NOTICE"):
             shutil.copy(project / name, copy)
         shutil.copytree(project / "asl_lib", Path(copy, "asl_lib"), ignore=shutil.ignore_patterns("__pycache__"))
         pip("wheel", "--quiet", "--wheel-dir", str(folder), *here, "--no-deps", copy)
+    pip("download", "--quiet", "--dest", str(folder), *here, *WHEEL)
     print("Trying whether all can be installed without a network ...", flush=True)
     pip("install", "--quiet", "--dry-run", "--ignore-installed", "--no-index", *here, "-r", str(requirements))
     python = f"{sys.version_info.major}.{sys.version_info.minor}"
-    readme.write_text(README.format(system=sys.platform, python=python, name=folder.name), encoding="utf-8")
+    text = README.format(system=sys.platform, python=python, name=folder.name, fetch=FETCH)
+    readme.write_text(text, encoding="utf-8")
     return len(list(folder.glob("*.whl")))
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import weakref
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
@@ -30,7 +29,6 @@ HAND_LIMBS = tuple(
     for pair in ((0, base), (base, base + 1), (base + 1, base + 2), (base + 2, base + 3))
 )
 LIMBS = {"pose": POSE_LIMBS, "face": (), "left_hand": HAND_LIMBS, "right_hand": HAND_LIMBS}
-RIGHT_TO_LEFT = re.compile("[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufeff]")
 """Letters of Hebrew, Arabic and the scripts derived from them."""
 SMALL_TITLE: dict[str, Any] = {"fontsize": "small", "fontweight": "normal"}
 """Look of the title of each picture in a grid."""
@@ -160,19 +158,9 @@ def readable_numbers(ax: Axes) -> None:
 def shown_names(glosses: Iterable[object], labels: Mapping[str, str] | None = None) -> list[str]:
     """Return the label of each gloss's row or column: its word if it has one, else the gloss.
 
-    Arabic needs Matplotlib 3.11 or later, which joins its letters and draws them from right to left. With an older
-    version the gloss is shown instead.
-
     Args:
         glosses: glosses in the order of the axis.
         labels: gloss -> word, as `Dataset.labels` gives them.
     """
-    import matplotlib
-
     words = labels or {}
-    shapes_arabic = matplotlib.__version_info__ >= (3, 11)
-    names = []
-    for gloss in map(str, glosses):
-        word = words.get(gloss, gloss)
-        names.append(gloss if RIGHT_TO_LEFT.search(word) and not shapes_arabic else word)
-    return names
+    return [words.get(gloss, gloss) for gloss in map(str, glosses)]

@@ -1,18 +1,21 @@
 import os
 import re
+import shutil
 import subprocess
 import sys
+import tomllib
 
 import pytest
 import yaml
 from packaging.requirements import Requirement
 
-from scripts import wheelhouse
+from asl_lib.landmarks.model_files import IN_WHEEL, WHEEL
+from scripts import check_system, wheelhouse
 from scripts.check_system import LIBRARIES, explain, missing_libraries
-from scripts.wheelhouse import tomllib
 from tests.conftest import ROOT
 
-CONDA_PYTHON = "3.11"
+PYTHONS = ("3.11", "3.12", "3.13")
+CONDA_PYTHON = PYTHONS[-1]
 TARGET = {
     "python_version": CONDA_PYTHON,
     "python_full_version": f"{CONDA_PYTHON}.0",
@@ -21,10 +24,11 @@ TARGET = {
 }
 
 
-def locked():
+def locked(**target):
     lines = (ROOT / "requirements.lock").read_text().splitlines()
     pins = [Requirement(line) for line in lines if line and not line.startswith("#")]
-    return {pin.name.lower(): str(pin.specifier) for pin in pins if not pin.marker or pin.marker.evaluate(TARGET)}
+    target = {**TARGET, **target}
+    return {pin.name.lower(): str(pin.specifier) for pin in pins if not pin.marker or pin.marker.evaluate(target)}
 
 
 def test_conda_and_pip_get_the_same_versions():
@@ -40,12 +44,69 @@ def test_the_lock_pins_everything_exactly_and_names_no_address():
     assert "opencv-python" not in locked(), "opencv-contrib-python contains it; both together break each other."
 
 
-def test_the_locked_versions_satisfy_pyproject():
+@pytest.mark.parametrize("python", PYTHONS)
+@pytest.mark.parametrize("platform", ["linux x86_64", "linux aarch64", "darwin arm64", "win32 AMD64"])
+def test_the_locked_versions_satisfy_pyproject(python, platform):
+    system, machine = platform.split()
+    target = {"python_version": python, "python_full_version": f"{python}.9", "sys_platform": system}
+    pins = locked(**target, platform_machine=machine)
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     for text in project["dependencies"] + project["optional-dependencies"]["dev"]:
         asked = Requirement(text)
-        assert asked.name.lower() in locked(), f"{asked.name} is not in the lock: run `make lock`."
-        assert asked.specifier.contains(locked()[asked.name.lower()].removeprefix("==")), text
+        assert asked.name.lower() in pins, f"{asked.name} is not in the lock: run `make lock`."
+        assert asked.specifier.contains(pins[asked.name.lower()].removeprefix("==")), text
+
+
+def test_ci_set_up_and_pyproject_name_the_same_pythons():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    assert project["requires-python"] == ">=3.11,<3.14"
+    jobs = yaml.safe_load((ROOT / ".github/workflows/test.yml").read_text())["jobs"]
+    assert jobs["test"]["strategy"]["matrix"]["python"] == list(PYTHONS)
+    newest_first = " ".join(f"python{python}" for python in reversed(PYTHONS))
+    assert newest_first in (ROOT / "scripts/setup.sh").read_text()
+    assert "3.11, 3.12 or 3.13" in (ROOT / "README.md").read_text()
+
+
+def test_a_python_for_intel_macs_is_told_that_tensorflow_has_no_release(monkeypatch, capsys):
+    monkeypatch.setattr("sys.platform", "darwin")
+    monkeypatch.setattr("platform.machine", lambda: "x86_64")
+    assert check_system.main() == 1
+    assert "Intel processor, for which TensorFlow has no release" in capsys.readouterr().err
+    monkeypatch.setattr("platform.machine", lambda: "arm64")
+    monkeypatch.setattr("sys.argv", ["check_system.py"])
+    assert check_system.main() == 0
+
+
+def test_every_way_to_set_up_fetches_the_models():
+    command = "python -m asl_lib.landmarks.model_files"
+    for name in ("environment.yml", ".binder/postBuild", "README.md", "docs/teaching.md"):
+        assert command in (ROOT / name).read_text(), name
+    assert '"$bin/python" -m asl_lib.landmarks.model_files "$@"' in (ROOT / "scripts/setup.sh").read_text()
+    notice = (ROOT / "NOTICE").read_text()
+    assert all(member.partition("/")[2] in notice for member in IN_WHEEL)
+    assert "NOTICE" in tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["license-files"]
+
+
+def test_set_up_takes_the_newest_python_that_runs_and_says_what_to_install_where_there_is_none(tmp_path):
+    commands = tmp_path / "bin"
+    commands.mkdir()
+    for name in ("dirname", "sh"):
+        (commands / name).symlink_to(shutil.which(name))
+
+    def set_up():
+        environment = {"PATH": str(commands), "WHEELHOUSE": str(tmp_path / "none")}
+        command = ["sh", "scripts/setup.sh", str(tmp_path / "venv")]
+        return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+
+    for name in ("python3", "python3.13"):  # one that is too old, and one that a version manager hides
+        (commands / name).write_text("#!/bin/sh\nexit 1\n")
+        (commands / name).chmod(0o755)
+    done = set_up()
+    assert done.returncode == 1
+    assert "needs Python 3.11, 3.12 or 3.13" in done.stderr
+    assert "winget install Python.Python.3.13" in done.stderr
+    (commands / "python3.12").symlink_to(sys.executable)
+    assert "no complete wheelhouse" in set_up().stderr  # it went on with that Python
 
 
 def test_a_package_for_every_platform_stands_in_the_lock_without_a_marker():
@@ -72,7 +133,10 @@ def test_missing_system_libraries_are_named_with_their_packages():
 def test_binder_gets_the_python_and_the_system_libraries_of_the_course():
     folder = ROOT / ".binder"
     assert (folder / "runtime.txt").read_text().strip() == f"python-{CONDA_PYTHON}"
-    assert set((folder / "apt.txt").read_text().split()) == {debian for _, debian, _ in LIBRARIES.values()}
+    libraries = {debian for _, debian, _ in LIBRARIES.values()}
+    assert set((folder / "apt.txt").read_text().split()) == libraries
+    for name in ("README.md", ".ci/run", *(f".github/workflows/{job}.yml" for job in ("site", "test", "weekly"))):
+        assert " ".join(sorted(libraries)) in (ROOT / name).read_text(), name
     script = folder / "postBuild"
     assert os.access(script, os.X_OK)
     assert subprocess.run(["bash", "-n", script], check=False).returncode == 0
@@ -105,4 +169,5 @@ def test_a_wheelhouse_that_was_interrupted_does_not_pass_for_a_complete_one(tmp_
     wheelhouse.fill(tmp_path)
     assert f"make WHEELHOUSE=path/to/{tmp_path.name} setup" in (tmp_path / "README.txt").read_text()
     assert {"requirements.lock"} <= {part.rpartition("/")[2] for arguments in asked for part in arguments}
+    assert any({"download", *WHEEL} <= set(arguments) for arguments in asked), "The wheel with the tracker's models."
     assert any("setuptools>=77" in arguments for arguments in asked), "What the project itself is built with."
