@@ -10,7 +10,7 @@ import pandas as pd
 
 from asl_lib._util.console import progress_bar
 from asl_lib._util.paths import relative
-from asl_lib.data.clips import missing_files, read_clips
+from asl_lib.data.clips import missing_files, read_clips, similar_names
 from asl_lib.data.dataset import Dataset, Published
 from asl_lib.data.video import MediaError, video_info
 from asl_lib.features.photographs import read_photograph
@@ -47,6 +47,7 @@ class Inventory:
         broken: clip_id, path and reason of the files that cannot be opened.
         thin: gloss, signer and clips, where there are fewer clips of a sign by a signer than published.
         absent: published signs without any clip.
+        left_out: kind -> paths of the files that are no clips, though they look like clips or lie where clips do.
     """
 
     dataset: Dataset
@@ -57,6 +58,7 @@ class Inventory:
     broken: pd.DataFrame
     thin: pd.DataFrame
     absent: tuple[str, ...]
+    left_out: dict[str, list[str]]
 
     def problems(self) -> pd.DataFrame:
         """Return one row per problem: clip_id, path (both empty where it is not about one file), problem."""
@@ -88,6 +90,11 @@ class Inventory:
         lines += [f"    {row.path}: {row.reason}" for row in self.broken.head(SHOWN).itertuples()]
         if len(self.broken) > SHOWN:
             lines.append(f"    … and {len(self.broken) - SHOWN:,} more")
+        if self.left_out:
+            lines.append(
+                f"  files left out: {', '.join(_left_out(kind, paths) for kind, paths in self.left_out.items())}"
+            )
+        lines += [f"  {sentence}" for sentence in similar_names(present)]
         if self.absent:
             lines.append(f"  signs without any clip: {len(self.absent):,}{_examples(self.absent)}")
         if counts.per_cell and len(signers) < counts.signers:
@@ -127,7 +134,8 @@ def take_inventory(
     broken = here[["clip_id", "path"]].assign(reason=reasons)[reasons.notna()].reset_index(drop=True)
     absent = tuple(gloss for gloss in dataset.published_signs(subset) if gloss not in set(present["gloss"]))
     thin = _thin(present, per_cell=dataset.published.per_cell)
-    return Inventory(dataset, folder, subset, present, missing, broken, thin, absent)
+    left_out = dataset.left_out(folder)
+    return Inventory(dataset, folder, subset, present, missing, broken, thin, absent, left_out)
 
 
 def _problem(path: Path, kind: str, look_inside: bool) -> str | None:
@@ -155,6 +163,12 @@ def _thin(present: pd.DataFrame, *, per_cell: int) -> pd.DataFrame:
         return pd.DataFrame(columns=["gloss", "signer", "clips"])
     counts = pd.crosstab(present["gloss"], present["signer"]).stack()
     return counts[counts < per_cell].rename("clips").reset_index()
+
+
+def _left_out(kind: str, paths: list[str]) -> str:
+    """Return "2 in nested folders (ana/HELLO/takes/02.mp4, …)"; what is not UTF-8 in a name is replaced."""
+    first = paths[0].encode(errors="surrogateescape").decode(errors="replace")
+    return f"{len(paths):,} {kind} ({first})" if len(paths) == 1 else f"{len(paths):,} {kind} ({first}, …)"
 
 
 def _examples(names: Iterable[str]) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import difflib
 import hashlib
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -17,6 +18,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 
 from asl_lib._util.paths import project_folder
 from asl_lib.data.dataset import Options
+from asl_lib.data.names import clean_name
 from asl_lib.data.registry import get_dataset
 
 
@@ -25,6 +27,7 @@ def _known(name: str) -> str:
 
 
 DatasetName = Annotated[str, AfterValidator(_known)]
+Name = Annotated[str, AfterValidator(clean_name)]
 Part = Literal["pose", "upper_body", "face", "lips", "brows", "eyes", "left_hand", "right_hand"]
 
 
@@ -55,8 +58,8 @@ class Params(BaseModel):
     subset: str = Field("", description="published subset, such as 100 of wlasl and karsl; empty for all")
     clips_per_sign: int = Field(0, ge=0, le=MOST, description="at most so many random clips of each sign; 0 for all")
     also: list[DatasetName] = Field([], description="data sets of videos beside your own recordings, such as demo")
-    signs: list[str] = Field([], description="glosses to use; empty for all")
-    signers: list[str] = Field([], description="signers to use; empty for all")
+    signs: list[Name] = Field([], description="glosses to use; empty for all")
+    signers: list[Name] = Field([], description="signers to use; empty for all")
     repetitions: int = Field(3, ge=1, le=100, description="how often each demo signer repeats each sign")
     # Landmarks and features
     landmarks: list[Part] = Field(["pose", "left_hand", "right_hand"], min_length=1, description="parts to use")
@@ -74,8 +77,8 @@ class Params(BaseModel):
     split: Literal["signer", "official", "random"] = Field(
         "signer", description="signer: hold test_signers out; official: the data set's own; random: all signers known"
     )
-    test_signers: list[str] = Field(["ben", "eli"], min_length=1, description="signers that are held out for the test")
-    validation_signers: list[str] = Field([], description="signers for early stopping; empty to choose one")
+    test_signers: list[Name] = Field(["ben", "eli"], min_length=1, description="signers that are held out for the test")
+    validation_signers: list[Name] = Field([], description="signers for early stopping; empty to choose one")
     validation_share: float = Field(0.0, ge=0, le=0.5, description="or a share of the clips for early stopping")
     # Training
     model: str = Field(
@@ -196,11 +199,23 @@ def parse_yaml(text: str) -> Any:
 
 
 class _PlainLoader(yaml.SafeLoader):
+    """Reads names as they are spelled: 01, NO, NULL and 2024-01-01 are text, which YAML 1.1 takes for other things."""
+
     def compose_node(self, parent: Any, index: Any) -> Any:
         if self.check_event(yaml.AliasEvent):
             mark = self.peek_event().start_mark  # type: ignore[no-untyped-call]
             raise yaml.composer.ComposerError(None, None, "aliases (*name) are not taken: write the value out", mark)
         return super().compose_node(parent, index)
+
+
+_PlainLoader.yaml_implicit_resolvers = {}
+for _kind, _form, _first in (
+    ("bool", r"true|True|false|False", "tTfF"),
+    ("int", r"[-+]?(0|[1-9][0-9]*)", "-+0123456789"),
+    ("float", r"[-+]?([0-9]+\.[0-9]*|\.[0-9]+|[0-9]+(?=[eE]))([eE][-+]?[0-9]+)?", "-+.0123456789"),
+    ("null", r"null|~|", ["n", "~", ""]),
+):
+    _PlainLoader.add_implicit_resolver(f"tag:yaml.org,2002:{_kind}", re.compile(f"({_form})$"), _first)
 
 
 def check_parameters(values: Mapping[str, Any], *, source: str = "The parameters cell") -> Params:
@@ -241,13 +256,11 @@ def _sentence(problem: Any) -> str:
         rule += problem["ctx"]["expected"]
     sentence = f"'{key}' {rule}; got {_shown(value)}."
     if kind in ("float_type", "int_type") and isinstance(value, str):
-        sentence += (
-            f" It is text: write it without quotes{', with a point before the e (1.0e-3)' if 'e' in value else ''}."
-        )
-    if kind == "string_type" and isinstance(value, bool):
-        sentence += " YAML takes YES, NO, ON and OFF for true and false: write such a name in quotes."
-    elif kind == "string_type" and len(problem["loc"]) > 1:
-        sentence += " Write it in quotes, as it is spelled: YAML reads 01 as 1, 010 as 8 and NULL as nothing."
+        sentence += " It is text: write it without quotes."
+    if kind == "string_type" and len(problem["loc"]) > 1:
+        sentence += " Write it in quotes, as it is spelled: papermill reads 01 as 1, 010 as 8, YES as true."
+    if kind == "list_type" and isinstance(value, str):
+        sentence += f" It is text; with papermill write -y '{key}: {value if value[:1] == '[' else f'[{value}]'}'."
     return sentence
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path, PureWindowsPath
 from typing import Any
 
@@ -11,14 +11,13 @@ import pandas as pd
 
 from asl_lib._util.files import atomic_write
 from asl_lib.data.errors import DatasetError
+from asl_lib.data.names import LONGEST_NAME_BYTES, clean_name, in_two_cases, is_plain_name, unique_ids
 
 COLUMNS = ("clip_id", "path", "gloss", "signer", "split", "start", "end", "box")
 REQUIRED = ("clip_id", "path", "gloss", "signer")
 DEFAULTS: dict[str, object] = {"split": "", "start": 0, "end": -1, "box": ""}
 SPLITS = ("", "train", "validation", "test")
 LAST_FRAME = 1e9
-LONGEST_NAME = 200
-"""Characters. File systems allow 255, and names get prefixes and suffixes."""
 
 Clip = Mapping[str, Any] | pd.Series
 """One row of the clips table, by column. Prefer dicts: access to a pandas row takes 30 times as long."""
@@ -40,12 +39,11 @@ def make_clips(rows: Sequence[Mapping[str, object]]) -> pd.DataFrame:
         windows = PureWindowsPath(path)
         if windows.drive or windows.root or ".." in windows.parts or "\0" in path:
             raise DatasetError(f"A clip's path must stay in its data set's folder; got {path[:200]!r}. Fix the list.")
-    return check_clips(pd.DataFrame([{**DEFAULTS, **row} for row in rows]), source="The clips table")
-
-
-def is_plain_name(name: str) -> bool:
-    """Return whether a name from an unknown source can be part of a file name without leaving its folder."""
-    return 0 < len(name) <= LONGEST_NAME and name[0] != "." and name.isprintable() and not any(c in "/\\" for c in name)
+    table = pd.DataFrame([{**DEFAULTS, **row} for row in rows])
+    if {"clip_id", "path"} <= set(table.columns):
+        ids = table["clip_id"].astype(object).where(table["clip_id"].notna(), "").astype(str)
+        table["clip_id"] = unique_ids(ids.tolist(), table["path"].astype(str).tolist())
+    return check_clips(table, source="The clips table")
 
 
 def write_clips(table: pd.DataFrame, path: str | Path) -> None:
@@ -90,6 +88,8 @@ def check_clips(table: pd.DataFrame, *, source: str) -> pd.DataFrame:
             clips[column] = default
     for column in (*REQUIRED, "split", "box"):
         clips[column] = clips[column].astype(object).where(clips[column].notna(), "").astype(str)
+    for column in ("gloss", "signer"):
+        clips[column] = clips[column].map({name: clean_name(name) for name in clips[column].unique()})
     for column in REQUIRED:
         if (empty := clips.index[clips[column].str.strip() == ""]).size:
             raise DatasetError(f"{source}, line {empty[0] + 2}: '{column}' must not be empty.")
@@ -100,7 +100,7 @@ def check_clips(table: pd.DataFrame, *, source: str) -> pd.DataFrame:
             if not is_plain_name(name):
                 raise DatasetError(
                     f"{source}: '{column}' becomes part of a file's name, so it must not hold '/', '\\' or a control "
-                    f"character, begin with '.', or be longer than {LONGEST_NAME} characters; got {name[:200]!r}."
+                    f"character, begin with '.', or be longer than {LONGEST_NAME_BYTES} bytes; got {name[:200]!r}."
                 )
     if (unknown := clips["split"][~clips["split"].isin(SPLITS)]).size:
         raise DatasetError(f"{source}: split must be empty, train, validation or test; got '{unknown.iloc[0]}'.")
@@ -157,15 +157,26 @@ def select_clips(
     """
     chosen = table
     for column, wanted in (("gloss", signs), ("signer", signers)):
-        present = set(table[column])
-        for name in wanted or []:
+        present, names = set(table[column]), [clean_name(name) for name in wanted or []]
+        for name in names:
             if name not in present:
                 raise DatasetError(f"There is no {column} '{name}' in the clips table. It has: {_first(present)}.")
-        if wanted:
-            chosen = chosen[chosen[column].isin(wanted)]
+        if names:
+            chosen = chosen[chosen[column].isin(names)]
     if chosen.empty:
         raise DatasetError("No clip is left: none of the chosen signers signs one of the chosen signs.")
     return chosen.reset_index(drop=True)
+
+
+def similar_names(table: pd.DataFrame) -> list[str]:
+    """Return a sentence about the glosses, and one about the signers, that differ only in upper and lower case."""
+    names = {"glosses": in_two_cases(table["gloss"].unique()), "signers": in_two_cases(table["signer"].unique())}
+    return [
+        f"These {what} differ only in upper and lower case: {_first(found)}. They count as different, and "
+        "clips of one person or sign would be on both sides of a split: rename the folders if they are the same."
+        for what, found in names.items()
+        if found
+    ]
 
 
 def missing_files(table: pd.DataFrame, folder: str | Path) -> pd.DataFrame:
@@ -174,6 +185,6 @@ def missing_files(table: pd.DataFrame, folder: str | Path) -> pd.DataFrame:
     return table[[not (folder / path).is_file() for path in table["path"]]].reset_index(drop=True)
 
 
-def _first(names: set[str], *, most: int = 40) -> str:
+def _first(names: Collection[str], *, most: int = 40) -> str:
     shown = sorted(names)[:most]
     return ", ".join(shown) + (f" and {len(names) - most} more" if len(names) > most else "")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ from typing import Literal
 import pandas as pd
 
 from asl_lib._util.files import atomic_write
-from asl_lib.data.clips import Clip, make_clips, missing_files, sample_clips, write_clips
+from asl_lib.data.clips import Clip, make_clips, missing_files, sample_clips, similar_names, write_clips
 from asl_lib.data.errors import DatasetError
 
 VIDEO_SUFFIXES = (".mp4", ".mov", ".avi", ".mkv", ".webm", ".m4v")
@@ -138,6 +139,13 @@ class Dataset(ABC):
             raise DatasetError(f"There is no {self.holds} in {source_dir}. {about}")
         return make_clips(rows).sort_values("clip_id", ignore_index=True)
 
+    def left_out(self, source_dir: Path) -> dict[str, list[str]]:
+        """Return kind -> paths of the files that look like clips, or lie where clips do, and are none.
+
+        A kind is written as in "files in nested folders"; only data sets without lists have any.
+        """
+        return {}
+
     def refine(self, clips: pd.DataFrame, source_dir: Path) -> pd.DataFrame:
         """Return the clips with start, end and box corrected by their files, where the lists may not fit them."""
         return clips
@@ -173,6 +181,8 @@ class Dataset(ABC):
                 f"None of the {len(listed)} clips of {self.name} is in {source}; the first would be "
                 f"{source / listed['path'].iloc[0]}. {self.how_to_get(source)}"
             )
+        for sentence in similar_names(present):
+            warnings.warn(sentence, stacklevel=2)
         clips = self.refine(sample_clips(present, per_sign=options.clips_per_sign, seed=options.seed), source)
         write_clips(clips, dataset_dir / "clips.csv")
         return clips
@@ -252,11 +262,6 @@ def read_lines(path: Path) -> list[str]:
         return [line for line in path.read_text(encoding="utf-8-sig").splitlines() if line.strip()]
     except UnicodeDecodeError as error:
         raise DatasetError(f"{path} is not a text in UTF-8 ({error}). Download it again.") from error
-
-
-def safe_name(text: str) -> str:
-    """Return `text` with everything replaced that some file system does not accept in a name."""
-    return re.sub(r"[^\w.-]+", "_", text, flags=re.UNICODE).strip("._") or "_"
 
 
 def natural(text: str) -> list[object]:

@@ -45,7 +45,7 @@ def read_parquet(path: str | Path) -> Landmarks:
     if index.min() < 0 or (index >= table["type"].map(PARTS).to_numpy()).any():
         raise LandmarkError(f"{path} has a landmark number {index.min()} or {index.max()}, which no part has.")
     with np.errstate(over="ignore"):
-        values = table[["x", "y", "z"]].to_numpy(np.float32)
+        values = table[["x", "y", "z"]].to_numpy(np.float32, copy=True)
     values[~(np.abs(values) < LARGEST).all(axis=1)] = np.nan  # damage, which would overflow in every sum
     points[row, column] = values
     confidence = (~np.isnan(points[..., 0])).astype(np.float32)

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from asl_lib._util.files import atomic_write
+from asl_lib.data.names import clean_name
 from asl_lib.data.video import write_video
 from asl_lib.live.errors import LiveError
 from asl_lib.live.jpeg import resample_jpegs
@@ -95,9 +96,9 @@ class RecordingSession:
                 "A recording session needs at least one gloss, one repetition and some time to capture; got "
                 f"{len(glosses)}, {repetitions} and {capture_s} s."
             )
-        self.folder, self.signer = Path(folder), signer
+        self.folder, self.signer = Path(folder), clean_name(signer)
         self.countdown_s, self.capture_s = countdown_s, capture_s
-        self.asked = [gloss for _ in range(repetitions) for gloss in glosses]
+        self.asked = [gloss for _ in range(repetitions) for gloss in map(clean_name, glosses)]
         self.kept: list[Path] = []
         self._at = 0
         self._began_s: float | None = None

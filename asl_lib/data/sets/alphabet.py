@@ -7,6 +7,7 @@ from pathlib import Path
 
 from asl_lib.data.dataset import IMAGE_SUFFIXES, Dataset, Published, Row, natural, shared_folder
 from asl_lib.data.errors import DatasetError
+from asl_lib.data.names import walk, walk_folders
 
 TRAIN_SHARE, VALIDATION_SHARE, GAP_SHARE = 0.7, 0.15, 0.01
 """Shares of a class's pictures in the training and validation blocks, and left out on each side of a cut."""
@@ -36,8 +37,8 @@ class AslAlphabet(Dataset):
                 if split != "gap":
                     yield _row(path, source_dir, gloss=folder.name, signer="unknown", split=split)
         # The published test pictures, one per class, are frames of the same recordings: they get no split.
-        for path in sorted(source_dir.rglob("*_test.*")) if folders else []:
-            if path.suffix.lower() in IMAGE_SUFFIXES:
+        for path in walk(source_dir) if folders else []:
+            if path.stem.endswith("_test") and path.suffix.lower() in IMAGE_SUFFIXES:
                 yield _row(path, source_dir, gloss=path.stem.removesuffix("_test"), signer="unknown")
 
 
@@ -103,9 +104,12 @@ def _class_folders(source_dir: Path) -> list[Path]:
     Raises:
         DatasetError: a folder is empty, as after a download that ended early.
     """
-    folders = [path for path in source_dir.rglob("*") if path.is_dir() and not path.name.startswith(".")]
-    for folder in folders:
-        if not any(folder.iterdir()):
+    folders = []
+    for folder, inside, files in walk_folders(source_dir):
+        if folder == source_dir or folder.name.startswith("."):
+            continue
+        folders.append(folder)
+        if not inside and not files:
             raise DatasetError(
                 f"{folder} is empty. Get its pictures again, or delete the folder if there is no such class."
             )

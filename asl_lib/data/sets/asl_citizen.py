@@ -5,16 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from asl_lib.data.dataset import (
-    SPLIT_NAMES,
-    Dataset,
-    Published,
-    Remote,
-    Row,
-    inner_folder,
-    read_list,
-    safe_name,
-)
+from asl_lib.data.dataset import SPLIT_NAMES, Dataset, Published, Remote, Row, inner_folder, read_list
+from asl_lib.data.names import safe_name
 
 
 class AslCitizen(Dataset):
@@ -49,7 +41,7 @@ class AslCitizen(Dataset):
                 yield {
                     "clip_id": safe_name(Path(video).stem),
                     "path": f"videos/{video}",
-                    "gloss": gloss.strip(),  # some carry a space at the end
+                    "gloss": gloss,
                     "signer": signer,
                     "split": SPLIT_NAMES[name],
                 }

@@ -7,10 +7,11 @@ from typing import Any
 
 import pandas as pd
 
-from asl_lib.data.dataset import Dataset, Options, safe_name
+from asl_lib.data.dataset import Dataset, Options
 from asl_lib.data.demo import load_lexicon, load_signers, minimal_pairs, write_clip
 from asl_lib.data.demo.lexicon import choose
 from asl_lib.data.demo.rendered import RenderedDataset, render_clips, renderer_version
+from asl_lib.data.names import safe_name
 from asl_lib.data.sets.demo_letters import DemoLetters
 
 

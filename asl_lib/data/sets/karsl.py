@@ -19,9 +19,9 @@ from asl_lib.data.dataset import (
     Row,
     check_columns,
     read_list,
-    safe_name,
 )
 from asl_lib.data.errors import DatasetError
+from asl_lib.data.names import safe_name, walk
 
 SUBSETS = {"100": (71, 170), "190": (1, 190), "502": (1, 502)}
 """Subset -> its first and last sign. Recognition papers compare on KArSL-100."""
@@ -47,7 +47,7 @@ class Karsl(Dataset):
     def list_clips(self, source_dir: Path, subset: str) -> Iterator[Row]:
         first, last = SUBSETS[subset or "502"]
         found = False
-        for path in sorted(source_dir.rglob("*")):
+        for path in walk(source_dir):
             if path.suffix.lower() not in VIDEO_SUFFIXES or path.name.startswith("."):
                 continue
             relative = path.relative_to(source_dir)
@@ -61,7 +61,7 @@ class Karsl(Dataset):
             clip_id = safe_name("-".join((signer, split or "all", f"{sign:04d}", path.stem)))
             row = {"clip_id": clip_id, "path": relative.as_posix(), "gloss": f"{sign:04d}", "signer": signer}
             yield {**row, "split": split}
-        if not found and any(path.suffix.lower() in IMAGE_SUFFIXES for path in source_dir.rglob("*.*")):
+        if not found and any(path.suffix.lower() in IMAGE_SUFFIXES for path in walk(source_dir)):
             raise DatasetError(
                 f"In {source_dir} each video is a folder of pictures, the form of some copies of KArSL. "
                 f"Make videos of them first: {self.page} has the command."

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from asl_lib.data.dataset import Dataset, Published, Row
+from asl_lib.data.names import walk
 
 NAMES = """
     Opaque, Red, Green, Yellow, Bright, Light-blue, Colors, Red*, Women, Enemy, Son, Man, Away, Drawer, Born,
@@ -33,8 +34,8 @@ class Lsa64(Dataset):
     published = Published(clips=3200, signs=64, signers=10, per_cell=5)
 
     def list_clips(self, source_dir: Path, subset: str) -> Iterator[Row]:
-        for path in sorted(source_dir.rglob("*.mp4")):
-            match = re.fullmatch(r"(\d{3})_(\d{3})_(\d{3})", path.stem)
+        for path in walk(source_dir):
+            match = re.fullmatch(r"(\d{3})_(\d{3})_(\d{3})\.mp4", path.name)
             if match:
                 sign, signer, _ = match.groups()
                 relative = path.relative_to(source_dir).as_posix()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Iterator
 from dataclasses import replace
@@ -11,8 +10,9 @@ from pathlib import Path
 import pandas as pd
 
 from asl_lib.data.clips import Clip, check_clips, write_clips
-from asl_lib.data.dataset import OWN_FOLDERS, VIDEO_SUFFIXES, Dataset, Options, Row, safe_name
+from asl_lib.data.dataset import OWN_FOLDERS, VIDEO_SUFFIXES, Dataset, Options, Row
 from asl_lib.data.errors import DatasetError
+from asl_lib.data.names import clean_name, clip_id_of, is_plain_name, is_text, walk_folders
 
 FROM = "+"
 """Separates the name of another data set from the clip_id that the clip has there."""
@@ -29,20 +29,18 @@ class Recordings(Dataset):
     holds = "recording"
 
     def list_clips(self, source_dir: Path, subset: str) -> Iterator[Row]:
-        named: dict[str, list[tuple[str, str, str]]] = {}
-        for path in sorted(source_dir.glob("*/*/*")):
-            relative = path.relative_to(source_dir)
-            signer, gloss, name = relative.parts
-            # A leading dot marks unfinished and system files.
-            if path.suffix.lower() not in VIDEO_SUFFIXES or signer in OWN_FOLDERS or name.startswith("."):
-                continue
-            clip_id = "-".join(safe_name(part) for part in (signer, gloss, path.name))
-            named.setdefault(clip_id, []).append((relative.as_posix(), gloss, signer))
-        for clip_id, clips in named.items():
-            for place, gloss, signer in clips:
-                # C and C++ are both C in a file's name.
-                mark = f"-{hashlib.sha256(os.fsencode(place)).hexdigest()[:8]}" if len(clips) > 1 else ""
-                yield {"clip_id": clip_id + mark, "path": place, "gloss": gloss, "signer": signer}
+        for path in sorted(_files(source_dir)):
+            if _left_out(path) is None:
+                signer, gloss, _ = path.parts
+                row = {"clip_id": clip_id_of(*path.parts), "path": path.as_posix()}
+                yield {**row, "gloss": gloss, "signer": signer}
+
+    def left_out(self, source_dir: Path) -> dict[str, list[str]]:
+        kinds: dict[str, list[str]] = {}
+        for path in sorted(_files(source_dir)):
+            if kind := _left_out(path):
+                kinds.setdefault(kind, []).append(path.as_posix())
+        return kinds
 
     def prepare(self, dataset_dir: Path, options: Options | None = None) -> pd.DataFrame:
         """Write `clips.csv` of the recordings and, after them, of the data sets in `options.also`.
@@ -78,3 +76,25 @@ class Recordings(Dataset):
         if not mark:
             return super().pose_path(dataset_dir, clip)
         return super().pose_path(dataset_dir.parent / name, {**clip, "clip_id": clip_id})
+
+
+def _files(source_dir: Path) -> Iterator[Path]:
+    """Yield the files of a folder, relative to it, but those that the course writes."""
+    for folder, _, files in walk_folders(source_dir):
+        place = folder.relative_to(source_dir)
+        if place.parts and place.parts[0] not in OWN_FOLDERS:
+            yield from (place / name for name in files)
+
+
+def _left_out(path: Path) -> str | None:
+    """Return the kind of a file that is no recording, in words; None for a recording."""
+    if any(part.startswith(".") for part in path.parts):
+        return "hidden or in hidden folders"
+    if not is_text(str(path)):
+        return "with unusable names"
+    if path.suffix.lower() not in VIDEO_SUFFIXES:
+        return "with other suffixes"
+    if len(path.parts) != 3:
+        return "in nested folders" if len(path.parts) > 3 else "outside <signer>/<gloss>/"
+    signer, gloss, _ = map(clean_name, path.parts)
+    return None if is_plain_name(signer) and gloss else "with unusable names"
