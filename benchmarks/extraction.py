@@ -37,8 +37,8 @@ from asl_lib.landmarks.extract import extract_clips, extraction_settings
 from asl_lib.landmarks.landmarks import PARTS, Landmarks
 from asl_lib.landmarks.pose_file import read_pose, write_pose
 from asl_lib.landmarks.store import load_landmarks
-from asl_lib.landmarks.tracker import require_mediapipe
 from benchmarks.rows import Row, tell
+from benchmarks.solutions import open_holistic
 
 WITHOUT_FACE = ("pose", "left_hand", "right_hand")
 READING_CLIPS, READING_FRAMES, FINISHED_CLIPS = 1000, 30, 21_000
@@ -50,8 +50,8 @@ READING_CLIPS, READING_FRAMES, FINISHED_CLIPS = 1000, 30, 21_000
 def plain_loop(videos: Path, out: Path, workers: int) -> None:
     """What the usual notebook does, frame by frame."""
     import cv2
+    from mediapipe import solutions
 
-    solutions = require_mediapipe()
     drawing, holistic = solutions.drawing_utils, solutions.holistic
     links = {"pose": holistic.POSE_CONNECTIONS, "face": holistic.FACEMESH_CONTOURS}
     links |= dict.fromkeys(("left_hand", "right_hand"), holistic.HAND_CONNECTIONS)
@@ -135,11 +135,8 @@ def measure(name: str, videos: Path, workers: int) -> float:
 
 def infer(job: tuple[list[Path], bool]) -> float:
     """Return the seconds that the models alone take for decoded clips, after a first frame that loads them."""
-    from asl_lib.landmarks.tracker import holistic_without_face
-
     paths, face = job
-    solutions = require_mediapipe()
-    graph = solutions.holistic.Holistic() if face else holistic_without_face(solutions)
+    graph = open_holistic(face=face)
     graph.process(np.full((64, 64, 3), 255, np.uint8))
     seconds = 0.0
     for path in paths:

@@ -9,7 +9,6 @@ import numpy as np
 
 from asl_lib.features.handshape import MIDDLE_KNUCKLE, WRIST
 from asl_lib.landmarks.landmarks import PARTS
-from asl_lib.landmarks.tracker import pose_format_holistic
 
 LIPS = (61, 146, 91, 181, 84, 17, 314, 405, 321, 375, 291, 185, 40, 39, 37, 0, 267, 269, 270, 409,
         78, 95, 88, 178, 87, 14, 317, 402, 318, 324, 308, 191, 80, 81, 82, 13, 312, 311, 310, 415)  # fmt: skip
@@ -35,6 +34,9 @@ a fifth of the landmarks of the whole face.
 LEFT_SHOULDER, RIGHT_SHOULDER, LEFT_WRIST, RIGHT_WRIST = 11, 12, 15, 16
 POSE_MIRROR = (0, 4, 5, 6, 1, 2, 3, 8, 7, 10, 9, *(i + 1 if i % 2 else i - 1 for i in range(11, 33)))
 """Index of the landmark on the opposite side of the body, for each of the 33 pose landmarks."""
+FACE_MIDDLE = (0, 1, 2, 4, 5, 6, *range(8, 20), 94, 151, 152, 164, 168, 175, 195, 197, 199, 200)
+"""Landmarks on the middle line of MediaPipe's face model. Those on its right half come before those on its left half,
+in the same order."""
 OPPOSITE = {"left_hand": "right_hand", "right_hand": "left_hand"}
 """The part on the opposite side of the body; all other parts lie on both sides."""
 
@@ -66,10 +68,12 @@ def mirror_parts(parts: Mapping[str, np.ndarray], *, width: float) -> dict[str, 
 def mirror_order(part: str) -> list[int]:
     """Return for each landmark of a part which landmark of that part lies on the opposite side of the body."""
     tracked, indices = RECIPE_PARTS[part]
+    opposite = list(POSE_MIRROR) if tracked == "pose" else list(range(PARTS[tracked]))
     if tracked == "face":
-        opposite = list(pose_format_holistic().FLIPPED_FACE_POINTS)
-    else:
-        opposite = list(POSE_MIRROR) if tracked == "pose" else list(range(21))
+        beside = [index for index in range(PARTS["face"]) if index not in FACE_MIDDLE]
+        right, left = beside[: len(beside) // 2], beside[len(beside) // 2 :]
+        for one, other in zip(right, left, strict=True):
+            opposite[one], opposite[other] = other, one
     position = {index: number for number, index in enumerate(indices)}
     return [position[opposite[index]] for index in indices]
 

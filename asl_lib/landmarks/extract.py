@@ -21,7 +21,7 @@ from asl_lib.data.dataset import Dataset
 from asl_lib.data.video import MIN_FRAMES, clip_frames, time_limit_s, video_info
 from asl_lib.landmarks.landmarks import PARTS, LandmarkError, Landmarks
 from asl_lib.landmarks.pose_file import read_pose, write_pose
-from asl_lib.landmarks.tracker import HolisticTracker, require_mediapipe
+from asl_lib.landmarks.tracker import HolisticTracker
 
 FAILURE_COLUMNS = ("clip_id", "path", "reason")
 EXTRACTION_VERSION = 1
@@ -87,7 +87,7 @@ def extract_clips(
         failures_path: where to write the table of failures, also when the run is interrupted.
 
     Raises:
-        LandmarkError: MediaPipe cannot be used at all: no clip can succeed.
+        LandmarkError: the tracker cannot be used at all: no clip can succeed.
         ValueError: there is no such shard.
     """
     clips = take_shard(clips, shard)
@@ -108,7 +108,7 @@ def extract_clips(
     try:
         if jobs:
             if not scheduler:
-                require_mediapipe()  # fail once, here, where every clip would fail for the same reason
+                HolisticTracker(parts)  # fail once, here, where every clip would fail for the same reason
             for folder in {pose_path.parent for _, pose_path in jobs}:
                 remove_abandoned(folder)
             extract = partial(_extract, source_dir=source_dir, parts=tuple(parts))

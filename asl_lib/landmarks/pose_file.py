@@ -11,13 +11,34 @@ from typing import Any
 import numpy as np
 from pose_format import Pose
 from pose_format.numpy import NumPyPoseBody
-from pose_format.pose_header import PoseHeader, PoseHeaderDimensions
+from pose_format.pose_header import PoseHeader, PoseHeaderComponent, PoseHeaderDimensions
 
 from asl_lib._util.files import atomic_write
 from asl_lib.landmarks.landmarks import PARTS, LandmarkError, Landmarks
-from asl_lib.landmarks.tracker import pose_format_holistic
 
 COMPONENTS = {part: f"{part.upper()}_LANDMARKS" for part in PARTS}
+HEAD = ("LEFT_EYE_INNER", "LEFT_EYE", "LEFT_EYE_OUTER", "RIGHT_EYE_INNER", "RIGHT_EYE", "RIGHT_EYE_OUTER",
+        "LEFT_EAR", "RIGHT_EAR", "MOUTH_LEFT", "MOUTH_RIGHT")  # fmt: skip
+JOINTS = ("SHOULDER", "ELBOW", "WRIST", "PINKY", "INDEX", "THUMB", "HIP", "KNEE", "ANKLE", "HEEL", "FOOT_INDEX")
+FINGERS = ("INDEX_FINGER", "MIDDLE_FINGER", "RING_FINGER", "PINKY")
+HAND_POINTS = ("WRIST", "THUMB_CMC", "THUMB_MCP", "THUMB_IP", "THUMB_TIP",
+               *(f"{finger}_{joint}" for finger in FINGERS for joint in ("MCP", "PIP", "DIP", "TIP")))  # fmt: skip
+POINTS = {
+    "pose": ("NOSE", *HEAD, *(f"{side}_{joint}" for joint in JOINTS for side in ("LEFT", "RIGHT"))),
+    "face": tuple(map(str, range(PARTS["face"]))),
+    "left_hand": HAND_POINTS,
+    "right_hand": HAND_POINTS,
+}
+"""MediaPipe's names of the landmarks, by which other tools find them."""
+BODY_LIMBS = ((0, 1), (1, 2), (2, 3), (3, 7), (0, 4), (4, 5), (5, 6), (6, 8), (9, 10), (11, 12), (23, 24),
+              (11, 13), (13, 15), (15, 17), (15, 19), (15, 21), (17, 19), (11, 23), (23, 25), (25, 27), (27, 29),
+              (27, 31), (29, 31), (12, 14), (14, 16), (16, 18), (16, 20), (16, 22), (18, 20), (12, 24), (24, 26),
+              (26, 28), (28, 30), (28, 32), (30, 32))  # fmt: skip
+HAND_LIMBS = ((0, 5), (5, 9), (9, 13), (13, 17), (0, 17), *((tip - 1, tip) for tip in range(1, 21) if tip % 4 != 1),
+              (0, 1))  # fmt: skip
+LIMBS = {"pose": BODY_LIMBS, "face": (), "left_hand": HAND_LIMBS, "right_hand": HAND_LIMBS}
+"""Pairs of landmarks that viewers join by a line."""
+COLOURS = {"pose": (255, 0, 0), "face": (128, 0, 0), "left_hand": (0, 128, 255), "right_hand": (0, 192, 64)}
 # MediaPipe's own z stays within a few widths of the hips or the wrist.
 LARGEST_Z_IN_WIDTHS = 10.0
 LARGEST_PX = 1e6
@@ -121,7 +142,6 @@ def _columns(components: Sequence[Any], path: Path) -> tuple[np.ndarray, tuple[s
 
 
 @cache
-def _component(part: str) -> Any:
-    """Return pose-format's own description of a part: names, limbs and colours for its viewers."""
-    components = pose_format_holistic().holistic_components()
-    return next(component for component in components if component.name == COMPONENTS[part])
+def _component(part: str) -> PoseHeaderComponent:
+    """Return what viewers must know of a part: names, limbs and colours."""
+    return PoseHeaderComponent(COMPONENTS[part], list(POINTS[part]), list(LIMBS[part]), [COLOURS[part]], "XYZC")

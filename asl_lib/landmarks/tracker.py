@@ -1,45 +1,287 @@
-"""MediaPipe Holistic: landmarks from the frames of a clip or a stream."""
+"""The tracker: landmarks from the frames of a clip or a stream.
+
+This is the graph of MediaPipe Holistic, with the models of its last release that has them: a detector finds the person
+where there was none in the frame before, a pose model finds 33 landmarks, and these tell where the hands and the face
+are. Every step can be called alone; notebook 02 shows them.
+
+Sources: Bazarevsky et al., BlazePose (2020), https://arxiv.org/abs/2006.10204; Zhang et al., MediaPipe Hands (2020),
+https://arxiv.org/abs/2006.10214; Kartynnik et al., Real-time facial surface geometry (2019),
+https://arxiv.org/abs/1907.06724; Casiez et al., 1€ filter (2012), https://doi.org/10.1145/2207676.2208639.
+"""
 
 from __future__ import annotations
 
-import os
-import sys
-import threading
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
-from importlib.abc import MetaPathFinder
-from pathlib import Path
+import math
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from types import TracebackType
-from typing import Any
 
 import numpy as np
 
-from asl_lib._util.console import quiet_native_stderr
+from asl_lib.landmarks.detectors import Detector, Model, sigmoid
 from asl_lib.landmarks.landmarks import PARTS, LandmarkError, Landmarks
+from asl_lib.landmarks.regions import Region, Steadiness, palm_region, region_around, region_between, rotation_between
 
-SUPPORTED_MEDIAPIPE = "0.10.21"
+FRAME_S = 1 / 30
+"""Time between two frames for the filters, whatever the clip's rate: so MediaPipe's own Python interface has it."""
+HEATMAP = 64
+"""Cells to a side of the pose model's heatmaps."""
+KERNEL = np.arange(-4, 5)
+"""Cells around a landmark whose heat refines it. Later releases of MediaPipe take 7 by 7 instead of 9 by 9."""
+WRIST_PINKY_INDEX = {"left_hand": (15, 17, 19), "right_hand": (16, 18, 20)}
+HEAD = slice(0, 11)
+EYES_OF_POSE = (5, 2)
+EYES_OF_FACE = (33, 263)
+LEAST_INSIDE = 0.2
+"""A hand is not looked for where less of its region's middle lies in the picture: none was ever found there."""
+
+
+class OneEuroFilter:
+    """Smooths values over time, less the faster they change (Casiez et al. 2012).
+
+    Args:
+        cutoff: cut-off frequency at rest, in Hz.
+        beta: how much it grows with speed.
+    """
+
+    def __init__(self, cutoff: float, beta: float) -> None:
+        self._cutoff, self._beta = cutoff, beta
+        self._last: np.ndarray | None = None
+
+    def __call__(self, values: np.ndarray, *, scale: float) -> np.ndarray:
+        """Return the smoothed values of the next frame; `scale` is the object's size, in which speed is measured."""
+        if self._last is None:
+            self._smooth, self._speed = values, np.zeros_like(values)
+        else:
+            speed = (values - self._last) / scale / FRAME_S
+            self._speed += _weight(1.0) * (speed - self._speed)
+            weight = _weight(self._cutoff + self._beta * np.abs(self._speed))
+            self._smooth = weight * values + (1 - weight) * self._smooth
+        self._last = values
+        return self._smooth
+
+
+def _weight(cutoff: np.ndarray | float) -> np.ndarray | float:
+    """Return the weight of a new value in a low-pass filter with a cut-off frequency in Hz."""
+    return 1 / (1 + 1 / (2 * math.pi * cutoff * FRAME_S))
+
+
+class PoseTracker:
+    """Finds the person of a stream of pictures, and 33 landmarks of the body."""
+
+    def __init__(self) -> None:
+        self._detector = Detector("pose_detection", ((28, 2), (14, 2), (7, 6)), low=-1.0)
+        self._model = Model("pose_landmark_full")
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget the frames so far."""
+        self._region: Region | None = None
+        self._filter, self._region_filter = OneEuroFilter(0.05, 80), OneEuroFilter(0.01, 10)
+        self._visibility: np.ndarray | None = None
+
+    def track(self, picture: np.ndarray) -> np.ndarray | None:
+        """Return (33, 4) smoothed landmarks of the next frame, x, y and z in px and visibility, or None."""
+        region = self._region or self.detect(picture)
+        found = self.landmarks(picture, region) if region else None
+        if found is None:
+            self.reset()
+            return None
+        points, visibility = found[:, :3], found[:33, 3]
+        scale = region_between(points[33], points[34], degrees=90).width
+        centre, rim = self._region_filter(points[33:35], scale=scale)
+        self._region = region_between(centre, rim, degrees=90).square(1.25)
+        previous = visibility if self._visibility is None else self._visibility
+        self._visibility = 0.1 * visibility + 0.9 * previous
+        return np.column_stack([self._filter(points[:33], scale=scale), self._visibility])
+
+    def detect(self, picture: np.ndarray) -> Region | None:
+        """Return the region of the person in a picture, or None."""
+        height, width = picture.shape[:2]
+        side = max(height, width)
+        found = self._detector(picture, Region(width / 2, height / 2, side, side))
+        return None if found is None else region_between(found[2], found[3], degrees=90).square(1.25)
+
+    def landmarks(self, picture: np.ndarray, region: Region) -> np.ndarray | None:
+        """Return (39, 4) landmarks in a region, x, y and z in px and visibility, or None.
+
+        Landmarks 33 and 34 are the centre and the rim of the circle around the person, from which the region of the
+        next frame is made. They are not smoothed.
+        """
+        values, score, heat = (output for output in self._model(picture, region) if output.size != 117)
+        if score.item() <= 0.5:
+            return None
+        values = values.reshape(39, 5).astype(np.float64)
+        points = region.to_picture(_refined(values[:, :3] / self._model.size, heat))
+        return np.column_stack([points, sigmoid(values[:, 3])])
+
+
+def _refined(points: np.ndarray, heat: np.ndarray) -> np.ndarray:
+    """Return landmarks moved to the centre of the heat around them, where it is hot enough.
+
+    Args:
+        points: (39, 3) in widths of the region.
+        heat: (64, 64, 39) logits.
+    """
+    column, row = np.trunc(points[:, :2] * HEATMAP).astype(int).T
+    columns, rows = column[:, None] + KERNEL, row[:, None] + KERNEL
+    inside = ((rows >= 0) & (rows < HEATMAP))[:, :, None] & ((columns >= 0) & (columns < HEATMAP))[:, None, :]
+    rows, columns = rows.clip(0, HEATMAP - 1), columns.clip(0, HEATMAP - 1)
+    logits = heat[rows[:, :, None], columns[:, None, :], np.arange(len(points))[:, None, None]]
+    weights = np.where(inside, sigmoid(logits.astype(np.float64)), 0)  # (39, 9, 9)
+    hot = inside[:, 4, 4] & (weights.max(axis=(1, 2)) >= 0.5)
+    total = weights.sum(axis=(1, 2))[hot] * HEATMAP
+    refined = points.copy()
+    refined[hot, 0] = (weights.sum(axis=1) * columns)[hot].sum(axis=1) / total
+    refined[hot, 1] = (weights.sum(axis=2) * rows)[hot].sum(axis=1) / total
+    return refined
+
+
+class HandLandmarks:
+    """The model of a hand."""
+
+    def __init__(self) -> None:
+        self._model = Model("hand_landmark_full")
+
+    def __call__(self, picture: np.ndarray, region: Region) -> np.ndarray | None:
+        """Return the (21, 3) landmarks of the hand in a region, in px with the wrist's z as 0, or None."""
+        values, score = self._model(picture, region)[:2]
+        if score.item() <= 0.5:
+            return None
+        return region.to_picture(values.reshape(21, 3) / self._model.size / (1, 1, 0.4))
+
+
+class HandTracker:
+    """Finds the 21 landmarks of one hand where the pose says that it is.
+
+    Args:
+        part: "left_hand" or "right_hand".
+    """
+
+    STEADINESS = Steadiness(degrees=40, shift=0.2, scale=0.4, inner=0.9)
+
+    def __init__(self, part: str) -> None:
+        self._joints = WRIST_PINKY_INDEX[part]
+        self._recrop_model = Model("hand_recrop")
+        self.landmarks = HandLandmarks()
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget the frames so far."""
+        self._last: np.ndarray | None = None
+
+    def track(self, picture: np.ndarray, pose: np.ndarray) -> np.ndarray | None:
+        """Return the (21, 3) landmarks of the hand in the next frame, in px, or None.
+
+        Args:
+            picture: the frame.
+            pose: its (33, 4) landmarks, of `PoseTracker.track`.
+        """
+        last, self._last = self._last, None
+        coarse = self.coarse_region(pose)
+        if pose[self._joints[0], 3] <= 0.1 or coarse.middle_inside(picture) < LEAST_INSIDE:
+            return None
+        region = self.recrop(picture, coarse)
+        if last is not None:
+            previous = palm_region(last).square(2.0, shift=-0.1)
+            if self.STEADINESS.holds(previous, region, last):
+                region = previous
+        self._last = self.landmarks(picture, region)
+        return self._last
+
+    def coarse_region(self, pose: np.ndarray) -> Region:
+        """Return the region in which the hand must be, from the wrist and two knuckles of the pose."""
+        wrist, pinky, index = pose[list(self._joints), :2]
+        knuckles = (2 * index + pinky) / 3
+        around = region_between(knuckles, wrist, degrees=-90)
+        return around.square(2.7, shift=-0.1)
+
+    def recrop(self, picture: np.ndarray, coarse: Region) -> Region:
+        """Return the region of the hand itself, found in the coarse one."""
+        found = self._recrop_model(picture, coarse)[0].reshape(2, 2) / self._recrop_model.size
+        centre, rim = coarse.to_picture(found)
+        return region_between(centre, rim, degrees=-90).square(1.0, shift=-0.1)
+
+
+class FaceTracker:
+    """Finds the 468 landmarks of the face where the pose says that the head is."""
+
+    STEADINESS = Steadiness(degrees=15, shift=0.1, scale=0.3, inner=0.8)
+
+    def __init__(self) -> None:
+        self._detector = Detector("face_detection_short_range", ((16, 2), (8, 6)), low=-1.0)
+        self._model = Model("face_landmark")
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget the frames so far."""
+        self._last: np.ndarray | None = None
+
+    def track(self, picture: np.ndarray, pose: np.ndarray) -> np.ndarray | None:
+        """Return the (468, 3) landmarks of the face in the next frame, in px, or None.
+
+        Args:
+            picture: the frame.
+            pose: its (33, 4) landmarks, of `PoseTracker.track`.
+        """
+        last, self._last = self._last, None
+        region = self.detect(picture, self.head_region(pose))
+        if region is None:
+            return None
+        if last is not None:
+            eyes = rotation_between(*last[list(EYES_OF_FACE)], degrees=0)
+            previous = region_around(last, rotation=eyes).square(1.5)
+            if self.STEADINESS.holds(previous, region, last):
+                region = previous
+        self._last = self.landmarks(picture, region)
+        return self._last
+
+    def head_region(self, pose: np.ndarray) -> Region:
+        """Return the region in which the face must be, from the pose's landmarks of the head."""
+        eyes = rotation_between(*pose[list(EYES_OF_POSE)], degrees=0)
+        return region_around(pose[HEAD], rotation=eyes).square(3.0)
+
+    def detect(self, picture: np.ndarray, head: Region) -> Region | None:
+        """Return the region of the face itself, found in the one of the head, or None."""
+        found = self._detector(picture, head)
+        if found is None:
+            return None
+        eyes = rotation_between(found[2], found[3], degrees=0)
+        return region_around(found[2:], rotation=eyes).square(2.0, shift=-0.1)
+
+    def landmarks(self, picture: np.ndarray, region: Region) -> np.ndarray | None:
+        """Return the (468, 3) landmarks of the face in a region, in px, or None."""
+        values, score = self._model(picture, region)
+        if sigmoid(score).item() <= 0.5:
+            return None
+        return region.to_picture(values.reshape(468, 3) / self._model.size)
 
 
 class HolisticTracker:
-    """MediaPipe Holistic for many clips in turn; use it in a `with` block.
+    """Tracks one person in many clips in turn, or in a stream; use it in a `with` block.
 
-    The tracker carries its state from frame to frame. A blank picture between clips resets it: a clip's landmarks do
-    not depend on the clips before it.
+    It carries its state from frame to frame. `detect` ends with a reset: a clip's landmarks do not depend on the clips
+    before it.
 
     Args:
-        parts: the parts to return. Without "face" the face model, a third of the work, does not run;
-            the other parts are the same to the last bit.
+        parts: the parts to return. Without "face" no model of the face runs; the other parts are the same to the last
+            bit.
+        threads: how many threads to use; with 2 the hands and the face are tracked side by side, for a stream. The
+            landmarks are the same. Many clips are faster in as many processes as there are cores.
 
     Raises:
-        LandmarkError: this version of MediaPipe has no `mp.solutions`.
+        LandmarkError: there is no such part, or the models have not been fetched.
     """
 
-    def __init__(self, parts: Sequence[str] = tuple(PARTS)) -> None:
+    def __init__(self, parts: Sequence[str] = tuple(PARTS), *, threads: int = 1) -> None:
         self.parts = tuple(part for part in PARTS if part in parts)
         if unknown := set(parts) - set(PARTS):
             raise LandmarkError(f"There is no part '{sorted(unknown)[0]}'. Known: {', '.join(PARTS)}.")
-        solutions = require_mediapipe()
-        self._graph = solutions.holistic.Holistic() if "face" in self.parts else holistic_without_face(solutions)
+        self.pose = PoseTracker()
+        self.others: dict[str, HandTracker | FaceTracker] = {
+            part: FaceTracker() if part == "face" else HandTracker(part) for part in self.parts if part != "pose"
+        }
+        self._pool = ThreadPoolExecutor(threads - 1) if threads > 1 else None
 
     def __enter__(self) -> HolisticTracker:
         return self
@@ -47,7 +289,8 @@ class HolisticTracker:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._graph.close()
+        if self._pool:
+            self._pool.shutdown()
 
     def detect(self, frames: Iterable[np.ndarray], *, fps: float) -> Landmarks:
         """Return the landmarks of one clip.
@@ -74,7 +317,9 @@ class HolisticTracker:
 
     def reset(self) -> None:
         """End a clip: the next frame is tracked as the first of another clip."""
-        self._graph.process(np.full((64, 64, 3), 255, np.uint8))
+        self.pose.reset()
+        for tracker in self.others.values():
+            tracker.reset()
 
     def track(self, frame: np.ndarray) -> np.ndarray:
         """Return the landmarks of the next frame of a clip, for a stream without a known end.
@@ -85,103 +330,26 @@ class HolisticTracker:
         Returns:
             (L, 4) float32: x, y, z (NaN where not detected) and confidence.
         """
-        result = self._graph.process(frame)
-        rows = []
-        for part in self.parts:
-            found = getattr(result, f"{part}_landmarks")
-            if found is None:
-                rows.append(np.full((PARTS[part], 4), np.nan, np.float32))
-                rows[-1][:, 3] = 0.0
-                continue
-            # A detected landmark has a confidence above 0: in a .pose file 0 means missing.
-            rows.append(
-                np.array(
-                    [(p.x, p.y, p.z, max(p.visibility, 1e-6) if part == "pose" else 1.0) for p in found.landmark],
-                    np.float32,
-                )
+        pose = self.pose.track(frame)
+        found: dict[str, np.ndarray | None] = {}
+        if pose is None:
+            self.reset()
+        else:
+            run = self._pool.map if self._pool else map
+            found = dict(
+                zip(self.others, run(lambda other: other.track(frame, pose), self.others.values()), strict=True)
             )
-        return np.concatenate(rows)
+            found["pose"] = pose
+        return np.concatenate([_row(part, found.get(part), frame) for part in self.parts])
 
 
-def require_mediapipe() -> Any:
-    """Return `mediapipe.solutions`.
-
-    Raises:
-        LandmarkError: MediaPipe is missing or of a version without it; the message names the one to install.
-    """
-    # MediaPipe's C++ side reports at every start which processor it found.
-    os.environ.setdefault("GLOG_minloglevel", "2")
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    try:
-        with quiet_native_stderr(), _without_tensorflow():
-            import mediapipe
-    except ImportError as error:
-        raise LandmarkError(
-            f"MediaPipe cannot be imported ({error}). Install it with: pip install mediapipe=={SUPPORTED_MEDIAPIPE}"
-        ) from error
-    if not hasattr(mediapipe, "solutions"):
-        version = getattr(mediapipe, "__version__", "of unknown version")
-        raise LandmarkError(
-            f"MediaPipe {version} has no mp.solutions and no models in its package; {SUPPORTED_MEDIAPIPE} is the last "
-            f"release that has. Install it with: pip install mediapipe=={SUPPORTED_MEDIAPIPE}"
-        )
-    return mediapipe.solutions
-
-
-def pose_format_holistic() -> Any:
-    """Return pose-format's module for MediaPipe Holistic, without the five seconds that its own import would take."""
-    require_mediapipe()
-    from pose_format.utils import holistic
-
-    return holistic
-
-
-@contextmanager
-def _without_tensorflow() -> Iterator[None]:
-    """Hide TensorFlow from MediaPipe while it is imported.
-
-    MediaPipe would load all of TensorFlow, for five seconds in every process, for one decorator of its documentation,
-    and works without it where TensorFlow is not installed.
-    """
-    thread = threading.get_ident()
-
-    class HideTensorFlow(MetaPathFinder):
-        def find_spec(self, fullname: str, path: Any = None, target: Any = None) -> None:
-            if fullname.partition(".")[0] == "tensorflow" and threading.get_ident() == thread:
-                raise ModuleNotFoundError(f"{fullname} is not needed by MediaPipe", name=fullname)
-
-    finder = HideTensorFlow()
-    sys.meta_path.insert(0, finder)
-    try:
-        yield
-    finally:
-        sys.meta_path.remove(finder)
-
-
-def holistic_without_face(solutions: Any) -> Any:
-    """Return Holistic's own graph without its face branch."""
-    import mediapipe
-    from mediapipe.framework import calculator_pb2
-    from mediapipe.python.solution_base import SolutionBase
-
-    path = Path(mediapipe.__file__).parent / "modules/holistic_landmark/holistic_landmark_cpu.binarypb"
-    graph = calculator_pb2.CalculatorGraphConfig()
-    graph.ParseFromString(path.read_bytes())
-    kept = [node for node in graph.node if node.calculator in ("PoseLandmarkCpu", "HandLandmarksLeftAndRightCpu")]
-    outputs = [name for name in graph.output_stream if not name.startswith("FACE")]
-    side_inputs = [name for name in graph.input_side_packet if "face" not in name]
-    for field, values in (("node", kept), ("output_stream", outputs), ("input_side_packet", side_inputs)):
-        graph.ClearField(field)
-        getattr(graph, field).extend(values)
-    graph.ClearField("type")
-    return SolutionBase(
-        graph_config=graph,
-        side_inputs={
-            "model_complexity": 1,
-            "smooth_landmarks": True,
-            "enable_segmentation": False,
-            "smooth_segmentation": True,
-            "use_prev_landmarks": True,
-        },
-        outputs=["pose_landmarks", "left_hand_landmarks", "right_hand_landmarks"],
-    )
+def _row(part: str, points: np.ndarray | None, frame: np.ndarray) -> np.ndarray:
+    """Return the (l, 4) image-normalised landmarks and confidences of a part in a frame."""
+    row = np.full((PARTS[part], 4), np.nan, np.float32)
+    row[:, 3] = 0
+    if points is not None:
+        height, width = frame.shape[:2]
+        row[:, :3] = points[:, :3] / (width, height, width)
+        # A detected landmark has a confidence above 0: in a .pose file 0 means missing.
+        row[:, 3] = np.maximum(points[:, 3], 1e-6) if part == "pose" else 1.0
+    return row

@@ -6,8 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from asl_lib._util.console import quiet_native_stderr
-from asl_lib.landmarks.tracker import require_mediapipe
+from asl_lib.landmarks.hands import HandFinder
 from asl_lib.live.recogniser import FrameRecogniser, LiveSettings, Recognition
 from asl_lib.live.words import Commits, Smoother
 
@@ -20,7 +19,7 @@ class LetterRecogniser(FrameRecogniser):
     """Recognises the letter that is held in the box, with a network of notebook 08.
 
     A network that was trained on letters only finds one on every wall. The box is therefore classified only while
-    MediaPipe detects a hand in it.
+    there is a hand in it.
 
     Args:
         classifier: a `networks.Classifier` with a `PhotographRecipe`.
@@ -30,15 +29,11 @@ class LetterRecogniser(FrameRecogniser):
 
     def __init__(self, classifier: Any, *, settings: LiveSettings | None = None, left_handed: bool = False) -> None:
         self.left_handed = left_handed
-        self._tracker: Any = None
+        self._finder = HandFinder(confidence=0.4)
         super().__init__(classifier, settings=settings or LETTER_SETTINGS)
 
-    def close(self) -> None:
-        if self._tracker is not None:
-            self._tracker.close()
-            self._tracker = None
-
     def reset(self) -> None:
+        self._finder.reset()
         self._smoother = Smoother(len(self.classifier.glosses))
         self._commits = Commits()
         self._last = Recognition(0.0)
@@ -61,7 +56,7 @@ class LetterRecogniser(FrameRecogniser):
     def process(self, frame: np.ndarray, time_s: float) -> Recognition:
         box = left, top, right, bottom = self.box((frame.shape[1], frame.shape[0]))
         inside = np.ascontiguousarray(frame[top:bottom, left:right])
-        points = self._hand_landmarks(inside)
+        points = self._finder.track(inside)
         settings, smoother = self.settings, self._smoother
         if points is None:
             smoother.reset()
@@ -85,13 +80,3 @@ class LetterRecogniser(FrameRecogniser):
             box=box,
         )
         return self._last
-
-    def _hand_landmarks(self, picture: np.ndarray) -> np.ndarray | None:
-        """Return (21, 3) landmarks of the hand in the box, in its width and height, or None."""
-        if self._tracker is None:
-            with quiet_native_stderr():
-                self._tracker = require_mediapipe().hands.Hands(max_num_hands=1, min_detection_confidence=0.4)
-        found = self._tracker.process(picture).multi_hand_landmarks
-        if not found:
-            return None
-        return np.array([(p.x, p.y, p.z) for p in found[0].landmark], np.float32)

@@ -6,13 +6,11 @@ Features are made by `recipe.transform`, as in training: replaying a clip gives 
 from __future__ import annotations
 
 from collections import deque
-from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 import numpy as np
 
-from asl_lib._util.console import quiet_native_stderr
 from asl_lib.features.body import LEFT_SHOULDER, LEFT_WRIST, RIGHT_SHOULDER, RIGHT_WRIST
 from asl_lib.features.handshape import WRIST
 from asl_lib.features.recipe import FeatureRecipe, RecipeError
@@ -214,17 +212,13 @@ class SignRecogniser(FrameRecogniser):
         self._capture = None
 
     def process(self, frame: np.ndarray, time_s: float) -> Recognition:
-        # The first frame loads the models, which print many lines on stderr.
-        loading = quiet_native_stderr() if self._tracker is None else nullcontext()
         size = (frame.shape[1], frame.shape[0])
         if self._size not in ((0, 0), size):
             capture = self._capture
             self.reset()  # another camera, or a phone that was turned
             self._capture = capture
-        with loading:
-            self._tracker = self._tracker or HolisticTracker(self.parts)
-            values = self._tracker.track(frame)
-        return self.process_landmarks(values, time_s, size=size)
+        self._tracker = self._tracker or HolisticTracker(self.parts, threads=2)
+        return self.process_landmarks(self._tracker.track(frame), time_s, size=size)
 
     def process_landmarks(self, values: np.ndarray, time_s: float, *, size: tuple[int, int]) -> Recognition:
         """Process the landmarks of the next frame, tracked elsewhere.

@@ -221,20 +221,24 @@ def test_the_mirror_of_the_face_is_the_one_of_the_published_face_model():
     for part in ("face", "lips", "brows", "eyes"):
         order = mirror_order(part)
         assert [order[i] for i in order] == list(range(len(order)))
+    face = mirror_order("face")
+    assert [face[index] for index in (1, 33, 61, 234, 152, 94)] == [1, 263, 291, 454, 152, 94]
+    assert sum(index == other for index, other in enumerate(face)) == 28, "the middle line"
     lips = RECIPE_PARTS["lips"][1]
     assert lips[mirror_order("lips")[lips.index(61)]] == 291, "the corners of the mouth"
 
 
 def test_the_contours_of_the_face_are_mediapipe_s():
-    from mediapipe.python.solutions import face_mesh_connections as mesh
+    from mediapipe.tasks.python.vision import FaceLandmarksConnections as Mesh
 
     contours = {
-        "lips": [mesh.FACEMESH_LIPS],
-        "brows": [mesh.FACEMESH_LEFT_EYEBROW, mesh.FACEMESH_RIGHT_EYEBROW],
-        "eyes": [mesh.FACEMESH_LEFT_EYE, mesh.FACEMESH_RIGHT_EYE],
+        "lips": [Mesh.FACE_LANDMARKS_LIPS],
+        "brows": [Mesh.FACE_LANDMARKS_LEFT_EYEBROW, Mesh.FACE_LANDMARKS_RIGHT_EYEBROW],
+        "eyes": [Mesh.FACE_LANDMARKS_LEFT_EYE, Mesh.FACE_LANDMARKS_RIGHT_EYE],
     }
     for part, connections in contours.items():
-        assert set(RECIPE_PARTS[part][1]) == {index for lines in connections for pair in lines for index in pair}
+        ends = {index for lines in connections for line in lines for index in (line.start, line.end)}
+        assert set(RECIPE_PARTS[part][1]) == ends
 
 
 def test_velocities_are_the_differences_of_the_coordinates():

@@ -297,12 +297,9 @@ def test_neither_the_number_of_processes_nor_the_order_of_clips_changes_anything
     assert results[0] == results[1] == results[2]
 
 
-def test_without_mediapipe_the_reason_is_given_once(folder, monkeypatch):
-    def missing():
-        raise LandmarkError("MediaPipe 0.10.31 has no mp.solutions")
-
-    monkeypatch.setattr(extract, "require_mediapipe", missing)
-    with pytest.raises(LandmarkError, match=r"mp\.solutions"):
+def test_without_the_tracker_s_models_the_reason_is_given_once(folder, monkeypatch):
+    monkeypatch.setenv("ASL_CACHE", str(folder / "empty"))
+    with pytest.raises(LandmarkError, match=r"pose_detection\.tflite is not in"):
         run(folder, table("good"))
 
 
