@@ -6,8 +6,7 @@ import threading
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache, partial
-from importlib.metadata import PackageNotFoundError, version
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +23,7 @@ from asl_lib.landmarks.pose_file import read_pose, write_pose
 from asl_lib.landmarks.tracker import HolisticTracker
 
 FAILURE_COLUMNS = ("clip_id", "path", "reason")
-EXTRACTION_VERSION = 1
+EXTRACTION_VERSION = 2
 """Raised when the same video gives other landmarks than before."""
 _local = threading.local()
 
@@ -73,7 +72,7 @@ def extract_clips(
 
     A `.pose` file appears under its name only when it is complete, with a record beside it: a `.json` file with the
     settings that it was made with. After a kill or a full disk the next call goes on where this one ended. A clip is
-    extracted again if its start, end, box or video, the parts or the version of MediaPipe have changed.
+    extracted again if its start, end, box or video, the parts or the tracker have changed.
 
     Args:
         dataset: the data set, which knows where a clip's video and landmarks are.
@@ -226,8 +225,7 @@ def extraction_settings(clip: Clip, *, source_dir: str | Path) -> dict[str, Any]
         video_bytes = None
     return {
         "extraction": EXTRACTION_VERSION,
-        "mediapipe": _mediapipe_version(),
-        "model_complexity": 1,
+        "tracker": "litert",
         "start": int(clip["start"]),
         "end": int(clip["end"]),
         "box": clip["box"],
@@ -245,14 +243,6 @@ def _read_record(pose_path: Path) -> dict[str, Any]:
     except (FileNotFoundError, ValueError):
         return {}
     return record if isinstance(record, dict) else {}
-
-
-@cache
-def _mediapipe_version() -> str:
-    try:
-        return version("mediapipe")
-    except PackageNotFoundError:
-        return "none"
 
 
 def _tracker(parts: tuple[str, ...]) -> HolisticTracker:

@@ -246,9 +246,8 @@ def test_a_change_of_settings_is_noticed_and_not_mixed(folder):
     run(folder, clips, workers=1)
     before = contents(folder / "poses")
     assert json.loads(before["good.json"]) == {
-        "extraction": 1,
-        "mediapipe": "0.10.21",
-        "model_complexity": 1,
+        "extraction": 2,
+        "tracker": "litert",
         "start": 0,
         "end": -1,
         "box": "",
