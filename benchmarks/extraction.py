@@ -224,7 +224,7 @@ def decode(videos: Path, folder: Path) -> int:
     folder.mkdir()
     count = 0
     for path in videos.glob("*.mp4"):
-        frames = np.stack(list(read_frames(path)))
+        frames = np.stack([picture for _, picture in read_frames(path)])
         np.save(folder / f"{path.stem}.npy", frames)
         count += len(frames)
     return count

@@ -25,7 +25,7 @@ def main() -> None:
     folder = Params().dataset_dir
     for ax, clip_id in zip(axes, CHOSEN, strict=True):
         signer, _, name = clip_id.partition("-")
-        frames = list(read_frames(folder / "videos" / signer / f"{name}.mp4"))
+        frames = [picture for _, picture in read_frames(folder / "videos" / signer / f"{name}.mp4")]
         landmarks = read_pose(folder / "poses" / f"{clip_id}.pose")
         # The frame nearest to the middle in which a hand was found.
         seen = [i for i in range(len(frames)) if landmarks.seen("left_hand")[i] or landmarks.seen("right_hand")[i]]

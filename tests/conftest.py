@@ -18,11 +18,13 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from asl_lib.data.clips import make_clips as checked_clips
+from asl_lib.data.video import Frame
 from asl_lib.features.sets import ClipSet
 from asl_lib.landmarks.landmarks import PARTS, Landmarks
 
 ROOT = Path(__file__).resolve().parent.parent
 SHARED = Path(os.environ.get("ASL_SHARED_DATA", ROOT.parent / "shared" / "data"))
+CASES = SHARED.parent / "cases"
 
 # A busy machine takes seconds for what takes milliseconds elsewhere: no property fails for that.
 settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -86,6 +88,19 @@ def make_frames(count=10, *, height=120, width=160, seed=0):
         distance = np.hypot(rows - height / 2, columns - (20 + 5 * index + seed))
         frames.append(np.repeat((255 * np.exp(-distance / 20))[..., None], 3, axis=2).astype(np.uint8))
     return frames
+
+
+def timed(pictures, *, fps=25):
+    """Return pictures as frames of a video."""
+    return [Frame(index / fps, picture) for index, picture in enumerate(pictures)]
+
+
+@pytest.fixture
+def shared_cases():
+    """The small inputs that once went wrong, or a skip that says where they are looked for."""
+    if not CASES.is_dir():
+        pytest.skip(f"The shared cases are not at {CASES}.")
+    return CASES
 
 
 @pytest.fixture

@@ -1,14 +1,15 @@
-"""Frames of videos and clips: read from any video that OpenCV can open, written as H.264 that every browser plays."""
+"""Frames of videos and clips: read by PyAV, true in time and shape; written as H.264 that every browser plays."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, NamedTuple
 
 import av
 import cv2
@@ -22,9 +23,27 @@ class MediaError(ValueError):
     """A video or photograph that cannot be read, or frames that cannot be written as a video."""
 
 
+class Frame(NamedTuple):
+    """A frame of a video.
+
+    Attributes:
+        time_s: seconds from the video's first frame, as the file's own time stamp says.
+        picture: (H, W, 3) uint8 RGB, upright, with square pixels.
+    """
+
+    time_s: float
+    picture: np.ndarray
+
+
 @dataclass(frozen=True)
 class VideoInfo:
-    """The size, rate and length in a video's header. `frames` may be wrong: read the frames to count them."""
+    """What a video's header says; where it has no rate, what the time stamps say.
+
+    Attributes:
+        width, height: of the first frame as it is delivered: upright, with square pixels.
+        fps: mean number of frames a second.
+        frames: their number, which may be wrong: read the frames to count them.
+    """
 
     width: int
     height: int
@@ -32,18 +51,44 @@ class VideoInfo:
     frames: int
 
 
+@dataclass(frozen=True)
+class VideoReport:
+    """How much of a video can be decoded.
+
+    Attributes:
+        state: "readable", "incomplete" or "unreadable".
+        problem: what is wrong, in one line without the file's name; empty if it is readable.
+        frames: how many frames can be decoded.
+        seconds: until the end of the last of them.
+    """
+
+    state: str
+    problem: str = ""
+    frames: int = 0
+    seconds: float = 0.0
+
+
 MIN_FRAMES = 2
 """A clip with fewer is a photograph, not a sign."""
 LIMIT_S, LIMIT_S_PER_BYTE = 600.0, 1 / 500
 """See `time_limit_s`."""
 FALLBACK_FPS = 25.0
-"""Frame rate of a video whose header has none."""
+"""Frame rate of a video of one frame, whose header has none."""
 LARGEST_SIDE_PX = 8192
 """8K has 7,680. A header of a few bytes can claim pictures that fill the memory."""
-MAGIC_WORDS = (b"RIFF", b"OggS", b"GIF8", b"YUV4MPEG")
-ATOMS = (b"ftyp", b"mdat", b"moov", b"wide", b"free", b"skip", b"pnot")
-"""The beginnings of videos whose first bytes may all be text: magic words, and the first atoms of QuickTime and MP4
-files (from byte 4 on). A file that begins otherwise with text is taken for a playlist, see `_is_text`."""
+FORMATS = (
+    "mov,matroska,avi,mpeg,mpegts,mpegvideo,flv,asf,ogg,gif,apng,mjpeg,yuv4mpegpipe,dv,h264,hevc,obu,ivf,mxf,nut,rm,wtv"
+)
+"""FFmpeg's names of the forms that are read. Not among them are playlists, which would open other files and addresses,
+and pictures."""
+BEGINNINGS = (b"ftyp", b"moov", b"mdat", b"\x1aE\xdf\xa3", b"RIFF", b"OggS", b"FLV")
+"""How files of video begin; those of MP4 and QuickTime after four bytes."""
+DAMAGE = (av.FFmpegError, ValueError, MemoryError, OverflowError)
+"""What PyAV raises at damaged files; the text of a header may not be UTF-8."""
+TOLERANCE_S = 0.1
+"""A video may end so long before its announced end: encoders drop a frame, and clocks are rounded."""
+ANNOUNCING = ("mov", "matroska", "avi", "flv", "asf")
+"""The forms whose header has a duration. FFmpeg guesses that of others from what is there."""
 
 
 def video_info(path: str | Path) -> VideoInfo:
@@ -52,60 +97,35 @@ def video_info(path: str | Path) -> VideoInfo:
     Raises:
         MediaError: the file is missing, empty or not a video.
     """
-    capture = _open(Path(path))
-    try:
-        fps = capture.get(cv2.CAP_PROP_FPS)
-        return VideoInfo(
-            width=int(capture.get(cv2.CAP_PROP_FRAME_WIDTH)),
-            height=int(capture.get(cv2.CAP_PROP_FRAME_HEIGHT)),
-            # Some containers carry no rate, or one per clock tick (90,000): neither is a camera's.
-            fps=float(fps) if 1.0 <= fps <= 240.0 else FALLBACK_FPS,
-            frames=max(0, int(capture.get(cv2.CAP_PROP_FRAME_COUNT))),
-        )
-    finally:
-        capture.release()
+    with VideoReader(path) as video:
+        return video.info()
 
 
-def read_frames(path: str | Path, *, start: int = 0, end: int | None = None) -> Iterator[np.ndarray]:
+def read_frames(path: str | Path, *, start: int = 0, end: int | None = None) -> Iterator[Frame]:
     """Yield the frames of a video one by one, so that memory does not grow with its length.
 
-    The header's frame count is ignored: frames are read until there are no more.
+    The header's frame count is ignored: frames are read until there are no more. A frame whose size differs from the
+    first one's keeps its own shape. Transparent pixels are laid on white.
 
     Args:
         path: the video file.
         start: first frame to yield, counted from 0.
         end: frame to stop before; None reads to the end.
 
-    Yields:
-        (H, W, 3) uint8 RGB frames.
-
     Raises:
         MediaError: the file is missing, empty or not a video, or it ends before its first frame.
     """
-    path = Path(path)
-    capture = _open(path)
-    index = 0
+    with VideoReader(path) as video:
+        yield from video.frames(start=start, end=end)
+
+
+def examine_video(path: str | Path) -> VideoReport:
+    """Decode a whole video, and report whether it is readable, incomplete or unreadable."""
     try:
-        while end is None or index < end:
-            try:
-                if not capture.grab():
-                    break
-                ok, frame = capture.retrieve() if index >= start else (True, None)
-                picture = cv2.cvtColor(frame, cv2.COLOR_BGR2RGB) if ok and frame is not None else None
-            except cv2.error as error:
-                raise MediaError(f"{path} is damaged at frame {index} ({error.err}). Convert it again.") from error
-            if not ok:
-                break
-            if picture is not None:
-                yield picture
-            index += 1
-    finally:
-        capture.release()
-    if index <= start:
-        raise MediaError(
-            f"{path} must hold a frame {start}; it ended after {index} frames. "
-            "The file is damaged or was cut short: record or download it again."
-        )
+        with VideoReader(path) as video:
+            return video.report()
+    except MediaError as error:
+        return VideoReport("unreadable", str(error).removeprefix(f"{path} "))
 
 
 def time_limit_s(path: str | Path) -> float:
@@ -117,25 +137,235 @@ def time_limit_s(path: str | Path) -> float:
     return LIMIT_S + LIMIT_S_PER_BYTE * file_stamp(path)[0]
 
 
-def clip_frames(clip: Clip, source_dir: str | Path) -> Iterator[np.ndarray]:
-    """Yield the (H, W, 3) uint8 RGB frames of one row of the clips table: from its start to its end, inside its box.
+def clip_frames(clip: Clip, source_dir: str | Path) -> Iterator[Frame]:
+    """Yield the frames of one row of the clips table: from its start to its end, inside its box, all of one size.
+
+    A frame whose size differs from the first one's (a phone that was turned, a browser that saved bandwidth) is fitted
+    into that size, see `fit_into`. Times are counted from the video's first frame, not from the clip's.
 
     Raises:
         MediaError: the video cannot be read.
     """
-    end = clip["end"] if clip["end"] >= 0 else None
-    return crop(read_frames(Path(source_dir) / clip["path"], start=clip["start"], end=end), clip["box"])
+    frames = read_frames(
+        Path(source_dir) / clip["path"], start=clip["start"], end=clip["end"] if clip["end"] >= 0 else None
+    )
+    return one_size(frames, box=clip["box"])
 
 
-def crop(frames: Iterator[np.ndarray], box: str) -> Iterator[np.ndarray]:
-    """Yield the part of each (H, W, 3) frame inside `box`, "left top right bottom" in px; all of it for ""."""
+def one_size(frames: Iterable[Frame], *, box: str = "") -> Iterator[Frame]:
+    """Yield frames in the size of the first, and of each the part inside `box`, "left top right bottom" in px."""
     corners = parse_box(box)
-    if corners is None:
-        yield from frames
-        return
-    left, top, right, bottom = corners
-    for frame in frames:
-        yield np.ascontiguousarray(frame[top:bottom, left:right])
+    size = None
+    for time_s, picture in frames:
+        size = size or (picture.shape[1], picture.shape[0])
+        if size != (picture.shape[1], picture.shape[0]):
+            picture = fit_into(picture, size)
+        if corners is not None:
+            left, top, right, bottom = corners
+            picture = np.ascontiguousarray(picture[top:bottom, left:right])
+        yield Frame(time_s, picture)
+
+
+def fit_into(picture: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """Return a (H, W, 3) picture scaled to fit into (width, height), its border pixels repeated."""
+    scale = min(size[0] / picture.shape[1], size[1] / picture.shape[0])
+    inside = max(1, round(picture.shape[1] * scale)), max(1, round(picture.shape[0] * scale))
+    wide, high = size[0] - inside[0], size[1] - inside[1]
+    sides = high // 2, high - high // 2, wide // 2, wide - wide // 2
+    return np.asarray(cv2.copyMakeBorder(cv2.resize(picture, inside), *sides, cv2.BORDER_REPLICATE))
+
+
+class VideoReader:
+    """The frames of one video, read once; use it in a `with` block.
+
+    Args:
+        path: the video file.
+
+    Raises:
+        MediaError: the file is missing, empty or not a video.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        self.path, self._count, self._end_s, self._damaged, self._at_end = Path(path), 0, 0.0, 0, False
+        if not self.path.is_file():
+            raise MediaError(f"There is no video at {path}. Check the path in the clips table.")
+        if self.path.stat().st_size == 0:
+            raise MediaError(f"{path} is empty (0 bytes). Record or download it again.")
+        with ExitStack() as stack:
+            # A Python file and no protocol: whatever the file says, no other file or address is opened.
+            file = stack.enter_context(self.path.open("rb"))
+            limits = {"format_whitelist": FORMATS, "protocol_whitelist": "none"}
+            try:
+                self._container = stack.enter_context(av.open(file, container_options=limits))
+                self._stream: Any = self._container.streams.best("video")
+            except DAMAGE as error:
+                raise MediaError(f"{path} {_refusal(file)}") from error
+            if self._stream is None:
+                raise MediaError(f"{path} {_refusal(file)}")
+            self._check()
+            self._stack = stack.pop_all()
+
+    def __enter__(self) -> VideoReader:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stack.close()
+
+    def info(self) -> VideoInfo:
+        """Return what `video_info` returns; where the header has no rate, no frame is left to read after it."""
+        codec = self._stream.codec_context
+        size = self._square_size(codec.width, codec.height)
+        matrix = codec.coded_side_data.get("display_matrix", b"")
+        fps, count = float(self._stream.average_rate or 0), self._stream.frames
+        if not fps:
+            stamps = [packet.pts for packet in self._packets() if packet.pts is not None]
+            count, seconds = len(stamps), float(np.ptp(stamps or [0]) * self._stream.time_base)
+            fps = (count - 1) / seconds if seconds else FALLBACK_FPS
+        count = count or round(self._announced_s() * fps)
+        return VideoInfo(*(size[::-1] if _exchanges_axes(matrix) else size), fps, count)
+
+    def frames(self, *, start: int = 0, end: int | None = None) -> Iterator[Frame]:
+        """Yield what `read_frames` yields."""
+        for index, (time_s, frame) in enumerate(self._decode(end)):
+            if index >= start:
+                yield Frame(time_s, self._picture(frame))
+        if self._count <= start:
+            raise MediaError(
+                f"{self.path} must hold a frame {start}; it ended after {self._count} frames. "
+                "The file is damaged or was cut short: record or download it again."
+            )
+
+    def report(self) -> VideoReport:
+        """Return how complete the video is, as far as its frames were read; if none was, decode all of them."""
+        if not self._count:
+            for _ in self._decode(None):
+                pass
+        if not self._count:
+            problem = "has no frame that can be decoded. It was cut short: record or download it again."
+            return VideoReport("unreadable", problem)
+        missing_s = self._announced_s() - self._end_s if self._at_end else 0.0
+        if missing_s > max(2 * self._end_s / self._count, TOLERANCE_S):
+            announced = max(self._stream.frames, round(self._announced_s() * self._count / self._end_s))
+            problem = f"{self._count} of {announced} frames, cut off at {self._end_s:.2f} s"
+        elif self._damaged:
+            problem = f"{self._damaged} damaged or lost among {self._count} frames"
+        else:
+            return VideoReport("readable", "", self._count, self._end_s)
+        return VideoReport("incomplete", problem, self._count, self._end_s)
+
+    def _check(self) -> None:
+        stream = self._stream
+        if stream.codec_context is None:
+            raise MediaError(f"{self.path} has a codec that cannot be decoded here. Convert it to H.264 (mp4).")
+        stream.codec_context.thread_count = 1  # one process a core; and damaged frames come out alike every time
+        self._square_size(stream.codec_context.width, stream.codec_context.height)
+
+    def _square_size(self, width: int, height: int) -> tuple[int, int]:
+        """Return the size with square pixels: the side that has too few of them is made longer."""
+        aspect = float(self._stream.sample_aspect_ratio or 1)
+        square = (round(width * aspect), height) if aspect > 1 else (width, round(height / aspect))
+        if max(square) > LARGEST_SIDE_PX:
+            raise MediaError(
+                f"{self.path} must have pictures of at most {LARGEST_SIDE_PX} px a side; its header says "
+                f"{square[0]}x{square[1]}. Convert it to a smaller size, or remove it from the clips."
+            )
+        return square
+
+    def _announced_s(self) -> float:
+        """Return the duration that the header gives the video, or 0 where it gives none."""
+        stream, container = self._stream, self._container
+        if container.format.name.partition(",")[0] not in ANNOUNCING:
+            return 0.0
+        if stream.duration is not None:
+            return float(stream.duration * stream.time_base)
+        if len(container.streams) == 1:
+            return float(container.duration or 0) / av.time_base
+        # The container's duration may be that of the sound. Matroska has a text for each stream.
+        found = re.fullmatch(r"(\d+):(\d+):(\d+(\.\d+)?)", stream.metadata.get("DURATION", ""))
+        return 3600 * float(found[1]) + 60 * float(found[2]) + float(found[3]) if found else 0.0
+
+    def _packets(self) -> Iterator[Any]:
+        packets = self._container.demux(self._stream)
+        while True:
+            try:
+                yield next(packets)
+            except StopIteration:
+                return
+            except DAMAGE:
+                self._damaged += 1
+                return
+
+    def _decode(self, end: int | None) -> Iterator[tuple[float, Any]]:
+        """Yield the time and PyAV's frame of all frames before `end`.
+
+        A frame whose stamp is missing, or not later than the last one's, follows it at the mean rate.
+        """
+        step = 1 / float(self._stream.average_rate or FALLBACK_FPS)
+        begin = float((self._stream.start_time or 0) * self._stream.time_base)
+        first = last = 0.0
+        cut_off = False
+        for packet in self._packets():
+            if not packet.size and cut_off:
+                break  # the frames that the decoder still has lie behind a hole
+            try:
+                decoded = packet.decode()
+            except DAMAGE:
+                self._damaged, cut_off = self._damaged + 1, True  # the next packets may be whole
+                continue
+            cut_off = False
+            for frame in decoded:
+                if end is not None and self._count >= end:
+                    return
+                stamp = frame.dts if frame.pts is None else frame.pts
+                time_s = last + step if stamp is None else float(stamp * frame.time_base)
+                if not self._count:
+                    first = time_s = 0.0 if stamp is None else time_s
+                elif time_s <= last:
+                    time_s = last + step
+                last = time_s
+                self._count += 1
+                self._damaged += frame.is_corrupt
+                self._end_s = last - min(begin, 0.0) + (float((frame.duration or 0) * frame.time_base) or step)
+                yield last - first, frame
+        self._at_end = True
+
+    def _picture(self, frame: Any) -> np.ndarray:
+        width, height = self._square_size(frame.width, frame.height)
+        form = "rgba" if any(component.is_alpha for component in frame.format.components) else "rgb24"
+        try:
+            picture = frame.to_ndarray(format=form, width=width, height=height)
+        except DAMAGE as error:
+            raise MediaError(
+                f"{self.path} is damaged at frame {self._count - 1} ({error}). Convert it again."
+            ) from error
+        if form == "rgba":
+            opaque = picture[..., 3:].astype(np.uint16)
+            picture = ((picture[..., :3] * opaque + 255 * (255 - opaque)) // 255).astype(np.uint8)
+        matrix = frame.side_data.get("DISPLAYMATRIX")
+        return picture if matrix is None else _upright(picture, bytes(matrix))
+
+
+def _upright(picture: np.ndarray, matrix: bytes) -> np.ndarray:
+    """Return a picture as a display matrix shows it: turned to the nearest quarter, and mirrored."""
+    a, b, _, c, d = np.frombuffer(matrix, "<i4")[:5].tolist()  # a point (x, y) is shown at (a x + c y, b x + d y)
+    if _exchanges_axes(matrix):
+        picture, a, d = picture.transpose(1, 0, 2), c, b
+    return np.ascontiguousarray(picture[:: -1 if d < 0 else 1, :: -1 if a < 0 else 1])
+
+
+def _exchanges_axes(matrix: bytes) -> bool:
+    """Return whether a display matrix, nine 32-bit numbers, shows the picture's width as height."""
+    values = np.frombuffer(matrix, "<i4").astype(float)
+    return len(values) == 9 and bool(abs(values[1]) > abs(values[0]))
+
+
+def _refusal(file: Any) -> str:
+    """Return why FFmpeg cannot open a file, and what helps."""
+    file.seek(0)
+    head = file.read(12)
+    if head[4:8] in BEGINNINGS or head.startswith(BEGINNINGS):
+        return "is not a whole video: it was cut short, is damaged, or has sound only. Record or download it again."
+    return "is not a video. Convert it to mp4, or remove it from the clips."
 
 
 class VideoSink:
@@ -243,35 +473,3 @@ def _checked_size(frame: np.ndarray, path: Path) -> tuple[int, int]:
             f"Frames of {path} must have even sides (H.264 stores colour at half size); got {width}x{height}."
         )
     return height, width
-
-
-def _is_text(path: Path) -> bool:
-    """Return whether a file begins like a playlist: FFmpeg would open the files and addresses that it names."""
-    with path.open("rb") as file:
-        head = file.read(8)
-    if head.startswith(MAGIC_WORDS) or head[4:] in ATOMS:
-        return False
-    return all(32 <= byte < 127 or byte in b"\t\n\r" for byte in head.removeprefix(b"\xef\xbb\xbf"))
-
-
-def _open(path: Path) -> Any:
-    if not path.is_file():
-        raise MediaError(f"There is no video at {path}. Check the path in the clips table.")
-    if path.stat().st_size == 0:
-        raise MediaError(f"{path} is empty (0 bytes). Record or download it again.")
-    # FFmpeg alone: other readers of OpenCV take a name with a "%" for a series of pictures.
-    capture = None if _is_text(path) else cv2.VideoCapture(str(path), cv2.CAP_FFMPEG)
-    if capture is None or not capture.isOpened():
-        if capture is not None:
-            capture.release()
-        raise MediaError(f"{path} is not a video that OpenCV can open. Convert it to mp4, or remove it from the clips.")
-    width, height = int(capture.get(cv2.CAP_PROP_FRAME_WIDTH)), int(capture.get(cv2.CAP_PROP_FRAME_HEIGHT))
-    if max(width, height) > LARGEST_SIDE_PX:
-        capture.release()
-        raise MediaError(
-            f"{path} must have pictures of at most {LARGEST_SIDE_PX} px a side; its header says {width}x{height}. "
-            "Convert it to a smaller size, or remove it from the clips."
-        )
-    # Phones store the picture as the sensor lies, with the rotation in the header; OpenCV ignores it by default.
-    capture.set(cv2.CAP_PROP_ORIENTATION_AUTO, 1)
-    return capture

@@ -111,7 +111,7 @@ def read_clip(
         MediaError: it is no video, has fewer than 2 frames, or nothing in its box.
     """
     pictures = clip_frames({"path": path, "start": start, "end": end, "box": box}, "")
-    squares = [square_frame(picture, size=size, flow=flow, name=str(path)) for picture in pictures]
+    squares = [square_frame(picture, size=size, flow=flow, name=str(path)) for _, picture in pictures]
     return take_frames(squares, frames=frames, size=size, flow=flow, name=str(path))
 
 

@@ -184,7 +184,7 @@ def track_clip(clip: Clip, *, source_dir: str | Path, parts: Sequence[str] = tup
         MediaError: the video cannot be read.
     """
     fps = video_info(Path(source_dir) / clip["path"]).fps
-    return _tracker(tuple(parts)).detect(clip_frames(clip, source_dir), fps=fps)
+    return _tracker(tuple(parts)).detect((picture for _, picture in clip_frames(clip, source_dir)), fps=fps)
 
 
 def read_or_track_clip(clip: Clip, pose_path: Path, *, source_dir: Path, parts: Sequence[str]) -> Landmarks:

@@ -184,8 +184,8 @@ class SignRecogniser(FrameRecogniser):
     countdown and a capture of some seconds, which is classified as a whole.
 
     >>> with SignRecogniser(Classifier.load("outputs/demo/attention_lstm/held_out_ben+eli")) as recogniser:
-    ...     for index, frame in enumerate(read_frames("clip.mp4")):
-    ...         recognition = recogniser.process(frame, index / 25)
+    ...     for time_s, picture in read_frames("clip.mp4"):
+    ...         recognition = recogniser.process(picture, time_s)
     """
 
     def __init__(self, classifier: LandmarkClassifier, *, settings: LiveSettings | None = None) -> None:

@@ -8,16 +8,17 @@ from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
-import cv2
 import numpy as np
 
 from asl_lib._util.console import progress_bar
-from asl_lib.data.video import read_frames, video_info, write_video
+from asl_lib.data.video import Frame, fit_into, read_frames, video_info, write_video
 from asl_lib.landmarks.landmarks import PARTS, Landmarks
 from asl_lib.live.recogniser import LandmarkClassifier, LiveSettings, Recognition, SignRecogniser, hand_raised
 
 FPS = 25.0
 PAUSE_FRAMES = 12
+CLOCK_S = 1e-3
+"""The clocks of some videos count in milliseconds."""
 SIZE = (640, 480)
 LATE_S = 1.0
 """A word counts for a sign until this long after the end of the sign."""
@@ -33,13 +34,13 @@ class SignInterval:
 
 
 def join_videos(
-    path: str | Path, clips: Iterable[tuple[str, Iterable[np.ndarray]]], *, size: tuple[int, int] = SIZE
+    path: str | Path, clips: Iterable[tuple[str, Iterable[Frame]]], *, size: tuple[int, int] = SIZE
 ) -> list[SignInterval]:
     """Write clips into one video of 25 frames a second, with half a second between them, and return their intervals.
 
     Args:
         path: the mp4 to write.
-        clips: gloss and (H, W, 3) uint8 RGB frames of each.
+        clips: gloss and frames of each, as `clip_frames` yields them.
         size: width and height of the video; other clips are scaled to fit, and their border pixels repeated.
     """
     signs: list[SignInterval] = []
@@ -47,11 +48,12 @@ def join_videos(
     def frames() -> Iterable[np.ndarray]:
         count = 0
         for gloss, clip in clips:
-            start, last = count, None
-            for frame in clip:
-                last = fit_into(frame, size)
-                count += 1
-                yield last
+            start, first_s, last = count, None, None
+            for time_s, picture in clip:
+                first_s, last = time_s if first_s is None else first_s, fit_into(picture, size)
+                while (count - start) / FPS <= time_s - first_s + CLOCK_S:
+                    count += 1
+                    yield last
             signs.append(SignInterval(gloss, start / FPS, (count - 1) / FPS))
             for _ in range(PAUSE_FRAMES if last is not None else 0):
                 count += 1
@@ -61,20 +63,10 @@ def join_videos(
     return signs
 
 
-def fit_into(frame: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """Return a (H, W, 3) frame scaled to fit into (width, height), its border pixels repeated."""
-    scale = min(size[0] / frame.shape[1], size[1] / frame.shape[0])
-    resized = cv2.resize(frame, (round(frame.shape[1] * scale), round(frame.shape[0] * scale)))
-    wide, high = size[0] - resized.shape[1], size[1] - resized.shape[0]
-    sides = high // 2, high - high // 2, wide // 2, wide - wide // 2
-    return np.asarray(cv2.copyMakeBorder(resized, *sides, cv2.BORDER_REPLICATE))
-
-
 def recognise_video(path: str | Path, recogniser: SignRecogniser) -> list[Recognition]:
     """Return what is recognised in every frame of a video, and after the last one."""
-    info = video_info(path)
-    frames = progress_bar(read_frames(path), total=info.frames, description="Recognising", unit="frame")
-    results = [recogniser.process(frame, index / info.fps) for index, frame in enumerate(frames)]
+    frames = progress_bar(read_frames(path), total=video_info(path).frames, description="Recognising", unit="frame")
+    results = [recogniser.process(picture, time_s) for time_s, picture in frames]
     return [*results, recogniser.finish()]
 
 

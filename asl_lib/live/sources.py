@@ -68,7 +68,7 @@ def open_source(text: str, *, pace: bool = True, loop: bool = False) -> Source:
 
 
 class VideoFile:
-    """The frames of a file, each at index / fps seconds."""
+    """The frames of a file, each at its own time."""
 
     def __init__(self, path: str | Path, *, pace: bool = True, loop: bool = False) -> None:
         self.path, self.loop, self.live = Path(path), loop, pace
@@ -77,16 +77,16 @@ class VideoFile:
 
     def frames(self) -> Iterator[tuple[float, np.ndarray]]:
         """Yield the frames; a file that is shorter than its header says ends early."""
-        started, index = time.monotonic(), 0
+        started, begin_s, time_s = time.monotonic(), 0.0, 0.0
         while True:
-            for frame in read_frames(self.path):
-                time_s = index / self.fps
+            for since_s, picture in read_frames(self.path):
+                time_s = begin_s + since_s
                 if self.live:
                     time.sleep(max(0.0, started + time_s - time.monotonic()))
-                yield time_s, frame
-                index += 1
+                yield time_s, picture
             if not self.loop:
                 return
+            begin_s = time_s + 1 / self.fps
 
 
 class Camera:

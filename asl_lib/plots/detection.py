@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from asl_lib.data.video import Frame
 from asl_lib.landmarks.landmarks import PARTS, Landmarks
 from asl_lib.plots.drawing import draw_frame, part_legend, picture_grid
 from asl_lib.plots.style import (
@@ -108,7 +109,7 @@ def worst_clips(landmarks: Mapping[str, Landmarks], clips: pd.DataFrame, *, coun
 
 
 def plot_worst_clips(
-    worst: pd.DataFrame, landmarks: Mapping[str, Landmarks], read: Callable[[pd.Series], Iterable[np.ndarray]]
+    worst: pd.DataFrame, landmarks: Mapping[str, Landmarks], read: Callable[[pd.Series], Iterable[Frame]]
 ) -> Figure:
     """Show the longest gap of each clip in a row: the frame before the hand is lost, the middle, and the frame after.
 
@@ -119,7 +120,7 @@ def plot_worst_clips(
     """
     pictures = []
     for _, clip in worst.iterrows():
-        frames, found = list(read(clip)), landmarks[clip["clip_id"]]
+        frames, found = [picture for _, picture in read(clip)], landmarks[clip["clip_id"]]
         seen = np.flatnonzero(found.seen(clip["hand"]))
         longest = int(np.argmax(np.diff(seen))) if len(seen) > 1 else 0
         before, after = seen[longest], seen[min(longest + 1, len(seen) - 1)]

@@ -34,7 +34,7 @@ def write_preview(
     source_dir = dataset.source_dir(Path(dataset_dir))
     pose = dataset.pose_path(Path(dataset_dir), clip)
     landmarks = read_or_track_clip(clip, pose, source_dir=source_dir, parts=parts)
-    drawn = draw_landmarks(clip_frames(clip, source_dir), landmarks)
+    drawn = draw_landmarks((picture for _, picture in clip_frames(clip, source_dir)), landmarks)
     even = (frame[: len(frame) // 2 * 2, : frame.shape[1] // 2 * 2] for frame in drawn)
     return write_video(path, even, fps=landmarks.fps)
 

@@ -119,7 +119,9 @@ def serve_page(model, tmp_path_factory):
 @pytest.fixture(scope="session")
 def camera_file(clip_of, tmp_path_factory):
     """What the browser's camera plays, again and again: a sign, and a rest."""
-    return write_mjpeg(tmp_path_factory.mktemp("camera") / "hello.mjpeg", list(read_frames(clip_of("HELLO"))))
+    return write_mjpeg(
+        tmp_path_factory.mktemp("camera") / "hello.mjpeg", [picture for _, picture in read_frames(clip_of("HELLO"))]
+    )
 
 
 @pytest.fixture(scope="module")

@@ -1,11 +1,53 @@
+import io
 import os
+import re
 import struct
+from fractions import Fraction
 
+import av
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from asl_lib.data.video import MediaError, VideoSink, read_frames, video_info, write_video
+from asl_lib.data.video import (
+    MediaError,
+    VideoSink,
+    clip_frames,
+    examine_video,
+    read_frames,
+    video_info,
+    write_video,
+)
 from tests.conftest import make_frames
+
+QUARTERS = {0: (1, 0, 0, 1), 1: (0, 1, -1, 0), 2: (-1, 0, 0, -1), 3: (0, -1, 1, 0)}
+"""Turns to the right -> a, b, c, d of the display matrix."""
+
+
+def encode(path, frames, *, codec="libx264", form="yuv420p", stamps=None, clock=1000, rate=25, options=None):
+    """Write RGB or RGBA frames with any codec, each at its stamp in ticks of `clock` a second."""
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream(codec, rate=rate, options=options or {})
+        stream.height, stream.width, stream.pix_fmt = *frames[0].shape[:2], form
+        if stamps is not None:
+            stream.time_base = stream.codec_context.time_base = Fraction(1, clock)
+        for number, frame in enumerate(frames):
+            picture = av.VideoFrame.from_ndarray(frame, format="rgba" if frame.shape[-1] == 4 else "rgb24")
+            picture = picture.reformat(format=form)
+            if stamps is not None:
+                picture.pts, picture.time_base = stamps[number], Fraction(1, clock)
+            container.mux(stream.encode(picture))
+        container.mux(stream.encode())
+
+
+def set_matrix(path, matrix):
+    """Write a, b, c, d of the display matrix into an mp4."""
+    a, b, c, d = (value << 16 for value in matrix)
+    content = bytearray(path.read_bytes())
+    at = content.index(b"tkhd") + 44  # the picture's matrix in the header of its track
+    content[at : at + 36] = struct.pack(">9i", a, b, 0, c, d, 0, 0, 0, 1 << 30)
+    path.write_bytes(content)
 
 
 def test_frames_come_back_from_the_file_nearly_as_they_were(tmp_path):
@@ -13,7 +55,7 @@ def test_frames_come_back_from_the_file_nearly_as_they_were(tmp_path):
     assert write_video(tmp_path / "a.mp4", frames, fps=25) == 12
     info = video_info(tmp_path / "a.mp4")
     assert (info.width, info.height, info.fps, info.frames) == (160, 120, 25.0, 12)
-    back = list(read_frames(tmp_path / "a.mp4"))
+    back = [picture for _, picture in read_frames(tmp_path / "a.mp4")]
     assert len(back) == 12
     assert np.abs(np.stack(back).astype(int) - np.stack(frames)).mean() < 4
 
@@ -24,32 +66,31 @@ def test_the_same_frames_give_the_same_bytes(tmp_path):
     assert (tmp_path / "a.mp4").read_bytes() == (tmp_path / "b.mp4").read_bytes()
 
 
-def test_a_phone_s_note_that_the_picture_is_turned_is_followed(tmp_path):
-    path = tmp_path / "a.mp4"
-    write_video(path, make_frames(3), fps=25)
-    upright = next(read_frames(path))
-    content = bytearray(path.read_bytes())
-    matrix = content.index(b"tkhd") + 44  # the picture's matrix in the header of its track
-    quarter_turn = (0, 1 << 16, 0, -1 << 16, 0, 0, 120 << 16, 0, 1 << 30)
-    content[matrix : matrix + 36] = struct.pack(">9i", *quarter_turn)
-    path.write_bytes(content)
-    turned = next(read_frames(path))
-    assert turned.shape == (160, 120, 3)
-    assert np.array_equal(turned, np.rot90(upright, -1))
-    assert (video_info(path).width, video_info(path).height) == (120, 160)
+@given(turns=st.integers(0, 3), mirrored=st.booleans())
+def test_a_phone_s_note_that_the_picture_is_turned_or_mirrored_is_followed(tmp_path_factory, turns, mirrored):
+    path = tmp_path_factory.mktemp("turned") / "a.mp4"
+    write_video(path, make_frames(2), fps=25)
+    stored = next(read_frames(path)).picture
+    a, b, c, d = QUARTERS[turns]
+    set_matrix(path, (-a, b, -c, d) if mirrored else (a, b, c, d))
+    shown = next(read_frames(path)).picture
+    expected = np.rot90(stored, -turns)
+    assert np.array_equal(shown, expected[:, ::-1] if mirrored else expected)
+    assert shown.flags.c_contiguous
+    assert (video_info(path).height, video_info(path).width) == shown.shape[:2]
 
 
 def test_start_and_end_cut_a_clip_out(tmp_path):
     write_video(tmp_path / "a.mp4", make_frames(12), fps=25)
-    whole = list(read_frames(tmp_path / "a.mp4"))
-    part = list(read_frames(tmp_path / "a.mp4", start=3, end=7))
+    whole = [picture for _, picture in read_frames(tmp_path / "a.mp4")]
+    part = [picture for _, picture in read_frames(tmp_path / "a.mp4", start=3, end=7)]
     assert np.array_equal(part, whole[3:7])
 
 
 def test_a_start_behind_the_end_is_named(tmp_path):
     write_video(tmp_path / "a.mp4", make_frames(4), fps=25)
     with pytest.raises(MediaError, match="must hold a frame 9; it ended after 4"):
-        list(read_frames(tmp_path / "a.mp4", start=9))
+        [picture for _, picture in read_frames(tmp_path / "a.mp4", start=9)]
 
 
 @pytest.mark.parametrize(
@@ -59,7 +100,7 @@ def test_a_missing_an_empty_and_a_foreign_file_are_told_apart(tmp_path, content,
     path = tmp_path / "bad.mp4"
     if content is not None:
         path.write_bytes(content)
-    for function in (video_info, lambda path: list(read_frames(path))):
+    for function in (video_info, lambda path: [picture for _, picture in read_frames(path)]):
         with pytest.raises(MediaError, match=words):
             function(path)
 
@@ -69,10 +110,10 @@ def test_a_truncated_file_gives_the_frames_that_are_left_or_says_why_not(tmp_pat
     write_video(tmp_path / "whole.mp4", frames, fps=25)
     content = (tmp_path / "whole.mp4").read_bytes()
     (tmp_path / "half.mp4").write_bytes(content[: len(content) // 2])
-    assert 0 < len(list(read_frames(tmp_path / "half.mp4"))) < 40
+    assert 0 < len([picture for _, picture in read_frames(tmp_path / "half.mp4")]) < 40
     (tmp_path / "stump.mp4").write_bytes(content[:200])
     with pytest.raises(MediaError, match="stump"):
-        list(read_frames(tmp_path / "stump.mp4"))
+        [picture for _, picture in read_frames(tmp_path / "stump.mp4")]
 
 
 def test_a_video_whose_header_promises_frames_that_are_not_there_is_named(tmp_path):
@@ -81,18 +122,17 @@ def test_a_video_whose_header_promises_frames_that_are_not_there_is_named(tmp_pa
     (tmp_path / "header.mp4").write_bytes(content[: content.index(b"mdat") - 4])
     assert video_info(tmp_path / "header.mp4").frames == 10
     with pytest.raises(MediaError, match=r"header\.mp4 must hold a frame 0; it ended after 0 frames"):
-        list(read_frames(tmp_path / "header.mp4"))
+        [picture for _, picture in read_frames(tmp_path / "header.mp4")]
 
 
 def test_a_wrong_frame_count_in_the_header_changes_nothing(tmp_path):
-    """The count of the stsz and stts boxes is what OpenCV reports; the frames are what is there."""
     write_video(tmp_path / "a.mp4", make_frames(10), fps=25)
     content = bytearray((tmp_path / "a.mp4").read_bytes())
     at = content.index(b"stts") + 4 + 4 + 4  # version and flags, then one entry: count, duration
     content[at : at + 4] = (5000).to_bytes(4, "big")
     (tmp_path / "lies.mp4").write_bytes(content)
     assert video_info(tmp_path / "lies.mp4").frames != 10
-    assert len(list(read_frames(tmp_path / "lies.mp4"))) == 10
+    assert len([picture for _, picture in read_frames(tmp_path / "lies.mp4")]) == 10
 
 
 def test_nothing_unfinished_is_left_under_the_final_name(tmp_path):
@@ -131,10 +171,243 @@ def test_a_sink_leaves_what_was_written_before_an_error_as_a_whole_file(tmp_path
     with pytest.raises(OSError, match="camera"):
         record()
     assert os.listdir(tmp_path) == ["a.mp4"]
-    assert len(list(read_frames(tmp_path / "a.mp4"))) == 7
+    assert len([picture for _, picture in read_frames(tmp_path / "a.mp4")]) == 7
 
 
 def test_a_sink_without_frames_leaves_nothing(tmp_path):
     with VideoSink(tmp_path / "a.mp4", fps=25):
         pass
     assert os.listdir(tmp_path) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "size", "fps", "count", "end_s"),
+    [
+        ("base.mp4", (480, 416), 25, 32, 1.28),
+        ("mirror_portrait.mp4", (480, 416), 25, 32, 1.28),
+        ("sar2.mp4", (480, 416), 25, 32, 1.28),
+        ("vfr.mp4", (480, 416), 16.4, 21, 1.28),
+        ("browser_vfr.webm", (480, 416), 16.1, 21, 1.28),
+        ("browser_15fps.webm", (480, 416), 15.0, 19, 1.28),
+        ("slow240.mp4", (480, 416), 240.1, 307, 1.28),
+        ("av1.mp4", (480, 416), 25, 32, 1.28),
+        ("size_change.webm", (480, 416), 25, 32, 1.28),
+    ],
+)
+def test_videos_of_phones_and_browsers_are_true_in_time_and_shape(shared_cases, name, size, fps, count, end_s):
+    path = shared_cases / name
+    info, report = video_info(path), examine_video(path)
+    times = [time_s for time_s, _ in read_frames(path)]
+    assert (info.width, info.height) == size
+    assert next(read_frames(path)).picture.shape == (size[1], size[0], 3)
+    assert info.fps == pytest.approx(fps, abs=0.3)
+    assert (report.state, report.frames) == ("readable", count)
+    assert report.seconds == pytest.approx(end_s, abs=0.04)
+    assert times[0] == 0
+    assert (np.diff(times) > 0).all()
+
+
+def test_a_mirrored_portrait_and_pixels_of_two_to_one_show_what_the_plain_video_shows(shared_cases):
+    plain = [picture.astype(int) for _, picture in read_frames(shared_cases / "base.mp4")]
+    for name in ("mirror_portrait.mp4", "sar2.mp4"):
+        for one, (_, other) in zip(plain, read_frames(shared_cases / name), strict=True):
+            assert np.abs(one - other).mean() < 3
+
+
+def test_stamps_that_thin_out_are_those_of_the_frames(shared_cases):
+    expected = [*(index / 25 for index in range(17)), 0.8, 0.96, 1.12, 1.24]
+    for name in ("vfr.mp4", "browser_vfr.webm"):
+        assert [time_s for time_s, _ in read_frames(shared_cases / name)] == pytest.approx(expected)
+
+
+def test_a_change_of_size_in_mid_file_is_neither_lost_nor_stretched(shared_cases):
+    shapes = [picture.shape[:2] for _, picture in read_frames(shared_cases / "size_change.webm")]
+    assert shapes == [(416, 480)] * 16 + [(416, 280)] * 16
+    clip = {"path": "size_change.webm", "start": 0, "end": -1, "box": ""}
+    fitted = [picture for _, picture in clip_frames(clip, shared_cases)]
+    assert {picture.shape for picture in fitted} == {(416, 480, 3)}
+    own = list(read_frames(shared_cases / "size_change.webm"))[20].picture
+    assert np.array_equal(fitted[20][:, 100:380], own)
+
+
+@pytest.mark.parametrize(
+    ("name", "problem"),
+    [
+        ("trunc60.mp4", "6 of 32 frames, cut off at 0.24 s"),
+        ("trunc90.mp4", "24 of 32 frames, cut off at 0.96 s"),
+    ],
+)
+def test_a_video_that_was_cut_off_is_incomplete(shared_cases, name, problem):
+    report = examine_video(shared_cases / name)
+    assert (report.state, report.problem) == ("incomplete", problem)
+
+
+def test_damage_in_the_middle_is_reported_and_the_frames_around_it_are_read(tmp_path):
+    frames = [np.random.default_rng(i).integers(0, 255, (64, 64, 3), dtype=np.uint8) for i in range(40)]
+    encode(tmp_path / "a.avi", frames, codec="mjpeg", form="yuvj420p")
+    assert examine_video(tmp_path / "a.avi").state == "readable"
+    content = bytearray((tmp_path / "a.avi").read_bytes())
+    middle = content.index(b"00dc", len(content) // 2) + 8
+    content[middle : middle + 700] = bytes(700)
+    (tmp_path / "a.avi").write_bytes(content)
+    report = examine_video(tmp_path / "a.avi")
+    assert report.state == "incomplete"
+    assert report.problem == "1 damaged or lost among 39 frames"
+    assert report.frames == 39
+
+
+def test_what_cannot_be_read_is_told_apart(tmp_path):
+    write_video(tmp_path / "a.mp4", make_frames(5), fps=25)
+    content = (tmp_path / "a.mp4").read_bytes()
+    (tmp_path / "codec.mp4").write_bytes(content.replace(b"avc1", b"zz99"))
+    (tmp_path / "stump.mp4").write_bytes(content[:200])
+    (tmp_path / "text.mp4").write_text("no video at all, only a text")
+    (tmp_path / "empty.mp4").touch()
+    for name, words in (
+        ("codec", "codec .* cannot be decoded"),
+        ("stump", "was cut short, is damaged"),
+        ("text", "is not a video"),
+        ("empty", "is empty"),
+        ("gone", "There is no video"),
+    ):
+        report = examine_video(tmp_path / f"{name}.mp4")
+        assert report.state == "unreadable"
+        assert re.search(words, report.problem), report.problem
+
+
+@pytest.mark.parametrize(
+    ("name", "codec", "form"),
+    [
+        ("a.mp4", "libx265", "yuv420p10le"),
+        ("a.webm", "libvpx-vp9", "yuv420p"),
+        ("a.webm", "libvpx", "yuv420p"),
+        ("a.mp4", "libsvtav1", "yuv420p10le"),
+        ("a.mkv", "ffv1", "gray"),
+        ("a.mkv", "ffv1", "gray10le"),
+        ("a.mov", "prores_ks", "yuv422p10le"),
+        ("a.avi", "mpeg4", "yuv420p"),
+        ("a.avi", "mjpeg", "yuvj444p"),
+        ("a.ts", "mpeg2video", "yuv420p"),
+        ("a.gif", "gif", "rgb8"),
+        ("a.mp4", "libx264", "yuv444p"),
+        ("a.flv", "flv", "yuv420p"),
+    ],
+)
+def test_codecs_and_pixel_formats_of_today_and_yesterday_are_read(tmp_path, name, codec, form):
+    frames = make_frames(6, height=128, width=160)
+    try:
+        encode(tmp_path / name, frames, codec=codec, form=form)
+    except av.codec.codec.UnknownCodecError:
+        pytest.skip(f"This PyAV cannot write {codec}.")
+    back = list(read_frames(tmp_path / name))
+    assert len(back) == 6
+    assert [time_s for time_s, _ in back] == pytest.approx([index / 25 for index in range(6)], abs=0.002)
+    for frame, (_, picture) in zip(frames, back, strict=True):
+        assert np.abs(frame.astype(int) - picture).mean() < (40 if codec == "gif" else 8)
+    assert examine_video(tmp_path / name).state == "readable"
+
+
+@pytest.mark.parametrize(("height", "width"), [(63, 97), (90, 51), (1, 2)])
+def test_odd_sizes_are_read_as_they_are(tmp_path, height, width):
+    frames = [np.full((height, width, 3), 40 * index, np.uint8) for index in range(4)]
+    encode(tmp_path / "odd.mkv", frames, codec="ffv1", form="bgr0")
+    assert [picture.tolist() for _, picture in read_frames(tmp_path / "odd.mkv")] == [
+        frame.tolist() for frame in frames
+    ]
+
+
+def test_transparent_pixels_are_laid_on_white_whatever_colour_they_hide(tmp_path):
+    frame = np.zeros((32, 32, 4), np.uint8)
+    frame[:16] = 200, 100, 50, 255
+    frame[16:24] = 0, 0, 0, 128
+    encode(tmp_path / "clear.mov", [frame] * 3, codec="png", form="rgba")
+    picture = next(read_frames(tmp_path / "clear.mov")).picture
+    assert picture[0, 0].tolist() == [200, 100, 50]
+    assert picture[20, 0].tolist() == [127, 127, 127]
+    assert picture[31, 0].tolist() == [255, 255, 255]
+
+
+@given(
+    steps=st.lists(st.integers(1, 900), min_size=1, max_size=12),
+    start=st.sampled_from([0, 700, 90_000]),
+    name=st.sampled_from(["a.mkv", "a.mp4", "a.webm"]),
+)
+def test_any_stamps_come_back_counted_from_the_first_frame(tmp_path_factory, steps, start, name):
+    path = tmp_path_factory.mktemp("stamps") / name
+    stamps = np.cumsum([start, *steps]).tolist()
+    codec = "libvpx" if name == "a.webm" else "libx264"
+    encode(path, make_frames(len(stamps), height=32, width=32), codec=codec, stamps=stamps)
+    times = [time_s for time_s, _ in read_frames(path)]
+    assert times == pytest.approx([(stamp - start) / 1000 for stamp in stamps], abs=0.0011)
+    assert examine_video(path).state == "readable"
+
+
+def test_a_raw_stream_without_stamps_runs_at_its_rate(tmp_path):
+    encode(tmp_path / "a.h264", make_frames(10), options={"x264-params": "bframes=0"})
+    times = [time_s for time_s, _ in read_frames(tmp_path / "a.h264")]
+    assert np.diff(times) == pytest.approx([1 / 25] * 9)
+
+
+def test_sound_that_is_longer_than_the_pictures_is_no_missing_picture(tmp_path):
+    for name in ("a.mkv", "a.mp4"):
+        with av.open(str(tmp_path / name), "w") as container:
+            video, sound = container.add_stream("libx264", rate=25), container.add_stream("aac", rate=44100)
+            video.width, video.height, video.pix_fmt = 160, 120, "yuv420p"
+            for frame in make_frames(25):
+                container.mux(video.encode(av.VideoFrame.from_ndarray(frame, format="rgb24")))
+            for number in range(100):
+                silence = av.AudioFrame.from_ndarray(np.zeros((1, 1024), np.float32), format="fltp", layout="mono")
+                silence.sample_rate, silence.pts = 44100, 1024 * number
+                container.mux(sound.encode(silence))
+            container.mux(video.encode())
+            container.mux(sound.encode())
+        assert examine_video(tmp_path / name).state == "readable"
+
+
+def test_a_title_that_is_no_utf_8_does_not_hide_the_video(tmp_path):
+    write_video(tmp_path / "a.mp4", make_frames(3), fps=25)
+    with av.open(str(tmp_path / "b.mkv"), "w") as container:
+        container.metadata["title"] = "Xtitle of the videoX"
+        stream = container.add_stream("libx264", rate=25)
+        stream.width, stream.height, stream.pix_fmt = 160, 120, "yuv420p"
+        for frame in make_frames(3):
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(frame, format="rgb24")))
+        container.mux(stream.encode())
+    content = (tmp_path / "b.mkv").read_bytes()
+    assert content.count(b"Xtitle of the videoX")
+    (tmp_path / "b.mkv").write_bytes(content.replace(b"Xtitle of the videoX", b"\xfftitle of the video\xff"))
+    assert len([picture for _, picture in read_frames(tmp_path / "b.mkv")]) == 3
+
+
+def test_a_file_with_a_cover_picture_gives_the_film(tmp_path):
+    jpeg = io.BytesIO()
+    from PIL import Image
+
+    Image.fromarray(np.full((600, 600, 3), 90, np.uint8)).save(jpeg, "JPEG")
+    with av.open(str(tmp_path / "a.mp4"), "w") as container:
+        cover = container.add_stream("mjpeg", rate=1)
+        cover.width, cover.height, cover.pix_fmt = 600, 600, "yuvj420p"
+        cover.disposition = av.stream.Disposition.attached_pic
+        stream = container.add_stream("libx264", rate=25)
+        stream.width, stream.height, stream.pix_fmt = 160, 120, "yuv420p"
+        packet = av.Packet(jpeg.getvalue())
+        packet.stream, packet.pts, packet.dts = cover, 0, 0
+        container.mux(packet)
+        for frame in make_frames(5):
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(frame, format="rgb24")))
+        container.mux(stream.encode())
+    assert [picture.shape for _, picture in read_frames(tmp_path / "a.mp4")] == [(120, 160, 3)] * 5
+
+
+def test_what_an_edit_list_cuts_away_is_neither_shown_nor_missed(tmp_path):
+    """A phone that trims a video writes which part of it is to be shown."""
+    write_video(tmp_path / "a.mp4", make_frames(20), fps=25)
+    content = bytearray((tmp_path / "a.mp4").read_bytes())
+    entry = content.index(b"elst") + 12  # after the version and the number of entries: duration in ms, first time
+    duration_ms, first = struct.unpack(">2i", content[entry : entry + 8])
+    assert duration_ms == 800
+    content[entry : entry + 8] = struct.pack(">2i", 400, first + 512 * 5)
+    (tmp_path / "a.mp4").write_bytes(content)
+    times = [time_s for time_s, _ in read_frames(tmp_path / "a.mp4")]
+    assert times == pytest.approx([index / 25 for index in range(10)])
+    assert examine_video(tmp_path / "a.mp4").state == "readable"

@@ -15,8 +15,8 @@ def real_clips():
 
     if not SHARED.is_dir():
         pytest.skip(f"The shared data sets are not at {SHARED}.")
-    one = list(read_frames(SHARED / "video" / "conversation_sign.mp4", start=14, end=30))
-    other = list(read_frames(SHARED / "video" / "thumb_up.mp4", start=60, end=66))
+    one = [picture for _, picture in read_frames(SHARED / "video" / "conversation_sign.mp4", start=14, end=30)]
+    other = [picture for _, picture in read_frames(SHARED / "video" / "thumb_up.mp4", start=60, end=66)]
     return one, other
 
 

@@ -30,7 +30,7 @@ def folder(tmp_path_factory):
 
 def test_what_is_captured_gives_the_offline_probabilities_and_shows_how_it_moves(folder, clip):
     classifier = Classifier.load(folder)
-    frames = list(read_frames(clip))
+    frames = [picture for _, picture in read_frames(clip)]
     offline = np.asarray(classifier._probabilities(classifier.recipe.transform(clip).astype(np.float32)))
     with ClipCapture(classifier, settings=LiveSettings(threshold=0.0)) as capture:
         capture.start(0.0, countdown_s=0.0, capture_s=60)

@@ -73,11 +73,12 @@ def test_real_video_that_is_replayed_frame_by_frame_gives_the_offline_probabilit
     path = shared_data / "video" / f"{name}.mp4"
     info, frames = video_info(path), 58
     with HolisticTracker(classifier.recipe.tracked_parts) as tracker:
-        offline = classifier(tracker.detect(islice(read_frames(path), frames), fps=info.fps))
+        pictures = (picture for _, picture in islice(read_frames(path), frames))
+        offline = classifier(tracker.detect(pictures, fps=info.fps))
     with SignRecogniser(classifier, settings=LiveSettings(threshold=0.0, fps=info.fps)) as recogniser:
         recogniser.start(0.0, countdown_s=0, capture_s=60)
-        for index, frame in enumerate(islice(read_frames(path), frames)):
-            recogniser.process(frame, index / info.fps)
+        for time_s, picture in islice(read_frames(path), frames):
+            recogniser.process(picture, time_s)
         top = dict(recogniser.finish().top)
     assert top == pytest.approx(dict(zip(GLOSSES, offline.tolist(), strict=True)), abs=1e-5)
 

@@ -59,7 +59,7 @@ def test_a_recording_lasts_as_long_as_it_was_signed_whatever_the_camera(tmp_path
     sign_once(session, 0.0, fps=fps)
     path = session.keep()
     assert video_info(path).fps == 25
-    assert abs(len(list(read_frames(path))) / 25 - 0.8) <= 0.1
+    assert abs(len([picture for _, picture in read_frames(path)]) / 25 - 0.8) <= 0.1
 
 
 def test_what_is_not_liked_is_thrown_away_and_signed_again(tmp_path):

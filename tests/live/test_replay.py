@@ -5,13 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from asl_lib.data.video import read_frames, video_info
+from asl_lib.data.video import fit_into, read_frames, video_info
 from asl_lib.landmarks.landmarks import Landmarks
 from asl_lib.live.recogniser import LiveSettings, Recognition, SignRecogniser
 from asl_lib.live.replay import (
     SignInterval,
     StreamOutput,
-    fit_into,
     join_landmarks,
     join_videos,
     recognise_landmarks,
@@ -21,7 +20,7 @@ from asl_lib.live.replay import (
     tracked_landmarks,
 )
 from asl_lib.plots import plot_recognition, plot_screens
-from tests.conftest import make_frames, make_landmarks
+from tests.conftest import make_frames, make_landmarks, timed
 from tests.live.conftest import GLOSSES, signing
 from tests.live.test_recogniser import SIZE, Oracle, body
 
@@ -34,11 +33,11 @@ def signed_clip():
 
 
 def test_clips_become_one_video_with_pauses_whatever_their_form(tmp_path):
-    clips = [("HELLO", make_frames(10)), ("BOOK", make_frames(5, height=200, width=80))]
+    clips = [("HELLO", timed(make_frames(10))), ("BOOK", timed(make_frames(5, height=200, width=80)))]
     signs = join_videos(tmp_path / "stream.mp4", clips, size=(160, 120))
     info = video_info(tmp_path / "stream.mp4")
     assert (info.width, info.height, info.fps) == (160, 120, 25)
-    assert len(list(read_frames(tmp_path / "stream.mp4"))) == 10 + 12 + 5 + 12
+    assert len([picture for _, picture in read_frames(tmp_path / "stream.mp4")]) == 10 + 12 + 5 + 12
     assert signs == [SignInterval("HELLO", 0.0, 9 / 25), SignInterval("BOOK", 22 / 25, 26 / 25)]
 
 
@@ -100,7 +99,7 @@ def test_a_word_that_comes_too_late_or_too_early_is_wrong():
 def test_a_video_is_replayed_frame_by_frame_and_drawn(classifier, clip):
     with SignRecogniser(classifier, settings=LiveSettings(threshold=0.0)) as recogniser:
         seen = recognise_video(clip, recogniser)
-    assert len(seen) == len(list(read_frames(clip))) + 1
+    assert len(seen) == len([picture for _, picture in read_frames(clip)]) + 1
     assert sum(bool(one.committed) for one in seen) == 1
     figure = plot_recognition(seen, [SignInterval("HELLO", 0.0, 1.2)], threshold=0.0)
     texts = [text.get_text() for text in figure.axes[0].texts]

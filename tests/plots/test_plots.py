@@ -11,7 +11,7 @@ from asl_lib import plots
 from asl_lib.evaluation.metrics import rate
 from asl_lib.features.augment import Augmentation
 from asl_lib.features.recipe import FeatureRecipe
-from tests.conftest import make_clips, make_frames, make_landmarks
+from tests.conftest import make_clips, make_frames, make_landmarks, timed
 from tests.evaluation.test_metrics import make_evaluation
 
 RECIPE = FeatureRecipe(frames=12)
@@ -227,7 +227,7 @@ def tracked_clip():
 def worst_of_two():
     clips = make_clips(["ana", "ben"], ["HELLO", "BOOK"])
     found = {"ana-0": tracked_clip(), "ben-1": make_landmarks(frames=25, width=160, height=120)}
-    return plots.plot_worst_clips(plots.worst_clips(found, clips), found, lambda clip: make_frames(25))
+    return plots.plot_worst_clips(plots.worst_clips(found, clips), found, lambda clip: timed(make_frames(25)))
 
 
 def a_history():
