@@ -17,11 +17,12 @@ from asl_lib._util.files import file_stamp
 from asl_lib._util.jobs import quiet_worker, run_jobs
 from asl_lib.data.video import MIN_FRAMES, MediaError, clip_frames, time_limit_s
 from asl_lib.features.optical_flow import optical_flow, quantise_flow
+from asl_lib.landmarks.landmarks import CLOCK_S
 
 FLOW_PX = 224
 """Flow is computed on pictures of at least this side, the one of the published I3D: a movement that is a fraction of a
 pixel in a small picture would be lost when it is rounded to bytes, and a px means the same at every size."""
-FRAMES_VERSION = 1
+FRAMES_VERSION = 2
 """Raised when the same video gives other pictures or another flow than before."""
 
 
@@ -91,8 +92,8 @@ def read_clip(
 ) -> np.ndarray:
     """Return N evenly spread frames of a video, or the flow at them, as squares.
 
-    The middle of a picture is cut out: as wide as it is high, or as high as it is wide. The N frames are those in the
-    middle of N equal parts of the clip; a clip with fewer frames than N repeats them evenly. Flow goes from such a
+    The middle of a picture is cut out: as wide as it is high, or as high as it is wide. The N frames are those shown in
+    the middle of N equal parts of the clip's time; a clip with fewer frames than N repeats them. Flow goes from such a
     frame to its *neighbour* in the video (from the last but one to the last at the end), not to the next of the N:
     over several frames a hand moves farther than the methods can follow, and I3D has learned from neighbours.
 
@@ -110,13 +111,21 @@ def read_clip(
     Raises:
         MediaError: it is no video, has fewer than 2 frames, or nothing in its box.
     """
-    pictures = clip_frames({"path": path, "start": start, "end": end, "box": box}, "")
-    squares = [square_frame(picture, size=size, flow=flow, name=str(path)) for _, picture in pictures]
-    return take_frames(squares, frames=frames, size=size, flow=flow, name=str(path))
+    times, squares = [], []
+    for time_s, picture in clip_frames({"path": path, "start": start, "end": end, "box": box}, ""):
+        times.append(time_s)
+        squares.append(square_frame(picture, size=size, flow=flow, name=str(path)))
+    return take_frames(squares, frames=frames, size=size, flow=flow, name=str(path), times=times)
 
 
 def take_frames(
-    squares: Sequence[np.ndarray], *, frames: int, size: int, flow: str = "", name: str = "A clip"
+    squares: Sequence[np.ndarray],
+    *,
+    frames: int,
+    size: int,
+    flow: str = "",
+    name: str = "A clip",
+    times: Sequence[float] | None = None,
 ) -> np.ndarray:
     """Return the same as `read_clip`, from squares of `square_frame`, for example of a camera's frames.
 
@@ -124,6 +133,7 @@ def take_frames(
         squares: all frames of the clip in order.
         frames, size, flow: as there.
         name: name of the clip in errors.
+        times: when each was taken, in seconds; None for a constant rate.
 
     Raises:
         MediaError: it has fewer than 2 frames.
@@ -133,7 +143,7 @@ def take_frames(
             f"{name} must have at least {MIN_FRAMES} frames; got {len(squares)}. A photograph is not a sign: remove "
             "the clip, or record it again."
         )
-    indices = sample_indices(len(squares), frames)
+    indices = sample_indices(len(squares), frames, times=times)
     if not flow:
         return np.stack([squares[index] for index in indices])
     first = np.minimum(indices, len(squares) - 2).tolist()
@@ -159,9 +169,22 @@ def square_frame(picture: np.ndarray, *, size: int, flow: str = "", name: str = 
     return np.asarray(cv2.resize(square, (size, size), interpolation=method))
 
 
-def sample_indices(count: int, frames: int) -> np.ndarray:
-    """Return (frames,) int, which of `count` frames to take: those in the middle of equal parts of the clip."""
-    return ((2 * np.arange(frames) + 1) * count) // (2 * frames)
+def sample_indices(count: int, frames: int, *, times: Sequence[float] | None = None) -> np.ndarray:
+    """Return (frames,) int, which of `count` frames to take: those in the middle of equal parts of the clip.
+
+    Args:
+        count: frames of the clip, at least 2.
+        frames: frames to take.
+        times: when each of the `count` was taken, in seconds; None for a constant rate.
+    """
+    places = (2 * np.arange(frames) + 1) * count
+    at = np.asarray(np.arange(count) if times is None else times, float)
+    even = np.linspace(at[0], at[-1], count)
+    if np.abs(at - even).max() <= CLOCK_S:
+        return places // (2 * frames)
+    # A frame is shown until the next one comes, and the last one as long as the mean.
+    moments = at[0] + places / (2 * frames) * (at[-1] - at[0]) / (count - 1)
+    return np.searchsorted(at, moments, side="right") - 1
 
 
 def _flow_at(pair: list[np.ndarray], method: str, size: int) -> np.ndarray:

@@ -3,7 +3,8 @@
 Training, evaluation, export and the live demo all call the same recipe, which is written beside every model as
 `recipe.json`. `FeatureRecipe` works in two steps:
 
-1. `recipe.points(landmarks)`: select parts, take the body's own origin and unit, fill short gaps, resample.
+1. `recipe.points(landmarks)`: select parts at a constant rate, take the body's own origin and unit, fill short gaps,
+   resample.
    The result is still a clip, (frames, L, C) with NaN where nothing was seen; augmentation happens here.
 2. `recipe.encode(points)`: move the hands to their own origin, add handshapes and velocities, turn NaN into
    value + mask, flatten.
@@ -33,12 +34,12 @@ from asl_lib.features.frames import read_clip, square_frame, take_frames
 from asl_lib.features.handshape import HANDSHAPE_SIZE, describe_hand
 from asl_lib.features.optical_flow import METHODS, reverse_flow
 from asl_lib.features.photographs import read_photograph
-from asl_lib.features.resampling import cut_or_pad, fill_gaps, resample
+from asl_lib.features.resampling import MOST_FRAMES, cut_or_pad, fill_gaps, resample, resample_in_time
 from asl_lib.landmarks.landmarks import PARTS, Landmarks
 
 RECIPE_VERSION = 3
-MOST_FRAMES, LARGEST_PX = 10_000, 4096
-"""Largest values in a recipe: a recipe file with larger ones could fill the memory."""
+LARGEST_PX = 4096
+"""Largest size in a recipe: a recipe file with a larger one could fill the memory."""
 
 AnyRecipe = TypeVar("AnyRecipe", bound="Recipe")
 
@@ -212,8 +213,13 @@ class FeatureRecipe(Recipe):
         return self.encode(self.points(landmarks))
 
     def points(self, landmarks: Landmarks) -> np.ndarray:
-        """Return the clip in the body's frame, resampled: (frames, L, C) float32, NaN where missing."""
-        parts = _isotropic(landmarks, self.tracked_parts)
+        """Return the clip in the body's frame, resampled: (frames, L, C) float32, NaN where missing.
+
+        Frames that were taken at uneven times are brought to a constant rate first.
+        """
+        # All of a clip is resampled from its finest grid; a part of it is as long as frames at the clip's mean rate.
+        fps = None if self.timing == "resample" else landmarks.fps
+        parts = _isotropic(landmarks, self.tracked_parts, fps=fps)
         if self.mirror_left_handed and left_hand_leads(parts):
             parts = mirror_parts(parts, width=1)
         if self.body_frame == "shoulders":
@@ -350,8 +356,8 @@ class VideoRecipe(PictureRecipe):
         return reverse_flow(mirrored) if self.flow else mirrored
 
 
-def _isotropic(landmarks: Landmarks, parts: tuple[str, ...]) -> dict[str, np.ndarray]:
-    """Return the parts with y in image widths, too, so that a hand turned sideways keeps its shape."""
+def _isotropic(landmarks: Landmarks, parts: tuple[str, ...], *, fps: float | None) -> dict[str, np.ndarray]:
+    """Return the parts at a constant rate, and with y in image widths, too: a hand turned sideways keeps its shape."""
     missing = [part for part in parts if part not in landmarks.parts]
     if missing:
         raise RecipeError(
@@ -359,7 +365,10 @@ def _isotropic(landmarks: Landmarks, parts: tuple[str, ...]) -> dict[str, np.nda
             "Extract them again with that part, or leave it out of the recipe."
         )
     scale = np.array([1.0, landmarks.height / landmarks.width, 1.0], np.float32)
-    return {part: landmarks.part(part) * scale for part in parts}
+    scaled = {part: landmarks.part(part) * scale for part in parts}
+    if landmarks.has_constant_rate:
+        return scaled
+    return {part: resample_in_time(points, landmarks.times, fps=fps) for part, points in scaled.items()}
 
 
 def _shoulders(pose: np.ndarray) -> tuple[np.ndarray, float]:

@@ -1,8 +1,11 @@
-"""A clip's points in time: short gaps filled, and resampled to any number of frames."""
+"""A clip's points in time: an even grid of true times, short gaps filled, and any number of frames."""
 
 from __future__ import annotations
 
 import numpy as np
+
+MOST_FRAMES = 10_000
+"""A clip has no more: a wrong time of years would fill the memory."""
 
 
 def fill_gaps(points: np.ndarray, *, max_gap: int) -> np.ndarray:
@@ -67,3 +70,33 @@ def sample_at(clip: np.ndarray, positions: np.ndarray) -> np.ndarray:
     mixed = clip[before] * (1 - weight) + clip[after] * weight
     # On a frame exactly, its neighbour does not matter: 0 x NaN would make it missing.
     return np.where(weight == 0, clip[before], mixed).astype(np.float32)
+
+
+def resample_in_time(values: np.ndarray, times: np.ndarray, *, fps: float | None = None) -> np.ndarray:
+    """Return frames that were taken at uneven times at a constant rate, by linear interpolation.
+
+    Args:
+        values: (T, L, C) points; NaN where missing.
+        times: (T,) seconds, increasing.
+        fps: frames a second of the result; None for the rate at which half of the frames were taken. It is lower where
+            the clip is so long that the result would have more than 10,000 frames.
+
+    Returns:
+        New (n, L, C) float32, n at least 2. A point is NaN where either neighbour in time is. Frames at this rate
+        already are returned unchanged, to the last bit.
+    """
+    seconds = times[-1] - times[0]
+    if seconds:
+        fps = min(fps or 1 / np.median(np.diff(times)), (MOST_FRAMES - 1) / seconds)
+    fps = fps or 1.0
+    count = max(2, int(np.floor(seconds * fps + 1e-3)) + 1)
+    grid = np.minimum(times[0] + np.arange(count) / fps, times[-1])
+    at = np.interp(grid, times, np.arange(len(times)))
+    nearest = np.round(at)
+    return sample_at(values, np.where(np.abs(at - nearest) < 1e-3, nearest, at))
+
+
+def nearest_frames(times: np.ndarray, *, fps: float) -> np.ndarray:
+    """Return the (n,) indices of the frames, at (T,) times in seconds, that are nearest to an even grid of `fps`."""
+    grid = np.arange(times[0], times[-1] + 1e-6, 1 / fps)
+    return np.asarray(np.abs(times[None] - grid[:, None]).argmin(axis=1))

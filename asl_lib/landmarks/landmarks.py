@@ -15,6 +15,10 @@ PARTS: dict[str, int] = {"pose": 33, "face": 468, "left_hand": 21, "right_hand":
 """The parts that MediaPipe Holistic tracks, in the order of the arrays, and how many landmarks each has."""
 
 
+CLOCK_S = 1.1e-3
+"""The clocks of many videos count in milliseconds."""
+
+
 class LandmarkError(ValueError):
     """Landmarks that cannot be read, or a tracker that cannot be used."""
 
@@ -29,11 +33,10 @@ class Landmarks:
         parts: which parts the L landmarks are, in the order of `PARTS`.
         fps: frames per second.
         width, height: size of the video in px; their ratio tells how long a unit of y is in units of x.
-        times: (T,) float64 seconds at which the frames were taken; index / fps where none are given. They are kept with
-            the landmarks; recipes do not use them: `FeatureRecipe` resamples by frame number.
+        times: (T,) float64 seconds at which the frames were taken; index / fps where none are given.
 
     Raises:
-        LandmarkError: the number of times is not the number of frames.
+        LandmarkError: the times are not one finite number a frame, each greater than the one before.
     """
 
     points: np.ndarray
@@ -51,12 +54,15 @@ class Landmarks:
                 f"times must be one number for each of {len(self.points)} frames; got shape {times.shape}. "
                 "A changed number of frames needs new times, or times=None for a constant rate."
             )
+        if not (np.isfinite(times).all() and (np.diff(times) > 0).all()):
+            raise LandmarkError("times must be finite, and each later than the one before; these are not.")
         object.__setattr__(self, "times", times)
 
     @property
     def has_constant_rate(self) -> bool:
-        """Whether the times are those of `fps` frames a second."""
-        return bool(np.array_equal(self.times, np.arange(len(self.points)) / self.fps))
+        """Whether the times are those of `fps` frames a second, as far as a clock of milliseconds can tell."""
+        since_s = self.times - self.times[:1]
+        return bool((np.abs(since_s - np.arange(len(self.points)) / self.fps) <= CLOCK_S).all())
 
     def part(self, name: str) -> np.ndarray:
         """Return the (T, l, 3) points of one part.

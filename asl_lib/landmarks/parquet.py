@@ -49,7 +49,8 @@ def read_parquet(path: str | Path) -> Landmarks:
     values[~(np.abs(values) < LARGEST).all(axis=1)] = np.nan  # damage, which would overflow in every sum
     points[row, column] = values
     confidence = (~np.isnan(points[..., 0])).astype(np.float32)
-    return Landmarks(points, confidence, tuple(PARTS), FPS, SQUARE, SQUARE)
+    times = (frames - frames[0]) / FPS  # a frame that is not there is a gap in time
+    return Landmarks(points, confidence, tuple(PARTS), FPS, SQUARE, SQUARE, times)
 
 
 def _is_number(column: pd.Series) -> bool:

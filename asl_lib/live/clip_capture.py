@@ -9,8 +9,8 @@ import numpy as np
 
 from asl_lib.data.video import MediaError
 from asl_lib.features.optical_flow import flow_colours, optical_flow
+from asl_lib.features.resampling import nearest_frames
 from asl_lib.live.recogniser import FrameRecogniser, Recognition
-from asl_lib.live.resampling import nearest_frames
 
 INSET_PX = 112
 FULL_COLOUR_PX = 6.0

@@ -14,10 +14,10 @@ import numpy as np
 from asl_lib.features.body import LEFT_SHOULDER, LEFT_WRIST, RIGHT_SHOULDER, RIGHT_WRIST
 from asl_lib.features.handshape import WRIST
 from asl_lib.features.recipe import FeatureRecipe, RecipeError
+from asl_lib.features.resampling import resample_in_time
 from asl_lib.landmarks.landmarks import PARTS, Landmarks
 from asl_lib.landmarks.tracker import HolisticTracker
 from asl_lib.live.errors import LiveError
-from asl_lib.live.resampling import resample_landmarks
 from asl_lib.live.words import Commits, Smoother
 
 TOP = 3
@@ -315,7 +315,7 @@ class SignRecogniser(FrameRecogniser):
         if len(chosen) < 2:
             return None
         times, values = np.array([time_s for time_s, _ in chosen]), np.stack([values for _, values in chosen])
-        values = resample_landmarks(values, times, fps=self.settings.fps)
+        values = resample_in_time(values, times, fps=self.settings.fps)
         landmarks = Landmarks(values[..., :3], values[..., 3], self.parts, self.settings.fps, *self._size)
         try:
             return self.classifier(landmarks)

@@ -15,9 +15,9 @@ import numpy as np
 from asl_lib._util.files import atomic_write
 from asl_lib.data.names import clean_name
 from asl_lib.data.video import write_video
+from asl_lib.features.resampling import nearest_frames
 from asl_lib.live.errors import LiveError
 from asl_lib.live.jpeg import resample_jpegs
-from asl_lib.live.resampling import nearest_frames
 
 RECORDING_FPS = 25.0
 MIN_INTERVAL_S = 0.012

@@ -12,13 +12,11 @@ import numpy as np
 
 from asl_lib._util.console import progress_bar
 from asl_lib.data.video import Frame, fit_into, read_frames, video_info, write_video
-from asl_lib.landmarks.landmarks import PARTS, Landmarks
+from asl_lib.landmarks.landmarks import CLOCK_S, PARTS, Landmarks
 from asl_lib.live.recogniser import LandmarkClassifier, LiveSettings, Recognition, SignRecogniser, hand_raised
 
 FPS = 25.0
 PAUSE_FRAMES = 12
-CLOCK_S = 1e-3
-"""The clocks of some videos count in milliseconds."""
 SIZE = (640, 480)
 LATE_S = 1.0
 """A word counts for a sign until this long after the end of the sign."""

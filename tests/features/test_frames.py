@@ -13,6 +13,7 @@ from asl_lib.features.optical_flow import restore_flow
 from asl_lib.features.recipe import RecipeError, VideoRecipe
 from asl_lib.features.sets import load_features
 from tests.conftest import make_frames
+from tests.data.test_video import encode
 
 
 def write_clips(folder, lengths, *, height=64, width=96, **columns):
@@ -42,6 +43,11 @@ def test_frames_are_spread_evenly_and_short_clips_repeat_theirs_evenly(count, fr
         assert each.max() <= -(-frames // count)
     if count == frames:
         assert indices.tolist() == list(range(count))
+    if count > 1:
+        assert (
+            sample_indices(count, frames, times=np.round(3.7 + np.arange(count) / 29.97, 3)).tolist()
+            == indices.tolist()
+        )
 
 
 def test_a_clip_is_cut_boxed_and_made_square(tmp_path):
@@ -54,6 +60,18 @@ def test_a_clip_is_cut_boxed_and_made_square(tmp_path):
     )
     assert cut.shape == (1, 5, 33, 33, 3)
     assert np.abs(cut[0][:, 16, 16, 0] - 5.0 * np.arange(10, 15)).max() < 4
+
+
+def test_frames_are_taken_by_their_times_not_by_their_numbers(tmp_path):
+    """A camera that needs four times as long for a frame in the second half shows as much of either half."""
+    stamps = [*range(0, 1000, 40), *range(1000, 2000, 160)]
+    grays = [np.full((64, 64, 3), stamp // 10, np.uint8) for stamp in stamps]
+    encode(tmp_path / "uneven.mp4", grays, stamps=stamps)
+    taken = read_clip(tmp_path / "uneven.mp4", frames=8, size=16)[:, 8, 8, 0]
+    moments = (np.arange(8) + 0.5) / 8 * (stamps[-1] + stamps[-1] / (len(stamps) - 1))  # the last as long as the mean
+    shown = [max(stamp for stamp in stamps if stamp <= moment) / 10 for moment in moments]
+    assert np.abs(taken - np.array(shown)).max() < 8
+    assert np.abs(taken - np.array(stamps)[sample_indices(len(stamps), 8)] / 10).max() > 20
 
 
 def test_odd_and_upright_pictures_lose_their_margins_only(tmp_path):

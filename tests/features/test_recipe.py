@@ -55,6 +55,57 @@ def test_any_recipe_gives_features_of_its_own_shape_without_nan(recipe, frames, 
     assert np.isfinite(features).all()
 
 
+@given(
+    recipe=recipes,
+    frames=st.integers(2, 30),
+    fps=st.sampled_from([10.0, 25.0, 30000 / 1001, 240.1]),
+    seed=st.integers(0, 9),
+)
+@settings(max_examples=40, deadline=None)
+def test_at_a_constant_rate_the_times_change_nothing_to_the_last_bit(recipe, frames, fps, seed):
+    """The stamps of many files are rounded to milliseconds, and begin anywhere."""
+    parts = ("pose", "face", "left_hand", "right_hand")
+    some = make_landmarks(frames=frames, seed=seed, parts=parts, missing=[("right_hand", 0, 4)])
+    landmarks = replace(some, fps=fps, times=None)
+    assume(np.diff(np.round(np.arange(frames) / fps, 3)).min() > 0)
+    stamped = replace(landmarks, times=7.3 + np.round(np.arange(frames) / fps, 3))
+    np.testing.assert_array_equal(recipe.points(stamped), recipe.points(landmarks))
+
+
+def moving(times, *, fps=25.0):
+    """Return landmarks of a body whose hands circle, in frames at any times."""
+    still = make_landmarks(frames=1)
+    points = np.repeat(still.points, len(times), axis=0)
+    phase = 2 * np.pi * np.asarray(times)[:, None] / 0.9
+    points[:, 13:, 0] += 0.1 * np.sin(phase)
+    points[:, 13:, 1] += 0.1 * np.cos(phase)
+    return replace(still, points=points, confidence=np.ones(points.shape[:2], np.float32), times=times, fps=fps)
+
+
+@pytest.mark.parametrize("timing", ["resample", "pad", "window"])
+@pytest.mark.parametrize(
+    ("times", "within"),
+    [
+        (np.delete(np.arange(50) / 25, slice(20, 25)), 0.1),  # a stall of 0.24 s
+        (np.concatenate([np.arange(25) / 25, np.arange(1, 1.95, 0.08), [49 / 25]]), 0.05),  # a browser that thins out
+        (np.concatenate([np.arange(25) / 25, np.arange(1, 1.95, 1 / 60), [49 / 25]]), 0.03),  # and one that speeds up
+    ],
+)
+def test_a_clip_that_stalls_gives_the_features_of_one_that_does_not(timing, times, within):
+    recipe = FeatureRecipe(hand_frame="body", timing=timing, frames=30, max_gap=0)
+    expected, found = recipe.points(moving(np.arange(50) / 25)), recipe.points(moving(times))
+    by_number = recipe.points(replace(moving(times), times=None))
+    assert found.shape == expected.shape
+    assert np.abs(found - expected).max() < within
+    assert np.nanmax(np.abs(by_number - expected)) > 1.5 * within
+
+
+def test_a_pause_of_years_costs_no_memory():
+    landmarks = replace(make_landmarks(frames=4), times=[0, 0.04, 0.08, 1e9])
+    for timing in ("resample", "pad", "window"):
+        assert FeatureRecipe(timing=timing).points(landmarks).shape == (30, 75, 2)
+
+
 @given(recipe=recipes)
 @settings(max_examples=30, deadline=None)
 def test_a_recipe_comes_back_from_its_file_as_it_was(recipe, tmp_path_factory):

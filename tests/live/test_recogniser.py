@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 
 from asl_lib.features.recipe import FeatureRecipe
+from asl_lib.features.resampling import resample_in_time
 from asl_lib.landmarks.landmarks import Landmarks
 from asl_lib.live.errors import LiveError
 from asl_lib.live.networks import Classifier, choose_model, find_models, model_of_run
 from asl_lib.live.recogniser import LiveSettings, SignRecogniser, hand_raised
-from asl_lib.live.resampling import resample_landmarks
 from asl_lib.models.trees import HandTrees
 from tests.conftest import make_landmarks
 from tests.live.conftest import GLOSSES, signing
@@ -176,13 +176,13 @@ def test_cameras_of_different_speed_give_the_same_clip(fps):
 
 def test_frames_at_the_wanted_rate_stay_as_they_are():
     values = values_of(make_landmarks(frames=23, missing=[("left_hand", 3, 4)]))
-    even = resample_landmarks(values, 7.3 + np.arange(23) / 25, fps=25)
+    even = resample_in_time(values, 7.3 + np.arange(23) / 25, fps=25)
     np.testing.assert_array_equal(even, values)
 
 
 def test_what_is_missing_in_one_of_two_frames_is_missing_between_them():
     values = values_of(make_landmarks(frames=3, missing=[("left_hand", 1, 2)]))
-    even = resample_landmarks(values, np.array([0.0, 0.1, 0.2]), fps=20)
+    even = resample_in_time(values, np.array([0.0, 0.1, 0.2]), fps=20)
     assert np.isnan(even[1:4, 33:54, 0]).all()
     assert not np.isnan(even[[0, 4], 33:54, 0]).any()
 
