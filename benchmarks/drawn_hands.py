@@ -42,7 +42,7 @@ def main() -> None:
         people = list(load_signers().values()) if name == SIX else random_signers(50, seed=42)
         hands, labels = drawn_joints(names, people, each=400 // len(people), seed=42, **how)
         answers = build_hand_mlp(seed=42).fit(describe_photographs(hands), labels).predict(described)
-        print(f"  {name}: {rate(int((answers == photos.y).sum()), len(photos))}")
+        print(f"  {name}: {rate(answers == photos.y, photos.table())}")
 
 
 if __name__ == "__main__":

@@ -22,16 +22,17 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import nbformat
+import pandas as pd
 
 from asl_lib._util.files import atomic_write
-from asl_lib.evaluation.metrics import Rate, average, rate
-from asl_lib.evaluation.results import collect_evaluation, collect_results, has_results, headline
+from asl_lib.evaluation.metrics import Rate, average
+from asl_lib.evaluation.results import collect_evaluation, collect_results, has_results, headline, row_rate
 
 ROOT = Path(__file__).resolve().parent.parent
 RUN = re.compile(r"(<!-- results of (\S+) -->\n).*?(<!-- end -->)", re.DOTALL)
 NOTEBOOKS = re.compile(r"(<!-- printed by notebooks -->\n).*?(<!-- end -->)", re.DOTALL)
 PRINTED = re.compile(
-    r"(?P<what>.*?)(?P<value>\d+\.\d)% \(n = (?P<n>\d+), 95 % interval (?P<low>\d+)% to (?P<high>\d+)%\)"
+    r"(?P<what>.*?)(?P<value>\d+\.\d)% \(n = (?P<n>[^()]+), 95 % interval (?P<low>\d+)% to (?P<high>\d+)%\)"
 )
 """A rate as `str(Rate)` prints it, and the text before it in its line."""
 
@@ -54,21 +55,23 @@ def results_table(run_dir: Path) -> str:
     The last row is the ensemble of notebook 11: the course's own models together.
     """
     results = headline(collect_results(run_dir))
-    signers, shares, sizes = sorted(set(results["held_out"])), {}, {}
-    for model, rows in results.groupby("model", sort=False):
-        own = zip(rows["held_out"], rows["accuracy"], rows["n"], strict=True)
-        shares[str(model)] = {signer: rate(round(accuracy * n), n) for signer, accuracy, n in own}
-        if rows["parameters"].notna().all():
-            sizes[str(model)] = f"{int(rows['parameters'].iloc[0]):,}"
-    members = [model for model in shares if model.startswith("attention_") or model == "trees"]
+    signers, sizes = sorted(set(results["held_out"])), results.groupby("model")["parameters"].first()
+    evaluations = {model: collect_evaluation(run_dir, model) for model in results["model"].unique()}
+    shares = {
+        model: {row.held_out: row_rate(row) for row in rows.itertuples()}
+        for model, rows in results.groupby("model", sort=False)
+    }
+    members = [model for model in evaluations if model.startswith("attention_") or model == "trees"]
     if len(members) > 1:
-        together = average([collect_evaluation(run_dir, model) for model in members])
-        shares[f"the {len(members)} own models together"] = together.per_signer()
+        name = f"the {len(members)} own models together"
+        evaluations[name] = average([evaluations[model] for model in members])
+        shares[name] = evaluations[name].per_signer()
     lines = []
-    for model, by_signer in shares.items():
-        every = rate(sum(one.hits for one in by_signer.values()), sum(one.n for one in by_signer.values()))
-        cells = [percent(by_signer[name]) if name in by_signer else "" for name in signers]
-        lines.append([model, *cells, percent(every), str(every.n), sizes.get(model, "")])
+    for model, evaluation in evaluations.items():
+        cells = [percent(shares[model][name]) if name in shares[model] else "" for name in signers]
+        size = sizes.get(model)
+        every = evaluation.accuracy
+        lines.append([model, *cells, percent(every), every.size, "" if pd.isna(size) else f"{size:,}"])
     return markdown_table(["model", *signers, "all clips", "n", "parameters"], lines)
 
 

@@ -234,21 +234,21 @@ def _print_summary(params: Any) -> None:
 
 
 def _print_results(results: Any) -> None:
-    from asl_lib.evaluation.metrics import FEWEST_SIGNERS, rate
-    from asl_lib.evaluation.results import summarise
+    from asl_lib.evaluation.metrics import FEWEST_SIGNERS
+    from asl_lib.evaluation.results import row_rate, summarise
 
     new_signers = results["protocol"] == "new signer"
     for row in results[~new_signers].itertuples():
-        print(f"Accuracy, {row.protocol}: {row.model} {rate(round(row.accuracy * row.n), row.n)}")
+        print(f"Accuracy, {row.protocol}: {row.model} {row_rate(row)}")
     several = new_signers & (results["held_out"].nunique() <= MOST_SIGNERS)
     if new_signers.any():
         print("Accuracy on signers that the model had never seen:")
     for row in results[several].itertuples():
-        print(f"  {row.model}, {row.held_out}: {rate(round(row.accuracy * row.n), row.n)}")
+        print(f"  {row.model}, {row.held_out}: {row_rate(row)}")
     means = summarise(results)
     for row in means[means["signers"] > 1].itertuples():
         spread = "95 % interval over signers" if row.signers >= FEWEST_SIGNERS else "range"
-        spread += f" {row.low:.0%} to {row.high:.0%}"
+        spread += f" {row.low:.0%} to {row.high:.0%}; n = {row.clips:,} clips, {row.cells:,} cells"
         print(f"  {row.model}, mean over {row.signers} signers: {row.mean_accuracy:.1%} ({spread})")
 
 

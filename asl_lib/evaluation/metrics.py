@@ -19,16 +19,27 @@ VERSIONED = ("asl_lib", "keras", "mediapipe", "numpy", "scikit-learn", "tensorfl
 """Packages whose versions are saved with the results."""
 
 
+FEWEST_SIGNERS = 5
+"""Smallest number of signers over which there is a bootstrap interval."""
+DRAWS = 10_000
+"""Draws of a bootstrap."""
+
+
 @dataclass(frozen=True)
 class Rate:
-    """A share of successes with its 95 % interval (Wilson 1927).
+    """A share of right clips with its 95 % interval, see `rate`.
 
-    The interval assumes n independent clips. Clips of one signer resemble each other, so the spread between
-    signers is larger.
+    Attributes:
+        hits, n: number of right clips and of all.
+        cells: number of cells: pairs of a signer and a sign, whose repetitions resemble each other.
+        signers: number of signers.
+        low, high: the interval, from 0 to 1.
     """
 
     hits: int
     n: int
+    cells: int
+    signers: int
     low: float
     high: float
 
@@ -37,29 +48,59 @@ class Rate:
         """The share, from 0 to 1."""
         return self.hits / self.n
 
+    @property
+    def size(self) -> str:
+        """The size of the test, "72 clips, 24 cells"; the last unit is the one that the interval is over."""
+        units = {"clip": self.n, "cell": self.cells}
+        if self.signers >= FEWEST_SIGNERS:
+            units["signer"] = self.signers
+        return ", ".join(f"{count:,} {unit}{'s' * (count != 1)}" for unit, count in units.items())
+
     def __str__(self) -> str:
-        return f"{self.value:.1%} (n = {self.n}, 95 % interval {self.low:.0%} to {self.high:.0%})"
+        return f"{self.value:.1%} (n = {self.size}, 95 % interval {self.low:.0%} to {self.high:.0%})"
 
     def __format__(self, spec: str) -> str:
         return format(str(self), spec)
 
 
-def rate(hits: int, n: int) -> Rate:
-    """Return hits / n with its 95 % Wilson interval.
+def rate(right: np.ndarray, clips: pd.DataFrame, *, seed: int = 42) -> Rate:
+    """Return the share of right clips with its 95 % interval, from a cluster bootstrap (Field and Welsh 2007).
+
+    The repetitions of one sign by one signer, a *cell*, are near copies that stand or fall together. Whole cells are
+    therefore drawn with replacement, not clips; the interval is that of the same signers with other signs. With at
+    least 5 signers whole signers are drawn, because another test would have other signers. Percentile method, 10,000
+    draws. Where all that is drawn has the same share, every draw is the same: the interval is then that of Wilson
+    (1927) for as many independent clips as there are cells.
+
+    Args:
+        right: (n,) whether each clip is right.
+        clips: the n clips, with the columns signer and gloss.
+        seed: seed of the draws.
 
     Raises:
-        ValueError: n < 1, or hits is not between 0 and n.
+        ValueError: there is no clip, or the lengths differ.
     """
-    from scipy.stats import binomtest
+    if not len(clips) or len(right) != len(clips):
+        raise ValueError(f"right and clips must have the same length, at least 1; got {len(right)} and {len(clips)}.")
+    table = pd.DataFrame({"signer": clips["signer"].to_numpy(), "gloss": clips["gloss"].to_numpy(), "right": right})
+    cells, signers = (table.groupby(by)["right"].agg(["sum", "size"]) for by in (["signer", "gloss"], "signer"))
+    units = signers if len(signers) >= FEWEST_SIGNERS else cells
+    hits, n = int(cells["sum"].sum()), len(table)
+    # Units with the same counts are alike, so it is enough to draw how many of each kind there are.
+    (kind_hits, kind_n), count = np.unique(units.astype(int).to_numpy().T, axis=1, return_counts=True)
+    if (kind_hits * n == kind_n * hits).all():
+        low, high = _wilson(hits / n, len(cells))
+    else:
+        drawn = np.random.default_rng(seed).multinomial(len(units), count / len(units), size=DRAWS)
+        low, high = np.percentile(drawn @ kind_hits / (drawn @ kind_n), [2.5, 97.5])
+    return Rate(hits, n, len(cells), len(signers), min(float(low), hits / n), max(float(high), hits / n))
 
-    if n < 1 or not 0 <= hits <= n:
-        raise ValueError(f"hits must be between 0 and n, and n at least 1; got {hits} of {n}.")
-    interval = binomtest(hits, n).proportion_ci(0.95, method="wilson")
-    return Rate(int(hits), int(n), float(interval.low), float(interval.high))
 
-
-FEWEST_SIGNERS = 5
-"""Smallest number of signers with a bootstrap interval. Of fewer, the range is given instead."""
+def _wilson(share: float, n: int) -> tuple[float, float]:
+    """Return the 95 % interval of Wilson (1927) of a share of n independent trials."""
+    square = 1.959964**2 / n
+    middle, half = share + square / 2, np.sqrt(square * share * (1 - share) + square**2 / 4)
+    return float((middle - half) / (1 + square)), float((middle + half) / (1 + square))
 
 
 def mean_over_signers(accuracies: Sequence[float], *, seed: int = 42) -> tuple[float, float, float]:
@@ -80,7 +121,7 @@ def mean_over_signers(accuracies: Sequence[float], *, seed: int = 42) -> tuple[f
         raise ValueError("accuracies must hold at least one signer's; got none.")
     if len(values) < FEWEST_SIGNERS:
         return float(values.mean()), float(values.min()), float(values.max())
-    draws = np.random.default_rng(seed).choice(values, (10_000, len(values))).mean(axis=1)
+    draws = np.random.default_rng(seed).choice(values, (DRAWS, len(values))).mean(axis=1)
     low, high = np.percentile(draws, [2.5, 97.5])
     return float(values.mean()), float(low), float(high)
 
@@ -152,11 +193,12 @@ class Evaluation:
 
     def top(self, k: int) -> Rate:
         """Return the top-k accuracy: how often the true gloss is among the k most probable ones."""
-        return rate(int((self.table["rank"] <= k).sum()), len(self.table))
+        return rate((self.table["rank"] <= k).to_numpy(), self.table)
 
     def per_signer(self) -> dict[str, Rate]:
         """Return each signer's accuracy, by name."""
-        return {signer: rate(counts["hits"], counts["n"]) for signer, counts in self.counts().items()}
+        groups = self.table.groupby("signer", sort=True)
+        return {str(signer): rate((rows["rank"] == 1).to_numpy(), rows) for signer, rows in groups}
 
     def counts(self) -> dict[str, dict[str, int]]:
         """Return each signer's hits, top5_hits and n, by name."""
@@ -234,6 +276,7 @@ class Evaluation:
             "accuracy": accuracy.value,
             "interval": [accuracy.low, accuracy.high],
             "n": accuracy.n,
+            "cells": accuracy.cells,
             "top5_accuracy": self.top(5).value,
             "macro_f1": self.macro_f1,
             "classes": len(self.glosses),
@@ -243,27 +286,53 @@ class Evaluation:
         write_json(folder / "metrics.json", values)
 
 
-def mcnemar(first: Evaluation, second: Evaluation) -> tuple[int, int, float]:
-    """Compare two models on the same clips with the exact test of McNemar (1947).
+@dataclass(frozen=True)
+class PairedTest:
+    """Two models compared on the same clips, see `mcnemar`.
 
-    The test assumes independent clips. Clips of one signer resemble each other, so the p-value is too small: compare
-    the signers one by one as well.
+    Attributes:
+        first_only, second_only: number of clips that only the first, or only the second has right.
+        cells: number of cells in which one has more clips right than the other.
+        p: the p-value.
+    """
 
-    Returns:
-        The number of clips that only `first` has right, the number that only `second` has right, and the p-value.
+    first_only: int
+    second_only: int
+    cells: int
+    p: float
+
+    def __str__(self) -> str:
+        cells = f"{self.cells} cell{'s' * (self.cells != 1)}"
+        return f"{self.first_only} clips to {self.second_only}, different in {cells}; p = {self.p:.2g}"
+
+
+def mcnemar(first: Evaluation, second: Evaluation) -> PairedTest:
+    """Compare two models on the same clips with McNemar's test (1947), made for clips that come in cells.
+
+    McNemar tosses a coin for every clip that only one model has right, as if all were independent. The repetitions
+    of one sign by one signer are not, so one coin is tossed for the whole cell: were both models equally good, they
+    could change places in it. The p-value is the share of all ways to toss the coins in which the clips are at least
+    as lopsided as they are, counted exactly: a permutation test of whole blocks (Winkler et al. 2015). With one
+    clip in each cell it is McNemar's exact test. Cells of one signer still share this person's habits: compare the
+    signers one by one as well.
 
     Raises:
         ValueError: the two have no clip in common.
     """
-    from scipy.stats import binomtest
-
-    ranks = first.table[["clip_id", "rank"]].merge(second.table[["clip_id", "rank"]], on="clip_id")
-    if ranks.empty:
+    columns = ["clip_id", "signer", "gloss", "rank"]
+    both = first.table[columns].merge(second.table[["clip_id", "rank"]], on="clip_id", suffixes=("", "_second"))
+    if both.empty:
         raise ValueError("Both evaluations must be of the same clips; they have none in common.")
-    first_right, second_right = ranks["rank_x"] == 1, ranks["rank_y"] == 1
-    only_first, only_second = int((first_right & ~second_right).sum()), int((second_right & ~first_right).sum())
-    differ = only_first + only_second
-    return only_first, only_second, float(binomtest(only_first, differ, 0.5).pvalue) if differ else 1.0
+    ahead = (both["rank"] == 1).astype(int) - (both["rank_second"] == 1).astype(int)
+    leads = ahead.groupby([both["signer"], both["gloss"]]).sum().to_numpy()
+    steps = np.abs(leads[leads != 0])
+    share = np.ones(1)  # share[k]: of all ways to toss, those in which the first model's leads add up to k
+    for step in steps:
+        share = (np.pad(share, (step, 0)) + np.pad(share, (0, step))) / 2
+    lopsided = np.abs(2 * np.arange(len(share)) - steps.sum()) >= abs(leads.sum())
+    return PairedTest(
+        int((ahead > 0).sum()), int((ahead < 0).sum()), len(steps), min(1.0, float(share[lopsided].sum()))
+    )
 
 
 def evaluate(probabilities: np.ndarray, clips: ClipSet[Any], rows: np.ndarray | None = None) -> Evaluation:
@@ -322,7 +391,7 @@ def reliability(evaluation: Evaluation, *, bins: int = 5) -> pd.DataFrame:
         bins: number of intervals of probability, of equal width.
 
     Returns:
-        One row per interval with clips: probability (their mean), accuracy, low, high (95 % Wilson interval), n.
+        One row per interval with clips: probability (their mean), accuracy, low, high (see `rate`), n, cells.
     """
     probability = evaluation.table["probability"].to_numpy(float)
     right = (evaluation.table["rank"] == 1).to_numpy()
@@ -330,9 +399,9 @@ def reliability(evaluation: Evaluation, *, bins: int = 5) -> pd.DataFrame:
     rows = []
     for index in np.unique(bin_index):
         in_bin = bin_index == index
-        share = rate(int(right[in_bin].sum()), int(in_bin.sum()))
-        rows.append((probability[in_bin].mean(), share.value, share.low, share.high, share.n))
-    return pd.DataFrame(rows, columns=["probability", "accuracy", "low", "high", "n"])
+        share = rate(right[in_bin], evaluation.table[in_bin])
+        rows.append((probability[in_bin].mean(), share.value, share.low, share.high, share.n, share.cells))
+    return pd.DataFrame(rows, columns=["probability", "accuracy", "low", "high", "n", "cells"])
 
 
 def calibration_error(evaluation: Evaluation, *, bins: int = 5) -> float:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from asl_lib._util.files import atomic_write, read_json, read_npz
-from asl_lib.evaluation.metrics import Evaluation, mean_over_signers, rate
+from asl_lib.evaluation.metrics import Evaluation, Rate, mean_over_signers, rate
 from asl_lib.models.network_file import load_network
 
 PROTOCOLS = {"signer": "new signer", "official": "official split", "random": "known signers"}
@@ -21,7 +21,7 @@ TEXT = dict.fromkeys(("clip_id", "signer", "gloss", "predicted"), str)
 """Columns of predictions that stay text, even if glosses and signers look like numbers."""
 PREDICTED = [*TEXT, "probability", "rank"]
 COLUMNS = [
-    *("protocol", "model", "held_out", "accuracy", "low", "high", "n", "top5_accuracy"),
+    *("protocol", "model", "held_out", "accuracy", "low", "high", "n", "cells", "signers", "top5_accuracy"),
     *("parameters", "epochs", "minutes"),
 ]
 
@@ -39,7 +39,7 @@ def collect_results(run_dir: str | Path) -> pd.DataFrame:
 
     Returns:
         Columns protocol ("new signer", "official split" or "known signers"), model, held_out (the signer; "all" in the
-        other protocols), accuracy, low, high (95 % Wilson interval), n, top5_accuracy,
+        other protocols), accuracy, low, high (95 % interval, see `metrics.rate`), n, cells, signers, top5_accuracy,
         and of the training: parameters, epochs, minutes. Shares are from 0 to 1.
 
     Raises:
@@ -107,33 +107,33 @@ def _read_results(run_dir: str | Path) -> pd.DataFrame:
             metrics = read_json(path)
             training = {key: metrics.get(key) for key in ("model", "parameters", "epochs", "minutes")}
             training |= {"protocol": PROTOCOLS[metrics.get("split", "signer")], "folder": str(path.parent)}
-            signers = metrics["signers"]
-            if training["protocol"] != PROTOCOLS["signer"]:
-                keys = ("hits", "top5_hits", "n")
-                signers = {"all": {key: sum(counts[key] for counts in signers.values()) for key in keys}}
-            rows += [{**training, **row, "signers": len(metrics["signers"])} for row in _rows(signers)]
-        except (ValueError, KeyError, TypeError, AttributeError, ArithmeticError) as error:
+            training["together"] = len(metrics["signers"])
+            rows += [{**training, **row} for row in _rows(_read_table(path.parent), training["protocol"])]
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise ValueError(f"{path} is not a table of results ({error!r}). Train that model again.") from error
-    table = pd.DataFrame(rows, columns=[*COLUMNS, "signers", "folder"])
-    table = table.sort_values(["protocol", "model", "held_out", "signers", "folder"])
+    table = pd.DataFrame(rows, columns=[*COLUMNS, "together", "folder"])
+    table = table.sort_values(["protocol", "model", "held_out", "together", "folder"])
     table = table.astype({"parameters": "Int64", "epochs": "Int64"})  # whole numbers, though trees have no epochs
     return table.drop_duplicates(["protocol", "model", "held_out"]).reset_index(drop=True)
+
+
+def _read_table(folder: Path) -> pd.DataFrame:
+    """Return the table that `Evaluation.save` wrote into a training's folder."""
+    return pd.read_csv(folder / "predictions.csv", keep_default_na=False, dtype=TEXT)[PREDICTED]
 
 
 def _read_predictions(folder: Path, results: pd.DataFrame) -> Evaluation:
     """Return the predictions in a training's folder that are behind some rows of `_read_results`."""
     try:
-        table = pd.read_csv(folder / "predictions.csv", keep_default_na=False, dtype=TEXT)[PREDICTED]
+        table = _read_table(folder)
         arrays = read_npz(folder / "probabilities.npz", ["probabilities", "glosses"])
         if arrays["probabilities"].shape != (len(table), arrays["glosses"].size):
             raise ValueError(f"{len(table)} predictions, but probabilities {arrays['probabilities'].shape}")
-        chosen = np.ones(len(table), bool)
-        if results["protocol"].iloc[0] == PROTOCOLS["signer"]:
-            chosen = table["signer"].isin(results["held_out"]).to_numpy()
-        if chosen.sum() != results["n"].sum():
-            raise ValueError(f"{chosen.sum()} predictions, but metrics.json counts {results['n'].sum()}")
     except (OSError, ValueError, KeyError) as error:
         raise ValueError(f"The results in {folder} cannot be read ({error}). Train that model again.") from error
+    chosen = np.ones(len(table), bool)
+    if results["protocol"].iloc[0] == PROTOCOLS["signer"]:
+        chosen = table["signer"].isin(results["held_out"]).to_numpy()
     table = table[chosen].reset_index(drop=True)
     return Evaluation(table, tuple(arrays["glosses"].tolist()), arrays["probabilities"][chosen])
 
@@ -157,16 +157,24 @@ def _measure_latency(path: Path, *, repeat: int) -> float:
 def ensemble_results(evaluation: Evaluation, *, name: str) -> pd.DataFrame:
     """Return the rows of an ensemble (see `evaluation.average`) in the form of `collect_results`."""
     training = {"protocol": PROTOCOLS["signer"], "model": name}
-    return pd.DataFrame([{**training, **row} for row in _rows(evaluation.counts())], columns=COLUMNS)
+    rows = _rows(evaluation.table, training["protocol"])
+    return pd.DataFrame([{**training, **row} for row in rows], columns=COLUMNS)
 
 
-def _rows(signers: Mapping[str, Mapping[str, int]]) -> list[dict[str, Any]]:
-    """Return a row of results for each signer of `Evaluation.counts`."""
+def row_rate(row: Any) -> Rate:
+    """Return the accuracy in a row of `collect_results`, as `itertuples` gives it."""
+    return Rate(round(row.accuracy * row.n), row.n, row.cells, row.signers, row.low, row.high)
+
+
+def _rows(table: pd.DataFrame, protocol: str) -> list[dict[str, Any]]:
+    """Return a row of results for each signer of a table of predictions; one for all where signers may be known."""
+    by_signer = protocol == PROTOCOLS["signer"]
     rows = []
-    for signer, counts in signers.items():
-        share = rate(counts["hits"], counts["n"])
-        row = {"held_out": signer, "accuracy": share.value, "low": share.low, "high": share.high, "n": share.n}
-        rows.append({**row, "top5_accuracy": counts["top5_hits"] / counts["n"]})
+    for held_out, clips in table.groupby("signer") if by_signer else [("all", table)]:
+        share = rate((clips["rank"] == 1).to_numpy(), clips)
+        row = {"held_out": held_out, "accuracy": share.value, "low": share.low, "high": share.high}
+        row |= {"n": share.n, "cells": share.cells, "signers": share.signers}
+        rows.append({**row, "top5_accuracy": float((clips["rank"] <= 5).mean())})
     return rows
 
 
@@ -180,9 +188,9 @@ def summarise(results: pd.DataFrame) -> pd.DataFrame:
     """Return each model's mean over held-out signers, with the 95 % bootstrap interval over signers.
 
     Returns:
-        Columns protocol, model, signers, clips, mean_accuracy, low, high (of fewer than 5 signers their range), lowest,
-        highest, known_signers (accuracy on known signers, from a run with split="random", else NaN), parameters,
-        minutes (of one training).
+        Columns protocol, model, signers, clips, cells, mean_accuracy, low, high (of fewer than 5 signers their range),
+        lowest, highest, known_signers (accuracy on known signers, from a run with split="random", else NaN),
+        parameters, minutes (of one training).
     """
     rows = []
     known = results[results["protocol"] == PROTOCOLS["random"]].set_index("model")["accuracy"]
@@ -194,6 +202,7 @@ def summarise(results: pd.DataFrame) -> pd.DataFrame:
                 "model": model,
                 "signers": len(group),
                 "clips": int(group["n"].sum()),
+                "cells": int(group["cells"].sum()),
                 "mean_accuracy": mean,
                 "low": low,
                 "high": high,

@@ -139,17 +139,17 @@ def plot_split_scores(scores: Mapping[str, Rate], *, chance: float) -> Figure:
         scores: name -> accuracy.
         chance: accuracy of guessing, from 0 to 1.
     """
-    figure, ax = subplots(figsize=(5.2, 1.4 + 0.5 * len(scores)))
+    figure, ax = subplots(figsize=(6.4, 1.4 + 0.5 * len(scores)))
     for row, value in enumerate(scores.values()):
         low, high = (value.value - value.low) * 100, (value.high - value.value) * 100
         ax.errorbar(value.value * 100, row, xerr=[[max(0, low)], [max(0, high)]], fmt="o", capsize=4, color="#0173b2")
         point = (value.value * 100, row)
         ax.annotate(f"{value.value:.0%}", point, (0, 7), textcoords="offset points", ha="center", fontsize="x-small")
-    ax.set_yticks(range(len(scores)), [f"{name}\n(n = {value.n})" for name, value in scores.items()])
+    ax.set_yticks(range(len(scores)), [f"{name}\n(n = {value.size})" for name, value in scores.items()])
     ax.set_ylim(len(scores) - 0.5, -0.6)
     _finish(ax, chance)
     rates = (
-        f"{name} {percent(r.value)} ({percent(r.low)} to {percent(r.high)}, n = {r.n})" for name, r in scores.items()
+        f"{name} {percent(r.value)} ({percent(r.low)} to {percent(r.high)}, n = {r.size})" for name, r in scores.items()
     )
     return describe(figure, f"Accuracies with their 95 % intervals: {listed(rates, most=9)}; chance {percent(chance)}.")
 

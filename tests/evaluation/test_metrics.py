@@ -1,4 +1,5 @@
 import json
+from itertools import product
 from math import comb
 
 import numpy as np
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 from asl_lib.evaluation.metrics import (
     VERSIONED,
     Evaluation,
+    PairedTest,
     apply_temperature,
     average,
     calibration_error,
@@ -19,6 +21,12 @@ from asl_lib.evaluation.metrics import (
     rate,
     reliability,
 )
+from tests.conftest import make_clips
+
+
+def independent_rate(hits, n):
+    """Return the rate of n clips of different signs."""
+    return rate(np.arange(n) < hits, make_clips(["ana"] * n, [f"sign {number}" for number in range(n)]))
 
 
 def make_evaluation():
@@ -52,7 +60,7 @@ def test_what_is_saved_can_be_read_by_any_program(tmp_path):
         "x,ben,B,B,0.66667,1",
         "y,ana,B,A,0.50000,2",
     ]
-    accuracy = rate(1, 2)
+    accuracy = evaluation.accuracy
     metrics = json.loads((tmp_path / "metrics.json").read_text())
     versions = metrics.pop("versions")
     assert versions["numpy"] == np.__version__
@@ -62,6 +70,7 @@ def test_what_is_saved_can_be_read_by_any_program(tmp_path):
         "accuracy": 0.5,
         "interval": [pytest.approx(accuracy.low), pytest.approx(accuracy.high)],
         "n": 2,
+        "cells": 2,
         "top5_accuracy": 1.0,
         "macro_f1": pytest.approx(2 / 3),
         "classes": 3,
@@ -150,21 +159,70 @@ def test_equal_probabilities_are_no_top_5_success():
     assert evaluation.top(5).hits == 1  # the one that argmax names
 
 
-def test_known_wilson_interval():
-    value = rate(33, 36)  # checked by hand with z = 1.96
-    assert (round(value.low, 3), round(value.high, 3)) == (0.782, 0.971)
-    assert str(value) == "91.7% (n = 36, 95 % interval 78% to 97%)"
-    assert (
-        f"{value}|{value:>45}"
-        == "91.7% (n = 36, 95 % interval 78% to 97%)|     91.7% (n = 36, 95 % interval 78% to 97%)"
-    )
+def test_repetitions_that_stand_or_fall_together_count_once():
+    signs = np.repeat([f"sign {number}" for number in range(12)], 3).tolist()
+    value = rate(np.arange(36) < 33, make_clips(["ana"] * 36, signs))
+    assert str(value) == "91.7% (n = 36 clips, 12 cells, 95 % interval 75% to 100%)"
+    assert f"{value:>70}|" == f"{str(value).rjust(70)}|"
+    assert str(independent_rate(33, 36)) == "91.7% (n = 36 clips, 36 cells, 95 % interval 81% to 100%)"
+    assert str(independent_rate(1, 1)).startswith("100.0% (n = 1 clip, 1 cell, ")
 
 
-@given(n=st.integers(1, 500), data=st.data())
-def test_an_interval_holds_its_rate_and_stays_between_0_and_1(n, data):
-    value = rate(data.draw(st.integers(0, n)), n)
-    assert 0 <= value.low <= value.value + 1e-12
-    assert value.value - 1e-12 <= value.high <= 1
+TABLES = st.lists(
+    st.tuples(st.sampled_from("abcdefg"), st.sampled_from("UVWXYZ"), st.booleans()), min_size=1, max_size=60
+)
+
+
+def rate_of(rows, **options):
+    signers, glosses, right = map(list, zip(*rows, strict=True))
+    return rate(np.array(right), pd.DataFrame({"signer": signers, "gloss": glosses}), **options)
+
+
+@given(rows=TABLES)
+@settings(deadline=None)
+def test_an_interval_holds_its_rate_and_stays_between_0_and_1(rows):
+    value = rate_of(rows)
+    assert 0 <= value.low <= value.value <= value.high <= 1
+    assert (value.hits, value.n) == (sum(right for *_, right in rows), len(rows))
+    assert (value.cells, value.signers) == (len({row[:2] for row in rows}), len({row[0] for row in rows}))
+
+
+@given(rows=TABLES, times=st.integers(2, 5), seed=st.integers(0, 99))
+@settings(deadline=None)
+def test_an_interval_does_not_depend_on_the_order_of_clips_nor_on_how_often_each_is_repeated(rows, times, seed):
+    order = np.random.default_rng(seed).permutation(len(rows) * times)
+    value, repeated = rate_of(rows), rate_of([(rows * times)[index] for index in order])
+    assert (repeated.low, repeated.high) == pytest.approx((value.low, value.high))
+    assert (repeated.n, repeated.cells) == (times * value.n, value.cells)
+
+
+@pytest.mark.parametrize(("hits", "n"), [(1, 2), (20, 36), (33, 36), (71, 72), (5, 300)])
+def test_with_one_clip_in_a_cell_the_interval_is_that_of_a_bootstrap_over_clips(hits, n):
+    clips = np.arange(n) < hits
+    means = np.random.default_rng(1).choice(clips, (10_000, n)).mean(axis=1)
+    value = independent_rate(hits, n)
+    assert (value.low, value.high) == pytest.approx(tuple(np.percentile(means, [2.5, 97.5])), abs=1.01 / n)
+
+
+@pytest.mark.parametrize("right", [True, False])
+def test_where_no_cell_differs_the_interval_is_wilson_s_for_as_many_clips_as_there_are_cells(right):
+    value = rate_of([("ana", sign, right) for sign in "ABCDEFGHIJKL" for _ in range(3)])
+    ends = (value.low, value.high) if right else (1 - value.high, 1 - value.low)
+    assert ends == pytest.approx((0.7575, 1.0), abs=1e-4)  # 12 of 12
+
+
+def test_of_five_signers_the_interval_is_over_signers():
+    four = [(signer, sign, signer != "a") for signer in "abcd" for sign in "ABCDEFGHIJKLMNOPQRST"]
+    five = [*four, *[("e", sign, True) for sign in "ABCDEFGHIJKLMNOPQRST"]]
+    assert str(rate_of(four)) == "75.0% (n = 80 clips, 80 cells, 95 % interval 65% to 84%)"
+    assert str(rate_of(five)) == "80.0% (n = 100 clips, 100 cells, 5 signers, 95 % interval 40% to 100%)"
+    assert rate_of(five) == rate_of(five, seed=42)
+
+
+@pytest.mark.parametrize(("right", "clips"), [(0, 0), (2, 3)])
+def test_a_rate_of_no_clips_or_of_other_clips_is_refused(right, clips):
+    with pytest.raises(ValueError, match=f"at least 1; got {right} and {clips}"):
+        rate(np.ones(right, bool), make_clips(["ana"] * clips) if clips else pd.DataFrame({"signer": [], "gloss": []}))
 
 
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=12))
@@ -196,12 +254,6 @@ def test_of_fewer_than_five_signers_the_range_is_given_and_no_interval(values):
 def test_the_interval_over_five_signers_is_narrower_than_their_range():
     _, low, high = mean_over_signers([0.2, 0.4, 0.5, 0.6, 0.9])
     assert 0.2 < low < high < 0.9
-
-
-@pytest.mark.parametrize(("hits", "n"), [(1, 0), (3, 2), (-1, 2)])
-def test_impossible_counts_are_refused(hits, n):
-    with pytest.raises(ValueError, match="must be between"):
-        rate(hits, n)
 
 
 def test_broken_predictions_are_refused():
@@ -286,14 +338,51 @@ def test_no_clip_has_no_temperature():
         fit_temperature(np.empty((0, 3)), np.empty(0, int))
 
 
+def compared(pairs, *, repeat=1, cells=None):
+    """Return the evaluations of two models: for each pair and repetition, whether the first and the second is right."""
+    signers = np.repeat([f"c{number}" for number in (cells or range(len(pairs)))], repeat)
+    names = [f"clip {number}" for number in range(len(signers))]
+    return [
+        Evaluation.from_arrays(
+            np.eye(2)[(~np.repeat(right, repeat)).astype(int)],
+            np.zeros(len(names), int),
+            glosses=["A", "B"],
+            signers=signers,
+            clip_ids=names,
+        )
+        for right in np.array(pairs).T
+    ]
+
+
 def test_mcnemar_counts_where_only_one_is_right():
-    y = np.zeros(30, int)
-    right, wrong = np.eye(3)[[0]], np.eye(3)[[1]]
-    one = judged(np.concatenate([right] * 20 + [wrong] * 10), y)
-    other = judged(np.concatenate([right] * 8 + [wrong] * 22), y)
-    assert mcnemar(one, other)[:2] == (12, 0)
-    assert mcnemar(one, other)[2] == pytest.approx(2 * 0.5**12)
-    assert mcnemar(one, one) == (0, 0, 1.0)
+    one, other = compared([(True, True)] * 8 + [(True, False)] * 12 + [(False, False)] * 10)
+    found = mcnemar(one, other)
+    assert (found.first_only, found.second_only, found.cells) == (12, 0, 12)
+    assert found.p == pytest.approx(2 * 0.5**12)
+    assert str(found) == "12 clips to 0, different in 12 cells; p = 0.00049"
+    assert str(mcnemar(one, one)) == "0 clips to 0, different in 0 cells; p = 1"
+
+
+def test_three_copies_of_a_clip_are_no_more_evidence_than_one():
+    pairs = [(True, False)] * 9 + [(False, True)] + [(True, True)] * 5
+    single, tripled = mcnemar(*compared(pairs)), mcnemar(*compared(pairs, repeat=3))
+    assert (tripled.first_only, tripled.second_only, tripled.cells) == (27, 3, 10)
+    assert tripled.p == pytest.approx(single.p)
+    assert single.p == pytest.approx(22 / 2**10)  # a sign test: 9 of 10 or more, to either side
+
+
+@given(
+    pairs=st.lists(st.tuples(st.booleans(), st.booleans()), min_size=1, max_size=24),
+    cells=st.lists(st.integers(0, 7), min_size=24, max_size=24),
+)
+@settings(deadline=None)
+def test_mcnemar_on_cells_counts_all_ways_to_exchange_the_models_in_whole_cells(pairs, cells):
+    cells = cells[: len(pairs)]
+    found = mcnemar(*compared(pairs, cells=cells))
+    leads = pd.Series([int(one) - int(other) for one, other in pairs]).groupby(cells).sum().to_numpy()
+    ways = np.array(list(product([-1, 1], repeat=len(leads)))) @ leads
+    assert found.p == pytest.approx(np.mean(np.abs(ways) >= abs(leads.sum())))
+    assert found.cells == np.count_nonzero(leads)
 
 
 @given(pairs=st.lists(st.tuples(st.booleans(), st.booleans()), min_size=1, max_size=30), seed=st.integers(0, 99))
@@ -308,12 +397,13 @@ def test_mcnemar_is_a_sign_test_on_the_clips_that_one_alone_has_right_in_whateve
         )
         for hit, clips in ((right[:, 0], names), (right[order, 1], names[order]))
     )
-    first, second, chance = mcnemar(one, other)
+    found = mcnemar(one, other)
+    first, second = found.first_only, found.second_only
     assert (first, second) == (pairs.count((True, False)), pairs.count((False, True)))
     tosses = first + second
     as_uneven = sum(comb(tosses, k) for k in range(tosses + 1) if abs(2 * k - tosses) >= abs(first - second))
-    assert chance == pytest.approx(as_uneven / 2**tosses)
-    assert mcnemar(other, one) == (second, first, pytest.approx(chance))
+    assert found.p == pytest.approx(as_uneven / 2**tosses)
+    assert mcnemar(other, one) == PairedTest(second, first, tosses, pytest.approx(found.p))
 
 
 def test_mcnemar_compares_clips_that_both_have_judged_and_says_if_there_are_none():
@@ -321,7 +411,7 @@ def test_mcnemar_compares_clips_that_both_have_judged_and_says_if_there_are_none
         Evaluation.from_arrays(np.eye(2), np.zeros(2, int), glosses=["A", "B"], signers=["x"] * 2, clip_ids=list(clips))
         for clips in ("pq", "qr")
     )
-    assert mcnemar(one, other) == (0, 1, 1.0)
+    assert mcnemar(one, other) == PairedTest(0, 1, 1, 1.0)
     stranger = Evaluation.from_arrays(
         np.eye(2), np.zeros(2, int), glosses=["A", "B"], signers=["x"] * 2, clip_ids=["s", "t"]
     )

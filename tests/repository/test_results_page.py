@@ -4,9 +4,10 @@ import nbformat
 import numpy as np
 import pytest
 
-from asl_lib.evaluation.metrics import Evaluation, rate
+from asl_lib.evaluation.metrics import Evaluation
 from scripts.results_page import NOTEBOOKS, notebooks_table, printed_rates, results_table, update
 from tests.conftest import ROOT
+from tests.evaluation.test_metrics import independent_rate as rate
 
 PAGE = ROOT / "docs" / "results.md"
 GLOSSES = ("YES", "BOOK")
@@ -32,7 +33,14 @@ def test_a_run_becomes_a_row_a_model_with_the_interval_of_every_signer_and_of_al
     save(tmp_path, model="lstm", answers=[0, 0, 1, 1], parameters=1234)
     table = results_table(tmp_path)
     assert cells(table, "model") == ["model", "ana", "ben", "all clips", "n", "parameters"]
-    assert cells(table, "lstm") == ["lstm", "66.7 % (21 to 94)", "0.0 % (0 to 79)", "50.0 % (15 to 85)", "4", "1,234"]
+    assert cells(table, "lstm") == [
+        "lstm",
+        "66.7 % (9 to 97)",
+        "0.0 % (0 to 79)",
+        "50.0 % (0 to 67)",
+        "4 clips, 2 cells",
+        "1,234",
+    ]
     assert "together" not in table  # one published network is no ensemble of our own
 
 
@@ -40,7 +48,11 @@ def test_our_own_models_are_also_shown_together_and_the_published_ones_are_not_a
     save(tmp_path, model="attention_lstm", answers=[0, 0, 0, 0], parameters=1)
     save(tmp_path, model="trees", answers=[0, 0, 0, 0], parameters=1)
     save(tmp_path, model="lstm", answers=[1, 1, 1, 1], parameters=1)
-    assert cells(results_table(tmp_path), "the 2 own models together")[3:] == ["100.0 % (51 to 100)", "4", ""]
+    assert cells(results_table(tmp_path), "the 2 own models together")[3:] == [
+        "100.0 % (34 to 100)",
+        "4 clips, 2 cells",
+        "",
+    ]
 
 
 def test_every_rate_that_a_notebook_prints_is_found_with_its_section_and_nothing_else(tmp_path):
@@ -50,11 +62,11 @@ def test_every_rate_that_a_notebook_prints_is_found_with_its_section_and_nothing
     sections = [nbformat.v4.new_markdown_cell("# Title\n\n## First\n\n## The | test\n\nWords."), code]
     nbformat.write(nbformat.v4.new_notebook(cells=sections), tmp_path / "05_lstm.ipynb")
     assert list(printed_rates(tmp_path / "05_lstm.ipynb")) == [
-        ["The | test", "ours", "75.0 % (30 to 95)", "4"],
-        ["The | test", "training 93%, new", "25.0 % (5 to 70)", "4"],
-        ["The | test", "Free", "50.0 % (15 to 85)", "4"],
-        ["The | test", "Strict", "100.0 % (51 to 100)", "4"],
-        ["The | test", "accuracy", "0.0 % (0 to 49)", "4"],
+        ["The | test", "ours", "75.0 % (25 to 100)", "4 clips, 4 cells"],
+        ["The | test", "training 93%, new", "25.0 % (0 to 75)", "4 clips, 4 cells"],
+        ["The | test", "Free", "50.0 % (0 to 100)", "4 clips, 4 cells"],
+        ["The | test", "Strict", "100.0 % (51 to 100)", "4 clips, 4 cells"],
+        ["The | test", "accuracy", "0.0 % (0 to 49)", "4 clips, 4 cells"],
     ]
     assert r"| [05](../notebooks/05_lstm.ipynb) | The \| test | ours |" in notebooks_table(tmp_path)
 
@@ -68,7 +80,7 @@ def test_only_the_tables_between_the_marks_change_and_a_run_that_is_not_here_kee
     new, left = update(page, tmp_path)
     assert left == ["outputs/other has no results here: its table stays as it was."]
     assert "old" not in new
-    assert "| lstm | 100.0 % (44 to 100) |" in new
+    assert "| lstm | 100.0 % (21 to 100) |" in new
     for words in ("above\n<!--", "<!-- end -->\nbetween\n<!--", "-->\nkept\n<!-- end -->\nbelow\n"):
         assert words in new
 
