@@ -14,9 +14,13 @@ from asl_lib._util.jobs import cores, parse_shard, run_jobs
 from asl_lib.course.notebooks import STAGES, BatchError, Notebook, Run, find_notebooks, model_notebook
 from asl_lib.course.params import Params, check_parameters
 from asl_lib.data.clips import read_clips, select_clips
+from asl_lib.data.dataset import Dataset
 from asl_lib.data.registry import get_dataset
+from asl_lib.evaluation.results import has_results
 from asl_lib.evaluation.splits import signer_folds
 from asl_lib.models import registry
+
+NOTHING_TO_REPORT = "is left out: this run has no results of signs yet"
 
 
 def log_line(line: str) -> None:
@@ -50,9 +54,12 @@ def run_course(
         BatchError: a notebook failed. The other models were finished; notebooks that need them were not started.
     """
     params = check_parameters(values)
-    notebooks = [notebook for notebook in find_notebooks() if notebook.suits(get_dataset(params.dataset))]
+    dataset = get_dataset(params.dataset)
+    notebooks = [notebook for notebook in find_notebooks() if notebook.suits(dataset)]
     others = [notebook for notebook in notebooks if notebook.stage != "model"]
-    chosen = sorted([*others, *_training(notebooks, models)], key=lambda notebook: STAGES.index(notebook.stage))
+    chosen = sorted(
+        [*others, *_training(notebooks, models, dataset)], key=lambda notebook: STAGES.index(notebook.stage)
+    )
     runs = [Run(notebook, values) for notebook in chosen]
     labels = {run.notebook.name: f"[{number}/{len(runs)}] {run.notebook.name}" for number, run in enumerate(runs, 1)}
     upstream = ""
@@ -66,7 +73,10 @@ def run_course(
     keys = sorted(run.key(upstream) for run in parallel)
     upstream = hashlib.sha256("".join([upstream, *keys]).encode()).hexdigest()
     for run in (run for run in runs if run.notebook.stage in ("report", "live")):
-        upstream = _do(run, upstream, labels[run.notebook.name], log, force=force)
+        if has_results(params.run_dir):
+            upstream = _do(run, upstream, labels[run.notebook.name], log, force=force)
+        else:
+            log(f"{labels[run.notebook.name]}  {NOTHING_TO_REPORT}")
     return params
 
 
@@ -113,8 +123,9 @@ def run_batch(
             was built from them.
     """
     params = check_parameters(values)
-    notebooks = [notebook for notebook in find_notebooks() if notebook.suits(get_dataset(params.dataset))]
-    training = _training(notebooks, models)
+    dataset = get_dataset(params.dataset)
+    notebooks = [notebook for notebook in find_notebooks() if notebook.suits(dataset)]
+    training = _training(notebooks, models, dataset)
     number, total = parse_shard(shard, least=0) if shard else (0, 1)
     upstream = ""
     for notebook in (n for n in notebooks if n.stage == "prepare"):
@@ -150,6 +161,9 @@ def run_batch(
     if failures:
         failures.insert(0, f"{len(failures)} of {len(runs)} runs failed; the rest is done.")
     for notebook in (n for n in notebooks if n.stage == "report" and not shard):
+        if not has_results(params.run_dir):
+            log(f"{notebook.name}  {NOTHING_TO_REPORT}")
+            continue
         # A report depends on the results of all runs: it is always built anew.
         try:
             _do(Run(notebook, values, exercises=False), upstream, notebook.name, log, force=True)
@@ -175,20 +189,22 @@ def _cases(signers: list[str], *, folds: int, known_signers: bool) -> list[tuple
     return [*cases, ({"split": "random"}, ".split_random", "all signers known")] if known_signers else cases
 
 
-def _training(notebooks: Sequence[Notebook], models: Sequence[str]) -> list[Notebook]:
+def _training(notebooks: Sequence[Notebook], models: Sequence[str], dataset: Dataset) -> list[Notebook]:
     """Return the notebooks that train `models`, numbered or not; all numbered ones where no model is named.
 
     Raises:
-        BatchError: there is no such model.
+        BatchError: there is no such model, or the data set has not what it takes.
     """
     training = [notebook for notebook in notebooks if notebook.stage == "model"]
-    known = [name for notebook in training for name in notebook.models]
-    there = list(dict.fromkeys([*known, *registry.names(input="landmarks")]))
+    numbered = {name: notebook for notebook in training for name in notebook.models}
+    others = {name: model_notebook(name) for name in registry.names() if name not in numbered}
+    others = {name: notebook for name, notebook in others.items() if notebook.suits(dataset)}
     for model in models:
-        if model not in there:
-            raise BatchError(f"No notebook trains a model '{model}'. There are: {', '.join(there)}.")
-    numbered = [notebook for notebook in training if not models or set(notebook.models) & set(models)]
-    return numbered + [model_notebook(model) for model in dict.fromkeys(models) if model not in known]
+        if model not in numbered | others:
+            known = ", ".join([*numbered, *others])
+            raise BatchError(f"There is no model '{model}' to train on {dataset.name}. There are: {known}.")
+    chosen = [notebook for notebook in training if not models or set(notebook.models) & set(models)]
+    return chosen + [others[model] for model in dict.fromkeys(models) if model in others]
 
 
 def _execute_here(
@@ -233,16 +249,12 @@ def _execute_on_dask(
         else:
             waiting[label] = run
     failures, started = [], list(waiting)
-    for outcome in run_jobs(partial(_execute, upstream), list(waiting.values()), scheduler=scheduler):
+    execute = partial(Run.execute, upstream=upstream, threads=1)
+    for outcome in run_jobs(execute, list(waiting.values()), scheduler=scheduler):
         log(f"{started[outcome.index]}  {'FAILED' if outcome.error else 'done'}")
         if outcome.error:
             failures.append(outcome.error)
     return failures
-
-
-def _execute(upstream: str, run: Run) -> None:
-    """Execute a run on a Dask worker."""
-    run.execute(upstream, threads=1)
 
 
 def _do(

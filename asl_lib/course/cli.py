@@ -103,7 +103,7 @@ def _add_notebooks(command: Callable[..., argparse.ArgumentParser]) -> None:
             help="change one parameter (YAML)",
         )
     for parser in (run, batch):
-        parser.add_argument("--models", default="", metavar="A,B", help="train only these models (default: all)")
+        parser.add_argument("--models", default="", metavar="A,B", help="train only these (default: the course's own)")
         parser.add_argument("--force", action="store_true", help="execute notebooks whose results are there already")
     for parser in (batch, extract):
         parser.add_argument("--scheduler", default="", metavar="tcp://HOST:PORT", help="use a Dask cluster's workers")

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +33,9 @@ EXERCISE_TAGS = frozenset({"exercise", "solution", "check"})
 
 
 ANY_MODEL = Path(__file__).with_name("model.ipynb")
-"""The notebook that trains any registered model for landmarks."""
+"""The notebook that trains any registered model."""
+SUBJECTS = {"landmarks": "clips", "photographs": "photographs", "video": "videos"}
+"""Input of a model -> `Notebook.subject` of the notebook that trains it."""
 
 
 class BatchError(RuntimeError):
@@ -52,7 +54,7 @@ class Notebook:
         subject: what it needs: "clips", "videos" (clips that do not come as landmarks only), "photographs" or "any"
             data set.
         results: files that it writes, with {dataset_dir}, {run_dir} and {held_out} to fill in.
-        fixed: parameters that it is always executed with.
+        model: name of the one model that it trains; empty for a numbered notebook, whose cells name its models.
     """
 
     path: Path
@@ -60,11 +62,11 @@ class Notebook:
     parameters: tuple[str, ...]
     results: tuple[str, ...]
     subject: str = "clips"
-    fixed: Mapping[str, str] = field(default_factory=dict)
+    model: str = ""
 
     @property
     def name(self) -> str:
-        return "_".join([self.path.stem, *self.fixed.values()])
+        return f"{self.path.stem}_{self.model}" if self.model else self.path.stem
 
     @property
     def models(self) -> list[str]:
@@ -96,9 +98,10 @@ def find_notebooks(folder: str | Path | None = None) -> list[Notebook]:
 
 def model_notebook(model: str) -> Notebook:
     """Return the notebook that trains one registered model which has no numbered notebook."""
-    notebook = _read_notebook(ANY_MODEL)
-    results = tuple(pattern.replace("{model}", model) for pattern in notebook.results)
-    return replace(notebook, results=results, fixed={"model": model})
+    notebook, subject = _read_notebook(ANY_MODEL), SUBJECTS[find_model(model).input]
+    place = f"letters/{model}" if subject == "photographs" else model  # as `Params.letters_dir` and `model_dir`
+    results = tuple(pattern.replace("{model}", place) for pattern in notebook.results)
+    return replace(notebook, results=results, subject=subject, model=model)
 
 
 def course_folder() -> Path:
@@ -145,13 +148,13 @@ class Run:
 
     @property
     def params(self) -> Params:
-        return check_parameters({**self.values, **self.notebook.fixed})
+        return check_parameters(self.values)
 
     @property
     def own_values(self) -> dict[str, Any]:
-        """The given parameters that this notebook has."""
-        values = {**self.values, **self.notebook.fixed}
-        return {key: value for key, value in values.items() if key in self.notebook.parameters}
+        """The given parameters that this notebook has, and the model that it trains."""
+        values = {key: value for key, value in self.values.items() if key in self.notebook.parameters}
+        return {**values, "model": self.notebook.model} if self.notebook.model else values
 
     @property
     def output(self) -> Path:
@@ -173,6 +176,8 @@ class Run:
         """
         cells = [cell.source for cell in self._cells() if cell.cell_type == "code" and not is_exercise(cell)]
         effective = {name: getattr(self.params, name, None) for name in self.notebook.parameters}
+        if self.notebook.model:
+            effective["model"] = self.notebook.model
         text = json.dumps([cells, effective, upstream, self._code_hash(cells)], sort_keys=True, default=str)
         return hashlib.sha256(text.encode()).hexdigest()
 
@@ -181,7 +186,7 @@ class Run:
         source = "\n".join(line for line in lines if not line.startswith(("%", "!")))
         names = [self.params.dataset, *self.params.also] if "dataset" in self.notebook.parameters else []
         modules = [type(get_dataset(name)).__module__ for name in names]
-        modules += [find_model(model).builder.__module__ for model in self.notebook.fixed.values()]
+        modules += [find_model(self.notebook.model).builder.__module__] if self.notebook.model else []
         plots = self.notebook.stage in ("report", "live")
         return code_hash(source, modules=modules, plots=plots, package=PACKAGE)
 

@@ -81,9 +81,6 @@ class Params(BaseModel):
     validation_signers: list[Name] = Field([], description="signers for early stopping; empty to choose one")
     validation_share: float = Field(0.0, ge=0, le=0.5, description="or a share of the clips for early stopping")
     # Training
-    model: str = Field(
-        "attention_lstm", description="model that model.ipynb trains: the name of a builder in asl_lib/models"
-    )
     augment: bool = Field(True, description="vary the training clips anew in every epoch")
     epochs: int = Field(200, ge=1, le=MOST, description="most passes over the training clips")
     own_epochs: int = Field(60, ge=1, le=MOST, description="the same for the course's own networks")

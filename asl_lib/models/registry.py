@@ -12,8 +12,9 @@ import pkgutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
+from asl_lib.features.recipe import Recipe
 from asl_lib.models.errors import TrainingError
 
 INPUTS: dict[str, tuple[str, ...]] = {
@@ -24,17 +25,6 @@ INPUTS: dict[str, tuple[str, ...]] = {
 """What a model takes -> the names of the sizes in its recipe's `shape`; height and width are one size."""
 
 Builder = TypeVar("Builder", bound=Callable[..., Any])
-
-
-class Recipe(Protocol):
-    """The part of `features.recipe.Recipe` that the registry uses."""
-
-    @property
-    def input(self) -> str: ...
-    @property
-    def shape(self) -> tuple[int, ...]: ...
-    @property
-    def glosses(self) -> tuple[str, ...]: ...
 
 
 @dataclass(frozen=True)
@@ -64,8 +54,9 @@ def register(name: str, *, input: str = "landmarks") -> Callable[[Builder], Buil
     """
 
     def decorate(builder: Builder) -> Builder:
-        known = _models.get(name)
-        if known is not None and inspect.getsourcefile(known.builder) != inspect.getsourcefile(builder):
+        known = _models[name].builder if name in _models else builder
+        # A module that is imported again registers the same builder again.
+        if (known.__module__, known.__qualname__) != (builder.__module__, builder.__qualname__):
             raise ValueError(f"Two models are called '{name}'. Give one of them another name.")
         _models[name] = Registered(name, builder, input)
         return builder
@@ -88,7 +79,7 @@ def find_model(name: str) -> Registered:
         TrainingError: there is none.
     """
     if name not in names():
-        raise TrainingError(f"There is no model '{name}'. There are: {', '.join(names())}.")
+        raise TrainingError(f"There is no model '{name}' in asl_lib/models. There are: {', '.join(names())}.")
     return _models[name]
 
 

@@ -343,7 +343,7 @@ def test_a_kernel_that_does_not_start_is_tried_once_more_and_a_failing_cell_is_n
 
 def test_a_model_that_no_notebook_trains_is_refused_before_anything_runs(course):
     for models in (["gpt"], ["lstm", "gpt"]):
-        with pytest.raises(BatchError, match=r"No notebook trains a model 'gpt'\. There are: lstm"):
+        with pytest.raises(BatchError, match=r"There is no model 'gpt' to train on demo\. There are: lstm"):
             run_batch(VALUES, models=models, log=lambda _: pytest.fail("something ran"))
 
 

@@ -119,7 +119,7 @@ def test_the_slurm_array_extracts_every_clip_once(capsys, home):
     assert len(list((home / "data" / "recordings" / "poses").glob("*.pose"))) == 3
     assert "must be done before shard 1/2" in slurm_task("batch.sbatch", "p.yaml", home, task=1, tasks=2)
     said = slurm_task("batch.sbatch", "p.yaml", home, "--models", "nonsense", task=1, tasks=2)
-    assert "No notebook trains a model 'nonsense'" in said, "what follows the parameter file must be passed on"
+    assert "There is no model 'nonsense' to train on" in said, "what follows the parameter file must be passed on"
 
 
 def test_a_data_set_whose_files_are_here_and_its_clips_table_is_not_is_said_to_be_unlooked_at(capsys, home):

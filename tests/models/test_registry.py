@@ -75,5 +75,17 @@ def test_a_name_that_is_taken_and_an_unknown_input_are_refused(monkeypatch):
     monkeypatch.setattr(registry, "_models", dict(registry._models))
     with pytest.raises(ValueError, match="Two models are called 'lstm'"):
         register("lstm")(lambda: None)
+    register("small")(_small)
+    register("small")(_small)  # a module that is imported again
+    with pytest.raises(ValueError, match="Two models are called 'small'"):
+        register("small")(_other)  # a copy in the same file whose name was not changed
     with pytest.raises(ValueError, match="landmarks, photographs, video; got 'sound'"):
         register("tiny", input="sound")
+
+
+def _small(*, classes):
+    raise NotImplementedError
+
+
+def _other(*, classes):
+    raise NotImplementedError
