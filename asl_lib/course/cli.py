@@ -275,7 +275,7 @@ def _extract(options: argparse.Namespace) -> None:
         print(f"{len(clips):,} clips to extract; now start the shards.")
         return
     if options.preview:
-        _preview(options.preview, clips, dataset, folder, parts)
+        _preview(options.preview, clips, dataset, folder, parts, params.tracker)
         return
     failures = folder / f"failures{'.' + options.shard.replace('/', '-of-') if options.shard else ''}.csv"
     extraction = extract_clips(
@@ -283,6 +283,7 @@ def _extract(options: argparse.Namespace) -> None:
         folder,
         clips,
         parts,
+        tracker=params.tracker,
         workers=params.workers,
         shard=options.shard,
         scheduler=options.scheduler or params.scheduler,
@@ -295,7 +296,7 @@ def _extract(options: argparse.Namespace) -> None:
         print(f"The list is in {relative(failures)}.")
 
 
-def _preview(clip_id: str, clips: Any, dataset: Any, folder: Path, parts: Sequence[str]) -> None:
+def _preview(clip_id: str, clips: Any, dataset: Any, folder: Path, parts: Sequence[str], tracker: str) -> None:
     from asl_lib._util.console import quiet_native_stderr
     from asl_lib.data.errors import DatasetError
     from asl_lib.plots.overlay import write_preview
@@ -306,7 +307,7 @@ def _preview(clip_id: str, clips: Any, dataset: Any, folder: Path, parts: Sequen
         raise DatasetError(f"There is no clip '{clip_id}' in the clips table. It has, for example: {some}.")
     clip, path = chosen.iloc[0], folder / "preview" / f"{clip_id}.mp4"
     with quiet_native_stderr():
-        frames = write_preview(dataset, folder, clip, path, parts=parts)
+        frames = write_preview(dataset, folder, clip, path, parts=parts, tracker=tracker)
     print(f"{frames} frames with their landmarks: {relative(path)}")
 
 

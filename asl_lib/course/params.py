@@ -62,6 +62,9 @@ class Params(BaseModel):
     signers: list[Name] = Field([], description="signers to use; empty for all")
     repetitions: int = Field(3, ge=1, le=100, description="how often each demo signer repeats each sign")
     # Landmarks and features
+    tracker: Literal["litert", "mediapipe"] = Field(
+        "litert", description="litert: the course's own; mediapipe: MediaPipe's Tasks, which send metrics to Google"
+    )
     landmarks: list[Part] = Field(["pose", "left_hand", "right_hand"], min_length=1, description="parts to use")
     coordinates: Literal["xy", "xyz"] = Field("xy", description="coordinates of each landmark")
     body_frame: Literal["shoulders", "image", "minmax"] = Field("shoulders", description="origin and unit")

@@ -35,7 +35,7 @@ from asl_lib.features.handshape import HANDSHAPE_SIZE, describe_hand
 from asl_lib.features.optical_flow import METHODS, reverse_flow
 from asl_lib.features.photographs import read_photograph
 from asl_lib.features.resampling import MOST_FRAMES, cut_or_pad, fill_gaps, resample, resample_in_time
-from asl_lib.landmarks.landmarks import PARTS, Landmarks
+from asl_lib.landmarks.landmarks import PARTS, TRACKERS, Landmarks
 
 RECIPE_VERSION = 3
 LARGEST_PX = 4096
@@ -114,6 +114,7 @@ class FeatureRecipe(Recipe):
         frames: frames of the result.
         max_gap: longest run of frames in which a landmark is missing that is filled by interpolation.
         mask: append one number a part and frame: 1 where it was seen (or its gap filled), else 0.
+        tracker: the tracker that the landmarks are from; the live demo uses the same.
 
     >>> recipe = FeatureRecipe(parts=("pose", "left_hand", "right_hand"), frames=30, mask=False)
     >>> recipe.num_features
@@ -133,6 +134,7 @@ class FeatureRecipe(Recipe):
     frames: int = 30
     max_gap: int = 5
     mask: bool = True
+    tracker: str = "litert"
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -142,6 +144,7 @@ class FeatureRecipe(Recipe):
             ("body_frame", ("shoulders", "image", "minmax")),
             ("hand_frame", ("wrist", "body", "both")),
             ("timing", ("resample", "pad", "window")),
+            ("tracker", TRACKERS),
         ):
             if getattr(self, name) not in allowed:
                 raise RecipeError(f"{name} must be one of {', '.join(allowed)}; got {getattr(self, name)!r}.")

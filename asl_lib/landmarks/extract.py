@@ -20,7 +20,8 @@ from asl_lib.data.dataset import Dataset
 from asl_lib.data.video import MIN_FRAMES, clip_frames, time_limit_s, video_info
 from asl_lib.landmarks.landmarks import PARTS, LandmarkError, Landmarks
 from asl_lib.landmarks.pose_file import read_pose, write_pose
-from asl_lib.landmarks.tracker import HolisticTracker
+from asl_lib.landmarks.tracker import Tracker
+from asl_lib.landmarks.trackers import open_tracker, tracker_version
 
 FAILURE_COLUMNS = ("clip_id", "path", "reason")
 EXTRACTION_VERSION = 2
@@ -63,6 +64,7 @@ def extract_clips(
     clips: pd.DataFrame,
     parts: Sequence[str] = tuple(PARTS),
     *,
+    tracker: str = "litert",
     workers: int = 0,
     shard: str = "",
     scheduler: str = "",
@@ -79,6 +81,7 @@ def extract_clips(
         dataset_dir: its folder.
         clips: the clips table, or a part of it.
         parts: which parts to track; without "face" extraction is faster.
+        tracker: one of `landmarks.TRACKERS`.
         workers: processes; 0 for one per core.
         shard: "3/100" takes the third of a hundred parts of the clips, the same part every time.
         scheduler: address of a Dask scheduler ("tcp://…") whose workers see the same files; empty for
@@ -96,7 +99,7 @@ def extract_clips(
     skipped, renewed = 0, 0
     for clip in clips.to_dict("records"):
         pose_path = dataset.pose_path(dataset_dir, clip)
-        state = extraction_state(clip, pose_path, source_dir=source_dir, parts=parts)
+        state = extraction_state(clip, pose_path, source_dir=source_dir, parts=parts, tracker=tracker)
         if state == "done":
             skipped += 1
         else:
@@ -107,10 +110,10 @@ def extract_clips(
     try:
         if jobs:
             if not scheduler:
-                HolisticTracker(parts)  # fail once, here, where every clip would fail for the same reason
+                open_tracker(tracker, parts).close()  # fail once, here, where every clip would fail for the same reason
             for folder in {pose_path.parent for _, pose_path in jobs}:
                 remove_abandoned(folder)
-            extract = partial(_extract, source_dir=source_dir, parts=tuple(parts))
+            extract = partial(_extract, source_dir=source_dir, parts=tuple(parts), tracker=tracker)
             outcomes = run_jobs(
                 extract,
                 jobs,
@@ -137,13 +140,18 @@ def extract_clips(
     return Extraction(len(jobs) - len(failures), skipped, table, renewed, frames, time.monotonic() - started)
 
 
-def _extract(job: tuple[Clip, Path], *, source_dir: Path, parts: Sequence[str]) -> int:
+def _extract(job: tuple[Clip, Path], **options: Any) -> int:
     clip, pose_path = job
-    return extract_clip(clip, pose_path, source_dir=source_dir, parts=parts)
+    return extract_clip(clip, pose_path, **options)
 
 
 def extract_clip(
-    clip: Clip, pose_path: str | Path, *, source_dir: str | Path, parts: Sequence[str] = tuple(PARTS)
+    clip: Clip,
+    pose_path: str | Path,
+    *,
+    source_dir: str | Path,
+    parts: Sequence[str] = tuple(PARTS),
+    tracker: str = "litert",
 ) -> int:
     """Extract one clip, write its landmarks and their record, and return the number of frames.
 
@@ -154,15 +162,16 @@ def extract_clip(
         pose_path: the `.pose` file to write.
         source_dir: folder of the videos.
         parts: which parts to track.
+        tracker: one of `landmarks.TRACKERS`.
 
     Raises:
         MediaError: the video cannot be read.
         LandmarkError: it has fewer than 2 frames.
     """
     pose_path = Path(pose_path)
-    if extraction_state(clip, pose_path, source_dir=source_dir, parts=parts) == "done":
+    if extraction_state(clip, pose_path, source_dir=source_dir, parts=parts, tracker=tracker) == "done":
         return int(_read_record(pose_path)["frames"])
-    landmarks = track_clip(clip, source_dir=source_dir, parts=parts)
+    landmarks = track_clip(clip, source_dir=source_dir, parts=parts, tracker=tracker)
     if len(landmarks.points) < MIN_FRAMES:
         raise LandmarkError(
             f"{Path(source_dir) / clip['path']} must have at least {MIN_FRAMES} frames; got {len(landmarks.points)}. "
@@ -171,34 +180,41 @@ def extract_clip(
     # The old record is removed first: it must never lie beside landmarks that it does not describe.
     _record_path(pose_path).unlink(missing_ok=True)
     write_pose(pose_path, landmarks)
-    record = extraction_settings(clip, source_dir=source_dir)
+    record = extraction_settings(clip, source_dir=source_dir, tracker=tracker)
     record |= {"parts": list(landmarks.parts), "frames": len(landmarks.points)}
     write_json(_record_path(pose_path), {**record, "pose_bytes": pose_path.stat().st_size})
     return len(landmarks.points)
 
 
-def track_clip(clip: Clip, *, source_dir: str | Path, parts: Sequence[str] = tuple(PARTS)) -> Landmarks:
+def track_clip(
+    clip: Clip, *, source_dir: str | Path, parts: Sequence[str] = tuple(PARTS), tracker: str = "litert"
+) -> Landmarks:
     """Return the landmarks of one row of the clips table, tracked now: from its start to its end, inside its box.
 
     Raises:
         MediaError: the video cannot be read.
     """
     fps = video_info(Path(source_dir) / clip["path"]).fps
-    return _tracker(tuple(parts)).detect((picture for _, picture in clip_frames(clip, source_dir)), fps=fps)
+    pictures = (picture for _, picture in clip_frames(clip, source_dir))
+    return _tracker(tracker, tuple(parts)).detect(pictures, fps=fps)
 
 
-def read_or_track_clip(clip: Clip, pose_path: Path, *, source_dir: Path, parts: Sequence[str]) -> Landmarks:
+def read_or_track_clip(
+    clip: Clip, pose_path: Path, *, source_dir: Path, parts: Sequence[str], tracker: str = "litert"
+) -> Landmarks:
     """Return a clip's landmarks from its `.pose` file if that is up to date, else tracked now and not written.
 
     Raises:
         MediaError: the video cannot be read.
     """
-    if extraction_state(clip, pose_path, source_dir=source_dir, parts=parts) == "done":
+    if extraction_state(clip, pose_path, source_dir=source_dir, parts=parts, tracker=tracker) == "done":
         return read_pose(pose_path)
-    return track_clip(clip, source_dir=source_dir, parts=parts)
+    return track_clip(clip, source_dir=source_dir, parts=parts, tracker=tracker)
 
 
-def extraction_state(clip: Clip, pose_path: Path, *, source_dir: str | Path, parts: Sequence[str]) -> str:
+def extraction_state(
+    clip: Clip, pose_path: Path, *, source_dir: str | Path, parts: Sequence[str], tracker: str = "litert"
+) -> str:
     """Return whether a clip's landmarks are "done", "changed" (made with other settings) or "new".
 
     Landmarks with more parts than requested are "done" as well: the requested parts are the same to the last bit.
@@ -210,14 +226,19 @@ def extraction_state(clip: Clip, pose_path: Path, *, source_dir: str | Path, par
     record = _read_record(pose_path)
     if not record or record.get("pose_bytes") != pose_bytes:
         return "new"  # damaged, or killed between the landmarks and their record
-    wanted = extraction_settings(clip, source_dir=source_dir)
+    wanted = extraction_settings(clip, source_dir=source_dir, tracker=tracker)
     if wanted["video_bytes"] is None:  # the video was removed after extraction, to save space
         wanted["video_bytes"] = record.get("video_bytes")
     same = all(record.get(key) == value for key, value in wanted.items())
     return "done" if same and set(parts) <= set(record.get("parts", ())) else "changed"
 
 
-def extraction_settings(clip: Clip, *, source_dir: str | Path) -> dict[str, Any]:
+def recorded_tracker(pose_path: Path) -> str:
+    """Return the name of the tracker in the record of a landmark file; empty where it has none, or an older one."""
+    return str(_read_record(pose_path).get("tracker", "")).partition(" ")[0]
+
+
+def extraction_settings(clip: Clip, *, source_dir: str | Path, tracker: str = "litert") -> dict[str, Any]:
     """Return all that a clip's landmarks depend on, besides the parts."""
     try:
         video_bytes = (Path(source_dir) / clip["path"]).stat().st_size
@@ -225,7 +246,7 @@ def extraction_settings(clip: Clip, *, source_dir: str | Path) -> dict[str, Any]
         video_bytes = None
     return {
         "extraction": EXTRACTION_VERSION,
-        "tracker": "litert",
+        "tracker": tracker_version(tracker),
         "start": int(clip["start"]),
         "end": int(clip["end"]),
         "box": clip["box"],
@@ -245,15 +266,15 @@ def _read_record(pose_path: Path) -> dict[str, Any]:
     return record if isinstance(record, dict) else {}
 
 
-def _tracker(parts: tuple[str, ...]) -> HolisticTracker:
+def _tracker(name: str, parts: tuple[str, ...]) -> Tracker:
     """Return this thread's tracker: loading the models takes as long as many frames.
 
     A tracker follows one clip at a time, and the workers of a cluster may have several threads.
     """
-    trackers: dict[tuple[str, ...], HolisticTracker] = _local.__dict__.setdefault("trackers", {})
-    if parts not in trackers:
-        trackers[parts] = HolisticTracker(parts)
-    return trackers[parts]
+    trackers: dict[tuple[str, tuple[str, ...]], Tracker] = _local.__dict__.setdefault("trackers", {})
+    if (name, parts) not in trackers:
+        trackers[name, parts] = open_tracker(name, parts)
+    return trackers[name, parts]
 
 
 def take_shard(clips: pd.DataFrame, shard: str) -> pd.DataFrame:

@@ -14,6 +14,9 @@ import numpy as np
 PARTS: dict[str, int] = {"pose": 33, "face": 468, "left_hand": 21, "right_hand": 21}
 """The parts that MediaPipe Holistic tracks, in the order of the arrays, and how many landmarks each has."""
 
+TRACKERS = ("litert", "mediapipe")
+"""The trackers: our own graph, and MediaPipe's Tasks on the same models, for comparison."""
+
 
 CLOCK_S = 1.1e-3
 """The clocks of many videos count in milliseconds."""

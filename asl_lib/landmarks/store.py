@@ -13,6 +13,7 @@ import pandas as pd
 from asl_lib._util.cache import ArrayCache, CachedArrays
 from asl_lib._util.files import file_stamp
 from asl_lib.data.dataset import Dataset
+from asl_lib.landmarks.extract import recorded_tracker
 from asl_lib.landmarks.landmarks import PARTS, LandmarkError, Landmarks
 from asl_lib.landmarks.parquet import read_parquet
 from asl_lib.landmarks.pose_file import read_pose
@@ -82,6 +83,7 @@ def load_landmarks(
     clips: pd.DataFrame,
     parts: Sequence[str],
     *,
+    tracker: str = "litert",
     read: Callable[[Path], Landmarks] = read_landmarks,
 ) -> LandmarkStore:
     """Return the landmarks of all clips from one file, which is created or updated first where necessary.
@@ -94,6 +96,8 @@ def load_landmarks(
         dataset_dir: its folder; the store is kept in its subfolder `landmarks`.
         clips: the clips table, or a part of it.
         parts: the parts to keep; a clip that lacks one is among the failures.
+        tracker: the tracker that the data set's videos were tracked with; a clip that was tracked with another one is
+            among the failures. Landmarks that came as such have no record of a tracker, and none is asked for.
         read: reads the file of one clip; raises LandmarkError where it cannot.
 
     Raises:
@@ -104,12 +108,17 @@ def load_landmarks(
     shape = (sum(PARTS[part] for part in parts), VALUES)
     cache = ArrayCache(dataset_dir / "landmarks" / name, shape=shape, dtype="<f4")
     paths = {str(clip["clip_id"]): dataset.pose_path(dataset_dir, clip) for clip in clips.to_dict("records")}
-    stamps = {clip_id: [STORE_VERSION, *file_stamp(path)] for clip_id, path in paths.items()}
+    stamps = {clip_id: [STORE_VERSION, tracker, *file_stamp(path)] for clip_id, path in paths.items()}
 
     def make(clip_ids: list[str]) -> Iterator[tuple[str, tuple[int, int] | None, dict[str, Any]]]:
         for clip_id in clip_ids:
             try:
                 landmarks = _with_parts(read(paths[clip_id]), parts)
+                if (recorded := recorded_tracker(paths[clip_id])) not in ("", tracker):
+                    raise LandmarkError(
+                        f"{paths[clip_id]} was tracked with {recorded}, not with {tracker}. Run notebook 02 with "
+                        f"tracker: {tracker}, or use tracker: {recorded} everywhere."
+                    )
             except LandmarkError as error:
                 yield clip_id, None, {"reason": str(error)}
                 continue

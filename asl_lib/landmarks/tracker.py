@@ -15,6 +15,7 @@ import math
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from types import TracebackType
+from typing import Self
 
 import numpy as np
 
@@ -257,40 +258,31 @@ class FaceTracker:
         return region.to_picture(values.reshape(468, 3) / self._model.size)
 
 
-class HolisticTracker:
-    """Tracks one person in many clips in turn, or in a stream; use it in a `with` block.
+class Tracker:
+    """Base class of the trackers: tracks one person in many clips in turn, or in a stream; use it in a `with` block.
 
     It carries its state from frame to frame. `detect` ends with a reset: a clip's landmarks do not depend on the clips
     before it.
 
     Args:
-        parts: the parts to return. Without "face" no model of the face runs; the other parts are the same to the last
-            bit.
-        threads: how many threads to use; with 2 the hands and the face are tracked side by side, for a stream. The
-            landmarks are the same. Many clips are faster in as many processes as there are cores.
+        parts: the parts to return.
 
     Raises:
-        LandmarkError: there is no such part, or the models have not been fetched.
+        LandmarkError: there is no such part.
     """
 
-    def __init__(self, parts: Sequence[str] = tuple(PARTS), *, threads: int = 1) -> None:
+    def __init__(self, parts: Sequence[str] = tuple(PARTS)) -> None:
         self.parts = tuple(part for part in PARTS if part in parts)
         if unknown := set(parts) - set(PARTS):
             raise LandmarkError(f"There is no part '{sorted(unknown)[0]}'. Known: {', '.join(PARTS)}.")
-        self.pose = PoseTracker()
-        self.others: dict[str, HandTracker | FaceTracker] = {
-            part: FaceTracker() if part == "face" else HandTracker(part) for part in self.parts if part != "pose"
-        }
-        self._pool = ThreadPoolExecutor(threads - 1) if threads > 1 else None
 
-    def __enter__(self) -> HolisticTracker:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._pool:
-            self._pool.shutdown()
+        self.close()
 
     def detect(self, frames: Iterable[np.ndarray], *, fps: float) -> Landmarks:
         """Return the landmarks of one clip.
@@ -317,9 +309,7 @@ class HolisticTracker:
 
     def reset(self) -> None:
         """End a clip: the next frame is tracked as the first of another clip."""
-        self.pose.reset()
-        for tracker in self.others.values():
-            tracker.reset()
+        raise NotImplementedError
 
     def track(self, frame: np.ndarray) -> np.ndarray:
         """Return the landmarks of the next frame of a clip, for a stream without a known end.
@@ -330,6 +320,43 @@ class HolisticTracker:
         Returns:
             (L, 4) float32: x, y, z (NaN where not detected) and confidence.
         """
+        raise NotImplementedError
+
+    def close(self) -> None:
+        """Release what the tracker holds."""
+
+
+class HolisticTracker(Tracker):
+    """The course's own tracker.
+
+    Args:
+        parts: the parts to return. Without "face" no model of the face runs; the other parts are the same to the last
+            bit.
+        threads: how many threads to use; with 2 the hands and the face are tracked side by side, for a stream. The
+            landmarks are the same. Many clips are faster in as many processes as there are cores.
+
+    Raises:
+        LandmarkError: there is no such part, or the models have not been fetched.
+    """
+
+    def __init__(self, parts: Sequence[str] = tuple(PARTS), *, threads: int = 1) -> None:
+        super().__init__(parts)
+        self.pose = PoseTracker()
+        self.others: dict[str, HandTracker | FaceTracker] = {
+            part: FaceTracker() if part == "face" else HandTracker(part) for part in self.parts if part != "pose"
+        }
+        self._pool = ThreadPoolExecutor(threads - 1) if threads > 1 else None
+
+    def close(self) -> None:
+        if self._pool:
+            self._pool.shutdown()
+
+    def reset(self) -> None:
+        self.pose.reset()
+        for tracker in self.others.values():
+            tracker.reset()
+
+    def track(self, frame: np.ndarray) -> np.ndarray:
         pose = self.pose.track(frame)
         found: dict[str, np.ndarray | None] = {}
         if pose is None:

@@ -16,7 +16,8 @@ from asl_lib.features.handshape import WRIST
 from asl_lib.features.recipe import FeatureRecipe, RecipeError
 from asl_lib.features.resampling import resample_in_time
 from asl_lib.landmarks.landmarks import PARTS, Landmarks
-from asl_lib.landmarks.tracker import HolisticTracker
+from asl_lib.landmarks.tracker import Tracker
+from asl_lib.landmarks.trackers import open_tracker
 from asl_lib.live.errors import LiveError
 from asl_lib.live.words import Commits, Smoother
 
@@ -190,13 +191,13 @@ class SignRecogniser(FrameRecogniser):
 
     def __init__(self, classifier: LandmarkClassifier, *, settings: LiveSettings | None = None) -> None:
         self.parts = classifier.recipe.tracked_parts
-        self._tracker: HolisticTracker | None = None
+        self._tracker: Tracker | None = None
         self._size = (0, 0)
         super().__init__(classifier, settings=settings)
 
     def close(self) -> None:
         if self._tracker is not None:
-            self._tracker.__exit__(None, None, None)
+            self._tracker.close()
             self._tracker = None
 
     def reset(self) -> None:
@@ -217,14 +218,14 @@ class SignRecogniser(FrameRecogniser):
             capture = self._capture
             self.reset()  # another camera, or a phone that was turned
             self._capture = capture
-        self._tracker = self._tracker or HolisticTracker(self.parts, threads=2)
+        self._tracker = self._tracker or open_tracker(self.classifier.recipe.tracker, self.parts, threads=2)
         return self.process_landmarks(self._tracker.track(frame), time_s, size=size)
 
     def process_landmarks(self, values: np.ndarray, time_s: float, *, size: tuple[int, int]) -> Recognition:
         """Process the landmarks of the next frame, tracked elsewhere.
 
         Args:
-            values: (L, 4) float32 of `parts`, as `HolisticTracker.track` returns them.
+            values: (L, 4) float32 of `parts`, as `Tracker.track` returns them.
             time_s: when the frame was taken.
             size: its width and height in px.
         """

@@ -17,7 +17,13 @@ from asl_lib.plots.style import LIMBS, PART_COLOURS, UPPER_BODY
 
 
 def write_preview(
-    dataset: Dataset, dataset_dir: str | Path, clip: Clip, path: str | Path, *, parts: Sequence[str]
+    dataset: Dataset,
+    dataset_dir: str | Path,
+    clip: Clip,
+    path: str | Path,
+    *,
+    parts: Sequence[str],
+    tracker: str = "litert",
 ) -> int:
     """Write a video of a clip with its landmarks drawn, and return the number of frames.
 
@@ -27,13 +33,14 @@ def write_preview(
         clip: one row of the clips table.
         path: the mp4 to write.
         parts: parts to track if the clip has no landmarks yet; these are not written.
+        tracker: one of `landmarks.TRACKERS`.
 
     Raises:
         MediaError: the video cannot be read.
     """
     source_dir = dataset.source_dir(Path(dataset_dir))
     pose = dataset.pose_path(Path(dataset_dir), clip)
-    landmarks = read_or_track_clip(clip, pose, source_dir=source_dir, parts=parts)
+    landmarks = read_or_track_clip(clip, pose, source_dir=source_dir, parts=parts, tracker=tracker)
     drawn = draw_landmarks((picture for _, picture in clip_frames(clip, source_dir)), landmarks)
     even = (frame[: len(frame) // 2 * 2, : frame.shape[1] // 2 * 2] for frame in drawn)
     return write_video(path, even, fps=landmarks.fps)

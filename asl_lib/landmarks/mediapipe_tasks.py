@@ -1,0 +1,214 @@
+"""MediaPipe's own Holistic Landmarker (its Tasks API) on the same models: the second tracker, for comparison.
+
+It is used only where `tracker: mediapipe` asks for it, because MediaPipe's Tasks send metrics of their use to Google.
+"""
+
+from __future__ import annotations
+
+import io
+import sys
+import zipfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import flatbuffers
+import mediapipe
+import numpy as np
+from ai_edge_litert import schema_py_generated as schema
+from mediapipe.tasks.metadata import metadata_schema_py_generated as metadata
+from mediapipe.tasks.python import BaseOptions, vision
+
+from asl_lib._util.console import quiet_native_stderr
+from asl_lib._util.files import atomic_write
+from asl_lib.landmarks.landmarks import PARTS, LandmarkError
+from asl_lib.landmarks.model_files import model_path, models_folder
+from asl_lib.landmarks.tracker import Tracker
+
+PRIVACY_NOTICE = (
+    "tracker: mediapipe. MediaPipe's Tasks send metrics about their performance and utilization to Google, as their "
+    "privacy notice says: https://goo.gle/mediapipe-privacy"
+)
+BUNDLE = "holistic_landmarker.task"
+FRAME_MS = 1000 / 30
+"""Time between two frames for MediaPipe's filters: every clip counts as one of 30 frames/s, as for our own tracker."""
+
+
+class MediaPipeTracker(Tracker):
+    """MediaPipe's Holistic Landmarker, in its mode for videos.
+
+    Args:
+        parts: the parts to return. Without "face" the models of the face do not run, except for its detector.
+
+    Raises:
+        LandmarkError: there is no such part, the models have not been fetched, or a system library is missing.
+    """
+
+    def __init__(self, parts: Sequence[str] = tuple(PARTS)) -> None:
+        super().__init__(parts)
+        print(PRIVACY_NOTICE, file=sys.stderr)
+        self._options = vision.HolisticLandmarkerOptions(
+            base_options=BaseOptions(model_asset_path=str(bundle_path())),
+            running_mode=vision.RunningMode.VIDEO,
+            min_face_detection_confidence=0.5 if "face" in self.parts else 1.0,
+        )
+        self._open()
+
+    def _open(self) -> None:
+        self._frames = 0
+        try:
+            with quiet_native_stderr():
+                self._landmarker = vision.HolisticLandmarker.create_from_options(self._options)
+        except OSError as error:
+            raise LandmarkError(
+                f"MediaPipe cannot be loaded: {error}. Debian, Ubuntu: sudo apt-get install libegl1 libgles2"
+            ) from error
+
+    def close(self) -> None:
+        self._landmarker.close()
+
+    def reset(self) -> None:
+        # Its filters and its last regions end only with it.
+        self.close()
+        self._open()
+
+    def track(self, frame: np.ndarray) -> np.ndarray:
+        picture = mediapipe.Image(mediapipe.ImageFormat.SRGB, np.ascontiguousarray(frame))
+        result = self._landmarker.detect_for_video(picture, round(self._frames * FRAME_MS))
+        self._frames += 1
+        rows = []
+        for part in self.parts:
+            rows.append(np.full((PARTS[part], 4), (np.nan, np.nan, np.nan, 0), np.float32))
+            if found := getattr(result, f"{part}_landmarks")[: PARTS[part]]:
+                rows[-1][:] = [(p.x, p.y, p.z, max(p.visibility, 1e-6) if part == "pose" else 1.0) for p in found]
+        return np.concatenate(rows)
+
+
+def bundle_path() -> Path:
+    """Return the models as the one file that the Holistic Landmarker takes, after making it where it is missing.
+
+    Raises:
+        LandmarkError: the models have not been fetched.
+    """
+    path = models_folder() / BUNDLE
+    if path.is_file():
+        return path
+    models = {
+        "face_detector": model_path("face_detection_short_range").read_bytes(),
+        "face_landmarks_detector": _with_478_points(model_path("face_landmark")),
+        "face_blendshapes": _without_blendshapes(),
+        "hand_landmarks_detector": model_path("hand_landmark_full").read_bytes(),
+        "hand_roi_refinement": _with_pixels_from_0_to_1(_read(model_path("hand_recrop"))),
+        "pose_detector": model_path("pose_detection").read_bytes(),
+        "pose_landmarks_detector": _pose_landmarks_detector(),
+    }
+    with atomic_write(path) as tmp:
+        tmp.write_bytes(_stored_zip({f"{name}.tflite": model for name, model in models.items()}))
+    return path
+
+
+def _read(path: Path) -> Any:
+    return schema.ModelT.InitFromObj(schema.Model.GetRootAs(path.read_bytes(), 0))
+
+
+def _packed(table: Any, identifier: bytes) -> bytes:
+    builder = flatbuffers.Builder(0)
+    builder.Finish(table.Pack(builder), identifier)
+    return bytes(builder.Output())
+
+
+def _add_buffer(model: Any, data: bytes) -> int:
+    buffer = schema.BufferT()
+    buffer.data = np.frombuffer(data, np.uint8)
+    model.buffers.append(buffer)
+    return len(model.buffers) - 1
+
+
+def _tensor(name: str, shape: Sequence[int], *, dtype: int = schema.TensorType.FLOAT32, buffer: int = 0) -> Any:
+    tensor = schema.TensorT()
+    tensor.name, tensor.shape, tensor.type, tensor.buffer = name, list(shape), dtype, buffer
+    return tensor
+
+
+def _add_operator(model: Any, kind: str, inputs: list[int], outputs: list[int], options: str, values: Any) -> None:
+    code = schema.OperatorCodeT()
+    code.builtinCode = code.deprecatedBuiltinCode = getattr(schema.BuiltinOperator, kind)
+    code.version = 1
+    model.operatorCodes = [*(model.operatorCodes or []), code]
+    operator = schema.OperatorT()
+    operator.opcodeIndex, operator.inputs, operator.outputs = len(model.operatorCodes) - 1, inputs, outputs
+    operator.builtinOptionsType, operator.builtinOptions = getattr(schema.BuiltinOptions, options), values
+    graph = model.subgraphs[0]
+    graph.operators = [*(graph.operators or []), operator]
+
+
+def _with_pixels_from_0_to_1(model: Any) -> bytes:
+    """Return a model whose metadata tell MediaPipe to divide pixels by 255, as its older graphs did by themselves."""
+    unit, image, content, tensor = (
+        metadata.ProcessUnitT(), metadata.ImagePropertiesT(), metadata.ContentT(), metadata.TensorMetadataT()
+    )  # fmt: skip
+    unit.optionsType, unit.options = metadata.ProcessUnitOptions.NormalizationOptions, metadata.NormalizationOptionsT()
+    unit.options.mean, unit.options.std = [0.0], [255.0]
+    image.colorSpace = metadata.ColorSpaceType.RGB
+    content.contentPropertiesType, content.contentProperties = metadata.ContentProperties.ImageProperties, image
+    tensor.name, tensor.content, tensor.processUnits, tensor.stats = "image", content, [unit], metadata.StatsT()
+    tensor.stats.max, tensor.stats.min = [1.0], [0.0]
+    graph, whole, entry = metadata.SubGraphMetadataT(), metadata.ModelMetadataT(), schema.MetadataT()
+    graph.inputTensorMetadata = [tensor]
+    graph.outputTensorMetadata = [metadata.TensorMetadataT() for _ in model.subgraphs[0].outputs]
+    whole.subgraphMetadata, whole.minParserVersion = [graph], "1.0.0"
+    entry.name, entry.buffer = "TFLITE_METADATA", _add_buffer(model, _packed(whole, b"M001"))
+    model.metadata = [entry]
+    return _packed(model, b"TFL3")
+
+
+def _pose_landmarks_detector() -> bytes:
+    """Return the pose model with five outputs as MediaPipe counts them; a small one stands in for the mask."""
+    model = _read(model_path("pose_landmark_full"))
+    landmarks, score, heatmaps, world = model.subgraphs[0].outputs
+    model.subgraphs[0].outputs = [landmarks, score, score, heatmaps, world]
+    return _with_pixels_from_0_to_1(model)
+
+
+def _with_478_points(path: Path) -> bytes:
+    """Return the face model with ten more points of zeros, which are the irises in the newer one."""
+    model = _read(path)
+    graph = model.subgraphs[0]
+    points, *others = graph.outputs
+    shape, count = list(graph.tensors[points].shape), len(graph.tensors)
+    pad = np.zeros((len(shape), 2), np.int32)
+    pad[-1, 1] = 30
+    buffer = _add_buffer(model, pad.tobytes())
+    graph.tensors += [
+        _tensor("pad", pad.shape, dtype=schema.TensorType.INT32, buffer=buffer),
+        _tensor("padded", [*shape[:-1], shape[-1] + 30]),
+    ]
+    _add_operator(model, "PAD", [points, count], [count + 1], "PadOptions", schema.PadOptionsT())
+    graph.outputs = [count + 1, *others]
+    return _packed(model, b"TFL3")
+
+
+def _without_blendshapes() -> bytes:
+    """Return a model that gives 0 for each of the 52 blendshapes: a bundle must have one, and nobody reads it."""
+    model, graph = schema.ModelT(), schema.SubGraphT()
+    model.version, model.buffers, model.subgraphs = 3, [schema.BufferT()], [graph]
+    weights = _add_buffer(model, np.zeros((52, 292), np.float32).tobytes())
+    graph.tensors = [
+        _tensor("points", (1, 146, 2)), _tensor("weights", (52, 292), buffer=weights), _tensor("scores", (1, 52))
+    ]  # fmt: skip
+    graph.inputs, graph.outputs = [0], [2]
+    options = schema.FullyConnectedOptionsT()
+    _add_operator(model, "FULLY_CONNECTED", [0, 1, -1], [2], "FullyConnectedOptions", options)
+    return _packed(model, b"TFL3")
+
+
+def _stored_zip(files: dict[str, bytes]) -> bytes:
+    """Return a zip of uncompressed files that start at multiples of 4 bytes, as MediaPipe maps them into memory."""
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_STORED) as archive:
+        for name, data in files.items():
+            info = zipfile.ZipInfo(name)
+            padding = -(out.tell() + 30 + len(name)) % 4
+            info.extra = b"\0\0" + padding.to_bytes(2, "little") + b"\0" * padding if padding else b""
+            archive.writestr(info, data)
+    return out.getvalue()
