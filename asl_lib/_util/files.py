@@ -82,12 +82,16 @@ def read_json(path: str | Path) -> Any:
 
 
 def file_stamp(path: str | Path) -> list[int]:
-    """Return size and modification time (ns) of a file, which tell its versions apart; [0, 0] if there is none."""
+    """Return size and modification time (ns) of a file, which tell its versions apart; [0, 0] if there is none.
+
+    Of a folder: the sum over its files, and the latest.
+    """
     try:
-        about = os.stat(path)
+        files = [entry.stat() for entry in os.scandir(path)] if os.path.isdir(path) else []
+        about = [os.stat(path), *files]
     except OSError:
         return [0, 0]
-    return [about.st_size, about.st_mtime_ns]
+    return [sum(one.st_size for one in files or about), max(one.st_mtime_ns for one in about)]
 
 
 def read_npz(path: str | Path, names: Sequence[str]) -> dict[str, np.ndarray]:

@@ -10,7 +10,7 @@ import pandas as pd
 
 from asl_lib._util.console import progress_bar
 from asl_lib._util.paths import relative
-from asl_lib.data.clips import missing_files, read_clips, similar_names
+from asl_lib.data.clips import missing_files, read_clips
 from asl_lib.data.dataset import Dataset, Published
 from asl_lib.data.video import MediaError, video_info
 from asl_lib.features.photographs import read_photograph
@@ -48,6 +48,7 @@ class Inventory:
         thin: gloss, signer and clips, where there are fewer clips of a sign by a signer than published.
         absent: published signs without any clip.
         left_out: kind -> paths of the files that are no clips, though they look like clips or lie where clips do.
+        notes: sentences about what may mislead.
     """
 
     dataset: Dataset
@@ -59,6 +60,7 @@ class Inventory:
     thin: pd.DataFrame
     absent: tuple[str, ...]
     left_out: dict[str, list[str]]
+    notes: list[str]
 
     def problems(self) -> pd.DataFrame:
         """Return one row per problem: clip_id, path (both empty where it is not about one file), problem."""
@@ -94,7 +96,7 @@ class Inventory:
             lines.append(
                 f"  files left out: {', '.join(_left_out(kind, paths) for kind, paths in self.left_out.items())}"
             )
-        lines += [f"  {sentence}" for sentence in similar_names(present)]
+        lines += [f"  {sentence}" for sentence in self.notes]
         if self.absent:
             lines.append(f"  signs without any clip: {len(self.absent):,}{_examples(self.absent)}")
         if counts.per_cell and len(signers) < counts.signers:
@@ -134,13 +136,13 @@ def take_inventory(
     broken = here[["clip_id", "path"]].assign(reason=reasons)[reasons.notna()].reset_index(drop=True)
     absent = tuple(gloss for gloss in dataset.published_signs(subset) if gloss not in set(present["gloss"]))
     thin = _thin(present, per_cell=dataset.published.per_cell)
-    left_out = dataset.left_out(folder)
-    return Inventory(dataset, folder, subset, present, missing, broken, thin, absent, left_out)
+    left_out, notes = dataset.left_out(folder), dataset.notes(present, folder)
+    return Inventory(dataset, folder, subset, present, missing, broken, thin, absent, left_out, notes)
 
 
 def _problem(path: Path, kind: str, look_inside: bool) -> str | None:
     """Return what is wrong with one file, or None."""
-    if not path.stat().st_size:
+    if path.is_file() and not path.stat().st_size:
         return "the file is empty (0 bytes)"
     if not look_inside:
         return None

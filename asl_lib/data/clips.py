@@ -182,7 +182,7 @@ def similar_names(table: pd.DataFrame) -> list[str]:
 def missing_files(table: pd.DataFrame, folder: str | Path) -> pd.DataFrame:
     """Return the rows whose file does not exist under `folder`."""
     folder = Path(folder)
-    return table[[not (folder / path).is_file() for path in table["path"]]].reset_index(drop=True)
+    return table[[not (folder / path).exists() for path in table["path"]]].reset_index(drop=True)
 
 
 def _first(names: Collection[str], *, most: int = 40) -> str:

@@ -146,6 +146,10 @@ class Dataset(ABC):
         """
         return {}
 
+    def notes(self, clips: pd.DataFrame, source_dir: Path) -> list[str]:
+        """Return sentences about what in a clips table may mislead."""
+        return similar_names(clips)
+
     def refine(self, clips: pd.DataFrame, source_dir: Path) -> pd.DataFrame:
         """Return the clips with start, end and box corrected by their files, where the lists may not fit them."""
         return clips
@@ -181,8 +185,8 @@ class Dataset(ABC):
                 f"None of the {len(listed)} clips of {self.name} is in {source}; the first would be "
                 f"{source / listed['path'].iloc[0]}. {self.how_to_get(source)}"
             )
-        for sentence in similar_names(present):
-            warnings.warn(sentence, stacklevel=2)
+        for note in self.notes(present, source):
+            warnings.warn(note, stacklevel=2)
         clips = self.refine(sample_clips(present, per_sign=options.clips_per_sign, seed=options.seed), source)
         write_clips(clips, dataset_dir / "clips.csv")
         return clips

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from pyarrow import ArrowException
 
+from asl_lib.data.recorded import rate_and_size
 from asl_lib.landmarks.landmarks import PARTS, LandmarkError, Landmarks
 
 FPS = 30.0
@@ -20,6 +21,8 @@ SQUARE = 1000
 
 def read_parquet(path: str | Path) -> Landmarks:
     """Read one clip of the competition's form: a row per frame, part and landmark.
+
+    Frame rate and picture size are those of the nearest `signers.csv`, else 30 frames/s and a square.
 
     Raises:
         LandmarkError: the file is missing, damaged, or holds other landmarks.
@@ -49,8 +52,9 @@ def read_parquet(path: str | Path) -> Landmarks:
     values[~(np.abs(values) < LARGEST).all(axis=1)] = np.nan  # damage, which would overflow in every sum
     points[row, column] = values
     confidence = (~np.isnan(points[..., 0])).astype(np.float32)
-    times = (frames - frames[0]) / FPS  # a frame that is not there is a gap in time
-    return Landmarks(points, confidence, tuple(PARTS), FPS, SQUARE, SQUARE, times)
+    fps, width, height = rate_and_size(path, assumed=(FPS, SQUARE, SQUARE))
+    times = (frames - frames[0]) / fps  # a frame that is not there is a gap in time
+    return Landmarks(points, confidence, tuple(PARTS), fps, width, height, times)
 
 
 def _is_number(column: pd.Series) -> bool:

@@ -13,6 +13,8 @@ import pandas as pd
 from asl_lib._util.cache import ArrayCache, CachedArrays
 from asl_lib._util.files import file_stamp
 from asl_lib.data.dataset import Dataset
+from asl_lib.data.recorded import table_of
+from asl_lib.landmarks.arrays import read_arrays
 from asl_lib.landmarks.extract import recorded_tracker
 from asl_lib.landmarks.landmarks import PARTS, LandmarkError, Landmarks
 from asl_lib.landmarks.parquet import read_parquet
@@ -67,14 +69,18 @@ class LandmarkStore(Mapping[str, Landmarks]):
 
 
 def read_landmarks(path: str | Path) -> Landmarks:
-    """Read the landmarks of one clip from a file of any known form, chosen by its suffix.
+    """Read the landmarks of one clip from a file of any known form, chosen by its suffix, or a folder of frames.
 
-    `.parquet` is the form of Google's competition; every other file is read as a `.pose` file.
+    `.parquet` is the form of Google's competition, `.npy`, `.npz` and folders are read by `read_arrays`; every other
+    file is read as a `.pose` file.
 
     Raises:
         LandmarkError: the file is missing, damaged or of another tracker.
     """
-    return read_parquet(path) if Path(path).suffix == ".parquet" else read_pose(path)
+    path = Path(path)
+    if path.is_dir() or path.suffix.lower() in (".npy", ".npz"):
+        return read_arrays(path)
+    return read_parquet(path) if path.suffix.lower() == ".parquet" else read_pose(path)
 
 
 def load_landmarks(
@@ -108,7 +114,7 @@ def load_landmarks(
     shape = (sum(PARTS[part] for part in parts), VALUES)
     cache = ArrayCache(dataset_dir / "landmarks" / name, shape=shape, dtype="<f4")
     paths = {str(clip["clip_id"]): dataset.pose_path(dataset_dir, clip) for clip in clips.to_dict("records")}
-    stamps = {clip_id: [STORE_VERSION, tracker, *file_stamp(path)] for clip_id, path in paths.items()}
+    stamps = {clip_id: [STORE_VERSION, tracker, *_stamp(path)] for clip_id, path in paths.items()}
 
     def make(clip_ids: list[str]) -> Iterator[tuple[str, tuple[int, int] | None, dict[str, Any]]]:
         for clip_id in clip_ids:
@@ -133,6 +139,12 @@ def load_landmarks(
         reason = store.failures["reason"].iloc[0] if len(store.failures) else "the clips table is empty"
         raise LandmarkError(f"None of the {len(clips)} clips could be read; the first: {reason}")
     return store
+
+
+def _stamp(path: Path) -> list[int]:
+    """Return the stamp of a clip's file and of the table of frame rates above it."""
+    table = table_of(path)
+    return file_stamp(path) + (file_stamp(table) if table else [])
 
 
 def _with_parts(landmarks: Landmarks, parts: tuple[str, ...]) -> Landmarks:

@@ -1,0 +1,141 @@
+"""Landmarks that others saved as arrays."""
+
+import numpy as np
+import pytest
+
+from asl_lib.landmarks.landmarks import PARTS, LandmarkError
+from asl_lib.landmarks.store import read_landmarks
+from tests.conftest import make_landmarks
+
+
+def keypoints(landmarks, *, visibility=True, face=468):
+    """Return (T, values): what the tutorial's `extract_keypoints` makes of each frame."""
+    blocks = []
+    for part in PARTS:
+        if part == "face" and "face" not in landmarks.parts:
+            blocks.append(np.zeros((len(landmarks.points), face, 3)))
+            continue
+        points = np.nan_to_num(landmarks.part(part))
+        if part == "pose" and visibility:
+            points = np.concatenate([points, landmarks.confidence[:, :33, None]], axis=2)
+        blocks.append(points)
+    return np.concatenate([block.reshape(len(block), -1) for block in blocks], axis=1)
+
+
+def save_frames(folder, values, *, name="{}.npy", first=0):
+    folder.mkdir(parents=True)
+    for number, frame in enumerate(values, start=first):
+        np.save(folder / name.format(number), frame)
+
+
+@pytest.fixture
+def clip():
+    return make_landmarks(frames=12, missing=[("left_hand", 3, 6)])
+
+
+@pytest.mark.parametrize(
+    ("values", "options"),
+    [(1662, {}), (1629, {"visibility": False}), (258, {"face": 0}), (225, {"face": 0, "visibility": False}),
+     (1692, {"face": 478})],
+)  # fmt: skip
+def test_the_frames_of_the_tutorial_are_read_in_order_of_their_numbers_with_zeros_as_missing(
+    tmp_path, clip, values, options
+):
+    saved = keypoints(clip, **options)
+    assert saved.shape == (12, values)
+    save_frames(tmp_path / "HELLO" / "0", saved)
+    found = read_landmarks(tmp_path / "HELLO" / "0")
+    assert (found.fps, found.width, found.height) == (30.0, 640, 480)
+    assert found.parts == (tuple(PARTS) if options.get("face", 468) else clip.parts)
+    for part in clip.parts:
+        np.testing.assert_allclose(found.part(part), clip.part(part), atol=1e-6)
+    assert found.seen("left_hand").tolist() == [not 3 <= index < 6 for index in range(12)]
+    assert not found.confidence[3, -42:-21].any()
+    if "face" in found.parts:
+        assert np.isnan(found.part("face")).all()
+
+
+@pytest.mark.parametrize("suffix", [".npy", ".npz"])
+@pytest.mark.parametrize("shape", [(12, 1662), (12, 543, 3)])
+def test_one_file_a_clip_is_read_like_a_folder_of_frames(tmp_path, clip, suffix, shape):
+    values = keypoints(clip, visibility=shape[1] == 1662).reshape(shape)
+    path = tmp_path / f"1{suffix}"
+    np.save(path, values) if suffix == ".npy" else np.savez_compressed(path, anything=values)
+    np.testing.assert_allclose(read_landmarks(path).part("right_hand"), clip.part("right_hand"), atol=1e-6)
+
+
+def test_an_archive_with_an_array_for_each_part_is_read(tmp_path, clip):
+    values = keypoints(clip)
+    parts = dict(zip(PARTS, np.split(values, np.cumsum([132, 1404, 63]), axis=1), strict=True))
+    np.savez(tmp_path / "1.npz", **{name: parts[name] for name in ("right_hand", "pose", "left_hand")}, fps=25)
+    found = read_landmarks(tmp_path / "1.npz")
+    assert found.parts == clip.parts
+    np.testing.assert_allclose(found.points, clip.points, atol=1e-6)
+
+
+def test_a_missing_number_in_the_middle_is_a_gap_in_time(tmp_path, clip):
+    save_frames(tmp_path / "1", keypoints(clip), name="frame_{:03d}.npy", first=5)
+    (tmp_path / "1" / "frame_008.npy").unlink()
+    found = read_landmarks(tmp_path / "1")
+    assert (found.times * 30).round(6).tolist() == [0, 1, 2, *range(4, 12)]
+    np.testing.assert_allclose(found.part("pose")[3], clip.part("pose")[4], atol=1e-6)
+
+
+def test_pickled_objects_are_refused_and_no_program_in_them_runs(tmp_path):
+    class Program:
+        def __reduce__(self):
+            return (tmp_path.joinpath("ran").touch, ())
+
+    np.save(tmp_path / "1.npy", np.array([Program()], object), allow_pickle=True)
+    with pytest.raises(LandmarkError, match=r"1\.npy cannot be read as landmarks.*[Oo]bject"):
+        read_landmarks(tmp_path / "1.npy")
+    assert not (tmp_path / "ran").exists()
+
+
+def damaged(folder):
+    np.save(folder / "none.npy", np.float64(1))
+    np.save(folder / "two.npy", np.zeros((5, 7)))
+    np.save(folder / "text.npy", np.array([["a"] * 1662]))
+    np.save(folder / "empty.npy", np.zeros((0, 1662)))
+    np.save(folder / "frame.npy", np.zeros(1662))
+    (folder / "junk.npy").write_bytes(b"\x93NUMPY\x01\x00junk")
+    (folder / "junk.npz").write_bytes(b"PK\x03\x04junk")
+    np.savez(folder / "others.npz", a=np.zeros(3), b=np.zeros(3))
+    save_frames(folder / "uneven", [np.zeros(1662), np.zeros(258)])
+    save_frames(folder / "stamps", np.zeros((2, 1662)), name="17{}00000000.npy")
+    save_frames(folder / "unnumbered", np.zeros((1, 1662)), name="last.npy")
+    save_frames(folder / "twice", np.zeros((2, 1662)), name="{}.npy")
+    np.save(folder / "twice" / "01.npy", np.zeros(1662))
+    (folder / "nothing").mkdir()
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("two.npy", r"shape \(frames, 126 or 225 or .*got float64 of shape \(5, 7\)"),
+        ("none.npy", r"got float64 of shape \(\)"),
+        ("text.npy", "got <U1"),
+        ("empty.npy", r"shape \(0, 1662\)"),
+        ("frame.npy", r"shape \(1662,\)"),
+        ("junk.npy", "cannot be read"),
+        ("junk.npz", "damaged"),
+        ("others.npz", "one array, or arrays named pose, face, left_hand, right_hand; it holds a, b"),
+        ("uneven", "1.npy must be of the shape of the other frames"),
+        ("stamps", "number them one by one"),
+        ("unnumbered", "different numbers as names.*last.npy"),
+        ("twice", "different numbers"),
+        ("nothing", "no frame"),
+        ("absent.npy", "no landmarks at"),
+    ],
+)
+def test_what_is_no_clip_is_refused_in_a_sentence(tmp_path, name, words):
+    damaged(tmp_path)
+    with pytest.raises(LandmarkError, match=words):
+        read_landmarks(tmp_path / name)
+
+
+def test_a_table_gives_frame_rate_and_picture_size(tmp_path, clip):
+    save_frames(tmp_path / "MP_Data" / "HELLO" / "12", keypoints(clip))
+    (tmp_path / "signers.csv").write_text("path,fps,width,height\n*,25,1280,720\n*/HELLO/1?,10,,\n", encoding="utf-8")
+    found = read_landmarks(tmp_path / "MP_Data" / "HELLO" / "12")
+    assert (found.fps, found.width, found.height) == (10.0, 1280, 720)
