@@ -65,6 +65,9 @@ class Params(BaseModel):
     tracker: Literal["litert", "mediapipe"] = Field(
         "litert", description="litert: the course's own; mediapipe: MediaPipe's Tasks, which send metrics to Google"
     )
+    incomplete: Literal["leave out", "keep"] = Field(
+        "leave out", description="keep: also use videos that were cut off or are damaged, as far as they go"
+    )
     landmarks: list[Part] = Field(["pose", "left_hand", "right_hand"], min_length=1, description="parts to use")
     coordinates: Literal["xy", "xyz"] = Field("xy", description="coordinates of each landmark")
     body_frame: Literal["shoulders", "image", "minmax"] = Field("shoulders", description="origin and unit")

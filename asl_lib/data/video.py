@@ -72,6 +72,8 @@ MIN_FRAMES = 2
 """A clip with fewer is a photograph, not a sign."""
 LIMIT_S, LIMIT_S_PER_BYTE = 600.0, 1 / 500
 """See `time_limit_s`."""
+STILL_S = 0.5
+"""A camera that sends the same picture for longer shows something that stands still."""
 FALLBACK_FPS = 25.0
 """Frame rate of a video of one frame, whose header has none."""
 LARGEST_SIDE_PX = 8192
@@ -138,32 +140,33 @@ def time_limit_s(path: str | Path) -> float:
 
 
 def clip_frames(clip: Clip, source_dir: str | Path) -> Iterator[Frame]:
-    """Yield the frames of one row of the clips table: from its start to its end, inside its box, all of one size.
-
-    A frame whose size differs from the first one's (a phone that was turned, a browser that saved bandwidth) is fitted
-    into that size, see `fit_into`. Times are counted from the video's first frame, not from the clip's.
+    """Yield the frames of one row of the clips table, as `VideoReader.clip` does.
 
     Raises:
         MediaError: the video cannot be read.
     """
-    frames = read_frames(
-        Path(source_dir) / clip["path"], start=clip["start"], end=clip["end"] if clip["end"] >= 0 else None
-    )
-    return one_size(frames, box=clip["box"])
+    with VideoReader(Path(source_dir) / clip["path"]) as video:
+        yield from video.clip(clip)
 
 
-def one_size(frames: Iterable[Frame], *, box: str = "") -> Iterator[Frame]:
-    """Yield frames in the size of the first, and of each the part inside `box`, "left top right bottom" in px."""
-    corners = parse_box(box)
-    size = None
-    for time_s, picture in frames:
-        size = size or (picture.shape[1], picture.shape[0])
-        if size != (picture.shape[1], picture.shape[0]):
-            picture = fit_into(picture, size)
-        if corners is not None:
-            left, top, right, bottom = corners
-            picture = np.ascontiguousarray(picture[top:bottom, left:right])
-        yield Frame(time_s, picture)
+def without_repeats(frames: Iterable[Frame]) -> Iterator[Frame]:
+    """Yield frames except those that repeat the picture before exactly, as a camera in a dark room sends them.
+
+    What the camera did not see in the meantime is unknown, and interpolation between the pictures that it did see comes
+    nearest. The last frame stays, so that a clip keeps its length, and so does the end of a picture that stands still
+    for longer than any camera needs: both have the very array of the frame before.
+    """
+    last = repeat = None
+    for frame in frames:
+        if last is not None and np.array_equal(frame.picture, last.picture):
+            repeat = Frame(frame.time_s, last.picture)
+            continue
+        if last is not None and repeat is not None and repeat.time_s - last.time_s > STILL_S:
+            yield repeat
+        yield frame
+        last, repeat = frame, None
+    if repeat is not None:
+        yield repeat
 
 
 def fit_into(picture: np.ndarray, size: tuple[int, int]) -> np.ndarray:
@@ -181,12 +184,16 @@ class VideoReader:
     Args:
         path: the video file.
 
+    Attributes:
+        fps: mean number of frames a second that the header announces; 0 where it has none.
+        count: frames decoded so far.
+
     Raises:
         MediaError: the file is missing, empty or not a video.
     """
 
     def __init__(self, path: str | Path) -> None:
-        self.path, self._count, self._end_s, self._damaged, self._at_end = Path(path), 0, 0.0, 0, False
+        self.path, self.count, self._end_s, self._damaged, self._at_end = Path(path), 0, 0.0, 0, False
         if not self.path.is_file():
             raise MediaError(f"There is no video at {path}. Check the path in the clips table.")
         if self.path.stat().st_size == 0:
@@ -203,6 +210,7 @@ class VideoReader:
             if self._stream is None:
                 raise MediaError(f"{path} {_refusal(file)}")
             self._check()
+            self.fps = float(self._stream.average_rate or 0)
             self._stack = stack.pop_all()
 
     def __enter__(self) -> VideoReader:
@@ -216,7 +224,7 @@ class VideoReader:
         codec = self._stream.codec_context
         size = self._square_size(codec.width, codec.height)
         matrix = codec.coded_side_data.get("display_matrix", b"")
-        fps, count = float(self._stream.average_rate or 0), self._stream.frames
+        fps, count = self.fps, self._stream.frames
         if not fps:
             stamps = [packet.pts for packet in self._packets() if packet.pts is not None]
             count, seconds = len(stamps), float(np.ptp(stamps or [0]) * self._stream.time_base)
@@ -229,29 +237,49 @@ class VideoReader:
         for index, (time_s, frame) in enumerate(self._decode(end)):
             if index >= start:
                 yield Frame(time_s, self._picture(frame))
-        if self._count <= start:
+        if self.count <= start:
             raise MediaError(
-                f"{self.path} must hold a frame {start}; it ended after {self._count} frames. "
+                f"{self.path} must hold a frame {start}; it ended after {self.count} frames. "
                 "The file is damaged or was cut short: record or download it again."
             )
 
+    def clip(self, clip: Clip) -> Iterator[Frame]:
+        """Yield the frames of one row of the clips table: from its start to its end, inside its box, without repeats.
+
+        A frame whose size differs from the first one's (a phone that was turned, a browser that saved bandwidth) is
+        fitted into that size, see `fit_into`. Times are counted from the video's first frame, not from the clip's.
+        """
+        return without_repeats(self._one_size(clip))
+
+    def _one_size(self, clip: Clip) -> Iterator[Frame]:
+        corners = parse_box(clip["box"])
+        size = None
+        for time_s, picture in self.frames(start=clip["start"], end=clip["end"] if clip["end"] >= 0 else None):
+            size = size or (picture.shape[1], picture.shape[0])
+            if size != (picture.shape[1], picture.shape[0]):
+                picture = fit_into(picture, size)
+            if corners is not None:
+                left, top, right, bottom = corners
+                picture = np.ascontiguousarray(picture[top:bottom, left:right])
+            yield Frame(time_s, picture)
+
     def report(self) -> VideoReport:
         """Return how complete the video is, as far as its frames were read; if none was, decode all of them."""
-        if not self._count:
+        if not self.count:
             for _ in self._decode(None):
                 pass
-        if not self._count:
+        if not self.count:
             problem = "has no frame that can be decoded. It was cut short: record or download it again."
             return VideoReport("unreadable", problem)
         missing_s = self._announced_s() - self._end_s if self._at_end else 0.0
-        if missing_s > max(2 * self._end_s / self._count, TOLERANCE_S):
-            announced = max(self._stream.frames, round(self._announced_s() * self._count / self._end_s))
-            problem = f"{self._count} of {announced} frames, cut off at {self._end_s:.2f} s"
+        if missing_s > max(2 * self._end_s / self.count, TOLERANCE_S):
+            announced = max(self._stream.frames, round(self._announced_s() * self.count / self._end_s))
+            problem = f"{self.count} of {announced} frames, cut off at {self._end_s:.2f} s"
         elif self._damaged:
-            problem = f"{self._damaged} damaged or lost among {self._count} frames"
+            problem = f"{self._damaged} damaged or lost among {self.count} frames"
         else:
-            return VideoReport("readable", "", self._count, self._end_s)
-        return VideoReport("incomplete", problem, self._count, self._end_s)
+            return VideoReport("readable", "", self.count, self._end_s)
+        return VideoReport("incomplete", problem, self.count, self._end_s)
 
     def _check(self) -> None:
         stream = self._stream
@@ -300,7 +328,7 @@ class VideoReader:
 
         A frame whose stamp is missing, or not later than the last one's, follows it at the mean rate.
         """
-        step = 1 / float(self._stream.average_rate or FALLBACK_FPS)
+        step = 1 / (self.fps or FALLBACK_FPS)
         begin = float((self._stream.start_time or 0) * self._stream.time_base)
         first = last = 0.0
         cut_off = False
@@ -314,16 +342,16 @@ class VideoReader:
                 continue
             cut_off = False
             for frame in decoded:
-                if end is not None and self._count >= end:
+                if end is not None and self.count >= end:
                     return
                 stamp = frame.dts if frame.pts is None else frame.pts
                 time_s = last + step if stamp is None else float(stamp * frame.time_base)
-                if not self._count:
+                if not self.count:
                     first = time_s = 0.0 if stamp is None else time_s
                 elif time_s <= last:
                     time_s = last + step
                 last = time_s
-                self._count += 1
+                self.count += 1
                 self._damaged += frame.is_corrupt
                 self._end_s = last - min(begin, 0.0) + (float((frame.duration or 0) * frame.time_base) or step)
                 yield last - first, frame
@@ -336,7 +364,7 @@ class VideoReader:
             picture = frame.to_ndarray(format=form, width=width, height=height)
         except DAMAGE as error:
             raise MediaError(
-                f"{self.path} is damaged at frame {self._count - 1} ({error}). Convert it again."
+                f"{self.path} is damaged at frame {self.count - 1} ({error}). Convert it again."
             ) from error
         if form == "rgba":
             opaque = picture[..., 3:].astype(np.uint16)

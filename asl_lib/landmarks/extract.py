@@ -4,22 +4,23 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from asl_lib._util.console import progress_bar
-from asl_lib._util.files import atomic_write, read_json, remove_abandoned, write_json
+from asl_lib._util.files import atomic_write, remove_abandoned, write_json
 from asl_lib._util.jobs import parse_shard, quiet_worker, run_jobs
 from asl_lib.data.clips import Clip
 from asl_lib.data.dataset import Dataset
-from asl_lib.data.video import MIN_FRAMES, clip_frames, time_limit_s, video_info
+from asl_lib.data.video import FALLBACK_FPS, MIN_FRAMES, MediaError, VideoReader, time_limit_s
 from asl_lib.landmarks.landmarks import PARTS, LandmarkError, Landmarks
-from asl_lib.landmarks.pose_file import read_pose, write_pose
+from asl_lib.landmarks.pose_file import read_pose, read_record, record_path, write_pose
 from asl_lib.landmarks.tracker import Tracker
 from asl_lib.landmarks.trackers import open_tracker, tracker_version
 
@@ -40,6 +41,8 @@ class Extraction:
         renewed: how many of `done` had landmarks that were made with other settings.
         frames: how many frames were extracted now.
         seconds: how long that took.
+        repeats: how many more frames repeated the picture before, and were dropped.
+        slowest_fps: pictures a second of the clip with the fewest, of those with such frames.
     """
 
     done: int
@@ -48,6 +51,8 @@ class Extraction:
     renewed: int = 0
     frames: int = 0
     seconds: float = 0.0
+    repeats: int = 0
+    slowest_fps: float = 0.0
 
     def __str__(self) -> str:
         text = f"{self.done} clips extracted, {self.skipped} were there already, {len(self.failures)} failed."
@@ -55,6 +60,11 @@ class Extraction:
             text += f" {self.renewed} of them had landmarks from other settings, which were replaced."
         if self.frames:
             text += f" {self.frames:,} frames, {self.frames / max(self.seconds, 1e-9):.0f} frames/s."
+        if self.repeats:
+            text += (
+                f" {self.repeats:,} more frames repeated the picture before and were dropped: in one clip the camera "
+                f"gave {self.slowest_fps:.0f} pictures a second. More light helps."
+            )
         return text
 
 
@@ -65,6 +75,7 @@ def extract_clips(
     parts: Sequence[str] = tuple(PARTS),
     *,
     tracker: str = "litert",
+    incomplete: str = "leave out",
     workers: int = 0,
     shard: str = "",
     scheduler: str = "",
@@ -82,6 +93,8 @@ def extract_clips(
         clips: the clips table, or a part of it.
         parts: which parts to track; without "face" extraction is faster.
         tracker: one of `landmarks.TRACKERS`.
+        incomplete: "keep" extracts clips that were cut off or are damaged as far as they go; "leave out" lists them
+            among the failures.
         workers: processes; 0 for one per core.
         shard: "3/100" takes the third of a hundred parts of the clips, the same part every time.
         scheduler: address of a Dask scheduler ("tcp://…") whose workers see the same files; empty for
@@ -95,25 +108,27 @@ def extract_clips(
     clips = take_shard(clips, shard)
     dataset_dir = Path(dataset_dir).absolute()
     source_dir = dataset.source_dir(dataset_dir)
+    settings: dict[str, Any] = {"source_dir": source_dir, "parts": tuple(parts), "tracker": tracker}
+    settings["incomplete"] = incomplete
     jobs: list[tuple[dict[str, Any], Path]] = []
     skipped, renewed = 0, 0
     for clip in clips.to_dict("records"):
         pose_path = dataset.pose_path(dataset_dir, clip)
-        state = extraction_state(clip, pose_path, source_dir=source_dir, parts=parts, tracker=tracker)
+        state = extraction_state(clip, pose_path, **settings)
         if state == "done":
             skipped += 1
         else:
             renewed += state == "changed"
             jobs.append((clip, pose_path))
     failures: list[tuple[str, str, str]] = []
-    frames, started = 0, time.monotonic()
+    frames, repeats, slowest_fps, started = 0, 0, np.inf, time.monotonic()
     try:
         if jobs:
             if not scheduler:
                 open_tracker(tracker, parts).close()  # fail once, here, where every clip would fail for the same reason
             for folder in {pose_path.parent for _, pose_path in jobs}:
                 remove_abandoned(folder)
-            extract = partial(_extract, source_dir=source_dir, parts=tuple(parts), tracker=tracker)
+            extract = partial(_extract, **settings)
             outcomes = run_jobs(
                 extract,
                 jobs,
@@ -128,7 +143,9 @@ def extract_clips(
                         clip = jobs[outcome.index][0]
                         failures.append((clip["clip_id"], clip["path"], outcome.error))
                     else:
-                        frames += outcome.result
+                        frames, repeats = frames + outcome.result["frames"], repeats + outcome.result["repeats"]
+                        if outcome.result["repeats"]:
+                            slowest_fps = min(slowest_fps, outcome.result["fps"])
                     rate = frames / (time.monotonic() - started)
                     bar.set_postfix_str(f"{rate:.0f} frames/s, {len(failures)} failed", refresh=False)
                     bar.update()
@@ -137,10 +154,11 @@ def extract_clips(
         if failures_path is not None:
             with atomic_write(failures_path) as tmp:
                 table.to_csv(tmp, index=False, lineterminator="\n")
-    return Extraction(len(jobs) - len(failures), skipped, table, renewed, frames, time.monotonic() - started)
+    seconds = time.monotonic() - started
+    return Extraction(len(jobs) - len(failures), skipped, table, renewed, frames, seconds, repeats, slowest_fps)
 
 
-def _extract(job: tuple[Clip, Path], **options: Any) -> int:
+def _extract(job: tuple[Clip, Path], **options: Any) -> dict[str, Any]:
     clip, pose_path = job
     return extract_clip(clip, pose_path, **options)
 
@@ -152,8 +170,9 @@ def extract_clip(
     source_dir: str | Path,
     parts: Sequence[str] = tuple(PARTS),
     tracker: str = "litert",
-) -> int:
-    """Extract one clip, write its landmarks and their record, and return the number of frames.
+    incomplete: str = "leave out",
+) -> dict[str, Any]:
+    """Extract one clip, write its landmarks and their record, and return the record.
 
     A clip that is done already is left as it is: a cluster may hand out a job twice.
 
@@ -163,27 +182,38 @@ def extract_clip(
         source_dir: folder of the videos.
         parts: which parts to track.
         tracker: one of `landmarks.TRACKERS`.
+        incomplete: "keep" or "leave out", see `extract_clips`.
 
     Raises:
-        MediaError: the video cannot be read.
+        MediaError: the video cannot be read, or it is incomplete and to be left out.
         LandmarkError: it has fewer than 2 frames.
     """
     pose_path = Path(pose_path)
-    if extraction_state(clip, pose_path, source_dir=source_dir, parts=parts, tracker=tracker) == "done":
-        return int(_read_record(pose_path)["frames"])
-    landmarks = track_clip(clip, source_dir=source_dir, parts=parts, tracker=tracker)
+    settings: dict[str, Any] = {"source_dir": source_dir, "parts": parts, "tracker": tracker}
+    if extraction_state(clip, pose_path, **settings, incomplete=incomplete) == "done":
+        return read_record(pose_path)
+    landmarks, about = _track(clip, **settings)
+    if about["incomplete"] and incomplete != "keep":
+        for path in (pose_path, record_path(pose_path)):  # of another call, which kept the clip
+            path.unlink(missing_ok=True)
+        raise MediaError(
+            f"{Path(source_dir) / clip['path']} is incomplete: {about['incomplete']}. Record or download it again, or "
+            "set incomplete: keep."
+        )
     if len(landmarks.points) < MIN_FRAMES:
         raise LandmarkError(
             f"{Path(source_dir) / clip['path']} must have at least {MIN_FRAMES} frames; got {len(landmarks.points)}. "
             "A photograph is not a sign: remove the clip, or record it again."
         )
     # The old record is removed first: it must never lie beside landmarks that it does not describe.
-    _record_path(pose_path).unlink(missing_ok=True)
+    record_path(pose_path).unlink(missing_ok=True)
     write_pose(pose_path, landmarks)
     record = extraction_settings(clip, source_dir=source_dir, tracker=tracker)
-    record |= {"parts": list(landmarks.parts), "frames": len(landmarks.points)}
-    write_json(_record_path(pose_path), {**record, "pose_bytes": pose_path.stat().st_size})
-    return len(landmarks.points)
+    record |= {"parts": list(landmarks.parts), "frames": len(landmarks.points), "fps": landmarks.fps, **about}
+    if not landmarks.has_constant_rate:
+        record["times"] = landmarks.times.round(6).tolist()
+    write_json(record_path(pose_path), {**record, "pose_bytes": pose_path.stat().st_size})
+    return record
 
 
 def track_clip(
@@ -194,9 +224,40 @@ def track_clip(
     Raises:
         MediaError: the video cannot be read.
     """
-    fps = video_info(Path(source_dir) / clip["path"]).fps
-    pictures = (picture for _, picture in clip_frames(clip, source_dir))
-    return _tracker(tracker, tuple(parts)).detect(pictures, fps=fps)
+    return _track(clip, source_dir=source_dir, parts=parts, tracker=tracker)[0]
+
+
+def _track(
+    clip: Clip, *, source_dir: str | Path, parts: Sequence[str], tracker: str
+) -> tuple[Landmarks, dict[str, Any]]:
+    """Return the landmarks of a clip; and how many frames repeated the one before, and why it is incomplete, if it is.
+
+    A picture that stands still is tracked once.
+    """
+    times: list[float] = []
+    tracked: list[int] = []  # of each frame, which of the pictures that were tracked it shows
+
+    def pictures(video: VideoReader) -> Iterator[np.ndarray]:
+        last = None
+        for time_s, picture in video.clip(clip):
+            times.append(time_s)
+            if picture is not last:
+                tracked.append(tracked[-1] + 1 if tracked else 0)
+                yield picture
+            else:
+                tracked.append(tracked[-1])
+            last = picture
+
+    with VideoReader(Path(source_dir) / clip["path"]) as video:
+        found = _tracker(tracker, tuple(parts)).detect(pictures(video), fps=video.fps or FALLBACK_FPS)
+        about = {"repeats": video.count - int(clip["start"]) - len(times), "incomplete": video.report().problem}
+    since_s = np.array(times) - times[0]
+    mean = (len(times) - 1) / since_s[-1] if len(times) > 1 else FALLBACK_FPS
+    landmarks = Landmarks(
+        found.points[tracked], found.confidence[tracked], found.parts, video.fps or mean, found.width, found.height,
+        since_s,
+    )  # fmt: skip
+    return landmarks if landmarks.has_constant_rate else replace(landmarks, fps=mean), about
 
 
 def read_or_track_clip(
@@ -213,29 +274,37 @@ def read_or_track_clip(
 
 
 def extraction_state(
-    clip: Clip, pose_path: Path, *, source_dir: str | Path, parts: Sequence[str], tracker: str = "litert"
+    clip: Clip,
+    pose_path: Path,
+    *,
+    source_dir: str | Path,
+    parts: Sequence[str],
+    tracker: str = "litert",
+    incomplete: str = "keep",
 ) -> str:
     """Return whether a clip's landmarks are "done", "changed" (made with other settings) or "new".
 
-    Landmarks with more parts than requested are "done" as well: the requested parts are the same to the last bit.
+    Landmarks of an incomplete clip are "changed" where `incomplete` is "leave out". Landmarks with more parts than
+    requested are "done" as well: the requested parts are the same to the last bit.
     """
     try:
         pose_bytes = pose_path.stat().st_size
     except FileNotFoundError:
         return "new"
-    record = _read_record(pose_path)
+    record = read_record(pose_path)
     if not record or record.get("pose_bytes") != pose_bytes:
         return "new"  # damaged, or killed between the landmarks and their record
     wanted = extraction_settings(clip, source_dir=source_dir, tracker=tracker)
     if wanted["video_bytes"] is None:  # the video was removed after extraction, to save space
         wanted["video_bytes"] = record.get("video_bytes")
     same = all(record.get(key) == value for key, value in wanted.items())
+    same &= incomplete == "keep" or not record.get("incomplete")
     return "done" if same and set(parts) <= set(record.get("parts", ())) else "changed"
 
 
 def recorded_tracker(pose_path: Path) -> str:
     """Return the name of the tracker in the record of a landmark file; empty where it has none, or an older one."""
-    return str(_read_record(pose_path).get("tracker", "")).partition(" ")[0]
+    return str(read_record(pose_path).get("tracker", "")).partition(" ")[0]
 
 
 def extraction_settings(clip: Clip, *, source_dir: str | Path, tracker: str = "litert") -> dict[str, Any]:
@@ -252,18 +321,6 @@ def extraction_settings(clip: Clip, *, source_dir: str | Path, tracker: str = "l
         "box": clip["box"],
         "video_bytes": video_bytes,
     }
-
-
-def _record_path(pose_path: Path) -> Path:
-    return pose_path.with_suffix(".json")
-
-
-def _read_record(pose_path: Path) -> dict[str, Any]:
-    try:
-        record = read_json(_record_path(pose_path))
-    except (FileNotFoundError, ValueError):
-        return {}
-    return record if isinstance(record, dict) else {}
 
 
 def _tracker(name: str, parts: tuple[str, ...]) -> Tracker:

@@ -13,7 +13,7 @@ from pose_format import Pose
 from pose_format.numpy import NumPyPoseBody
 from pose_format.pose_header import PoseHeader, PoseHeaderComponent, PoseHeaderDimensions
 
-from asl_lib._util.files import atomic_write
+from asl_lib._util.files import atomic_write, read_json
 from asl_lib.landmarks.landmarks import PARTS, LandmarkError, Landmarks
 
 COMPONENTS = {part: f"{part.upper()}_LANDMARKS" for part in PARTS}
@@ -51,7 +51,7 @@ def write_pose(path: str | Path, landmarks: Landmarks) -> None:
     """Write landmarks as a `.pose` file (pose-format 0.2), whole or not at all.
 
     As in the files of pose-format's own tools, x and y are in px, z in image widths, and missing landmarks have a
-    confidence of 0. The format has a frame rate and no times: only those of a constant rate are kept.
+    confidence of 0. The format has a frame rate and no times: those of another rate are kept in the file's record.
     """
     scale = np.array([landmarks.width, landmarks.height, 1], np.float32)
     data = np.nan_to_num(landmarks.points * scale)[:, None]  # (T, 1 person, L, 3)
@@ -66,6 +66,7 @@ def read_pose(path: str | Path) -> Landmarks:
     """Read the landmarks of the first person in a `.pose` file.
 
     Of the components in a file those of MediaPipe Holistic are read; others, such as world landmarks, are left out.
+    The times of its frames are those in its record, where it has some.
 
     Raises:
         LandmarkError: the file is missing, damaged, empty or of another tracker.
@@ -104,7 +105,28 @@ def read_pose(path: str | Path) -> Landmarks:
     width, height = max(1, size.width), max(1, size.height)
     points[..., 2] = _depth_in_widths(points[..., 2], width)
     points[..., :2] /= np.array([width, height], np.float32)
-    return Landmarks(points, np.minimum(visible, 1), parts, fps, width, height)
+    record = read_record(path)
+    times: Any = record.get("times") if record.get("pose_bytes") == len(content) else None
+    try:
+        return Landmarks(points, np.minimum(visible, 1), parts, fps, width, height, times)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise LandmarkError(
+            f"{record_path(path)} is damaged ({error}). Delete it and extract the clip again."
+        ) from error
+
+
+def record_path(pose_path: Path) -> Path:
+    """Return the file that tells how a `.pose` file was made."""
+    return pose_path.with_suffix(".json")
+
+
+def read_record(pose_path: Path) -> dict[str, Any]:
+    """Return how a `.pose` file was made; empty where that is not known."""
+    try:
+        record = read_json(record_path(pose_path))
+    except (OSError, ValueError):
+        return {}
+    return record if isinstance(record, dict) else {}
 
 
 def _depth_in_widths(depth: np.ndarray, width: int) -> np.ndarray:

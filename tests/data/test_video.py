@@ -11,12 +11,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from asl_lib.data.video import (
+    Frame,
     MediaError,
     VideoSink,
     clip_frames,
     examine_video,
     read_frames,
     video_info,
+    without_repeats,
     write_video,
 )
 from tests.conftest import make_frames
@@ -411,3 +413,40 @@ def test_what_an_edit_list_cuts_away_is_neither_shown_nor_missed(tmp_path):
     times = [time_s for time_s, _ in read_frames(tmp_path / "a.mp4")]
     assert times == pytest.approx([index / 25 for index in range(10)])
     assert examine_video(tmp_path / "a.mp4").state == "readable"
+
+
+def shown(frames):
+    """Return the time and gray of frames of one gray."""
+    return [(round(time_s, 2), int(picture[0, 0, 0])) for time_s, picture in frames]
+
+
+def timed_grays(*grays):
+    return [Frame(index / 10, np.full((4, 6, 3), gray, np.uint8)) for index, gray in enumerate(grays)]
+
+
+def test_a_dark_room_s_camera_that_sends_each_picture_twice_gives_every_picture_once_and_the_end():
+    frames = list(without_repeats(timed_grays(1, 1, 2, 2, 3, 3)))
+    assert shown(frames) == [(0, 1), (0.2, 2), (0.4, 3), (0.5, 3)]
+    assert frames[-1].picture is frames[-2].picture
+
+
+def test_a_picture_that_stands_still_stays_for_as_long_as_it_stood():
+    assert shown(without_repeats(timed_grays(1, *[2] * 9, 3))) == [(0, 1), (0.1, 2), (0.9, 2), (1.0, 3)]
+
+
+@given(st.lists(st.integers(0, 3), max_size=40))
+def test_frames_without_repeats_begin_and_end_as_the_clip_does_and_change_when_it_does(grays):
+    before, after = timed_grays(*grays), list(without_repeats(timed_grays(*grays)))
+    assert shown(after[:1] + after[-1:]) == shown(before[:1] + before[-1:])
+    changes = [frame for last, frame in zip([None, *grays], before, strict=False) if last != frame.picture[0, 0, 0]]
+    kept = shown(after)
+    assert all(entry in kept for entry in shown(changes))
+    assert [time_s for time_s, _ in kept] == sorted({time_s for time_s, _ in kept})
+
+
+def test_the_frames_of_a_clip_are_those_of_its_video_without_exact_repeats(tmp_path):
+    frames = [frame for frame in make_frames(6) for _ in range(2)]
+    encode(tmp_path / "dark.mkv", frames, codec="ffv1", form="bgr0", rate=10)
+    clip = {"path": "dark.mkv", "start": 2, "end": 10, "box": ""}
+    times = [time_s for time_s, _ in clip_frames(clip, tmp_path)]
+    assert times == pytest.approx([0.2, 0.4, 0.6, 0.8, 0.9])

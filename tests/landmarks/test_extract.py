@@ -1,6 +1,7 @@
 import errno
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -20,7 +21,9 @@ from asl_lib.landmarks import extract
 from asl_lib.landmarks.extract import extract_clip, extract_clips, take_shard
 from asl_lib.landmarks.landmarks import LandmarkError
 from asl_lib.landmarks.pose_file import read_pose
+from asl_lib.landmarks.tracker import HolisticTracker
 from tests.conftest import ROOT, make_frames
+from tests.data.test_video import encode
 
 PARTS = ("pose", "left_hand", "right_hand")
 
@@ -75,6 +78,69 @@ def test_a_damaged_result_is_made_again_and_a_finished_one_is_not_touched(folder
     assert (extraction.done, extraction.skipped) == (1, 1)
     assert good.read_bytes() == whole
     assert fine.stat().st_mtime_ns == before
+
+
+def test_a_clip_that_was_cut_off_is_named_and_left_out_unless_it_is_to_be_kept(folder):
+    frames = [np.random.default_rng(i).integers(0, 255, (64, 64, 3), dtype=np.uint8) for i in range(30)]
+    write_video(folder / "cut.mp4", frames, fps=25)
+    content = (folder / "cut.mp4").read_bytes()
+    (folder / "cut.mp4").write_bytes(content[: len(content) // 2])
+    clips = table("cut", "good")
+    extraction = run(folder, clips, workers=1)
+    assert extraction.failures.clip_id.tolist() == ["cut"]
+    [reason] = extraction.failures.reason
+    assert re.search(
+        r"cut\.mp4 is incomplete: \d+ of 30 frames, cut off at 0\.\d\d s\. .* set incomplete: keep", reason
+    )
+    kept = run(folder, clips, workers=1, incomplete="keep")
+    assert (kept.done, kept.skipped, len(kept.failures)) == (1, 1, 0)
+    assert "of 30 frames, cut off" in json.loads((folder / "poses" / "cut.json").read_text())["incomplete"]
+    assert run(folder, clips, incomplete="keep").skipped == 2
+    assert run(folder, clips, workers=1).failures.clip_id.tolist() == ["cut"]
+    assert sorted(os.listdir(folder / "poses")) == ["good.json", "good.pose"], "nor are its landmarks left to be used"
+
+
+def test_the_cut_off_end_of_a_video_does_not_matter_to_a_clip_before_it(folder):
+    frames = [np.random.default_rng(i).integers(0, 255, (64, 64, 3), dtype=np.uint8) for i in range(30)]
+    write_video(folder / "cut.mp4", frames, fps=25)
+    content = (folder / "cut.mp4").read_bytes()
+    (folder / "cut.mp4").write_bytes(content[: len(content) // 2])
+    assert run(folder, table("cut").assign(end=4), workers=1).done == 1
+
+
+def test_frames_at_uneven_times_come_back_with_these(folder):
+    stamps = [0, 40, 80, 200, 240, 640]
+    encode(folder / "uneven.mp4", make_frames(6), stamps=[700 + stamp for stamp in stamps])
+    run(folder, table("uneven"), workers=1)
+    path = folder / "poses" / "uneven.pose"
+    landmarks = read_pose(path)
+    assert landmarks.times == pytest.approx(np.array(stamps) / 1000)
+    assert landmarks.fps == pytest.approx(5 / 0.64), "other readers of the file see the mean rate"
+    record = json.loads(path.with_suffix(".json").read_text())
+    for times in ([0.0], "soon", [0, 1, 2, 3, 4, None], [5, 4, 3, 2, 1, 0]):
+        path.with_suffix(".json").write_text(json.dumps({**record, "times": times}))
+        with pytest.raises(LandmarkError, match=r"uneven\.json is damaged"):
+            read_pose(path)
+    path.with_suffix(".json").unlink()
+    assert read_pose(path).has_constant_rate
+
+
+def test_pictures_that_a_dark_room_s_camera_sends_twice_are_tracked_once_and_reported(folder, monkeypatch):
+    seen = []
+    track = HolisticTracker.track
+    monkeypatch.setattr(HolisticTracker, "track", lambda self, frame: (seen.append(frame), track(self, frame))[1])
+    frames = [frame for frame in make_frames(5) for _ in range(2)]
+    encode(folder / "dark.mkv", frames, codec="ffv1", form="bgr0", rate=10)
+    record = extract_clip({**table("dark").iloc[0], "path": "dark.mkv"}, folder / "d.pose", source_dir=folder)
+    assert len(seen) == 5
+    assert (record["frames"], record["repeats"]) == (6, 4)
+    landmarks = read_pose(folder / "d.pose")
+    assert landmarks.times == pytest.approx([0, 0.2, 0.4, 0.6, 0.8, 0.9])
+    np.testing.assert_array_equal(landmarks.points[5], landmarks.points[4])
+    extraction = run(folder, table("dark").assign(path="dark.mkv"), workers=1)
+    assert "4 more frames repeated the picture before and were dropped: in one clip the camera gave 6" in str(
+        extraction
+    )
 
 
 def test_a_cut_out_takes_its_frames_only(folder):
@@ -254,6 +320,9 @@ def test_a_change_of_settings_is_noticed_and_not_mixed(folder):
         "video_bytes": (folder / "good.mp4").stat().st_size,
         "parts": list(PARTS),
         "frames": 6,
+        "fps": 25.0,
+        "repeats": 0,
+        "incomplete": "",
         "pose_bytes": len(before["good.pose"]),
     }
     cut = clips.assign(end=[4, -1], box=["10 10 150 110", ""])
@@ -304,11 +373,11 @@ def test_without_the_tracker_s_models_the_reason_is_given_once(folder, monkeypat
 
 def test_a_real_clip_is_extracted_whole(shared_data, tmp_path):
     video = shared_data / "video" / "conversation_sign.mp4"
-    frames = extract_clip(
+    record = extract_clip(
         table("sign").assign(path=str(video)).iloc[0], tmp_path / "sign.pose", source_dir="", parts=PARTS
     )
     landmarks = read_pose(tmp_path / "sign.pose")
-    assert frames == len(landmarks.points) == 58
+    assert record["frames"] == len(landmarks.points) == 58
     assert (landmarks.width, landmarks.height) == (540, 720)
     assert landmarks.seen("pose").mean() == 1
     assert 0.2 < landmarks.seen("right_hand").mean() < 0.6
