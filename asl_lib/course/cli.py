@@ -239,17 +239,23 @@ def _print_results(results: Any) -> None:
 
     new_signers = results["protocol"] == "new signer"
     for row in results[~new_signers].itertuples():
-        print(f"Accuracy, {row.protocol}: {row.model} {row_rate(row)}")
+        print(f"Accuracy, {row.protocol}: {row.model} {row_rate(row)}{_apart(row)}")
     several = new_signers & (results["held_out"].nunique() <= MOST_SIGNERS)
     if new_signers.any():
         print("Accuracy on signers that the model had never seen:")
     for row in results[several].itertuples():
-        print(f"  {row.model}, {row.held_out}: {row_rate(row)}")
+        print(f"  {row.model}, {row.held_out}: {row_rate(row)}{_apart(row)}")
     means = summarise(results)
     for row in means[means["signers"] > 1].itertuples():
         spread = "95 % interval over signers" if row.signers >= FEWEST_SIGNERS else "range"
         spread += f" {row.low:.0%} to {row.high:.0%}; n = {row.clips:,} clips, {row.cells:,} cells"
         print(f"  {row.model}, mean over {row.signers} signers: {row.mean_accuracy:.1%} ({spread})")
+
+
+def _apart(row: Any) -> str:
+    """Return the end of a line of results: how many clips no model could name, and the accuracy for the others."""
+    apart = f"; {row.uncovered} clips are of signs without a training clip" if row.uncovered else ""
+    return apart + (f", of the others {row.covered_accuracy:.1%} are right" if 0 < row.uncovered < row.n else "")
 
 
 def _extract(options: argparse.Namespace) -> None:

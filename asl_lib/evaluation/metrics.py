@@ -251,7 +251,8 @@ class Evaluation:
         """Write `metrics.json`, `predictions.csv` and `probabilities.npz` into a model's folder.
 
         `metrics.json` also holds what `fit` wrote to `training.json` in that folder, and the versions of Python and of
-        the packages that computed the numbers: another version may round differently.
+        the packages that computed the numbers: another version may round differently. Where `fit` found glosses
+        without a training clip, it also holds how many test clips show one, and the accuracy for the others.
 
         Args:
             folder: the model's folder.
@@ -283,6 +284,13 @@ class Evaluation:
             "signers": self.counts(),
             "versions": {"python": platform.python_version(), **{name: version(name) for name in VERSIONED}},
         }
+        if "untrained_glosses" in values:
+            covered = self.table[~self.table["gloss"].isin(values["untrained_glosses"])]
+            values["uncovered"], values["covered"] = len(self.table) - len(covered), None
+            if len(covered):
+                share = rate((covered["rank"] == 1).to_numpy(), covered)
+                about = {"interval": [share.low, share.high], "n": share.n, "cells": share.cells}
+                values["covered"] = {"accuracy": share.value, **about}
         write_json(folder / "metrics.json", values)
 
 

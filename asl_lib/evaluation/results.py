@@ -22,7 +22,7 @@ TEXT = dict.fromkeys(("clip_id", "signer", "gloss", "predicted"), str)
 PREDICTED = [*TEXT, "probability", "rank"]
 COLUMNS = [
     *("protocol", "model", "held_out", "accuracy", "low", "high", "n", "cells", "signers", "top5_accuracy"),
-    *("parameters", "epochs", "minutes"),
+    *("uncovered", "covered_accuracy", "parameters", "epochs", "minutes"),
 ]
 
 
@@ -40,7 +40,8 @@ def collect_results(run_dir: str | Path) -> pd.DataFrame:
     Returns:
         Columns protocol ("new signer", "official split" or "known signers"), model, held_out (the signer; "all" in the
         other protocols), accuracy, low, high (95 % interval, see `metrics.rate`), n, cells, signers, top5_accuracy,
-        and of the training: parameters, epochs, minutes. Shares are from 0 to 1.
+        uncovered (number of clips of signs without a training clip) and, where there are some, covered_accuracy (of the
+        others), and of the training: parameters, epochs, minutes. Shares are from 0 to 1.
 
     Raises:
         ValueError: there is no result, or one cannot be read.
@@ -108,7 +109,9 @@ def _read_results(run_dir: str | Path) -> pd.DataFrame:
             training = {key: metrics.get(key) for key in ("model", "parameters", "epochs", "minutes")}
             training |= {"protocol": PROTOCOLS[metrics.get("split", "signer")], "folder": str(path.parent)}
             training["together"] = len(metrics["signers"])
-            rows += [{**training, **row} for row in _rows(_read_table(path.parent), training["protocol"])]
+            untrained = metrics.get("untrained_glosses", [])
+            found = _rows(_read_table(path.parent), training["protocol"], untrained=untrained)
+            rows += [{**training, **row} for row in found]
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise ValueError(f"{path} is not a table of results ({error!r}). Train that model again.") from error
     table = pd.DataFrame(rows, columns=[*COLUMNS, "together", "folder"])
@@ -166,7 +169,7 @@ def row_rate(row: Any) -> Rate:
     return Rate(round(row.accuracy * row.n), row.n, row.cells, row.signers, row.low, row.high)
 
 
-def _rows(table: pd.DataFrame, protocol: str) -> list[dict[str, Any]]:
+def _rows(table: pd.DataFrame, protocol: str, *, untrained: Sequence[str] = ()) -> list[dict[str, Any]]:
     """Return a row of results for each signer of a table of predictions; one for all where signers may be known."""
     by_signer = protocol == PROTOCOLS["signer"]
     rows = []
@@ -174,7 +177,9 @@ def _rows(table: pd.DataFrame, protocol: str) -> list[dict[str, Any]]:
         share = rate((clips["rank"] == 1).to_numpy(), clips)
         row = {"held_out": held_out, "accuracy": share.value, "low": share.low, "high": share.high}
         row |= {"n": share.n, "cells": share.cells, "signers": share.signers}
-        rows.append({**row, "top5_accuracy": float((clips["rank"] <= 5).mean())})
+        covered = clips[~clips["gloss"].isin(untrained)]
+        row |= {"top5_accuracy": float((clips["rank"] <= 5).mean()), "uncovered": len(clips) - len(covered)}
+        rows.append({**row, "covered_accuracy": (covered["rank"] == 1).mean() if row["uncovered"] else np.nan})
     return rows
 
 

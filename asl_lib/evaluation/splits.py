@@ -138,9 +138,10 @@ def split_by_signer(
     Args:
         clips: the clips table, or any with the columns clip_id, gloss and signer.
         test_signers: signers held out for the test.
-        validation_signers: signers whose clips decide when training stops. Default: the signer after the first
-            test signer in the alphabet, so that a run over all signers uses each of them once. Test signers never
-            influence training.
+        validation_signers: signers whose clips decide when training stops. Default: one signer without whom the others
+            still show the most signs, and who shows the most of these; where all sign the same, the signer after the
+            first test signer in the alphabet, so that a run over all signers uses each of them once. Test signers
+            never influence training.
         validation_share: above 0, no signer is held out for validation. Instead this share of the other signers' clips
             is used, the same share of each gloss and signer. Training then stops by clips of known signers; the test
             stays signer-independent.
@@ -170,7 +171,7 @@ def split_by_signer(
     if not validation_signers:
         first = signers.index(test_signers[0])
         others = [name for name in signers[first + 1 :] + signers[:first] if name not in test_signers]
-        validation_signers = others[:1]
+        validation_signers = [_validation_signer(clips, others)] if others else []
     left = [name for name in signers if name not in {*test_signers, *validation_signers}]
     if not left or not validation_signers:
         raise ValueError(
@@ -182,6 +183,17 @@ def split_by_signer(
     split = Split(*(np.flatnonzero(np.isin(signer, names)) for names in (left, validation_signers, test_signers)))
     check_split(clips, train=split.train, validation=split.validation, test=split.test)
     return split
+
+
+def _validation_signer(clips: pd.DataFrame, names: list[str]) -> str:
+    """Return the signer to spare for validation, the first of equals: the others must show the signs."""
+    signs = {name: set(rows) for name, rows in clips[clips["signer"].isin(names)].groupby("signer")["gloss"]}
+
+    def coverage(name: str) -> tuple[int, int]:
+        trained = set().union(*(signs[other] for other in names if other != name))
+        return len(trained), len(trained & signs[name])
+
+    return max(names, key=coverage)
 
 
 def split_at_random(clips: pd.DataFrame, *, seed: int, test_size: float = 0.2, validation_size: float = 0.2) -> Split:

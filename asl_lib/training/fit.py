@@ -58,7 +58,7 @@ class Training:
         seconds: duration of the training.
         history: one row an epoch: epoch, loss, accuracy, val_loss, val_accuracy (with validation), learning_rate,
             seconds; empty for trees, which have no epochs.
-        settings: seed, validation signers, and how the clips were split.
+        settings: seed, validation signers, how the clips were split, and glosses without a training clip, if any.
     """
 
     name: str
@@ -163,9 +163,12 @@ def fit(
     validation = np.empty(0, int) if split is None else np.asarray(split.validation, int)
     if not len(rows):
         raise TrainingError(f"Training needs at least one {clips.recipe.noun}; got none. Check the held-out signers.")
-    if unseen := sorted(set(range(len(clips.glosses))) - set(clips.y[rows].tolist())):
+    untrained = np.setdiff1d(np.arange(len(clips.glosses)), clips.y[rows])
+    if len(untrained):
+        noun, tested = clips.recipe.noun, clips.y[[] if split is None else split.test]
         warnings.warn(
-            f"No training {clips.recipe.noun} shows {', '.join(clips.glosses[unseen])}, so no model can learn it. "
+            f"No training {noun} shows {', '.join(clips.glosses[untrained])}, so no model can learn it: "
+            f"{np.isin(tested, untrained).sum()} of {len(tested)} test {noun}s are scored apart. "
             "Hold out other signers, or leave these glosses out.",
             stacklevel=2,
         )
@@ -202,6 +205,7 @@ def fit(
     (folder / CHECKPOINT).unlink(missing_ok=True)
     signers = [] if split is None else sorted(set(clips.signer[split.validation].tolist()))
     settings = {"seed": seed, **({} if split is None else split.settings), "validation_signers": signers}
+    settings |= {"untrained_glosses": clips.glosses[untrained].tolist()} if len(untrained) else {}
     done = Training(name or model.name, folder, model.count_params(), seconds, history, settings)
     done.save()
     return done

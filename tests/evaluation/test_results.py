@@ -162,3 +162,29 @@ def test_networks_of_a_run_are_timed_and_models_without_one_left_out(tmp_path):
     times = measure_latencies(tmp_path, ["plain", "grouped", "trees", "absent"], repeat=3)
     assert set(times) == {"plain", "grouped"}
     assert all(ms > 0 for ms in times.values())
+
+
+def test_clips_of_signs_that_no_training_signer_has_are_scored_apart(tmp_path):
+    folder = tmp_path / "lstm" / "held_out_ana+ben"
+    folder.mkdir(parents=True)
+    (folder / "training.json").write_text(json.dumps({"model": "lstm", "untrained_glosses": ["B", "C"]}))
+    make_evaluation().save(folder)  # ana signs A, rightly, and B, wrongly; ben signs C twice, once rightly
+    metrics = json.loads((folder / "metrics.json").read_text())
+    assert metrics["untrained_glosses"] == ["B", "C"]
+    assert metrics["accuracy"] == 0.5
+    assert metrics["uncovered"] == 3
+    covered = metrics["covered"]
+    assert (covered["accuracy"], covered["n"], covered["cells"]) == (1.0, 1, 1)
+    rows = collect_results(tmp_path).set_index("held_out")
+    assert rows["uncovered"].to_dict() == {"ana": 1, "ben": 2}
+    assert rows.loc["ana", "covered_accuracy"] == 1.0
+    assert np.isnan(rows.loc["ben", "covered_accuracy"])
+
+
+def test_where_every_sign_was_trained_nothing_is_scored_apart(tmp_path):
+    make_evaluation().save(tmp_path / "lstm" / "held_out_ana+ben", model="lstm")
+    metrics = json.loads((tmp_path / "lstm" / "held_out_ana+ben" / "metrics.json").read_text())
+    assert not {"uncovered", "covered"} & set(metrics)
+    rows = collect_results(tmp_path)
+    assert rows["uncovered"].tolist() == [0, 0]
+    assert rows["covered_accuracy"].isna().all()

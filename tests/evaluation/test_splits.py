@@ -74,6 +74,22 @@ def test_the_signer_after_the_first_tested_one_validates_and_after_the_last_come
     assert list(clips.signer[split.validation]) == [validating]
 
 
+def test_a_signer_who_shares_signs_with_the_others_validates_before_one_whose_signs_nobody_else_has():
+    words = {"ana": "AB", "ben": "AB", "cem": "CD", "dia": "CD"}  # as in isl_words: two signers to a word
+    signers, glosses = zip(*[(name, gloss) for name, signs in words.items() for gloss in signs], strict=True)
+    clips = make_clips(signers, list(glosses))
+    validators = {name: clips.signer[split_by_signer(clips, test_signers=[name]).validation[0]] for name in words}
+    assert validators == {"ana": "cem", "ben": "cem", "cem": "ana", "dia": "ana"}
+    for name, signs in words.items():
+        assert set(signs) <= set(clips.gloss[split_by_signer(clips, test_signers=[name]).train])
+
+
+def test_of_signers_without_whom_no_sign_is_lost_the_one_with_the_most_signs_validates():
+    clips = make_clips(["ana", "ben", "cem", "cem", "dia", "dia"], ["A", "A", "A", "B", "A", "B"])
+    split = split_by_signer(clips, test_signers=["ana"])
+    assert set(clips.signer[split.validation]) == {"cem"}, "ben shows one sign of two."
+
+
 @pytest.mark.parametrize("way", [split_by_signer, make_split])
 def test_the_validation_signer_can_be_chosen(way):
     clips = make_clips(list("abcd"))
