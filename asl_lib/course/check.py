@@ -2,23 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import tempfile
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
+from typing import Any, Literal
 
 import pandas as pd
 
+from asl_lib._util.cache import ArrayCache
 from asl_lib._util.console import progress_bar
+from asl_lib._util.files import file_stamp
+from asl_lib._util.jobs import quiet_worker, run_jobs
 from asl_lib._util.paths import relative
 from asl_lib.data.clips import missing_files, read_clips
 from asl_lib.data.dataset import Dataset, Published
-from asl_lib.data.video import MediaError, video_info
+from asl_lib.data.video import MediaError, examine_video, time_limit_s, video_info
 from asl_lib.features.photographs import read_photograph
 from asl_lib.landmarks.landmarks import LandmarkError
 from asl_lib.landmarks.store import read_landmarks
 
 SIZE_PX = 64
 """Side of the photographs that are read; any serves."""
+CHECK_VERSION = 1
+"""Raised when the same file gives another finding than before."""
+INCOMPLETE = "incomplete: "
+"""Before the problem of a video that ends early, where it is kept."""
 SHOWN = 10
 """Entries of a list that are printed; `Inventory.problems` has all of them."""
 
@@ -42,9 +52,10 @@ class Inventory:
         dataset: the data set.
         folder: where its files were looked for.
         subset: the published subset that was checked; empty for all.
-        present: rows of the clips table whose files can be opened.
+        present: rows of the clips table whose files are whole.
         missing: rows whose files do not exist.
-        broken: clip_id, path and reason of the files that cannot be opened.
+        incomplete: clip_id, path and reason of the videos that end before they should, or lack frames.
+        broken: clip_id, path and reason of the files that cannot be read.
         thin: gloss, signer and clips, where there are fewer clips of a sign by a signer than published.
         absent: published signs without any clip.
         left_out: kind -> paths of the files that are no clips, though they look like clips or lie where clips do.
@@ -56,6 +67,7 @@ class Inventory:
     subset: str
     present: pd.DataFrame
     missing: pd.DataFrame
+    incomplete: pd.DataFrame
     broken: pd.DataFrame
     thin: pd.DataFrame
     absent: tuple[str, ...]
@@ -71,7 +83,8 @@ class Inventory:
         counts += [f"sign {gloss}: no clip" for gloss in self.absent]
         too_few = pd.DataFrame({"clip_id": "", "path": "", "problem": counts})
         missing = self.missing[["clip_id", "path"]].assign(problem="missing")
-        return pd.concat([missing, self.broken.rename(columns={"reason": "problem"}), too_few], ignore_index=True)
+        bad = pd.concat([self.incomplete, self.broken]).rename(columns={"reason": "problem"})
+        return pd.concat([missing, bad, too_few], ignore_index=True)
 
     def published(self) -> Published:
         """Return the published counts: of the subset where they can be computed, otherwise of the whole data set."""
@@ -88,10 +101,12 @@ class Inventory:
         if counts.clips:
             lines.append(f"  published: {counts.clips:,} clips, {counts.signs:,} signs, {counts.signers} signers")
         lines.append(f"  missing: {len(self.missing):,}{_examples(self.missing['path'])}")
-        lines.append(f"  broken:  {len(self.broken):,}")
-        lines += [f"    {row.path}: {row.reason}" for row in self.broken.head(SHOWN).itertuples()]
-        if len(self.broken) > SHOWN:
-            lines.append(f"    … and {len(self.broken) - SHOWN:,} more")
+        lines.append(f"  incomplete: {len(self.incomplete):,}{_lines(self.incomplete)}")
+        if len(self.incomplete):
+            lines.append(
+                "    Download or record these again. They are left out; `incomplete: keep` uses what there is."
+            )
+        lines.append(f"  broken:  {len(self.broken):,}{_lines(self.broken)}")
         if self.left_out:
             lines.append(
                 f"  files left out: {', '.join(_left_out(kind, paths) for kind, paths in self.left_out.items())}"
@@ -111,7 +126,12 @@ class Inventory:
 
 
 def take_inventory(
-    dataset: Dataset, dataset_dir: str | Path, *, subset: str = "", look_inside: bool = True
+    dataset: Dataset,
+    dataset_dir: str | Path,
+    *,
+    subset: str = "",
+    files: Literal["decode", "open", "count"] = "decode",
+    workers: int = 0,
 ) -> Inventory:
     """Check every file of a data set.
 
@@ -119,7 +139,10 @@ def take_inventory(
         dataset: the data set.
         dataset_dir: its folder, `data/<name>/`.
         subset: check only the clips of a published subset.
-        look_inside: open every file. Without it an empty file counts as broken and any other as present.
+        files: what to do with each: "decode" it to its end, in parallel processes, which finds incomplete videos (the
+            findings are kept in its subfolder `checked`: a file that has not changed is not decoded again, and a call
+            that was interrupted goes on); "open" it and read its header only; or "count" it as present.
+        workers: processes; 0 for one per core.
 
     Raises:
         DatasetError: the folder holds nothing of the data set's form.
@@ -128,24 +151,59 @@ def take_inventory(
     listed = dataset.find_clips(folder, subset)
     missing = missing_files(listed, folder)
     here = listed[~listed["clip_id"].isin(missing["clip_id"])]
-    clips = progress_bar(here.to_dict("records"), total=len(here), description="Checking", unit="file")
-    reasons = pd.Series(
-        [_problem(folder / clip["path"], dataset.kind, look_inside) for clip in clips], here.index, object
-    )
-    present = here[reasons.isna()].reset_index(drop=True)
-    broken = here[["clip_id", "path"]].assign(reason=reasons)[reasons.notna()].reset_index(drop=True)
+    paths = list(dict.fromkeys(here["path"]))
+    if files == "decode":
+        problems = _decode(dataset.kind, folder, paths, cache_dir=Path(dataset_dir) / "checked", workers=workers)
+    else:
+        bar = progress_bar(paths, total=len(paths), description="Checking", unit="file")
+        problems = {path: _open(dataset.kind, folder / path) if files == "open" else "" for path in bar}
+    reasons = here["path"].map(problems)
+    found = here[["clip_id", "path"]].assign(reason=reasons.str.removeprefix(INCOMPLETE))
+    early = reasons.str.startswith(INCOMPLETE)
+    present = here[reasons == ""].reset_index(drop=True)
+    incomplete = found[early].reset_index(drop=True)
+    broken = found[(reasons != "") & ~early].reset_index(drop=True)
     absent = tuple(gloss for gloss in dataset.published_signs(subset) if gloss not in set(present["gloss"]))
     thin = _thin(present, per_cell=dataset.published.per_cell)
     left_out, notes = dataset.left_out(folder), dataset.notes(present, folder)
-    return Inventory(dataset, folder, subset, present, missing, broken, thin, absent, left_out, notes)
+    return Inventory(dataset, folder, subset, present, missing, incomplete, broken, thin, absent, left_out, notes)
 
 
-def _problem(path: Path, kind: str, look_inside: bool) -> str | None:
-    """Return what is wrong with one file, or None."""
+def _decode(kind: str, folder: Path, paths: list[str], *, cache_dir: Path, workers: int) -> dict[str, str]:
+    """Return path -> problem of each file, decoded to its end now or since it changed; empty where it is whole."""
+    stamps = {path: [CHECK_VERSION, kind, *file_stamp(folder / path)] for path in paths}
+
+    def examine(stale: list[str]) -> Iterator[tuple[str, None, dict[str, Any]]]:
+        outcomes = run_jobs(
+            partial(_examine, kind),
+            [folder / path for path in stale],
+            workers=workers,
+            setup=quiet_worker,
+            limit_s=time_limit_s,
+        )
+        for outcome in progress_bar(outcomes, total=len(stale), description="Checking", unit="file"):
+            # A process that died, or took too long, may have been the machine's fault.
+            about = {"reason": outcome.error, "retry": True} if outcome.error else {"reason": outcome.result}
+            yield stale[outcome.index], None, about
+
+    try:
+        return ArrayCache(cache_dir / "files.jsonl", shape=()).fill(stamps, examine).reasons
+    except OSError:  # such as a shared folder that is not ours to write to
+        with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder_of_ours:
+            return ArrayCache(Path(folder_of_ours) / "files.jsonl", shape=()).fill(stamps, examine).reasons
+
+
+def _examine(kind: str, path: Path) -> str:
+    if kind != "videos" or not path.stat().st_size:
+        return _open(kind, path)
+    report = examine_video(path)
+    return (INCOMPLETE if report.state == "incomplete" else "") + report.problem
+
+
+def _open(kind: str, path: Path) -> str:
+    """Return what is wrong with a file: of a video with its header, of others with all of it."""
     if path.is_file() and not path.stat().st_size:
         return "the file is empty (0 bytes)"
-    if not look_inside:
-        return None
     try:
         if kind == "videos":
             video_info(path)
@@ -156,7 +214,7 @@ def _problem(path: Path, kind: str, look_inside: bool) -> str | None:
     except (MediaError, LandmarkError) as error:
         # The line names the path already.
         return str(error).replace(f"{path} ", "", 1)
-    return None
+    return ""
 
 
 def _thin(present: pd.DataFrame, *, per_cell: int) -> pd.DataFrame:
@@ -165,6 +223,13 @@ def _thin(present: pd.DataFrame, *, per_cell: int) -> pd.DataFrame:
         return pd.DataFrame(columns=["gloss", "signer", "clips"])
     counts = pd.crosstab(present["gloss"], present["signer"]).stack()
     return counts[counts < per_cell].rename("clips").reset_index()
+
+
+def _lines(problems: pd.DataFrame) -> str:
+    """Return a line for each of the first problems, and one that counts the others."""
+    lines = [f"\n    {row.path}: {row.reason}" for row in problems.head(SHOWN).itertuples()]
+    more = len(problems) - len(lines)
+    return "".join(lines) + (f"\n    … and {more:,} more" if more else "")
 
 
 def _left_out(kind: str, paths: list[str]) -> str:

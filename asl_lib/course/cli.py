@@ -162,9 +162,9 @@ def _add_record(record: argparse.ArgumentParser) -> None:
 def _add_datasets(datasets: argparse.ArgumentParser) -> None:
     actions = datasets.add_subparsers(title="actions", metavar="ACTION")
     listing = actions.add_parser("list", help="what there is, and what of it is on this disk (the default)")
-    check = actions.add_parser("check", help="list what of a data set is present, missing and broken")
+    check = actions.add_parser("check", help="list what of a data set is present, missing, incomplete and broken")
     check.add_argument("--subset", default="", help="only the clips of a published subset")
-    check.add_argument("--quick", action="store_true", help="do not open every file")
+    check.add_argument("--quick", action="store_true", help="open every file only, instead of decoding all of it")
     check.add_argument("--list", default="", metavar="FILE.csv", dest="problems", help="write every problem to a table")
     download = actions.add_parser("download", help="download and unpack a data set, where that is allowed")
     for action, function in ((listing, _list_datasets), (check, _check_dataset), (download, _download_dataset)):
@@ -431,7 +431,7 @@ def _check_dataset(options: argparse.Namespace) -> int:
 
     dataset = get_dataset(options.name)
     folder = _dataset_dir(options.data_dir, options.name)
-    inventory = take_inventory(dataset, folder, subset=options.subset, look_inside=not options.quick)
+    inventory = take_inventory(dataset, folder, subset=options.subset, files="open" if options.quick else "decode")
     print(inventory)
     if options.problems:
         with atomic_write(options.problems) as tmp:

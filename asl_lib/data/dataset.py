@@ -21,7 +21,7 @@ VIDEO_SUFFIXES = (".mp4", ".mov", ".avi", ".mkv", ".webm", ".m4v")
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png")
 Row = dict[str, object]
 """One row of the clips table before it is checked, as `make_clips` takes it."""
-OWN_FOLDERS = ("poses", "landmarks", "preview")
+OWN_FOLDERS = ("poses", "landmarks", "preview", "checked")
 """Subfolders of a data set's folder that the course itself writes."""
 SPLIT_NAMES = {"train": "train", "val": "validation", "valid": "validation", "validation": "validation", "test": "test"}
 """Names of the parts of a split in published lists -> in the clips table."""

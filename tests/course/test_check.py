@@ -1,5 +1,10 @@
 """What `asl datasets check` finds: present, missing, broken."""
 
+import re
+
+import pytest
+
+from asl_lib.course import check
 from asl_lib.course.check import take_inventory
 from asl_lib.data.registry import get_dataset
 from asl_lib.data.video import write_video
@@ -10,14 +15,14 @@ from tests.data.test_published_forms import paint, touch
 def test_a_sign_and_a_signer_without_any_clip_are_named(tmp_path):
     for sign in range(71, 170):
         touch(tmp_path, *(f"{signer}/train/{sign:04d}/{n}.mp4" for signer in ("01", "03") for n in range(50)))
-    inventory = take_inventory(get_dataset("karsl"), tmp_path, subset="100", look_inside=False)
+    inventory = take_inventory(get_dataset("karsl"), tmp_path, subset="100", files="count")
     said = str(inventory)
     assert "published: 15,000 clips, 100 signs, 3 signers" in said
     assert "signs without any clip: 1 (0170)" in said
     assert "signers without any clip: 1; there are 01, 03" in said
     assert inventory.problems().problem.tolist() == ["sign 0170: no clip"]
     (tmp_path / "03" / "train" / "0080" / "7.mp4").unlink()
-    problems = take_inventory(get_dataset("karsl"), tmp_path, subset="100", look_inside=False).problems()
+    problems = take_inventory(get_dataset("karsl"), tmp_path, subset="100", files="count").problems()
     assert problems.problem.tolist() == ["sign 0080, signer 03: 49 of 50 clips", "sign 0170: no clip"]
 
 
@@ -53,3 +58,63 @@ def test_a_folder_in_which_every_file_is_broken_has_no_clip_present(tmp_path):
     inventory = take_inventory(get_dataset("karsl"), tmp_path)
     assert (len(inventory.present), len(inventory.broken), len(inventory.thin)) == (0, 1, 0)
     assert "signers without any clip: 3; there are none" in str(inventory)
+
+
+@pytest.fixture
+def cut_short(tmp_path, shared_cases):
+    """Recordings: one whole, two cut off, one that is no video."""
+    folder = tmp_path / "ana" / "MOTHER"
+    folder.mkdir(parents=True)
+    for name, source in (("1", "base"), ("2", "trunc90"), ("3", "trunc60")):
+        (folder / f"{name}.mp4").write_bytes((shared_cases / f"{source}.mp4").read_bytes())
+    (folder / "4.mp4").write_bytes(b"\0\0\0\x18ftypmp42 and then nothing")
+    return tmp_path
+
+
+def test_videos_that_are_cut_off_are_told_from_those_that_cannot_be_read_each_with_its_remedy(cut_short):
+    inventory = take_inventory(get_dataset("recordings"), cut_short)
+    assert inventory.present.path.tolist() == ["ana/MOTHER/1.mp4"]
+    assert inventory.incomplete.reason.tolist() == [
+        "24 of 32 frames, cut off at 0.96 s",
+        "6 of 32 frames, cut off at 0.24 s",
+    ]
+    assert inventory.broken.path.tolist() == ["ana/MOTHER/4.mp4"]
+    said = str(inventory)
+    assert "incomplete: 2\n    ana/MOTHER/2.mp4: 24 of 32 frames, cut off at 0.96 s" in said
+    assert "Download or record these again. They are left out; `incomplete: keep` uses" in said
+    assert re.search(r"broken:  1\n    ana/MOTHER/4\.mp4: .*(Convert|Record|record)", said)
+    assert sorted(inventory.problems().path) == [f"ana/MOTHER/{n}.mp4" for n in (2, 3, 4)]
+
+
+def test_a_quick_check_opens_files_only(cut_short):
+    inventory = take_inventory(get_dataset("recordings"), cut_short, files="open")
+    assert (len(inventory.present), len(inventory.incomplete)) == (3, 0)
+    assert inventory.broken.path.tolist() == ["ana/MOTHER/4.mp4"]
+
+
+def test_what_has_not_changed_is_not_decoded_again_and_an_interrupted_check_goes_on(cut_short, monkeypatch):
+    decoded, real = [], check.run_jobs
+
+    def watched(function, items, **options):
+        for outcome in real(function, items, **options):
+            decoded.append(items[outcome.index].name)
+            yield outcome
+            if len(decoded) == 2:
+                raise KeyboardInterrupt
+
+    monkeypatch.setattr(check, "run_jobs", watched)
+    recordings = get_dataset("recordings")
+    with pytest.raises(KeyboardInterrupt):
+        take_inventory(recordings, cut_short, workers=1)
+    first = take_inventory(recordings, cut_short, workers=1)
+    assert sorted(decoded) == ["1.mp4", "2.mp4", "3.mp4", "4.mp4"], "the second one was kept when the first call ended"
+    (cut_short / "ana" / "MOTHER" / "4.mp4").write_bytes((cut_short / "ana" / "MOTHER" / "1.mp4").read_bytes())
+    second = take_inventory(recordings, cut_short, workers=1)
+    assert len(decoded) == 5
+    assert (len(first.present), len(second.present)) == (1, 2)
+    assert recordings.find_clips(cut_short).path.str.startswith("ana/").all(), "the findings are no clips"
+
+
+def test_a_folder_that_cannot_be_written_is_checked_all_the_same(cut_short, monkeypatch):
+    (cut_short / "checked").write_text("in the way")
+    assert len(take_inventory(get_dataset("recordings"), cut_short).incomplete) == 2

@@ -143,14 +143,14 @@ def test_names_that_differ_only_in_case_are_warned_of_before_a_split_can_leak(tm
     touch(tmp_path, *names)
     with pytest.warns(UserWarning, match=words):
         RECORDINGS.prepare(tmp_path, Options())
-    assert words in str(take_inventory(RECORDINGS, tmp_path, look_inside=False))
+    assert words in str(take_inventory(RECORDINGS, tmp_path, files="count"))
 
 
 def test_what_is_left_out_is_counted_and_named_in_one_line(tmp_path):
     touch(tmp_path, "ana/HELLO/01.mp4", "ana/HELLO/takes/02.mp4", "ana/HELLO/takes/03.mp4", "ana/HELLO/04.3gp")
     touch(tmp_path, "ana/BOOK.mp4", ".Trash-1000/files/01.mp4", "ana/.Trash/01.mp4")
     touch(tmp_path, "clips.csv", "poses/a.pose", "preview/a.mp4", "ana/HELLO/.01.mp4")
-    inventory = take_inventory(RECORDINGS, tmp_path, look_inside=False)
+    inventory = take_inventory(RECORDINGS, tmp_path, files="count")
     assert inventory.present.path.tolist() == ["ana/HELLO/01.mp4"]
     line = next(line for line in str(inventory).splitlines() if "left out" in line)
     assert line.strip() == (
@@ -170,7 +170,7 @@ def test_a_name_that_is_not_utf8_is_left_out_and_named_and_the_rest_goes_on(tmp_
     (bad / "01.mp4").touch()
     assert len(RECORDINGS.prepare(tmp_path)) == 1
     assert "1 with unusable names (ana/\ufffdand\ufffd/01.mp4)" in str(
-        take_inventory(RECORDINGS, tmp_path, look_inside=False)
+        take_inventory(RECORDINGS, tmp_path, files="count")
     )
 
 

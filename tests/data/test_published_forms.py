@@ -157,7 +157,7 @@ def test_karsl_is_read_from_folders_and_from_flat_names(tmp_path):
     ]
     assert sorted(karsl.prepare(tmp_path, Options(subset="100")).gloss) == ["0070", "0071", "0072", "0170"][1:]
     assert sorted(karsl.find_clips(tmp_path, "190").gloss) == ["0071", "0072", "0170", "0171"]
-    found = str(take_inventory(karsl, tmp_path, look_inside=False))
+    found = str(take_inventory(karsl, tmp_path, files="count"))
     assert "present: 4 clips, 4 signs, 3 signers" in found
     assert "sign 0071, signer 01: 1" in found
     assert "sign 0071, signer 02: 0" in found
@@ -321,7 +321,7 @@ def test_lsa64_is_read_from_its_file_names(tmp_path):
     labels = lsa64.labels(tmp_path)
     assert len(labels) == len(set(labels.values())) == 64
     assert (labels["001"], labels["042"], labels["064"]) == ("Opaque", "Deaf", "Find")
-    assert "sign 001, signer 001: 2" in str(take_inventory(lsa64, tmp_path, look_inside=False))
+    assert "sign 001, signer 001: 2" in str(take_inventory(lsa64, tmp_path, files="count"))
 
 
 def test_autsl_takes_the_colour_videos_of_its_label_files(tmp_path):
