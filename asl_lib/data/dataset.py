@@ -58,11 +58,13 @@ class Remote:
         urls: its address and mirrors, tried in this order.
         name: file name in the data set's folder.
         known_hash: "sha256:…" or "md5:…" as published; empty where the publisher gives none.
+        inside: the folder of the archive to unpack; empty for all of it.
     """
 
     urls: tuple[str, ...]
     name: str
     known_hash: str = ""
+    inside: str = ""
 
 
 @dataclass(frozen=True)

@@ -61,7 +61,7 @@ def obtain(dataset: Dataset, dataset_dir: str | Path, *, log: Callable[[str], No
         from_kaggle(dataset.kaggle, folder / "kaggle")
     for remote in dataset.remotes:
         archive = download(remote, folder)
-        unpack(archive, folder)
+        unpack(archive, folder, inside=remote.inside)
         archive.unlink()  # its content is on the disk a second time now
     write_json(folder / DONE, {"kaggle": dataset.kaggle, "files": [remote.name for remote in dataset.remotes]})
     log(f"{dataset.name} is in {folder}.")

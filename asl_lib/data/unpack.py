@@ -27,7 +27,7 @@ DAMAGE = (
 )  # fmt: skip
 
 
-def unpack(archive: str | Path, folder: str | Path) -> Path:
+def unpack(archive: str | Path, folder: str | Path, *, inside: str = "") -> Path:
     """Unpack a zip archive into `folder/<its name>/` and return that folder.
 
     All names are checked before anything is written. Files go to a hidden folder that is renamed when it is complete;
@@ -36,6 +36,7 @@ def unpack(archive: str | Path, folder: str | Path) -> Path:
     Args:
         archive: a `.zip` file.
         folder: where the archive's folder goes.
+        inside: unpack only this folder of the archive, and leave its own path out; empty for all.
 
     Raises:
         DatasetError: the archive is of another form, damaged or needs a password; it holds a link, or a name that leads
@@ -58,14 +59,18 @@ def unpack(archive: str | Path, folder: str | Path) -> Path:
     except DAMAGE as error:
         raise DatasetError(f"{archive} is damaged: {str(error)[:200]}. Delete it and download it again.") from error
     with opened:
-        declared = sum(info.file_size for info in opened.infolist())
+        infos = opened.infolist()
+        declared = sum(info.file_size for info in infos)
         if declared > largest_unpacked(archive):
             raise DatasetError(
                 f"{archive} must not unpack to more than {LARGEST_RATIO} times its size; its {about.st_size:,} bytes "
                 f"give {declared:,}. It looks like a decompression bomb: delete it, and check its source."
             )
-        files = [info for info in opened.infolist() if not info.filename.endswith("/")]
-        members = {_checked_name(info, archive): info for info in files}
+        files = {_checked_name(info, archive): info for info in infos if not info.filename.endswith("/")}
+        start = f"{inside}/" if inside else ""
+        members = {name[len(start) :]: info for name, info in files.items() if name.startswith(start)}
+        if not members and inside:
+            raise DatasetError(f"{archive} has no folder {inside}: it is another archive. Delete it.")
         check_room(folder, declared, what=str(archive))
         with progress_bar(
             total=declared, description=f"Unpacking {archive.name}", unit="B", unit_scale=True, unit_divisor=1024

@@ -2,11 +2,13 @@
 
 import hashlib
 import io
+import re
 import shutil
 import stat
 import threading
 import zipfile
 from contextlib import suppress
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import pairwise
 from typing import ClassVar
@@ -395,6 +397,39 @@ def test_a_data_set_is_downloaded_unpacked_and_found_and_a_second_call_does_noth
     obtain(dataset, folder, log=news.append)
     assert len(Handler.seen) == 1
     assert news[-1] == f"asl_citizen is in {folder} already: nothing to do."
+
+
+def test_of_the_repository_with_the_fingerspelling_only_the_lexicon_arrives_and_of_it_only_the_letters_are_clips(
+    server, tmp_path, monkeypatch
+):
+    dataset = get_dataset("fingerspelling")
+    place = dataset.remotes[0].inside
+    index = "path,spoken_language,signed_language,start,end,words,glosses,priority\n"
+    index += "asq/1.pose,de,asq,0,9,A,A,0\nasq/2.pose,de,asq,0,9,Ä,Ä,0\nise/3.pose,it,ise,0,9,b,B,0\n"
+    index += "ise/4.pose,it,ise,0,9,bb,BB,0\nase/5.pose,en,ase,0,9,A,A,0\nasq/1.pose,fr,xxx,0,9,A,A,0\n"
+    files = {f"{place}/index.csv": index.encode(), f"{place}/README.md": b"text", "README.md": b"of the repository"}
+    files |= {f"{place}/{signer}/{n}.pose": b"pose" for n, signer in enumerate(("asq", "asq", "ise", "ise", "ase"), 1)}
+    content = make_zip(tmp_path / "made.zip", files).read_bytes()
+    monkeypatch.setattr(Handler, "good", lambda self, count: self.ranged(content=content))
+    local = replace(dataset.remotes[0], urls=(f"{server}/missing", f"{server}/good"))
+    monkeypatch.setattr(type(dataset), "remotes", (local,))
+    monkeypatch.setenv("ASL_SHARED_DATA", str(tmp_path / "nothing"))
+    folder = tmp_path / "data" / "fingerspelling"
+    obtain(dataset, folder)
+    found = {path.relative_to(folder / "fingerspelling_lexicon").as_posix() for path in folder.glob("*/*/*.pose")}
+    assert found == {"asq/1.pose", "asq/2.pose", "ise/3.pose", "ise/4.pose", "ase/5.pose"}
+    assert not list(folder.rglob("made.zip")) + list(folder.rglob("spoken*"))
+    assert dataset.prepare(folder).clip_id.tolist() == ["asq-A", "ise-B"]
+
+
+def test_an_archive_without_the_folder_that_is_wanted_is_another_one(tmp_path):
+    with pytest.raises(DatasetError, match="has no folder lexicon: it is another archive"):
+        unpack(make_zip(tmp_path / "set.zip", FILES), tmp_path / "data", inside="lexicon")
+
+
+@pytest.mark.parametrize("remote", get_dataset("fingerspelling").remotes)
+def test_the_fingerspelling_is_of_a_fixed_commit(remote):
+    assert all(re.search(r"/[0-9a-f]{40}(\.zip)?$", url) and url.startswith("https://") for url in remote.urls)
 
 
 def test_what_has_to_be_asked_for_by_hand_is_said(tmp_path):
