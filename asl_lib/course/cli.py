@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import getpass
+import io
 import os
 import platform
 import sys
@@ -34,6 +35,9 @@ examples:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; return 0, or 1 after an error message."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a pipe on Windows cannot write every name
     options = _parser().parse_args(arguments)
     try:
         return int(options.command(options) or 0)

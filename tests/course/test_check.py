@@ -1,6 +1,10 @@
 """What `asl datasets check` finds: present, missing, broken."""
 
+import os
 import re
+import shutil
+import subprocess
+import sys
 
 import pytest
 
@@ -8,7 +12,7 @@ from asl_lib.course import check
 from asl_lib.course.check import take_inventory
 from asl_lib.data.registry import get_dataset
 from asl_lib.data.video import write_video
-from tests.conftest import make_frames
+from tests.conftest import ROOT, make_frames
 from tests.data.test_published_forms import paint, touch
 
 
@@ -118,3 +122,34 @@ def test_what_has_not_changed_is_not_decoded_again_and_an_interrupted_check_goes
 def test_a_folder_that_cannot_be_written_is_checked_all_the_same(cut_short, monkeypatch):
     (cut_short / "checked").write_text("in the way")
     assert len(take_inventory(get_dataset("recordings"), cut_short).incomplete) == 2
+
+
+def asl_check(folder, **environment):
+    command = [sys.executable, "-m", "asl_lib.course.cli", "datasets", "check", "recordings", "--data-dir", str(folder)]
+    done = subprocess.run(command, env={**os.environ, **environment}, cwd=ROOT, capture_output=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@pytest.fixture
+def arabic(tmp_path):
+    write_video(tmp_path / "recordings" / "سارة" / "كتاب" / "01.mp4", make_frames(3), fps=25)
+    touch(tmp_path / "recordings", "سارة/كتاب/02.mp4")
+    return tmp_path
+
+
+def test_names_that_a_pipe_cannot_write_are_printed_with_replacement(arabic):
+    said = asl_check(arabic, PYTHONIOENCODING="cp1252")
+    assert b"present: 1 clips" in said
+    assert b"????/????/02.mp4" in said
+
+
+@pytest.mark.skipif(not shutil.which("localedef"), reason="localedef is needed to make a locale that is not UTF-8")
+def test_in_a_locale_that_is_not_utf8_videos_are_opened_by_their_names(arabic, tmp_path):
+    made = ["localedef", "-i", "de_DE", "-f", "ISO-8859-1", str(tmp_path / "de_DE.ISO-8859-1")]
+    subprocess.run(made, capture_output=True, check=False)
+    if not (tmp_path / "de_DE.ISO-8859-1").is_dir():
+        pytest.skip("this system has no sources of locales")
+    said = asl_check(arabic, LOCPATH=str(tmp_path), LC_ALL="de_DE.ISO-8859-1", PYTHONUTF8="0")
+    assert b"present: 1 clips" in said
+    assert "سارة/كتاب/02.mp4".encode() in said
