@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import statistics
-import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -13,7 +11,6 @@ import pandas as pd
 
 from asl_lib._util.files import atomic_write, read_json, read_npz
 from asl_lib.evaluation.metrics import Evaluation, Rate, mean_over_signers, rate
-from asl_lib.models.network_file import load_network
 
 PROTOCOLS = {"signer": "new signer", "official": "official split", "random": "known signers"}
 """The parameter `split` -> what its accuracy measures, the most demanding protocol first."""
@@ -74,29 +71,6 @@ def collect_evaluation(run_dir: str | Path, model: str) -> Evaluation:
     )
 
 
-def measure_latencies(run_dir: str | Path, models: Sequence[str], *, repeat: int = 15) -> dict[str, float]:
-    """Return the median time in ms that each network of a run takes for one clip, as a compiled call on this machine.
-
-    The tracker, or decoding and optical flow, come on top. Models that are not Keras networks are left out.
-
-    Args:
-        run_dir: the run's folder.
-        models: names of models.
-        repeat: number of timed calls.
-
-    Raises:
-        ValueError: a result of the run cannot be read.
-    """
-    results = _read_results(run_dir)
-    latencies = {}
-    for model in models:
-        folders = results["folder"][results["model"] == model]
-        paths = [path for path in (Path(folder) / "model.keras" for folder in folders) if path.is_file()]
-        if paths:
-            latencies[model] = _measure_latency(paths[0], repeat=repeat)
-    return latencies
-
-
 def _read_results(run_dir: str | Path) -> pd.DataFrame:
     """Return the columns of `collect_results` and `folder`: the training that counts for this model and signer.
 
@@ -139,22 +113,6 @@ def _read_predictions(folder: Path, results: pd.DataFrame) -> Evaluation:
         chosen = table["signer"].isin(results["held_out"]).to_numpy()
     table = table[chosen].reset_index(drop=True)
     return Evaluation(table, tuple(arrays["glosses"].tolist()), arrays["probabilities"][chosen])
-
-
-def _measure_latency(path: Path, *, repeat: int) -> float:
-    """Return the median time in ms that the Keras model in a file takes for one clip."""
-    import tensorflow as tf
-
-    model = load_network(path)
-    predict = tf.function(lambda clip: model(clip, training=False))
-    clip = tf.constant(np.zeros((1, *model.input_shape[1:]), np.float32))
-    predict(clip)  # compiles
-    times = []
-    for _ in range(repeat):
-        started = time.perf_counter()
-        tf.nest.map_structure(np.asarray, predict(clip))
-        times.append(1000 * (time.perf_counter() - started))
-    return statistics.median(times)
 
 
 def ensemble_results(evaluation: Evaluation, *, name: str) -> pd.DataFrame:

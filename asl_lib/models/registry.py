@@ -66,10 +66,10 @@ def register(name: str, *, input: str = "landmarks") -> Callable[[Builder], Buil
     return decorate
 
 
-def names(*, input: str = "") -> list[str]:
-    """Return the names of all registered models, or of those that take one kind of input, in alphabetical order."""
+def names() -> list[str]:
+    """Return the names of all registered models, in alphabetical order."""
     _import_models()
-    return sorted(name for name, model in _models.items() if input in ("", model.input))
+    return sorted(_models)
 
 
 def find_model(name: str) -> Registered:

@@ -23,8 +23,8 @@ def export_tflite(model: keras.Model | HandTrees, path: str | Path) -> Path:
         path: the file to write.
 
     Returns:
-        The path. The file's input is (1, frames, features) float32, as the model's recipe encodes a clip: keep
-        `recipe.json` beside it.
+        The path. The file's input is (1, *recipe.shape) float32, as the model's recipe encodes a clip, photograph or
+        video: keep `recipe.json` beside it.
 
     Raises:
         TrainingError: LiteRT has no counterpart of a layer, or of the trees.

@@ -127,7 +127,8 @@ def fit(
 
     Args:
         model: a network from clips, as `clips.recipe` encodes them, to class probabilities or to a dict of "group" and
-            "gloss" probabilities; or `HandTrees`, for which only `split`, `folder`, `name` and `seed` are used.
+            "gloss" probabilities; or `HandTrees`, which have their own seed, and for which only `split`, `folder` and
+            `name` are used.
         clips: all clips: landmarks, photographs or frames.
         split: the training and validation clips; None trains on all clips.
         folder: folder for the files.
@@ -174,7 +175,7 @@ def fit(
         )
     folder.mkdir(parents=True, exist_ok=True)
     if isinstance(model, HandTrees):
-        start = time.monotonic()
+        start, seed = time.monotonic(), model.seed
         model.fit(clips.values[rows], clips.y[rows])
         history, seconds = pd.DataFrame(), time.monotonic() - start
     else:

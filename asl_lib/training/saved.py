@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import statistics
+import time
+import zipfile
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, overload
 
@@ -10,16 +13,17 @@ import numpy as np
 import pandas as pd
 
 from asl_lib._util.console import quiet_native_stderr
-from asl_lib._util.files import atomic_write
+from asl_lib._util.files import LARGEST_RATIO, atomic_write, largest_unpacked
 from asl_lib.features.recipe import AnyRecipe, FeatureRecipe, Recipe, load_recipe
 from asl_lib.features.sets import ClipSet
 from asl_lib.models.errors import TrainingError
-from asl_lib.models.network_file import load_network
 from asl_lib.models.trees import HandTrees
 
 BATCH_BYTES = 2**27
 """Most bytes of the clips that are evaluated in one batch."""
 NETWORK, TREES = "model.keras", "model.npz"
+NETWORK_FILES = ("metadata.json", "config.json", "model.weights.h5")
+"""What Keras writes into the `.keras` archive of a network of layers."""
 
 
 def save_model(model: Any, recipe: Recipe, history: pd.DataFrame, folder: str | Path) -> None:
@@ -66,7 +70,7 @@ def load_model(folder: str | Path, kind: type[Any] = Recipe) -> tuple[Any, Any]:
         return model, recipe
 
     try:
-        model = load_network(path)
+        model = _load_network(path)
         outputs = glosses_of(model.compute_output_shape(model.input_shape))[-1]
     except Exception as error:
         # For a damaged file Keras, h5py and TensorFlow raise undocumented classes.
@@ -79,6 +83,39 @@ def load_model(folder: str | Path, kind: type[Any] = Recipe) -> tuple[Any, Any]:
             "classes. Model and recipe must come from the same training."
         )
     return model, recipe
+
+
+def _load_network(path: Path) -> Any:
+    """Return the Keras network in a file, read as if a stranger had written it, in Keras's safe mode.
+
+    Raises:
+        ValueError: the file holds more than a network. A damaged one raises whatever Keras, h5py and TensorFlow raise
+            at that place.
+    """
+    _check_archive(path)
+    with quiet_native_stderr():
+        import keras
+        import tcn  # noqa: F401  (registers its layer)
+
+        import asl_lib.models.layers  # noqa: F401  (registers the course's)
+
+        return keras.saving.load_model(path, safe_mode=True, compile=False)
+
+
+def _check_archive(path: Path) -> None:
+    """Raise ValueError where a `.keras` file holds more than Keras writes for a network of layers.
+
+    Keras would unpack everything else, such as vocabularies, into a temporary folder, zip bombs included.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            entries = archive.infolist()
+    except (zipfile.BadZipFile, NotImplementedError) as error:
+        raise ValueError(f"it is not a whole .keras file ({error}).") from error
+    if others := [entry.filename for entry in entries if entry.filename not in NETWORK_FILES]:
+        raise ValueError(f"it holds '{others[0][:100]}', which no network of the course has.")
+    if sum(entry.file_size for entry in entries) > largest_unpacked(path):
+        raise ValueError(f"it unpacks to more than {LARGEST_RATIO} times its size.")
 
 
 def glosses_of(outputs: Any) -> Any:
@@ -95,7 +132,7 @@ def predict(model: Any, clips: ClipSet[Any], rows: np.ndarray | None = None, *, 
         rows: which of them; None for all.
         mirrored: take the mean over every clip and its mirror image: a sign signed with the other hand is the same
             sign for a network that was trained with `Augmentation(mirrored=...)`. Ignored for a recipe that turns all
-            clips to the right hand (`mirror_left_handed`).
+            clips to the right hand (`mirror_left_handed`), and for trees, which always do.
     """
     rows = np.arange(len(clips)) if rows is None else np.asarray(rows, int)
     recipe = clips.recipe
@@ -120,8 +157,9 @@ def predict(model: Any, clips: ClipSet[Any], rows: np.ndarray | None = None, *, 
 def compile_predictor(model: Any, recipe: Recipe) -> Callable[[np.ndarray], np.ndarray]:
     """Return a function from one clip, before `recipe.encode`, to its (classes,) probabilities, as fast as possible.
 
-    `model.predict` starts a loop over batches for every call; this is one compiled program (XLA) for one clip. The
-    first call, which compiles, is made here. For trees it is their `predict`.
+    `model.predict` starts a loop over batches for every call; this is one compiled program for one clip. The first
+    call, which compiles, is made here. For trees it is their `predict`. XLA makes an LSTM on landmarks nine times as
+    fast, but I3D on a processor six times as slow, so networks for pictures are compiled without it.
 
     Args:
         model: a network or `HandTrees`.
@@ -133,7 +171,8 @@ def compile_predictor(model: Any, recipe: Recipe) -> Callable[[np.ndarray], np.n
 
     import tensorflow as tf
 
-    program = tf.function(lambda clip: glosses_of(model(clip, training=False)), jit_compile=True)
+    landmarks = isinstance(recipe, FeatureRecipe)
+    program = tf.function(lambda clip: glosses_of(model(clip, training=False)), jit_compile=landmarks)
 
     def probabilities(clip: np.ndarray) -> np.ndarray:
         return np.asarray(program(tf.constant(recipe.encode(clip)[None]))[0])
@@ -141,6 +180,36 @@ def compile_predictor(model: Any, recipe: Recipe) -> Callable[[np.ndarray], np.n
     with quiet_native_stderr():
         probabilities(np.zeros(recipe.values_shape, np.float32))
     return probabilities
+
+
+def measure_latencies(run_dir: str | Path, models: Iterable[str], *, repeat: int = 15) -> dict[str, float]:
+    """Return the median time in ms that each model of a run takes for one clip on this machine, as it does live.
+
+    The tracker, or decoding and optical flow, come on top. Results without a saved model, as of an ensemble, are left
+    out.
+
+    Args:
+        run_dir: the run's folder.
+        models: names of models.
+        repeat: number of timed calls.
+
+    Raises:
+        TrainingError, RecipeError: as `load_model`.
+    """
+    latencies = {}
+    for name in models:
+        saved = sorted((Path(run_dir) / name).glob("*/model.*"))
+        if not saved:
+            continue
+        model, recipe = load_model(saved[0].parent)
+        probabilities = compile_predictor(model, recipe)
+        clip, times = np.zeros(recipe.values_shape, np.float32), []
+        for _ in range(repeat):
+            started = time.perf_counter()
+            probabilities(clip)
+            times.append(1000 * (time.perf_counter() - started))
+        latencies[name] = statistics.median(times)
+    return latencies
 
 
 def clips_at_a_time(clips: ClipSet[Any]) -> int:

@@ -11,7 +11,6 @@ from asl_lib.evaluation.results import (
     collect_results,
     ensemble_results,
     headline,
-    measure_latencies,
     save_tables,
     summarise,
 )
@@ -147,21 +146,6 @@ def test_tables_are_written_for_a_spreadsheet_and_for_a_paper(tmp_path):
     assert r"all\_four & ana & 0.500" in latex
     assert "epochs" not in latex, "columns without a value do not belong in a paper"
     assert latex.count(r"\\") == 3
-
-
-def test_networks_of_a_run_are_timed_and_models_without_one_left_out(tmp_path):
-    import keras
-
-    clip = keras.Input((4, 3))
-    gloss = keras.layers.Softmax()(keras.layers.Flatten()(clip))
-    networks = {"plain": keras.Model(clip, gloss), "grouped": keras.Model(clip, {"gloss": gloss, "group": gloss})}
-    for name in (*networks, "trees"):
-        make_evaluation().save(tmp_path / name / "held_out_ben", model=name)
-    for name, network in networks.items():
-        network.save(tmp_path / name / "held_out_ben" / "model.keras")
-    times = measure_latencies(tmp_path, ["plain", "grouped", "trees", "absent"], repeat=3)
-    assert set(times) == {"plain", "grouped"}
-    assert all(ms > 0 for ms in times.values())
 
 
 def test_clips_of_signs_that_no_training_signer_has_are_scored_apart(tmp_path):

@@ -19,7 +19,7 @@ from asl_lib.models.lstm import build_lstm
 from asl_lib.models.transformer import build_transformer
 from asl_lib.models.trees import HandTrees
 from asl_lib.training.fit import fit, set_seeds
-from asl_lib.training.saved import compile_predictor, load_model, predict
+from asl_lib.training.saved import compile_predictor, load_model, measure_latencies, predict, save_model
 from tests.conftest import ROOT, make_clip_set, make_landmarks
 
 RECIPE = FeatureRecipe(frames=8, parts=("right_hand",), body_frame="image")
@@ -267,11 +267,11 @@ def test_a_gloss_without_a_training_clip_is_named_before_training_and_the_others
 def test_trees_are_trained_saved_loaded_and_asked_like_a_network(tmp_path):
     recipe = FeatureRecipe(frames=8, parts=("left_hand", "right_hand"), body_frame="image")
     clips = make_set(24, recipe)
-    trees = HandTrees(recipe, classes=2, trees=20)
+    trees = HandTrees(recipe, classes=2, trees=20, seed=7)
     training = fit(trees, clips, halves(), folder=tmp_path)
     assert training.parameters == trees.count_params()
     kept = json.loads((tmp_path / "training.json").read_text())
-    assert (kept["model"], kept["parameters"]) == ("trees", training.parameters)
+    assert (kept["model"], kept["parameters"], kept["seed"]) == ("trees", training.parameters, 7)
     assert "epochs" not in kept
     loaded, loaded_recipe = load_model(tmp_path, FeatureRecipe)
     assert loaded_recipe == clips.recipe
@@ -317,3 +317,20 @@ def test_the_lstm_trains_on_real_landmarks_with_a_signer_held_out(shared_data, t
     probabilities = predict(load_model(tmp_path / "model")[0], features, split.test)
     assert probabilities.shape == (5, 5)
     np.testing.assert_allclose(probabilities.sum(axis=1), 1, atol=1e-5)
+
+
+def test_models_of_a_run_are_timed_and_results_without_one_left_out(tmp_path):
+    import keras
+
+    recipe = FeatureRecipe(parts=("left_hand", "right_hand"), frames=4, glosses=("A", "B"))
+    clip = keras.Input(recipe.shape)
+    gloss = keras.layers.Dense(2, activation="softmax")(keras.layers.Flatten()(clip))
+    models = {"plain": keras.Model(clip, gloss), "grouped": keras.Model(clip, {"gloss": gloss, "group": gloss})}
+    points = np.random.default_rng(0).normal(size=(4, *recipe.values_shape)).astype(np.float32)
+    models["trees"] = HandTrees(recipe, classes=2, trees=3).fit(points, np.array([0, 0, 1, 1]))
+    for name, model in models.items():
+        save_model(model, recipe, pd.DataFrame(), tmp_path / name / "held_out_ben")
+    (tmp_path / "ensemble" / "held_out_ben").mkdir(parents=True)
+    times = measure_latencies(tmp_path, [*models, "ensemble", "absent"], repeat=3)
+    assert set(times) == set(models)
+    assert all(ms > 0 for ms in times.values())
