@@ -7,7 +7,7 @@ import socket
 import tempfile
 from pathlib import Path
 
-import httpx
+import httpx2
 import pytest
 
 from asl_lib.live.errors import LiveError
@@ -32,7 +32,7 @@ def page(model_folder, tmp_path_factory):
 
 @pytest.fixture
 def visitor(page):
-    with httpx.Client(base_url=page.url, timeout=PATIENCE_S) as client:
+    with httpx2.Client(base_url=page.url, timeout=PATIENCE_S) as client:
         yield client
 
 
@@ -156,10 +156,10 @@ def test_behind_a_proxy_the_page_has_the_names_that_it_is_given(model_folder, tm
     page = serve(models={"small": model_folder}, folder=tmp_path, **options)
     try:
         address = f"http://127.0.0.1:{port_of(page)}/"
-        assert httpx.get(address, headers={"Host": host}, timeout=PATIENCE_S).status_code == status
+        assert httpx2.get(address, headers={"Host": host}, timeout=PATIENCE_S).status_code == status
         origin = {"Origin": f"https://{host}"}  # of a browser without Sec-Fetch-Site, through a proxy that changes Host
         if "allowed_hosts" in options and "password" not in options:
-            assert httpx.post(f"{address}asl/begin", headers=origin, timeout=PATIENCE_S).status_code == status
+            assert httpx2.post(f"{address}asl/begin", headers=origin, timeout=PATIENCE_S).status_code == status
     finally:
         page.close()
 
@@ -168,7 +168,7 @@ def test_behind_a_proxy_the_page_has_the_names_that_it_is_given(model_folder, tm
 def test_a_host_header_that_looks_like_a_path_does_not_open_a_page_with_a_password(model_folder, tmp_path, host):
     page = serve(models={"small": model_folder}, password="open sesame", folder=tmp_path)
     try:
-        with httpx.Client(base_url=page.url, timeout=PATIENCE_S, headers={"Host": host}) as visitor:
+        with httpx2.Client(base_url=page.url, timeout=PATIENCE_S, headers={"Host": host}) as visitor:
             assert visitor.post("/asl/begin").status_code == 401
             assert visitor.get("/page.js").status_code == 401
             assert "password" in visitor.get("/").text
@@ -198,7 +198,7 @@ def test_a_page_that_is_closed_while_it_sends_a_frame_leaves_no_traceback(page, 
 def test_a_page_with_a_password_shows_nothing_without_it(model_folder, tmp_path):
     page = serve(models={"small": model_folder}, password="open sesame", folder=tmp_path)
     try:
-        with httpx.Client(base_url=page.url, timeout=PATIENCE_S) as visitor:
+        with httpx2.Client(base_url=page.url, timeout=PATIENCE_S) as visitor:
             assert "password" in visitor.get("/").text
             assert visitor.get("/page.js").status_code == 401
             for path in ("/asl/begin", "/asl/frame", "/asl/command/clear"):
@@ -207,7 +207,7 @@ def test_a_page_with_a_password_shows_nothing_without_it(model_folder, tmp_path)
             assert visitor.post("/login", data={}).status_code == 403
             assert not visitor.cookies
             assert visitor.post("/asl/begin", cookies={"asl_live": "guess"}).status_code == 401
-        with httpx.Client(base_url=page.url, timeout=PATIENCE_S) as visitor:
+        with httpx2.Client(base_url=page.url, timeout=PATIENCE_S) as visitor:
             answer = visitor.post("/login", data={"password": "open sesame"})
             assert (answer.status_code, answer.headers["location"]) == (303, "./")
             cookie = answer.headers["set-cookie"].lower()
