@@ -65,6 +65,19 @@ class HandFinder:
         return region_around(found[:2], rotation=rotation).square(2.6, shift=-0.5)
 
 
+def add_border(image: np.ndarray, *, border: float = BORDER) -> np.ndarray:
+    """Return a square photograph with a border, and large enough for the palm detector.
+
+    Args:
+        image: (size, size, 3) uint8.
+        border: in widths of the photograph; the pixels of its edge are repeated.
+    """
+    scale = max(1, -(-SHORTEST_SIDE_PX // len(image)))
+    large = cv2.resize(np.asarray(image), None, fx=scale, fy=scale, interpolation=cv2.INTER_CUBIC)
+    margin = round(border * len(large))
+    return cv2.copyMakeBorder(large, margin, margin, margin, margin, cv2.BORDER_REPLICATE)
+
+
 def find_hands(images: Iterable[np.ndarray], *, border: float = BORDER, confidence: float = CONFIDENCE) -> np.ndarray:
     """Return the landmarks of the one hand in each square photograph.
 
@@ -80,12 +93,8 @@ def find_hands(images: Iterable[np.ndarray], *, border: float = BORDER, confiden
     found = []
     finder = HandFinder(confidence=confidence)
     for image in images:
-        scale = max(1, -(-SHORTEST_SIDE_PX // len(image)))
-        large = cv2.resize(np.asarray(image), None, fx=scale, fy=scale, interpolation=cv2.INTER_CUBIC)
-        margin = round(border * len(large))
-        large = cv2.copyMakeBorder(large, margin, margin, margin, margin, cv2.BORDER_REPLICATE)
         finder.reset()
-        points = finder.track(large)
+        points = finder.track(add_border(image, border=border))
         if points is None:
             points = np.full((21, 3), np.nan, np.float32)
         found.append(points * (1 + 2 * border) - np.array([border, border, 0], np.float32))

@@ -1,0 +1,97 @@
+"""The landmarks are those of mediapipe 0.10.21, whose golden values `scripts/make_golden_landmarks.py` stored."""
+
+import numpy as np
+import pytest
+
+from asl_lib.landmarks.hands import HandFinder
+from asl_lib.landmarks.tracker import HandLandmarks, HolisticTracker
+from benchmarks.tracker import GROUPS, agreement, photographs, track, track_body, track_photographs
+from scripts.make_golden_landmarks import FACE_EVERY, GOLDEN, LEGS, PHOTOGRAPHS, golden_clips
+from tests.conftest import SHARED
+
+BODY = {"head": (0, 11), "arms": (11, 23), "left hand": (25, 46), "right hand": (46, 67)}
+
+
+@pytest.fixture(scope="module")
+def golden():
+    with np.load(GOLDEN) as file:
+        return dict(file)
+
+
+@pytest.fixture(scope="module")
+def clips():
+    return golden_clips()
+
+
+@pytest.fixture(scope="module")
+def tracked(clips):
+    """Return clip -> (T, 543, 2) px, tracked with the face."""
+    return track_body(clips, graph="holistic").landmarks
+
+
+def test_body_and_hands_are_those_of_mediapipe(golden, tracked):
+    old = {clip: golden[f"{clip}: body"] for clip in tracked}
+    new = {clip: np.delete(np.delete(points, slice(33, 501), axis=1), LEGS, axis=1) for clip, points in tracked.items()}
+    for group, rows in BODY.items():
+        found = agreement(new, old, rows)
+        assert found["mean_px"] <= 0.15, group
+        assert found["same"] >= 0.99, group
+        assert found["found"] > 20, group
+
+
+def test_the_face_is_that_of_mediapipe(golden, tracked):
+    old = {clip: golden[f"{clip}: face"] for clip in tracked}
+    new = {clip: points[::FACE_EVERY, slice(*GROUPS["holistic"]["face"])] for clip, points in tracked.items()}
+    found = agreement(new, old, (0, 468))
+    assert found["mean_px"] <= 0.3
+    assert found["same"] == 1
+
+
+def test_two_threads_give_the_landmarks_of_one(clips, tracked):
+    clip = "dara YES"
+    two = track_body({clip: clips[clip]}, graph="holistic", threads=2).landmarks
+    np.testing.assert_array_equal(two[clip], tracked[clip])
+
+
+def test_hands_in_photographs_are_those_of_mediapipe(golden):
+    if not (SHARED / "asl_digits").is_dir():
+        pytest.skip(f"The shared data sets are not at {SHARED}.")
+    new = track_photographs(photographs(SHARED / "asl_digits", PHOTOGRAPHS)).landmarks
+    found = agreement({"": np.concatenate(list(new.values()))}, {"": golden["photographs"]}, (0, 21))
+    assert found["found"] == 206
+    assert found["kept"] >= 0.99
+    assert found["mean_px"] <= 1
+
+
+def test_a_hand_in_a_stream_is_that_of_mediapipe(golden, clips):
+    finder = HandFinder(confidence=0.4)
+    missing = np.full((21, 3), np.nan)
+
+    def step(picture):
+        found = finder.track(picture)
+        return missing if found is None else found
+
+    new = track({"": clips["ana HELLO"][:, 60:360, :300]}, step, finder.reset).landmarks
+    found = agreement(new, {"": golden["stream"]}, (0, 21))
+    assert found["found"] > 15
+    assert found["same"] >= 0.95
+    assert found["mean_px"] <= 0.3
+
+
+def test_a_hand_outside_the_picture_costs_no_model_and_changes_nothing(clips, monkeypatch):
+    """Where less than a fifth of the middle of a hand's region lies in the picture, no hand was ever found."""
+    frames = np.ascontiguousarray(clips["fay THANK-YOU"][:, :310])
+    runs = []
+    find = HandLandmarks.__call__
+    monkeypatch.setattr(HandLandmarks, "__call__", lambda *given: runs.append(given) or find(*given))
+
+    def hands():
+        runs.clear()
+        with HolisticTracker(("left_hand", "right_hand")) as tracker:
+            return tracker.detect(frames, fps=25).points, len(runs)
+
+    points, few = hands()
+    monkeypatch.setattr("asl_lib.landmarks.tracker.LEAST_INSIDE", -1.0)
+    same_points, many = hands()
+    np.testing.assert_array_equal(points, same_points)
+    assert few < 0.8 * many
