@@ -83,10 +83,10 @@ def unique_ids(ids: Sequence[str], paths: Sequence[str]) -> list[str]:
 
 
 def in_two_cases(names: Iterable[str]) -> set[str]:
-    """Return those of the names that differ from another one only in upper and lower case."""
-    names = set(names)
-    forms = Counter(name.casefold() for name in names)
-    return {name for name in names if forms[name.casefold()] > 1}
+    """Return those of the names that differ from another one only in upper and lower case, or in wide letters."""
+    forms = {name: unicodedata.normalize("NFKC", name).casefold() for name in names}
+    same = Counter(forms.values())
+    return {name for name, form in forms.items() if same[form] > 1}
 
 
 def is_text(name: str) -> bool:

@@ -136,6 +136,7 @@ def test_a_gloss_in_two_normal_forms_is_one_gloss_in_folders_tables_and_paramete
     ("names", "words"),
     [
         (("ana/HELLO/1.mp4", "ben/Hello/1.mp4"), "glosses differ only in upper and lower case: HELLO, Hello"),
+        (("ana/HELLO/1.mp4", "ben/ＨＥＬＬＯ/1.mp4"), "glosses differ only in upper and lower case: HELLO, ＨＥＬＬＯ"),
         (("Ana/HELLO/1.mp4", "ana/HELLO/2.mp4"), "signers differ only in upper and lower case: Ana, ana"),
     ],
 )
@@ -144,6 +145,13 @@ def test_names_that_differ_only_in_case_are_warned_of_before_a_split_can_leak(tm
     with pytest.warns(UserWarning, match=words):
         RECORDINGS.prepare(tmp_path, Options())
     assert words in str(take_inventory(RECORDINGS, tmp_path, files="count"))
+
+
+def test_a_recorded_gloss_that_differs_in_case_from_one_of_another_data_set_is_warned_of(tmp_path):
+    touch(tmp_path / "recordings", "zoe/hello/1.mp4")
+    options = Options(signs=("HELLO",), signers=("ana",), repetitions=1, also=(get_dataset("demo"),), workers=1)
+    with pytest.warns(UserWarning, match="case: HELLO, hello"):
+        RECORDINGS.prepare(tmp_path / "recordings", options)
 
 
 def test_what_is_left_out_is_counted_and_named_in_one_line(tmp_path):

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
 
-from asl_lib.data.clips import Clip, check_clips, write_clips
+from asl_lib.data.clips import Clip, check_clips, similar_names, write_clips
 from asl_lib.data.dataset import OWN_FOLDERS, VIDEO_SUFFIXES, Dataset, Options, Row
 from asl_lib.data.errors import DatasetError
 from asl_lib.data.names import clean_name, clip_id_of, is_plain_name, is_text, walk_folders
@@ -57,6 +58,8 @@ class Recordings(Dataset):
             return own
         others = [self._clips_of(other, dataset_dir, options) for other in dict.fromkeys(options.also)]
         clips = check_clips(pd.concat([own, *others]), source="The recordings and the other data sets")
+        for note in set(similar_names(clips)) - set(similar_names(own)):
+            warnings.warn(note, stacklevel=2)
         write_clips(clips, dataset_dir / "clips.csv")
         return clips
 
