@@ -42,12 +42,21 @@ class Region:
         y = self.y + self.height * shift * math.cos(self.rotation)
         return Region(x, y, side, side, self.rotation)
 
-    def crop(self, picture: np.ndarray, size: int, *, border: int = cv2.BORDER_REPLICATE) -> np.ndarray:
-        """Return the (size, size, 3) uint8 part of a picture, turned upright; `border` is what lies outside of it."""
+    def crop(
+        self, picture: np.ndarray, size: int, *, border: int = cv2.BORDER_REPLICATE, out: np.ndarray | None = None
+    ) -> np.ndarray:
+        """Return the (size, size, 3) uint8 part of a picture in this region, turned upright.
+
+        Args:
+            picture: (H, W, 3) uint8.
+            size: sides of the result, in px.
+            border: what OpenCV puts where the region is outside the picture.
+            out: where to write it; None for a new array.
+        """
         corners = cv2.boxPoints(((self.x, self.y), (self.width, self.height), math.degrees(self.rotation)))
         target = np.array([[0, size], [0, 0], [size, 0], [size, size]], np.float32)
         matrix = cv2.getPerspectiveTransform(corners, target)
-        return cv2.warpPerspective(picture, matrix, (size, size), flags=cv2.INTER_LINEAR, borderMode=border)
+        return cv2.warpPerspective(picture, matrix, (size, size), out, flags=cv2.INTER_LINEAR, borderMode=border)
 
     def to_picture(self, points: np.ndarray) -> np.ndarray:
         """Return points in widths and heights of the region, (n, 2) or (n, 3), as px; z is scaled as x is."""
