@@ -26,7 +26,7 @@ class Classifier:
     """A trained model with its recipe and glosses, compiled for one clip at a time; all sessions can share it.
 
     Args:
-        model: a network, or `HandTrees`.
+        model: a network or a `PointModel`.
         recipe: the recipe that it was trained with.
         glosses: the names of its classes.
 

@@ -11,6 +11,7 @@ from asl_lib.features.handshape import MIDDLE_KNUCKLE, TIPS, WRIST, describe_han
 from asl_lib.features.recipe import FeatureRecipe
 from asl_lib.models.errors import TrainingError
 from asl_lib.models.forest import Forest
+from asl_lib.models.point_model import PointModel
 from asl_lib.models.registry import register
 
 SEEN_ENOUGH = 0.3
@@ -18,7 +19,7 @@ SEEN_ENOUGH = 0.3
 
 
 @register("trees")
-class HandTrees:
+class HandTrees(PointModel):
     """Extremely randomised trees (Geurts, Ernst and Wehenkel 2006) on a description of each clip, see `describe_clips`.
 
     Where the recipe does not turn all clips to the right hand (`mirror_left_handed`), the trees learn every clip and
@@ -35,7 +36,7 @@ class HandTrees:
         ValueError: the recipe lacks a hand, or there are fewer than 2 classes or 1 tree.
     """
 
-    name = "trees"
+    name, file = "trees", "model.npz"
 
     def __init__(self, recipe: FeatureRecipe, *, classes: int, trees: int = 800, seed: int = 42) -> None:
         if classes < 2 or trees < 1:

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 from asl_lib._util.console import quiet_native_stderr
 from asl_lib._util.files import atomic_write
 from asl_lib.models.errors import TrainingError
-from asl_lib.models.trees import HandTrees
+from asl_lib.models.point_model import PointModel
 from asl_lib.training.saved import glosses_of
 
 if TYPE_CHECKING:
     import keras
 
 
-def export_tflite(model: keras.Model | HandTrees, path: str | Path) -> Path:
+def export_tflite(model: keras.Model | PointModel, path: str | Path) -> Path:
     """Write a model as a `.tflite` file that takes one clip and gives the probabilities of the glosses.
 
     Args:
@@ -27,12 +27,11 @@ def export_tflite(model: keras.Model | HandTrees, path: str | Path) -> Path:
         video: keep `recipe.json` beside it.
 
     Raises:
-        TrainingError: LiteRT has no counterpart of a layer, or of the trees.
+        TrainingError: LiteRT has no counterpart of a layer, or the model is no network.
     """
-    if isinstance(model, HandTrees):
+    if isinstance(model, PointModel):
         raise TrainingError(
-            f"'{model.name}' cannot be exported to LiteRT, which has no trees. "
-            "Export a network, such as attention_lstm."
+            f"'{model.name}' cannot be exported to LiteRT: it is no network. Export one, such as attention_lstm."
         )
     import tensorflow as tf
     from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2

@@ -21,7 +21,7 @@ from asl_lib._util.files import write_json
 from asl_lib.features.sets import ClipSet
 from asl_lib.models.errors import TrainingError
 from asl_lib.models.hierarchical import groups_by_centroid
-from asl_lib.models.trees import HandTrees
+from asl_lib.models.point_model import PointModel
 from asl_lib.training.batches import Augment, training_batches, validation_batches
 from asl_lib.training.checkpoint import Checkpoint, Progress
 from asl_lib.training.saved import clips_at_a_time, glosses_of, save_model
@@ -121,14 +121,14 @@ def fit(
 ) -> Training:
     """Train with Adam until validation stops improving, and keep the best weights; or for a given number of epochs.
 
-    Writes `model.keras` (trees: `model.npz`), `recipe.json`, `history.csv`, `training.json` and TensorBoard logs into
-    `folder`. A call with the same arguments resumes a killed training from its last checkpoint, and ends with the same
-    weights as an undisturbed one.
+    Writes `model.keras` (or the file of a `PointModel`), `recipe.json`, `history.csv`, `training.json` and TensorBoard
+    logs into `folder`. A call with the same arguments resumes a killed training from its last checkpoint, and ends with
+    the same weights as an undisturbed one.
 
     Args:
         model: a network from clips, as `clips.recipe` encodes them, to class probabilities or to a dict of "group" and
-            "gloss" probabilities; or `HandTrees`, which have their own seed, and for which only `split`, `folder` and
-            `name` are used.
+            "gloss" probabilities; or a `PointModel`, such as trees, which has a seed of its own, and for which only
+            `split`, `folder` and `name` are used.
         clips: all clips: landmarks, photographs or frames.
         split: the training and validation clips; None trains on all clips.
         folder: folder for the files.
@@ -174,8 +174,8 @@ def fit(
             stacklevel=2,
         )
     folder.mkdir(parents=True, exist_ok=True)
-    if isinstance(model, HandTrees):
-        start, seed = time.monotonic(), model.seed
+    if isinstance(model, PointModel):
+        start, seed = time.monotonic(), getattr(model, "seed", seed)
         model.fit(clips.values[rows], clips.y[rows])
         history, seconds = pd.DataFrame(), time.monotonic() - start
     else:

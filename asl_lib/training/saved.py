@@ -17,20 +17,23 @@ from asl_lib._util.files import LARGEST_RATIO, atomic_write, largest_unpacked
 from asl_lib.features.recipe import AnyRecipe, FeatureRecipe, Recipe, load_recipe
 from asl_lib.features.sets import ClipSet
 from asl_lib.models.errors import TrainingError
+from asl_lib.models.point_model import PointModel
+from asl_lib.models.rivals import Chance, MirroredRidge, Ridge
 from asl_lib.models.trees import HandTrees
 
 BATCH_BYTES = 2**27
 """Most bytes of the clips that are evaluated in one batch."""
-NETWORK, TREES = "model.keras", "model.npz"
+NETWORK = "model.keras"
 NETWORK_FILES = ("metadata.json", "config.json", "model.weights.h5")
 """What Keras writes into the `.keras` archive of a network of layers."""
+POINT_MODELS: tuple[type[PointModel], ...] = (HandTrees, MirroredRidge, Ridge, Chance)
 
 
 def save_model(model: Any, recipe: Recipe, history: pd.DataFrame, folder: str | Path) -> None:
-    """Write `model.keras` and `history.csv`, or `model.npz` for trees, and `recipe.json`, each whole or not at all."""
+    """Write `model.keras` and `history.csv`, or a `PointModel`'s file, and `recipe.json`, each whole or not at all."""
     folder = Path(folder)
-    if isinstance(model, HandTrees):
-        model.save(folder / TREES)
+    if isinstance(model, PointModel):
+        model.save(folder / model.file)
     else:
         with atomic_write(folder / "history.csv") as tmp:
             history.to_csv(tmp, index=False, lineterminator="\n")
@@ -56,17 +59,19 @@ def load_model(folder: str | Path, kind: type[Any] = Recipe) -> tuple[Any, Any]:
         TrainingError: the folder has no model, a damaged one, or one that does not fit its recipe.
         RecipeError: the recipe cannot be read, or is of another kind.
     """
-    path, trees = Path(folder) / NETWORK, Path(folder) / TREES
+    path = Path(folder) / NETWORK
+    found = [kind for kind in POINT_MODELS if path.with_name(kind.file).is_file()]
     remedy = "Train the model first (notebooks 05 to 10), or name another folder."
-    if not path.is_file() and not trees.is_file():
+    if not path.is_file() and not found:
         raise TrainingError(f"There is no {path}. {remedy}")
     recipe = load_recipe(path.with_name("recipe.json"), kind)
     if not path.is_file():
+        path = path.with_name(found[0].file)
         if not isinstance(recipe, FeatureRecipe):
-            raise TrainingError(f"{trees} needs a recipe for landmarks; the folder has one for {recipe.input}.")
-        model: Any = HandTrees.load(trees, recipe)
+            raise TrainingError(f"{path} needs a recipe for landmarks; the folder has one for {recipe.input}.")
+        model: Any = found[0].load(path, recipe)
         if recipe.glosses and len(recipe.glosses) != model.classes:
-            raise TrainingError(f"{trees} has {model.classes} classes, but its recipe {len(recipe.glosses)} glosses.")
+            raise TrainingError(f"{path} has {model.classes} classes, but its recipe {len(recipe.glosses)} glosses.")
         return model, recipe
 
     try:
@@ -127,7 +132,7 @@ def predict(model: Any, clips: ClipSet[Any], rows: np.ndarray | None = None, *, 
     """Return (len(rows), classes) probabilities of the glosses.
 
     Args:
-        model: a network, or `HandTrees`, for clips that `clips.recipe` encodes.
+        model: a network or a `PointModel`, for clips that `clips.recipe` encodes.
         clips: the clips.
         rows: which of them; None for all.
         mirrored: take the mean over every clip and its mirror image: a sign signed with the other hand is the same
@@ -136,7 +141,7 @@ def predict(model: Any, clips: ClipSet[Any], rows: np.ndarray | None = None, *, 
     """
     rows = np.arange(len(clips)) if rows is None else np.asarray(rows, int)
     recipe = clips.recipe
-    if isinstance(model, HandTrees):
+    if isinstance(model, PointModel):
         return model.predict(clips.values[rows])
     if not len(rows):
         return np.empty((0, len(recipe.glosses)), np.float32)
@@ -158,15 +163,15 @@ def compile_predictor(model: Any, recipe: Recipe) -> Callable[[np.ndarray], np.n
     """Return a function from one clip, before `recipe.encode`, to its (classes,) probabilities, as fast as possible.
 
     `model.predict` starts a loop over batches for every call; this is one compiled program for one clip. The first
-    call, which compiles, is made here. For trees it is their `predict`. XLA makes an LSTM on landmarks nine times as
-    fast, but I3D on a processor six times as slow, so networks for pictures are compiled without it.
+    call, which compiles, is made here. For a `PointModel` it is its `predict`. XLA makes an LSTM on landmarks nine
+    times as fast, but I3D on a processor six times as slow, so networks for pictures are compiled without it.
 
     Args:
-        model: a network or `HandTrees`.
+        model: a network or a `PointModel`.
         recipe: its recipe; the clip has `recipe.values_shape`: what `FeatureRecipe.points`,
             `PhotographRecipe.transform` and `VideoRecipe.transform` return.
     """
-    if isinstance(model, HandTrees):
+    if isinstance(model, PointModel):
         return lambda clip: model.predict(clip[None])[0]
 
     import tensorflow as tf

@@ -14,6 +14,7 @@ from asl_lib.landmarks.landmarks import Landmarks
 from asl_lib.live.errors import LiveError
 from asl_lib.live.networks import Classifier, choose_model, find_models, model_of_run
 from asl_lib.live.recogniser import LiveSettings, SignRecogniser, hand_raised
+from asl_lib.models.rivals import Chance, Ridge
 from asl_lib.models.trees import HandTrees
 from tests.conftest import make_landmarks
 from tests.live.conftest import GLOSSES, signing
@@ -259,6 +260,14 @@ def test_the_newest_training_is_the_default_whatever_its_name(home):
     folder, reason = choose_model()
     assert folder == newest_first[0]
     assert reason == "network: outputs/demo/lstm/held_out_ben, the newest of 3 under outputs/ (--model chooses another)"
+
+
+def test_the_simplest_rivals_are_no_default_of_the_live_demo(home):
+    network = trained(home / "outputs", "demo/lstm/held_out_ben", day=1)
+    for kind in (Chance, Ridge):
+        folder = trained(home / "outputs", f"demo/{kind.name}/held_out_ben", day=2)
+        (folder / "model.keras").rename(folder / kind.file)
+    assert choose_model()[0] == network
 
 
 def test_notebook_12_uses_its_network_or_the_newest_of_the_same_run_and_signers(tmp_path):

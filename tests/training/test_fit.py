@@ -16,6 +16,7 @@ from asl_lib.features.sets import load_features
 from asl_lib.landmarks.store import load_landmarks
 from asl_lib.models.errors import TrainingError
 from asl_lib.models.lstm import build_lstm
+from asl_lib.models.registry import build
 from asl_lib.models.transformer import build_transformer
 from asl_lib.models.trees import HandTrees
 from asl_lib.training.fit import fit, set_seeds
@@ -264,20 +265,22 @@ def test_a_gloss_without_a_training_clip_is_named_before_training_and_the_others
     assert json.loads((tmp_path / "training.json").read_text())["untrained_glosses"] == ["B"]
 
 
-def test_trees_are_trained_saved_loaded_and_asked_like_a_network(tmp_path):
+@pytest.mark.parametrize("name", ["trees", "ridge", "ridge_mirrored"])
+def test_what_is_no_network_is_trained_saved_loaded_and_asked_like_one(tmp_path, name):
     recipe = FeatureRecipe(frames=8, parts=("left_hand", "right_hand"), body_frame="image")
     clips = make_set(24, recipe)
-    trees = HandTrees(recipe, classes=2, trees=20, seed=7)
+    trees = build(name, clips.recipe, **({"seed": 7} if name == "trees" else {}))
     training = fit(trees, clips, halves(), folder=tmp_path)
     assert training.parameters == trees.count_params()
     kept = json.loads((tmp_path / "training.json").read_text())
-    assert (kept["model"], kept["parameters"], kept["seed"]) == ("trees", training.parameters, 7)
+    seed = 7 if name == "trees" else 42  # nothing of a ridge is random
+    assert (kept["model"], kept["parameters"], kept["seed"]) == (name, training.parameters, seed)
     assert "epochs" not in kept
     loaded, loaded_recipe = load_model(tmp_path, FeatureRecipe)
     assert loaded_recipe == clips.recipe
     np.testing.assert_array_equal(predict(loaded, clips), predict(trees, clips))
     compiled = compile_predictor(loaded, loaded_recipe)
-    np.testing.assert_array_equal(compiled(clips.values[3]), predict(trees, clips)[3])
+    np.testing.assert_allclose(compiled(clips.values[3]), predict(trees, clips)[3], rtol=1e-5)
     assert (predict(loaded, clips).argmax(axis=1)[:16] == clips.y[:16]).all()
     clips.recipe.__class__(**{**vars(clips.recipe), "glosses": ("A", "B", "C")}).save(tmp_path / "recipe.json")
     with pytest.raises(TrainingError, match="has 2 classes, but its recipe 3 glosses"):
