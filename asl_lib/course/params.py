@@ -258,7 +258,7 @@ def _sentence(problem: Any) -> str:
     if kind == "literal_error":
         rule += problem["ctx"]["expected"]
     sentence = f"'{key}' {rule}; got {_shown(value)}."
-    if kind in ("float_type", "int_type") and isinstance(value, str):
+    if kind in ("float_type", "int_type") and isinstance(value, str) and re.fullmatch(r"[-+.\deE]+", value):
         sentence += " It is text: write it without quotes."
     if kind == "string_type" and len(problem["loc"]) > 1:
         sentence += " Write it in quotes, as it is spelled: papermill reads 01 as 1, 010 as 8, YES as true."

@@ -66,7 +66,7 @@ def _frames(folder: Path) -> tuple[np.ndarray, np.ndarray]:
     for number, array in arrays.items():
         if array.shape != shape or array.ndim != 1:
             raise ValueError(f"{numbers[number]} must be of the shape of the other frames, {shape}; got {array.shape}")
-    return np.stack(list(arrays.values())), np.array(list(arrays)) - first
+    return np.stack(list(arrays.values())), np.array([number - first for number in arrays])
 
 
 def _npz(path: Path) -> np.ndarray:
@@ -80,7 +80,7 @@ def _npz(path: Path) -> np.ndarray:
     if len(names) != 1 and not {"left_hand", "right_hand"} <= set(parts):
         raise ValueError(f"it must hold one array, or arrays named {', '.join(PARTS)}; it holds {', '.join(names)}")
     arrays = read_npz(path, parts or names)
-    return np.concatenate([array.reshape(len(array), -1) for array in arrays.values()], axis=1)
+    return np.concatenate([array.reshape(len(array), -1) for array in map(np.atleast_1d, arrays.values())], axis=1)
 
 
 def _decode(values: np.ndarray) -> tuple[np.ndarray, np.ndarray, tuple[str, ...]]:
@@ -92,7 +92,7 @@ def _decode(values: np.ndarray) -> tuple[np.ndarray, np.ndarray, tuple[str, ...]
             f"got {values.dtype} of shape {values.shape}"
         )
     of_pose, face = FORMS[flat.shape[1]]
-    with np.errstate(over="ignore"):
+    with np.errstate(over="ignore", invalid="ignore"):
         flat = flat.astype(np.float32)
     pose, rest = np.split(flat, [33 * of_pose], axis=1)
     rest = rest.reshape(len(flat), -1, 3)

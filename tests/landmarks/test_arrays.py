@@ -101,6 +101,7 @@ def damaged(folder):
     (folder / "junk.npy").write_bytes(b"\x93NUMPY\x01\x00junk")
     (folder / "junk.npz").write_bytes(b"PK\x03\x04junk")
     np.savez(folder / "others.npz", a=np.zeros(3), b=np.zeros(3))
+    np.savez(folder / "numbers.npz", left_hand=1.0, right_hand=2.0)
     save_frames(folder / "uneven", [np.zeros(1662), np.zeros(258)])
     save_frames(folder / "stamps", np.zeros((2, 1662)), name="17{}00000000.npy")
     save_frames(folder / "unnumbered", np.zeros((1, 1662)), name="last.npy")
@@ -120,6 +121,7 @@ def damaged(folder):
         ("junk.npy", "cannot be read"),
         ("junk.npz", "damaged"),
         ("others.npz", "one array, or arrays named pose, face, left_hand, right_hand; it holds a, b"),
+        ("numbers.npz", "numbers.npz cannot be read"),
         ("uneven", "1.npy must be of the shape of the other frames"),
         ("stamps", "number them one by one"),
         ("unnumbered", "different numbers as names.*last.npy"),
