@@ -1,10 +1,11 @@
 """All benchmarks in one run, and the page that shows them: docs/benchmarks.md.
 
-    python -m benchmarks [--quick]          (`make benchmarks`; a quarter of an hour on 2 cores)
+    python -m benchmarks [--quick] [--reference PYTHON]     (`make benchmarks`; half an hour on 2 cores)
 
 Each benchmark is a process of its own, one after the other, so that none slows another down. `--quick` takes small
 sizes, to see whether all of them work, and prints the page instead of writing it. A benchmark that fails is named on
-the page, and the others go on.
+the page, and the others go on. PYTHON is an interpreter with mediapipe 0.10.21 (benchmarks/solutions.py): without one,
+what is compared with that release is left out.
 """
 
 from __future__ import annotations
@@ -29,16 +30,20 @@ COMMANDS = {
         ["--clips", "12", "--repeat", "1", "--rounds", "2"],
         ["--clips", "2", "--repeat", "0", "--rounds", "1"],
     ),
+    "tracker": (["--clips", "24"], ["--clips", "2", "--photographs", "20", "--rounds", "1"]),
     "sequence": ([], ["--clips", "64", "--rounds", "1"]),
     "growth": ([], ["--clips", "320", "--videos", "16"]),
     "live": (["--soak", "60"], ["--only", "stream,window"]),
 }
 """Benchmark -> its options, and its options when it is only to be tried."""
+REFERENCED = ("tracker",)
+"""Benchmarks that need mediapipe 0.10.21."""
 NOTES = "## Notes"
 """What stands under this heading of the page is written by hand, and stays."""
 PACKAGES = ("mediapipe", "pose-format", "tensorflow", "keras", "numpy", "opencv-contrib-python", "pandas")
 TITLES = {
     "extraction": "Extracting landmarks",
+    "tracker": "The tracker and mediapipe 0.10.21",
     "reading": "Reading landmarks",
     "augmentation": "Augmentation",
     "features": "Features",
@@ -109,15 +114,22 @@ def page(rows: list[Row], commands: list[str], failures: dict[str, str]) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="small sizes, and the page is printed, not written")
+    parser.add_argument("--reference", default="", help="an interpreter with mediapipe 0.10.21")
     options = parser.parse_args()
     rows: list[Row] = []
     commands, failures = [], {}
     with tempfile.TemporaryDirectory() as folder:
         for name, (full, quick) in COMMANDS.items():
             chosen = quick if options.quick else full
+            if name in REFERENCED:
+                if not options.reference:
+                    commands.append(f"`benchmarks.{name}` was left out: it needs `--reference`.")
+                    continue
+                chosen = [*chosen, "--reference", options.reference]
             found, failure, minutes = run(name, chosen, Path(folder) / "rows.jsonl")
             rows += found
-            commands.append(f"`{' '.join(['python -m', f'benchmarks.{name}', *chosen])}` ({minutes:.0f} min)")
+            shown = " ".join(chosen).replace(options.reference or "PYTHON", "PYTHON")  # no path of this machine
+            commands.append(f"`python -m benchmarks.{name} {shown}` ({minutes:.0f} min)")
             if failure:
                 failures[name] = failure
     text = page(rows, commands, failures)

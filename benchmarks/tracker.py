@@ -27,9 +27,9 @@ from asl_lib.data.video import read_frames
 from asl_lib.landmarks.hands import CONFIDENCE, HandFinder, add_border
 from asl_lib.landmarks.landmarks import PARTS
 from asl_lib.landmarks.tracker import HolisticTracker
-from benchmarks import solutions
+from benchmarks import reference
+from benchmarks.reference import Result
 from benchmarks.rows import Row, tell
-from benchmarks.solutions import Result
 
 BODY = ("pose", "left_hand", "right_hand")
 GRAPHS = {"holistic": tuple(PARTS), "body": BODY}
@@ -141,7 +141,7 @@ def compare(what: str, graph: str, clips: Mapping[str, np.ndarray], options: arg
     """Print times and agreement of the two trackers on clips."""
     times: dict[str, list[float]] = {"ours": [], "theirs": [], "ours, 2 threads": [], "their latency": []}
     for _ in range(options.rounds):
-        ours, theirs = track_body(clips, graph=graph), solutions.run(options.reference, graph, clips)
+        ours, theirs = track_body(clips, graph=graph), reference.run(options.reference, graph, clips)
         two = track_body(clips, graph=graph, threads=2)
         for key, value in zip(times, (ours.cpu_ms, theirs.cpu_ms, two.wall_ms, theirs.wall_ms), strict=True):
             times[key].append(value)
@@ -198,7 +198,7 @@ def main() -> None:
         if videos:
             compare("real videos", graph, videos, options)
     if stills := photographs(options.data / "asl_digits", options.photographs):
-        theirs = solutions.run(options.reference, "photographs", stills)
+        theirs = reference.run(options.reference, "photographs", stills)
         tell_agreement(f"{len(stills):,} photographs of digits", "photographs", track_photographs(stills), theirs)
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from asl_lib.data.dataset import shared_folder
-from benchmarks import solutions
+from benchmarks import reference
 from benchmarks.tracker import photographs, render
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -38,16 +38,16 @@ def main() -> None:
     parser.add_argument("--reference", required=True, help="an interpreter with mediapipe 0.10.21")
     python = parser.parse_args().reference
     values = {}
-    for clip, landmarks in solutions.run(python, "holistic", golden_clips()).landmarks.items():
+    for clip, landmarks in reference.run(python, "holistic", golden_clips()).landmarks.items():
         pose, face, hands = np.split(landmarks[..., :2], (33, 501), axis=1)
         values[f"{clip}: body"] = np.concatenate([np.delete(pose, LEGS, axis=1), hands], axis=1)
         values[f"{clip}: face"] = face[::FACE_EVERY]
     digits = shared_folder(ROOT / "data" / "asl_digits", holds="0")
-    found = solutions.run(python, "photographs", photographs(digits, PHOTOGRAPHS)).landmarks
+    found = reference.run(python, "photographs", photographs(digits, PHOTOGRAPHS)).landmarks
     values["photographs"] = np.concatenate([landmarks[..., :2] for landmarks in found.values()])
     # The stream of a hand: the part of each frame where the signer's right hand is.
     stream = {"stream": golden_clips()["ana HELLO"][:, 60:360, :300]}
-    values["stream"] = solutions.run(python, "hand", stream).landmarks["stream"][..., :2]
+    values["stream"] = reference.run(python, "hand", stream).landmarks["stream"][..., :2]
     np.savez_compressed(GOLDEN, **values)  # type: ignore[arg-type]  # NumPy's types take a name for an option
     print(f"{GOLDEN.relative_to(ROOT)}: {GOLDEN.stat().st_size / 1000:,.0f} kB")
 

@@ -61,8 +61,8 @@ class Region:
     def to_picture(self, points: np.ndarray) -> np.ndarray:
         """Return points in widths and heights of the region, (n, 2) or (n, 3), as px; z is scaled as x is."""
         result = np.array(points, np.float64)
-        offset = (result[:, :2] - 0.5) @ _turn(self.rotation)
-        result[:, :2] = offset * (self.width, self.height) + (self.x, self.y)
+        offsets = (result[:, :2] - 0.5) * (self.width, self.height)
+        result[:, :2] = offsets @ _turn(self.rotation) + (self.x, self.y)
         if result.shape[1] > 2:
             result[:, 2] *= self.width
         return result

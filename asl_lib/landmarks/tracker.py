@@ -130,7 +130,7 @@ def _refined(points: np.ndarray, heat: np.ndarray) -> np.ndarray:
     rows, columns = rows.clip(0, HEATMAP - 1), columns.clip(0, HEATMAP - 1)
     logits = heat[rows[:, :, None], columns[:, None, :], np.arange(len(points))[:, None, None]]
     weights = np.where(inside, sigmoid(logits.astype(np.float64)), 0)  # (39, 9, 9)
-    hot = inside[:, 4, 4] & (weights.max(axis=(1, 2)) >= 0.5)
+    hot = inside[:, len(KERNEL) // 2, len(KERNEL) // 2] & (weights.max(axis=(1, 2)) >= 0.5)
     total = weights.sum(axis=(1, 2))[hot] * HEATMAP
     refined = points.copy()
     refined[hot, 0] = (weights.sum(axis=1) * columns)[hot].sum(axis=1) / total
