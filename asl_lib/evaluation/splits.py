@@ -196,8 +196,8 @@ def _validation_signer(clips: pd.DataFrame, names: list[str]) -> str:
     return max(names, key=coverage)
 
 
-def split_at_random(clips: pd.DataFrame, *, seed: int, test_size: float = 0.2, validation_size: float = 0.2) -> Split:
-    """Split clips at random, with the same share of each gloss on every side.
+def split_at_random(clips: pd.DataFrame, *, seed: int) -> Split:
+    """Split clips at random, a fifth each for validation and test, with the same share of each gloss on every side.
 
     The same signers are on all sides, so the accuracy is signer-dependent: it measures how well a model knows *these*
     people. Many published notebooks split this way; notebook 03 shows what is wrong with it.
@@ -209,9 +209,8 @@ def split_at_random(clips: pd.DataFrame, *, seed: int, test_size: float = 0.2, v
 
     rows, gloss = np.arange(len(clips)), clips["gloss"].to_numpy()
     try:
-        rest, test = train_test_split(rows, test_size=test_size, random_state=seed, stratify=gloss)
-        share = validation_size / (1 - test_size)
-        train, validation = train_test_split(rest, test_size=share, random_state=seed, stratify=gloss[rest])
+        rest, test = train_test_split(rows, test_size=0.2, random_state=seed, stratify=gloss)
+        train, validation = train_test_split(rest, test_size=0.25, random_state=seed, stratify=gloss[rest])
     except ValueError as error:
         raise ValueError(f"These {len(clips)} clips cannot be split at random: {error}") from error
     return Split(np.sort(train), np.sort(validation), np.sort(test))

@@ -23,7 +23,6 @@ def training_batches(
     seed: int,
     augmentation: Augment | None = None,
     mixup: float = 0.0,
-    balance: bool = False,
     groups: np.ndarray | None = None,
 ) -> Any:
     """Return a Keras data set of the clips in `rows`, in a new order in each epoch.
@@ -35,13 +34,11 @@ def training_batches(
     Args:
         clips: all clips; pixels are read from their file batch by batch.
         rows: which of them to train on.
-        batch_size, seed, augmentation, mixup, balance, groups: as in `fit`.
+        batch_size, seed, augmentation, mixup, groups: as in `fit`.
     """
     import keras
 
     one_hot = np.eye(len(clips.glosses), dtype=np.float32)
-    counts = np.bincount(clips.y[rows], minlength=len(one_hot))
-    weight = (len(rows) / (np.count_nonzero(counts) * np.maximum(counts, 1))).astype(np.float32)
     pixels = clips.recipe.input != "landmarks"
 
     @lru_cache(maxsize=1)
@@ -67,8 +64,7 @@ def training_batches(
             X, targets = clips.recipe.encode(values), one_hot[clips.y[chosen]]
             if mixup:
                 X, targets = mixup_pairs(X, targets, rng, alpha=mixup)
-            weighted = (weight[clips.y[chosen]],) if balance else ()
-            return (X, with_groups(targets, groups), *weighted)
+            return X, with_groups(targets, groups)
 
     return Batches()
 

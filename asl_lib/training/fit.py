@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 
 CHECKPOINT = "training.npz"
 """File of the checkpoint of an unfinished training, in the model's folder."""
+GROUP_SHARE = 0.3
+"""Share of the loss that is about the groups, for a network that also names groups."""
 
 
 class Split(Protocol):
@@ -112,9 +114,7 @@ def fit(
     weight_decay: float = 0.0,
     label_smoothing: float = 0.0,
     mixup: float = 0.0,
-    balance: bool = False,
     groups: np.ndarray | None = None,
-    group_weight: float = 0.3,
     augmentation: Augment | None = None,
     seed: int = 42,
     checkpoint_s: float = 30.0,
@@ -146,10 +146,8 @@ def fit(
         label_smoothing: share of the target that is spread over all classes (Szegedy et al. 2016).
         mixup: alpha of the Beta distribution by which two clips and their labels are mixed (Zhang et al. 2018); 0
             for none.
-        balance: weigh clips so that every class counts the same, however rare.
         groups: (classes,) the group of each class, for a network that also names groups; None for groups of classes
             with similar training clips (`groups_by_centroid`).
-        group_weight: share of the loss that is about the groups, for such a network.
         augmentation: how to vary the training clips, anew in each epoch: `Augmentation` for landmarks,
             `ImageVariation` for photographs, `ClipVariation` for frames; None leaves them as they are.
         seed: seed of all random numbers.
@@ -184,13 +182,12 @@ def fit(
         if groups is None and isinstance(outputs := model.compute_output_shape(model.input_shape), dict):
             sizes = {"groups": outputs["group"][-1], "classes": len(clips.glosses)}
             groups = groups_by_centroid(clips.encode(rows), clips.y[rows], **sizes, seed=seed)
-        batching |= {"mixup": mixup, "balance": balance, "groups": groups}
+        batching |= {"mixup": mixup, "groups": groups}
         training: dict[str, Any] = {"epochs": epochs, "patience": patience, "monitor": monitor}
         training |= {"learning_rate": learning_rate, "schedule": schedule}
         losses: dict[str, Any] = {"weight_decay": weight_decay, "label_smoothing": label_smoothing}
-        losses["group_weight"] = None if groups is None else group_weight
         key = _key(model, clips, rows, validation, **batching, **training, **losses)
-        _compile(model, **losses)
+        _compile(model, **losses, grouped=groups is not None)
         loop = _Loop(
             model,
             training_batches(clips, rows, **batching),
@@ -252,13 +249,13 @@ def _check(model: keras.Model, clips: ClipSet[Any], validation: np.ndarray, *, m
         )
 
 
-def _compile(model: keras.Model, *, weight_decay: float, label_smoothing: float, group_weight: float | None) -> None:
+def _compile(model: keras.Model, *, weight_decay: float, label_smoothing: float, grouped: bool) -> None:
     import keras
 
     loss = keras.losses.CategoricalCrossentropy(label_smoothing=label_smoothing)
     compiled: dict[str, Any] = {"loss": loss, "metrics": ["accuracy"]}
-    if group_weight is not None:
-        weights = {"group": group_weight, "gloss": 1 - group_weight}
+    if grouped:
+        weights = {"group": GROUP_SHARE, "gloss": 1 - GROUP_SHARE}
         compiled = {"loss": dict.fromkeys(weights, loss), "loss_weights": weights}
         compiled["metrics"] = {name: ["accuracy"] for name in weights}
     model.compile(keras.optimizers.AdamW(weight_decay=weight_decay), **compiled)  # `_Loop` sets the learning rate
