@@ -44,8 +44,8 @@ def quiet_worker() -> None:
     """Prepare a worker process: one thread for OpenCV, because the processes use the cores, and no native messages."""
     cv2.setNumThreads(1)
     if threading.current_thread() is threading.main_thread():  # a Dask worker's log is its own
-        # MediaPipe's C++ side writes a dozen lines a process to stderr, and nothing that helps; errors come
-        # back to the parent as exceptions.
+        # TensorFlow and MediaPipe write a dozen lines a process to stderr, and nothing that helps; errors come back to
+        # the parent as exceptions.
         with open(os.devnull, "w") as devnull:
             os.dup2(devnull.fileno(), 2)
 
