@@ -28,8 +28,9 @@ class Model:
     """
 
     def __init__(self, name: str, *, low: float = 0.0, high: float = 1.0) -> None:
-        with quiet_native_stderr():  # LiteRT reports which delegate it uses
-            self._interpreter = Interpreter(str(model_path(name)), num_threads=1)
+        content = model_path(name).read_bytes()  # LiteRT cannot open every path of Windows
+        with quiet_native_stderr():  # it reports which delegate it uses
+            self._interpreter = Interpreter(model_content=content, num_threads=1)
             self._interpreter.allocate_tensors()
         details = self._interpreter.get_input_details()[0]
         self.size, self._input = int(details["shape"][1]), details["index"]

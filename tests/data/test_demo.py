@@ -136,7 +136,7 @@ def test_the_same_seed_gives_the_same_bytes_and_another_repetition_another_clip(
     assert len(set(content.values())) == 3
 
 
-def test_mediapipe_sees_the_signer_and_knows_the_right_hand_from_the_left():
+def test_the_tracker_sees_the_signer_and_knows_the_right_hand_from_the_left():
     for name in ("ana", "eli"):
         performance = perform(LEXICON["HELLO"], SIGNERS[name], repetition=0, seed=42)
         with HolisticTracker(("pose", "left_hand", "right_hand")) as tracker:
