@@ -345,7 +345,7 @@ class HolisticTracker(Tracker):
         self.others: dict[str, HandTracker | FaceTracker] = {
             part: FaceTracker() if part == "face" else HandTracker(part) for part in self.parts if part != "pose"
         }
-        self._pool = ThreadPoolExecutor(threads - 1) if threads > 1 else None
+        self._pool = ThreadPoolExecutor(threads) if threads > 1 else None
 
     def close(self) -> None:
         if self._pool:
