@@ -9,7 +9,7 @@ from asl_lib.data.sets.demo_letters import render_handshapes
 from asl_lib.features.handshape import describe_photographs
 from asl_lib.features.recipe import PhotographRecipe
 from asl_lib.features.sets import load_features
-from asl_lib.landmarks.hands import find_hands
+from asl_lib.landmarks.hands import HandFinder, add_border, find_hands
 from asl_lib.models.hand_mlp import build_hand_mlp
 
 
@@ -29,6 +29,19 @@ def test_a_border_does_not_move_the_landmarks():
     image = [handshape_image("5", load_signers()["ana"], seed=1)]
     near, far = find_hands(image, border=0.1), find_hands(image, border=0.3)
     np.testing.assert_allclose(near[..., :2], far[..., :2], atol=0.04)
+
+
+def test_photographs_are_looked_at_one_by_one_and_frames_in_turn():
+    ana = load_signers()["ana"]
+    images = [handshape_image(name, ana, seed=1) for name in ("B", "5")]
+    np.testing.assert_array_equal(find_hands(images)[1], find_hands(images[1:])[0])
+    finder = HandFinder(confidence=0.4)
+    first, second = (finder.track(add_border(image)) for image in images)
+    assert first is not None
+    assert not np.array_equal(second, find_hands(images[1:])[0]), "found from where the hand was before"
+    finder.reset()
+    np.testing.assert_array_equal(finder.track(add_border(images[0])), first)
+    assert finder.track(np.full((200, 200, 3), 180, np.uint8)) is None
 
 
 def test_a_left_hand_is_described_like_the_right_one_and_no_hand_as_zeros():
