@@ -1,6 +1,7 @@
 """How well the tracker sees the procedural signers, and how fast they are rendered.
 
-Renders every sign by every signer, decodes the video files, tracks them, and compares with the joints that were drawn. Prints a table by signer, one by sign, and the total:
+Renders every sign by every signer, decodes the video files, tracks them, and compares with the joints that were drawn.
+Prints a table by signer, one by sign, and the total:
 
     python benchmarks/demo_detection.py [--repetitions 1] [--workers 2]
 
