@@ -8,7 +8,7 @@ from asl_lib.plots.clips import (
     plot_points,
     plot_skeletons,
 )
-from asl_lib.plots.detection import detection_rates, plot_detection_rates, plot_worst_clips, worst_clips
+from asl_lib.plots.detection import detection_rates, hands_by_speed, plot_detection_rates, plot_worst_clips, worst_clips
 from asl_lib.plots.drawing import draw_part
 from asl_lib.plots.explorer import explore_clip
 from asl_lib.plots.live import plot_recognition, plot_screens
@@ -33,6 +33,7 @@ __all__ = [
     "detection_rates",
     "draw_part",
     "explore_clip",
+    "hands_by_speed",
     "plot_accuracy_per_signer",
     "plot_answer",
     "plot_attention",

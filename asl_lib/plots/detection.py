@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
 from asl_lib.data.video import Frame
+from asl_lib.features.body import LEFT_SHOULDER, LEFT_WRIST, RIGHT_SHOULDER, RIGHT_WRIST
 from asl_lib.landmarks.landmarks import PARTS, Landmarks
 from asl_lib.plots.drawing import draw_frame, part_legend, picture_grid
 from asl_lib.plots.style import (
@@ -23,12 +25,16 @@ from asl_lib.plots.style import (
     subplots,
 )
 
+WRISTS = {"left_hand": LEFT_WRIST, "right_hand": RIGHT_WRIST}
+SPEEDS = (0.0, 0.05, 0.2)
+"""In shoulder widths a frame."""
+
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
 def plot_detection_rates(rates: pd.DataFrame, *, labels: Mapping[str, str] | None = None) -> Figure:
-    """Plot the share of frames in which each part was detected.
+    """Plot the share of frames in which each part was detected, as `detection_rates` returns them.
 
     Args:
         rates: shares of frames from 0 to 1; one row per signer (or gloss), one column per part.
@@ -65,6 +71,9 @@ def plot_detection_rates(rates: pd.DataFrame, *, labels: Mapping[str, str] | Non
 def detection_rates(landmarks: Mapping[str, Landmarks], clips: pd.DataFrame, *, by: str = "signer") -> pd.DataFrame:
     """Return the share of frames in which each part was detected, one row per value of `by`.
 
+    A hand is counted in the frames in which its wrist, as the body's landmarks have it, is in the picture: what is not
+    in the picture cannot be found.
+
     Args:
         landmarks: clip_id -> its landmarks.
         clips: the clips table.
@@ -75,11 +84,45 @@ def detection_rates(landmarks: Mapping[str, Landmarks], clips: pd.DataFrame, *, 
         if clip_id in landmarks:
             clip = landmarks[clip_id]
             for part in clip.parts:
-                seen = clip.seen(part)
-                rows.append((name, part, int(seen.sum()), len(seen)))
+                counted_in = _wrist_in_picture(clip, part)
+                rows.append((name, part, int(clip.seen(part)[counted_in].sum()), int(counted_in.sum())))
     table = pd.DataFrame(rows, columns=[by, "part", "seen", "frames"]).groupby([by, "part"]).sum()
     wide = (table["seen"] / table["frames"]).unstack("part")
     return wide[[part for part in PARTS if part in wide.columns]]
+
+
+def hands_by_speed(landmarks: Mapping[str, Landmarks]) -> pd.DataFrame:
+    """Return how often a hand was found, by the speed of its wrist: motion blurs a picture.
+
+    Args:
+        landmarks: clip_id -> its landmarks, with the pose.
+
+    Returns:
+        One row per range of speed, in shoulder widths from frame to frame, and "any"; columns: frames (those with a
+        wrist in the picture, of either hand) and found (the share of these in which its hand was found, 0 to 1).
+    """
+    speeds, found = [np.empty(0)], [np.empty(0, bool)]
+    for clip in landmarks.values():
+        body = clip.part("pose")[:, :, :2] * (1, clip.height / clip.width)
+        width = np.nanmedian(np.linalg.norm(body[:, LEFT_SHOULDER] - body[:, RIGHT_SHOULDER], axis=-1))
+        for hand in (part for part in WRISTS if part in clip.parts):
+            steps = np.linalg.norm(np.diff(body[:, WRISTS[hand]], axis=0), axis=-1) / width
+            at = np.flatnonzero(_wrist_in_picture(clip, hand)[1:] & ~np.isnan(steps))
+            speeds.append(steps[at])
+            found.append(clip.seen(hand)[at + 1])
+    speed, seen = np.concatenate(speeds), np.concatenate(found)
+    rows = {f"{low:g} to {high:g}": (speed >= low) & (speed < high) for low, high in pairwise(SPEEDS)}
+    rows |= {f"above {SPEEDS[-1]:g}": speed >= SPEEDS[-1], "any": speed >= 0}
+    table = {name: (int(row.sum()), seen[row].mean() if row.any() else np.nan) for name, row in rows.items()}
+    return pd.DataFrame.from_dict(table, orient="index", columns=["frames", "found"]).rename_axis("speed")
+
+
+def _wrist_in_picture(clip: Landmarks, part: str) -> np.ndarray:
+    """Return (T,) bool: in which frames a hand's wrist is in the picture; all for another part, or without a pose."""
+    if part not in WRISTS or "pose" not in clip.parts:
+        return np.ones(len(clip.points), bool)
+    wrist = clip.part("pose")[:, WRISTS[part], :2]
+    return ((wrist >= 0) & (wrist <= 1)).all(axis=1)
 
 
 def worst_clips(landmarks: Mapping[str, Landmarks], clips: pd.DataFrame, *, count: int = 3) -> pd.DataFrame:

@@ -66,6 +66,27 @@ def test_detection_rates_count_frames_by_signer_and_by_sign():
     plots.plot_detection_rates(rates)
 
 
+def test_a_hand_out_of_the_picture_is_not_counted_as_lost():
+    clips = make_clips(["ana"])
+    landmarks = make_landmarks(frames=10, missing=[("left_hand", 4, 10), ("pose", 9, 10)])
+    landmarks.points[5:9, 15, 1] = 1.2  # the left wrist of the body
+    rates = plots.detection_rates({"ana-0": landmarks}, clips)
+    assert rates.loc["ana"].round(2).tolist() == [0.9, 0.8, 1.0]
+    landmarks.points[:, 15, 1] = 1.2
+    assert np.isnan(plots.detection_rates({"ana-0": landmarks}, clips).loc["ana", "left_hand"])
+
+
+def test_hands_are_counted_by_the_speed_of_their_wrist():
+    landmarks = make_landmarks(frames=8, missing=[("right_hand", 5, 8)])
+    landmarks.points[:, 15] = landmarks.points[:, 16] = 0.5
+    landmarks.points[5:, 16, 0] = (0.55, 0.65, 0.66)  # 0.3 are a shoulder width
+    landmarks.points[2:, 15, 0] = 1.5
+    table = plots.hands_by_speed({"a": landmarks, "b": make_landmarks(frames=1)})
+    assert table.frames.to_dict() == {"0 to 0.05": 6, "0.05 to 0.2": 1, "above 0.2": 1, "any": 8}
+    assert table.found.round(2).to_dict() == {"0 to 0.05": 0.83, "0.05 to 0.2": 0, "above 0.2": 0, "any": 0.62}
+    assert plots.hands_by_speed({}).frames.sum() == 0
+
+
 def test_a_word_stands_where_the_gloss_is_a_number():
     labels = {"0071": "هيكل عظمي", "0072": "Skull"}
     assert plots.shown_names(["0071", "0072", "0073"], labels) == [labels["0071"], "Skull", "0073"]
