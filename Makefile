@@ -64,8 +64,8 @@ notebooks: $(READY)  ## execute all notebooks in place, store their outputs, and
 	$(BIN)/python scripts/store_outputs.py
 	$(BIN)/python scripts/results_page.py
 
-benchmarks: $(READY)  ## all benchmarks of speed, one after the other, into docs/benchmarks.md (a quarter of an hour on a quiet machine)
-	$(BIN)/python -m benchmarks
+benchmarks: $(READY)  ## all benchmarks of speed into docs/benchmarks.md (half an hour on a quiet machine); REFERENCE=PYTHON: with rivals
+	$(BIN)/python -m benchmarks $(if $(REFERENCE),--reference $(REFERENCE))
 
 coverage: $(READY)  ## the fast tests again, with the share of lines and branches of asl_lib that they reach
 	$(BIN)/python -m pytest -n 2 --dist loadscope --no-loadscope-reorder --cov --cov-report=term-missing:skip-covered \

@@ -1,16 +1,19 @@
 """How fast landmarks are extracted and read back, as ratios to the plain way and to pose-format's converter.
 
-    python -m benchmarks.extraction [--videos FOLDER] [--clips 24] [--repeat 2] [--rounds 3] [--workers 2]
+    python -m benchmarks.extraction --reference PYTHON [--videos FOLDER] [--clips 36] [--repeat 4] [--rounds 3]
     python -m benchmarks.extraction --only reading
 
 All contenders get the same files: real videos (`video/` of the shared data, or any folder), each `--repeat` times, and
 `--clips` clips of the demo. Each runs in a fresh interpreter, its start and imports included; they take turns
 (`--rounds`), and the median of each counts. A ratio above 1 means that asl_lib takes less time.
 
+asl_lib         `extract_clips`, on this Python
 plain loop      the usual notebook: one process, one Holistic, landmarks drawn on every frame, one .npy a frame
 pose-format     its own `videos_to_poses` with the same number of workers
-asl_lib         `extract_clips`
-inference       nothing but the models: the same frames, decoded beforehand, in the best number of processes
+graph           nothing but MediaPipe's own graph: the same frames, decoded beforehand, the start left out, in the
+                better of two numbers of processes
+
+The last three need mediapipe 0.10.21, in an environment of its own whose Python is PYTHON: see benchmarks/solutions.py.
 """
 
 from __future__ import annotations
@@ -27,7 +30,7 @@ from pathlib import Path
 import numpy as np
 
 from asl_lib._util.files import write_json
-from asl_lib._util.jobs import cores, quiet_worker, run_jobs
+from asl_lib._util.jobs import cores
 from asl_lib.data.clips import make_clips
 from asl_lib.data.dataset import shared_folder
 from asl_lib.data.demo import load_lexicon, load_signers, write_clip
@@ -38,67 +41,12 @@ from asl_lib.landmarks.landmarks import PARTS, Landmarks
 from asl_lib.landmarks.pose_file import read_pose, write_pose
 from asl_lib.landmarks.store import load_landmarks
 from benchmarks.rows import Row, tell
-from benchmarks.solutions import open_holistic
 
 WITHOUT_FACE = ("pose", "left_hand", "right_hand")
 READING_CLIPS, READING_FRAMES, FINISHED_CLIPS = 1000, 30, 21_000
 
 
 # --- the contenders; each is called in an interpreter of its own ---
-
-
-def plain_loop(videos: Path, out: Path, workers: int) -> None:
-    """What the usual notebook does, frame by frame."""
-    import cv2
-    from mediapipe import solutions
-
-    drawing, holistic = solutions.drawing_utils, solutions.holistic
-    links = {"pose": holistic.POSE_CONNECTIONS, "face": holistic.FACEMESH_CONTOURS}
-    links |= dict.fromkeys(("left_hand", "right_hand"), holistic.HAND_CONNECTIONS)
-    with holistic.Holistic(min_detection_confidence=0.5, min_tracking_confidence=0.5) as model:
-        for path in sorted(videos.glob("*.mp4")):
-            folder = out / path.stem
-            folder.mkdir(parents=True)
-            capture, number = cv2.VideoCapture(str(path)), 0
-            while True:
-                ok, frame = capture.read()
-                if not ok:
-                    break
-                picture = cv2.cvtColor(frame, cv2.COLOR_BGR2RGB)
-                picture.flags.writeable = False
-                result = model.process(picture)
-                picture.flags.writeable = True
-                picture = cv2.cvtColor(picture, cv2.COLOR_RGB2BGR)
-                for part, lines in links.items():
-                    drawing.draw_landmarks(picture, getattr(result, f"{part}_landmarks"), lines)
-                np.save(folder / f"{number}.npy", _keypoints(result))
-                number += 1
-            capture.release()
-
-
-def _keypoints(result: object) -> np.ndarray:
-    rows = []
-    for part, count in PARTS.items():
-        found = getattr(result, f"{part}_landmarks")
-        values = 4 if part == "pose" else 3
-        if found is None:
-            rows.append(np.zeros(count * values))
-        else:
-            points = [[p.x, p.y, p.z, p.visibility][:values] for p in found.landmark]
-            rows.append(np.array(points).flatten())
-    return np.concatenate(rows)
-
-
-def pose_format(videos: Path, out: Path, workers: int) -> None:
-    """pose-format's converter of a folder, as its command `videos_to_poses` runs it."""
-    from pose_format.bin import directory
-
-    out.mkdir()
-    for path in videos.glob("*.mp4"):
-        (out / path.name).symlink_to(path)
-    sys.argv = ["videos_to_poses", "-d", str(out), "--num-workers", str(workers)]
-    directory.main()
-    assert len(list(out.glob("*.pose"))) == len(list(videos.glob("*.mp4")))
 
 
 def asl_lib(videos: Path, out: Path, workers: int, parts: tuple[str, ...] = tuple(PARTS)) -> None:
@@ -114,55 +62,24 @@ def asl_lib_without_face(videos: Path, out: Path, workers: int) -> None:
     asl_lib(videos, out, workers, WITHOUT_FACE)
 
 
-CONTENDERS = {f.__name__: f for f in (plain_loop, pose_format, asl_lib, asl_lib_without_face)}
+CONTENDERS = {f.__name__: f for f in (asl_lib, asl_lib_without_face)}
 
 
-def measure(name: str, videos: Path, workers: int) -> float:
-    """Return the seconds that a contender takes, from the start of its interpreter to its end."""
+def measure(name: str, videos: Path, workers: int, *, reference: str = "") -> float:
+    """Return the seconds that a contender takes, from the start of its interpreter to its end, or that it prints."""
     with tempfile.TemporaryDirectory() as folder:
-        command = [sys.executable, "-m", "benchmarks.extraction", "--contender", name, "--videos", str(videos)]
-        command += ["--out", str(Path(folder) / "out"), "--workers", str(workers)]
+        out = str(Path(folder) / "out")
+        if name in CONTENDERS:
+            command = [sys.executable, "-m", "benchmarks.extraction", "--contender", name, "--videos", str(videos)]
+            command += ["--out", out, "--workers", str(workers)]
+        else:
+            command = [reference, str(Path(__file__).with_name("solutions.py")), name, str(videos), out, str(workers)]
         started = time.perf_counter()
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         seconds = time.perf_counter() - started
     if done.returncode:
         raise SystemExit(f"{name} failed:\n{done.stderr[-3000:]}")
-    return seconds
-
-
-# --- the bound ---
-
-
-def infer(job: tuple[list[Path], bool]) -> float:
-    """Return the seconds that the models alone take for decoded clips, after a first frame that loads them."""
-    paths, face = job
-    graph = open_holistic(face=face)
-    graph.process(np.full((64, 64, 3), 255, np.uint8))
-    seconds = 0.0
-    for path in paths:
-        frames = np.load(path)
-        started = time.perf_counter()
-        for frame in frames:
-            graph.process(frame)
-        graph.process(np.full((64, 64, 3), 255, np.uint8))
-        seconds += time.perf_counter() - started
-    graph.close()
-    return seconds
-
-
-def inference_bound(decoded: list[Path], *, face: bool, processes: int) -> float:
-    """Return the seconds of model inference when the clips are shared out among processes, the largest first."""
-    shares: list[list[Path]] = [[] for _ in range(processes)]
-    loads = [0] * processes
-    for path in sorted(decoded, key=lambda path: -path.stat().st_size):
-        least = loads.index(min(loads))
-        shares[least].append(path)
-        loads[least] += path.stat().st_size
-    outcomes = list(run_jobs(infer, [(share, face) for share in shares], workers=processes, setup=quiet_worker))
-    errors = [outcome.error for outcome in outcomes if outcome.error]
-    if errors:
-        raise SystemExit(f"inference failed: {errors[0]}")
-    return max(outcome.result for outcome in outcomes)
+    return float(done.stdout.splitlines()[-1]) if name.startswith("graph") else seconds
 
 
 # --- the report ---
@@ -177,32 +94,38 @@ def compare_extraction(options: argparse.Namespace) -> None:
         frames = decode(videos, decoded)
         print(f"{frames:,} frames of {len(list(videos.glob('*.mp4')))} clips ({real} of them real videos), ", end="")
         print(f"{options.workers} workers on {cores()} cores, median of {options.rounds} rounds\n", flush=True)
-        times: dict[str, list[float]] = {}
+        runs = [(contender, videos, options.workers) for contender in CONTENDERS]
+        if options.reference:
+            runs += [(rival, videos, options.workers) for rival in ("plain_loop", "pose_format")]
+            for processes in (options.workers, options.workers + 1):
+                runs += [(rival, decoded, processes) for rival in ("graph", "graph_without_face")]
+        times: dict[tuple[str, int], list[float]] = {}
         for _ in range(options.rounds):
-            for contender in CONTENDERS:
-                times.setdefault(contender, []).append(measure(contender, videos, options.workers))
-            for face in (True, False):
-                for processes in sorted({options.workers, options.workers + 1}):
-                    key = f"inference, {'with' if face else 'no'} face, {processes} processes"
-                    seconds = inference_bound(sorted(decoded.glob("*.npy")), face=face, processes=processes)
-                    times.setdefault(key, []).append(seconds)
-    medians = {key: statistics.median(values) for key, values in times.items()}
-    for key, seconds in medians.items():
-        spread = f"{min(times[key]):.1f} to {max(times[key]):.1f}"
-        print(f"{key:42s} {seconds:7.1f} s ({spread}) {frames / seconds:7.1f} frames/s")
-    best = {
-        words: min(seconds for key, seconds in medians.items() if key.startswith(f"inference, {words} face"))
-        for words in ("with", "no")
-    }
+            for contender, source, workers in runs:
+                seconds = measure(contender, source, workers, reference=options.reference)
+                times.setdefault((contender, workers), []).append(seconds)
+    medians: dict[str, float] = {}
+    for (contender, workers), values in times.items():
+        seconds = statistics.median(values)
+        medians[contender] = min(seconds, medians.get(contender, seconds))
+        label = f"{contender}, {workers} processes" if contender.startswith("graph") else contender
+        spread = f"{min(values):.1f} to {max(values):.1f}"
+        print(f"{label:32s} {seconds:7.1f} s ({spread}) {frames / seconds:7.1f} frames/s")
     print()
-    for words, bound, key in (("with the face", "with", "asl_lib"), ("without the face", "no", "asl_lib_without_face")):
-        what = f"{frames:,} frames, {words}"
-        for against, seconds in (
-            ("the usual notebook's loop", medians["plain_loop"]),
-            ("pose-format's videos_to_poses", medians["pose_format"]),
-            ("nothing but the models: the bound", best[bound]),
+    for words, key, graph in (
+        ("with the face", "asl_lib", "graph"),
+        ("without the face", "asl_lib_without_face", "graph_without_face"),
+    ):
+        if not options.reference:
+            rate = f"{frames / medians[key]:.0f} frames/s on this machine"
+            tell(Row("extraction", f"{frames:,} frames, {words}", fact=rate))
+            continue
+        for against, rival in (
+            ("the usual notebook's loop", "plain_loop"),
+            ("pose-format's videos_to_poses", "pose_format"),
+            ("nothing but MediaPipe's own graph", graph),
         ):
-            tell(Row("extraction", what, against, seconds / medians[key]))
+            tell(Row("extraction", f"{frames:,} frames, {words}", against, medians[rival] / medians[key]))
 
 
 def gather(folder: Path, real: Path, *, clips: int, repeat: int) -> int:
@@ -310,10 +233,11 @@ def main() -> None:
     shared = shared_folder(Path(__file__).resolve().parent.parent / "data" / "video", holds="thumb_up.mp4")
     parser = argparse.ArgumentParser(description="Extraction and reading of landmarks, as ratios to the plain way.")
     parser.add_argument("--videos", default=str(shared), help="folder of real videos (default: the shared data's)")
-    parser.add_argument("--clips", type=int, default=24, help="clips of the demo")
-    parser.add_argument("--repeat", type=int, default=2, help="how often each real video is taken")
+    parser.add_argument("--clips", type=int, default=36, help="clips of the demo")
+    parser.add_argument("--repeat", type=int, default=4, help="how often each real video is taken")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--workers", type=int, default=cores())
+    parser.add_argument("--reference", default="", help="Python of an environment with mediapipe 0.10.21")
     parser.add_argument("--only", choices=("extraction", "reading"), default="")
     parser.add_argument("--contender", choices=tuple(CONTENDERS), help=argparse.SUPPRESS)
     parser.add_argument("--out", help=argparse.SUPPRESS)
