@@ -19,7 +19,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import platformdirs
-from ai_edge_litert import schema_py_generated as schema
+from flatbuffers.table import Table
 
 from asl_lib._util.files import atomic_write
 from asl_lib.landmarks.landmarks import LandmarkError
@@ -42,6 +42,8 @@ IN_WHEEL = {  # file in the wheel's mediapipe/modules -> its SHA-256
 CHANGED = {  # model that is changed before it is stored -> its SHA-256 then
     "pose_landmark_full": "242db61b62042f72e0df593256bb96ad4c1b116f7fc3b550670415d1aa7bce9d",
 }
+SUBGRAPHS, INPUTS, OUTPUTS, OPERATORS = 8, 6, 8, 10
+"""Slots of LiteRT's schema: of a model, of a graph or an operator, the same, of a graph."""
 POSE_OUTPUTS = (0, 1, 3, 4)
 """Landmarks, score, heatmaps and world landmarks of the pose model; output 2 is the mask, a third of its time."""
 
@@ -127,22 +129,36 @@ def without_outputs(model: bytes, *, keep: Sequence[int]) -> bytes:
         keep: numbers of the outputs that stay, in the new order.
     """
     data = bytearray(model)
-    graph = schema.Model.GetRootAs(data, 0).Subgraphs(0)
-    outputs = [int(graph.Outputs(number)) for number in keep]
+    root = Table(data, struct.unpack_from("<I", data)[0])
+    graph = _tables(root, SUBGRAPHS)[0]
+    every = _integers(graph, OUTPUTS)
+    outputs = [every[number] for number in keep]
     needed, kept = set(outputs), []
-    for number in reversed(range(graph.OperatorsLength())):
-        operator = graph.Operators(number)
-        if needed & set(operator.OutputsAsNumpy().tolist()):
-            needed |= set(operator.InputsAsNumpy().tolist())
-            kept.append(operator._tab.Pos)
+    for operator in reversed(_tables(graph, OPERATORS)):
+        if needed & set(_integers(operator, OUTPUTS)):
+            needed |= set(_integers(operator, INPUTS))
+            kept.append(operator.Pos)
     # A vector of a flatbuffer: its length, then its values; a table is given by its distance from where that stands.
-    for slot, values, is_table in ((8, outputs, False), (10, kept[::-1], True)):
-        start = graph._tab.Vector(graph._tab.Offset(slot))
+    for slot, values, is_table in ((OUTPUTS, outputs, False), (OPERATORS, kept[::-1], True)):
+        start = graph.Vector(graph.Offset(slot))
         struct.pack_into("<I", data, start - 4, len(values))
         for at, value in enumerate(values):
             place = start + 4 * at
             struct.pack_into("<I", data, place, value - place if is_table else value)
     return bytes(data)
+
+
+def _integers(table: Table, slot: int) -> list[int]:
+    """Return a vector of 32-bit integers of a flatbuffer's table."""
+    offset = table.Offset(slot)
+    return list(struct.unpack_from(f"<{table.VectorLen(offset)}i", table.Bytes, table.Vector(offset)))
+
+
+def _tables(table: Table, slot: int) -> list[Table]:
+    """Return a vector of tables of a flatbuffer's table."""
+    offset = table.Offset(slot)
+    places = range(table.Vector(offset), table.Vector(offset) + 4 * table.VectorLen(offset), 4)
+    return [Table(table.Bytes, table.Indirect(place)) for place in places]
 
 
 def main() -> int:
