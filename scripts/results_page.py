@@ -26,7 +26,7 @@ import pandas as pd
 
 from asl_lib._util.files import atomic_write
 from asl_lib.evaluation.metrics import Rate, average
-from asl_lib.evaluation.results import collect_evaluation, collect_results, has_results, headline, row_rate
+from asl_lib.evaluation.results import collect_evaluation, collect_results, has_results, headline, pooled_rate, row_rate
 
 ROOT = Path(__file__).resolve().parent.parent
 RUN = re.compile(r"(<!-- results of (\S+) -->\n).*?(<!-- end -->)", re.DOTALL)
@@ -70,7 +70,7 @@ def results_table(run_dir: Path) -> str:
     for model, evaluation in evaluations.items():
         cells = [percent(shares[model][name]) if name in shares[model] else "" for name in signers]
         size = sizes.get(model)
-        every = evaluation.accuracy
+        every = pooled_rate(run_dir, model) if model in sizes else evaluation.accuracy
         lines.append([model, *cells, percent(every), every.size, "" if pd.isna(size) else f"{size:,}"])
     return markdown_table(["model", *signers, "all clips", "n", "parameters"], lines)
 

@@ -42,7 +42,8 @@ def run_course(
     A notebook whose results exist already, from the same code and parameters, is skipped.
 
     Args:
-        values: parameters as in a YAML file; unknown ones are refused.
+        values: parameters as in a YAML file; unknown ones are refused. With `seeds`, each model is trained once with
+            each seed, and the exercises are done with the first.
         models: which models to train; empty for those of all numbered notebooks. Other registered models are trained
             by `course/model.ipynb`.
         jobs: model notebooks at a time; 0 for one per core.
@@ -60,23 +61,33 @@ def run_course(
     chosen = sorted(
         [*others, *_training(notebooks, models, dataset)], key=lambda notebook: STAGES.index(notebook.stage)
     )
-    runs = [Run(notebook, values) for notebook in chosen]
-    labels = {run.notebook.name: f"[{number}/{len(runs)}] {run.notebook.name}" for number, run in enumerate(runs, 1)}
+    seeds = _seeds(params)
+    runs = []
+    for notebook in chosen:
+        if notebook.stage == "model":
+            runs += [
+                Run(notebook, {**values, **changed}, suffix=suffix, exercises=number == 0)
+                for number, (changed, suffix, _) in enumerate(seeds)
+            ]
+        else:  # the clips are those of `seed`; the live demo takes a model of the first of `seeds`
+            changed = {} if notebook.stage == "prepare" else seeds[0][0]
+            runs.append(Run(notebook, {**values, **changed}))
+    labels = {run.output.stem: f"[{number}/{len(runs)}] {run.output.stem}" for number, run in enumerate(runs, 1)}
     upstream = ""
     for run in (run for run in runs if run.notebook.stage == "prepare"):
-        upstream = _do(run, upstream, labels[run.notebook.name], log, force=force)
+        upstream = _do(run, upstream, labels[run.output.stem], log, force=force)
     # The models need the features, not each other; the later a notebook, the longer it takes.
     parallel = [run for run in reversed(runs) if run.notebook.stage == "model"]
-    names = [labels[run.notebook.name] for run in parallel]
+    names = [labels[run.output.stem] for run in parallel]
     if failures := _execute_here(parallel, names, upstream, log, jobs=jobs or cores(), force=force):
         raise BatchError("\n\n".join(failures))
     keys = sorted(run.key(upstream) for run in parallel)
     upstream = hashlib.sha256("".join([upstream, *keys]).encode()).hexdigest()
     for run in (run for run in runs if run.notebook.stage in ("report", "live")):
         if has_results(params.run_dir):
-            upstream = _do(run, upstream, labels[run.notebook.name], log, force=force)
+            upstream = _do(run, upstream, labels[run.output.stem], log, force=force)
         else:
-            log(f"{labels[run.notebook.name]}  {NOTHING_TO_REPORT}")
+            log(f"{labels[run.output.stem]}  {NOTHING_TO_REPORT}")
     return params
 
 
@@ -103,7 +114,7 @@ def run_batch(
     of the model runs; a last call without a shard finds them done and builds the report.
 
     Args:
-        values: parameters as in a YAML file.
+        values: parameters as in a YAML file. With `seeds`, each model run is done once with each seed.
         held_out: which signers to hold out; empty for every signer of the data set in turn.
         folds: hold out so many groups of signers instead of one signer at a time (grouped k-fold, see
             `splits.signer_folds`): for data sets with dozens of signers; 0 for each alone.
@@ -141,9 +152,13 @@ def run_batch(
     signers = sorted(set(select_clips(clips, signers=list(held_out))["signer"]))
     cases = _cases(signers, folds=folds, known_signers=known_signers)
     planned = [
-        (Run(notebook, {**values, **changed}, suffix=suffix, exercises=False), f"{notebook.name}, {about}")
+        (
+            Run(notebook, {**values, **changed, **seed}, suffix=suffix + ending, exercises=False),
+            f"{notebook.name}, {about}{which}",
+        )
         for notebook in training
         for changed, suffix, about in cases
+        for seed, ending, which in _seeds(params)
     ]
     if shard and not number:
         count = len(planned)
@@ -187,6 +202,13 @@ def _cases(signers: list[str], *, folds: int, known_signers: bool) -> list[tuple
         for group, (suffix, label) in zip(groups, names, strict=True)
     ]
     return [*cases, ({"split": "random"}, ".split_random", "all signers known")] if known_signers else cases
+
+
+def _seeds(params: Params) -> list[tuple[dict[str, Any], str, str]]:
+    """Return the changed parameters, the suffix of the executed copy and the label for each of `seeds`."""
+    if not params.seeds:
+        return [({}, "", "")]
+    return [({"seed": seed}, f".seed_{seed}", f", seed {seed}") for seed in params.seeds]
 
 
 def _training(notebooks: Sequence[Notebook], models: Sequence[str], dataset: Dataset) -> list[Notebook]:

@@ -252,13 +252,17 @@ def _print_results(results: Any) -> None:
     means = summarise(results)
     for row in means[means["signers"] > 1].itertuples():
         spread = "95 % interval over signers" if row.signers >= FEWEST_SIGNERS else "range"
-        spread += f" {row.low:.0%} to {row.high:.0%}; n = {row.clips:,} clips, {row.cells:,} cells"
+        spread += f" {row.low:.0%} to {row.high:.0%}"
+        spread += f"; {row.seeds} seeds {row.seed_low:.0%} to {row.seed_high:.0%}" if row.seeds > 1 else ""
+        spread += f"; n = {row.clips:,} clips, {row.cells:,} cells"
         print(f"  {row.model}, mean over {row.signers} signers: {row.mean_accuracy:.1%} ({spread})")
 
 
 def _apart(row: Any) -> str:
-    """Return the end of a line of results: how many clips no model could name, and the accuracy for the others."""
-    apart = f"; {row.uncovered} clips are of signs without a training clip" if row.uncovered else ""
+    """Return the end of a line of results: the range over seeds, and how many clips no model could name."""
+    low, high = min(row.by_seed), max(row.by_seed)
+    apart = f"; mean of {row.seeds} seeds, {low:.0%} to {high:.0%}" if row.seeds > 1 else ""
+    apart += f"; {row.uncovered} clips are of signs without a training clip" if row.uncovered else ""
     return apart + (f", of the others {row.covered_accuracy:.1%} are right" if 0 < row.uncovered < row.n else "")
 
 

@@ -31,6 +31,16 @@ Name = Annotated[str, AfterValidator(clean_name)]
 Part = Literal["pose", "upper_body", "face", "lips", "brows", "eyes", "left_hand", "right_hand"]
 
 
+DEFAULT_SEED = 42
+Seed = Annotated[int, Field(ge=0, lt=2**32)]
+
+
+def _different(seeds: list[int]) -> list[int]:
+    if len(set(seeds)) < len(seeds):
+        raise ValueError(f"every seed must be there once; got {seeds}.")
+    return seeds
+
+
 LONGEST_NAME, LONGEST_NAME_BYTES = 100, 200
 """Longest list of signers in the name of a folder: file systems take 255 characters or, on Linux, bytes."""
 MOST = 10**9
@@ -114,7 +124,10 @@ class Params(BaseModel):
     gpus: int = Field(0, ge=0, le=1024, description="GPUs that share each batch; 0 leaves it to TensorFlow")
     batch_size: int = Field(32, ge=1, le=MOST, description="clips in one training step")
     learning_rate: float = Field(1.0e-4, gt=0, description="step size of Adam")
-    seed: int = Field(42, ge=0, lt=2**32, description="where all randomness starts")
+    seed: int = Field(DEFAULT_SEED, ge=0, lt=2**32, description="where all randomness starts")
+    seeds: Annotated[list[Seed], AfterValidator(_different)] = Field(
+        [], description="train every model once with each of these seeds; empty for `seed` alone"
+    )
     workers: int = Field(0, ge=0, le=256, description="processes for rendering and extraction; 0 for one per core")
     scheduler: str = Field("", description="address of a Dask scheduler whose workers extract; empty for this machine")
 
@@ -143,13 +156,17 @@ class Params(BaseModel):
 
     @property
     def held_out(self) -> str:
-        """Name of a model's folder, which tells the clips that it is tested on, such as "held_out_ben+eli"."""
+        """Name of a model's folder, which tells the clips that it is tested on, such as "held_out_ben+eli".
+
+        A seed other than the default is in the name as well, "held_out_ben+eli.seed_2": no training replaces another's.
+        """
+        seed = f".seed_{self.seed}" if self.seed != DEFAULT_SEED else ""
         if self.split != "signer":
-            return f"split_{self.split}"
+            return f"split_{self.split}{seed}"
         names = "+".join(self.test_signers)
         if len(names) > LONGEST_NAME or len(names.encode()) > LONGEST_NAME_BYTES:
             names = f"{len(self.test_signers)}+signers+{hashlib.sha256(names.encode()).hexdigest()[:8]}"
-        return f"held_out_{names}"
+        return f"held_out_{names}{seed}"
 
     def letters_dir(self, model: str) -> Path:
         """`outputs/<run>/letters/<model>/held_out_<signers>/`: one network for photographs of handshapes."""

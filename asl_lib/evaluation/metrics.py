@@ -30,13 +30,13 @@ class Rate:
     """A share of right clips with its 95 % interval, see `rate`.
 
     Attributes:
-        hits, n: number of right clips and of all.
+        hits, n: number of right clips, or its mean over seeds, and of all.
         cells: number of cells: pairs of a signer and a sign, whose repetitions resemble each other.
         signers: number of signers.
         low, high: the interval, from 0 to 1.
     """
 
-    hits: int
+    hits: float
     n: int
     cells: int
     signers: int

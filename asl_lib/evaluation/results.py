@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +20,9 @@ TEXT = dict.fromkeys(("clip_id", "signer", "gloss", "predicted"), str)
 PREDICTED = [*TEXT, "probability", "rank"]
 COLUMNS = [
     *("protocol", "model", "held_out", "accuracy", "low", "high", "n", "cells", "signers", "top5_accuracy"),
-    *("uncovered", "covered_accuracy", "parameters", "epochs", "minutes"),
+    *("uncovered", "covered_accuracy", "seeds", "by_seed", "parameters", "epochs", "minutes"),
 ]
+KEYS = ["protocol", "model", "held_out"]
 
 
 def has_results(run_dir: str | Path) -> bool:
@@ -38,7 +40,8 @@ def collect_results(run_dir: str | Path) -> pd.DataFrame:
         Columns protocol ("new signer", "official split" or "known signers"), model, held_out (the signer; "all" in the
         other protocols), accuracy, low, high (95 % interval, see `metrics.rate`), n, cells, signers, top5_accuracy,
         uncovered (number of clips of signs without a training clip) and, where there are some, covered_accuracy (of the
-        others), and of the training: parameters, epochs, minutes. Shares are from 0 to 1.
+        others), seeds (number of trainings with different seeds, whose mean the accuracies are), by_seed (the accuracy
+        of each), and of the training: parameters, epochs, minutes (means). Shares are from 0 to 1.
 
     Raises:
         ValueError: there is no result, or one cannot be read.
@@ -46,13 +49,14 @@ def collect_results(run_dir: str | Path) -> pd.DataFrame:
     results = _read_results(run_dir)
     if results.empty:
         raise ValueError(f"There are no results under {run_dir}. Train a model first: notebook 05.")
-    return results[COLUMNS]
+    rows = [_over_seeds(rows) for _, rows in results.groupby(KEYS, sort=False, dropna=False)]
+    return pd.concat(rows, ignore_index=True)[COLUMNS]
 
 
 def collect_evaluation(run_dir: str | Path, model: str) -> Evaluation:
     """Return the predictions behind a model's rows in `collect_results`, with their probabilities.
 
-    Only the most demanding protocol of the model counts.
+    Only the most demanding protocol of the model counts, and of several seeds the lowest.
 
     Raises:
         ValueError: the model left no predictions, or a file of them is damaged.
@@ -61,7 +65,8 @@ def collect_evaluation(run_dir: str | Path, model: str) -> Evaluation:
     results = results[results["model"] == model]
     if results.empty:
         raise ValueError(f"There are no predictions of '{model}' under {run_dir}. Train it first.")
-    parts = [_read_predictions(Path(folder), rows) for folder, rows in headline(results).groupby("folder", sort=False)]
+    first = headline(results).drop_duplicates(KEYS)
+    parts = [_read_predictions(Path(folder), rows) for folder, rows in first.groupby("folder", sort=False)]
     if len({part.glosses for part in parts}) > 1:
         raise ValueError(f"The trainings of '{model}' under {run_dir} are about different signs. Train them again.")
     return Evaluation(
@@ -72,7 +77,7 @@ def collect_evaluation(run_dir: str | Path, model: str) -> Evaluation:
 
 
 def _read_results(run_dir: str | Path) -> pd.DataFrame:
-    """Return the columns of `collect_results` and `folder`: the training that counts for this model and signer.
+    """Return a row with `seed` and `folder` for every seed of the trainings that count for a model and signer.
 
     The tables and the predictions of a run both start here, and therefore agree.
     """
@@ -82,16 +87,43 @@ def _read_results(run_dir: str | Path) -> pd.DataFrame:
             metrics = read_json(path)
             training = {key: metrics.get(key) for key in ("model", "parameters", "epochs", "minutes")}
             training |= {"protocol": PROTOCOLS[metrics.get("split", "signer")], "folder": str(path.parent)}
-            training["together"] = len(metrics["signers"])
+            training |= {"together": len(metrics["signers"]), "seed": metrics.get("seed"), "seeds": 1}
             untrained = metrics.get("untrained_glosses", [])
             found = _rows(_read_table(path.parent), training["protocol"], untrained=untrained)
-            rows += [{**training, **row} for row in found]
+            rows += [{**training, **row, "by_seed": (row["accuracy"],)} for row in found]
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise ValueError(f"{path} is not a table of results ({error!r}). Train that model again.") from error
-    table = pd.DataFrame(rows, columns=[*COLUMNS, "together", "folder"])
-    table = table.sort_values(["protocol", "model", "held_out", "together", "folder"])
-    table = table.astype({"parameters": "Int64", "epochs": "Int64"})  # whole numbers, though trees have no epochs
-    return table.drop_duplicates(["protocol", "model", "held_out"]).reset_index(drop=True)
+    table = pd.DataFrame(rows, columns=[*COLUMNS, "together", "seed", "folder"])
+    table = table.sort_values([*KEYS, "together", "seed", "folder"])
+    # Whole numbers, though trees have no epochs and some models no parameters.
+    table = table.astype({"parameters": "Int64", "epochs": "Int64"})
+    table = table[table["together"] == table.groupby(KEYS, dropna=False)["together"].transform("min")]
+    return table.drop_duplicates([*KEYS, "seed"]).reset_index(drop=True)
+
+
+def _over_seeds(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return one row instead of those of several seeds: the means, and the interval of the mean."""
+    row = rows.head(1).copy()
+    if len(rows) > 1:
+        share = _pooled(rows)
+        row["accuracy"], row["low"], row["high"] = rows["accuracy"].mean(), share.low, share.high
+        for name in ("top5_accuracy", "covered_accuracy", "minutes"):
+            row[name] = rows[name].mean()
+        row["epochs"] = round(rows["epochs"].mean()) if rows["epochs"].notna().all() else pd.NA
+        row["seeds"], row["by_seed"] = len(rows), [tuple(rows["accuracy"])]
+    return row
+
+
+def _pooled(rows: pd.DataFrame) -> Rate:
+    """Return the rate over rows of `_read_results`; the clips of several seeds are the same clips, and in one cell."""
+    parts = []
+    for folder, trained in rows.groupby("folder", sort=False):
+        clips = _read_table(Path(str(folder)))
+        new = trained["protocol"].iloc[0] == PROTOCOLS["signer"]
+        parts.append(clips[clips["signer"].isin(trained["held_out"])] if new else clips)
+    table = pd.concat(parts, ignore_index=True)
+    share, n = rate((table["rank"] == 1).to_numpy(), table), table["clip_id"].nunique()
+    return replace(share, hits=share.value * n, n=n)
 
 
 def _read_table(folder: Path) -> pd.DataFrame:
@@ -117,14 +149,20 @@ def _read_predictions(folder: Path, results: pd.DataFrame) -> Evaluation:
 
 def ensemble_results(evaluation: Evaluation, *, name: str) -> pd.DataFrame:
     """Return the rows of an ensemble (see `evaluation.average`) in the form of `collect_results`."""
-    training = {"protocol": PROTOCOLS["signer"], "model": name}
-    rows = _rows(evaluation.table, training["protocol"])
-    return pd.DataFrame([{**training, **row} for row in rows], columns=COLUMNS)
+    training = {"protocol": PROTOCOLS["signer"], "model": name, "seeds": 1}
+    rows = _rows(evaluation.table, PROTOCOLS["signer"])
+    return pd.DataFrame([{**training, **row, "by_seed": (row["accuracy"],)} for row in rows], columns=COLUMNS)
+
+
+def pooled_rate(run_dir: str | Path, model: str) -> Rate:
+    """Return a model's accuracy over the clips of all its rows in `collect_results`, the mean of its seeds."""
+    results = _read_results(run_dir)
+    return _pooled(headline(results[results["model"] == model]))
 
 
 def row_rate(row: Any) -> Rate:
     """Return the accuracy in a row of `collect_results`, as `itertuples` gives it."""
-    return Rate(round(row.accuracy * row.n), row.n, row.cells, row.signers, row.low, row.high)
+    return Rate(row.accuracy * row.n, row.n, row.cells, row.signers, row.low, row.high)
 
 
 def _rows(table: pd.DataFrame, protocol: str, *, untrained: Sequence[str] = ()) -> list[dict[str, Any]]:
@@ -152,13 +190,15 @@ def summarise(results: pd.DataFrame) -> pd.DataFrame:
 
     Returns:
         Columns protocol, model, signers, clips, cells, mean_accuracy, low, high (of fewer than 5 signers their range),
-        lowest, highest, known_signers (accuracy on known signers, from a run with split="random", else NaN),
-        parameters, minutes (of one training).
+        lowest, highest, seeds, seed_low, seed_high (the mean with the worst and the best seed), known_signers (accuracy
+        on known signers, from a run with split="random", else NaN), parameters, minutes (of one training).
     """
     rows = []
     known = results[results["protocol"] == PROTOCOLS["random"]].set_index("model")["accuracy"]
     for (protocol, model), group in headline(results).groupby(["protocol", "model"], sort=False):
         mean, low, high = mean_over_signers(group["accuracy"].tolist())
+        fewest = group["seeds"].min()  # a signer may have been tested with more seeds than another
+        by_seed = np.mean([accuracies[:fewest] for accuracies in group["by_seed"]], axis=0)
         rows.append(
             {
                 "protocol": protocol,
@@ -171,6 +211,9 @@ def summarise(results: pd.DataFrame) -> pd.DataFrame:
                 "high": high,
                 "lowest": group["accuracy"].min(),
                 "highest": group["accuracy"].max(),
+                "seeds": len(by_seed),
+                "seed_low": by_seed.min(),
+                "seed_high": by_seed.max(),
                 "known_signers": known.get(model, np.nan),
                 "parameters": group["parameters"].iloc[0],
                 "minutes": group["minutes"].mean(),

@@ -155,7 +155,7 @@ def plot_split_scores(scores: Mapping[str, Rate], *, chance: float) -> Figure:
 
 
 def plot_comparison(table: pd.DataFrame, *, chance: float) -> Figure:
-    """Plot accuracy by held-out signer and model, and each model's mean.
+    """Plot accuracy by held-out signer and model, in the order of the models' means.
 
     Args:
         table: one row per model and held-out signer, as `collect_results` returns them: model, held_out, accuracy, low,
@@ -164,7 +164,8 @@ def plot_comparison(table: pd.DataFrame, *, chance: float) -> Figure:
     """
     import seaborn as sns
 
-    models = list(dict.fromkeys(table["model"]))
+    means = table.groupby("model", sort=False)["accuracy"].mean().sort_values(ascending=False, kind="stable")
+    models = list(means.index)
     signers = sorted(set(table["held_out"]))
     protocol = _protocol(table)
     figure, ax = subplots(figsize=(9.5, 1.4 + (0.25 + 0.17 * len(models)) * len(signers)))
@@ -185,7 +186,6 @@ def plot_comparison(table: pd.DataFrame, *, chance: float) -> Figure:
     new_signers = protocol == "new signers"
     ax.set_ylabel("held-out signer" if new_signers else protocol)
     figure.legend(fontsize="small", title="model (dashed: mean)", loc="outside right upper")
-    means = table.groupby("model")["accuracy"].mean().sort_values(ascending=False)
     hardest = table.groupby("held_out")["accuracy"].mean().idxmin()
     ranked = listed((f"{model} {percent(mean)}" for model, mean in means.items()), most=12)
     tested = f"each of {counted(len(signers), 'held-out signer')}" if new_signers else f"the test clips ({protocol})"

@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 import nbformat
+import pandas as pd
 import pytest
 
 from asl_lib.course import notebooks
@@ -57,6 +58,7 @@ clips.to_csv(params.run_dir / "features.csv")
             "split = 'signer'  # how",
             "test_signers = ['ben']  # held out",
             "epochs = 5  # few",
+            "seed = 42  # of all",
         ],
         "cell": """
 import numpy as np
@@ -69,7 +71,7 @@ assert table.gloss.notna().all(), "the features are damaged"
 about = {"signers": table.signer.to_numpy(str), "clip_ids": table.clip_id.to_numpy(str)}
 flat, y = np.full((len(table), 2), 0.5), (table.gloss == "B").to_numpy(int)
 evaluation = Evaluation.from_arrays(flat, y, glosses=["A", "B"], **about)
-about = {"split": params.split, "test_signers": params.test_signers, "epochs": params.epochs}
+about = {"split": params.split, "test_signers": params.test_signers, "epochs": params.epochs, "seed": params.seed}
 evaluation.save(params.model_dir("lstm"), model="lstm", **about)
 """,
         "solution": '(params.run_dir / "solved.txt").write_text("by the exercise")',
@@ -243,6 +245,24 @@ def test_a_failing_exercise_stops_no_batch_and_a_course_does_the_exercises_that_
     said.clear()
     run_batch(values, log=said.append, **OPTIONS)
     assert [what for _, what in news(said)] == ["kept"] * 5 + ["done"], "a batch takes what a course has prepared"
+
+
+def test_every_seed_trains_each_model_once_and_the_report_has_one_row_for_all(course):
+    said, values = [], {**VALUES, "seeds": [1, 2]}
+    run_course(values, jobs=1, log=said.append)
+    trained = [("05_model.seed_2", "done"), ("05_model.seed_1", "done")]
+    assert news(said) == [("01_clips", "kept"), ("03_features", "kept"), *trained, ("11_report", "done")]
+    run_dir = course / "outputs" / "short"
+    for seed in (1, 2):
+        metrics = json.loads((run_dir / "lstm" / f"held_out_ben.seed_{seed}" / "metrics.json").read_text())
+        assert metrics["seed"] == seed
+    (run_dir / "lstm" / "held_out_ben" / "metrics.json").unlink()  # of the course without seeds
+    said.clear()
+    run_batch(values, held_out=["ben", "ana"], known_signers=False, jobs=1, log=said.append)
+    assert [kind for name, kind in news(said) if name == "05_model"] == ["done"] * 4
+    assert any("held out: ana, seed 2" in line for line in said)
+    report = pd.read_csv(run_dir / "report" / "results.csv")
+    assert report[["held_out", "seeds"]].values.tolist() == [["ana", 2], ["ben", 2]]
 
 
 def test_shards_do_their_part_of_a_batch_and_a_last_call_builds_the_report(course):

@@ -131,3 +131,18 @@ def test_the_folder_of_a_model_can_be_made_whatever_the_signers_are_called(tmp_p
     for count in range(1, 41):
         params = read_parameters({"test_signers": [f"{name}{number}" for number in range(count)]})
         (tmp_path / params.held_out).mkdir()
+
+
+def test_the_results_of_a_seed_lie_in_a_folder_of_their_own():
+    assert Params().held_out == "held_out_ben+eli"
+    assert Params(seed=2).held_out == "held_out_ben+eli.seed_2"
+    assert Params(seed=2, split="random").held_out == "split_random.seed_2"
+
+
+@pytest.mark.parametrize(
+    ("seeds", "reason"),
+    [([1, 2, 1], r"every seed must be there once; got \[1, 2, 1\]"), ([-1], "greater than"), ("3", "list")],
+)
+def test_seeds_that_cannot_be_are_refused(seeds, reason):
+    with pytest.raises(ParameterError, match=f"'seeds'.*{reason}"):
+        check_parameters({"seeds": seeds})

@@ -11,6 +11,8 @@ from asl_lib.evaluation.results import (
     collect_results,
     ensemble_results,
     headline,
+    pooled_rate,
+    row_rate,
     save_tables,
     summarise,
 )
@@ -172,3 +174,36 @@ def test_where_every_sign_was_trained_nothing_is_scored_apart(tmp_path):
     rows = collect_results(tmp_path)
     assert rows["uncovered"].tolist() == [0, 0]
     assert rows["covered_accuracy"].isna().all()
+
+
+def save_seed(folder, *, seed, right):
+    """Save the results of a training whose answers for three clips of one sign by ana are right or wrong."""
+    evaluation = Evaluation.from_arrays(
+        np.eye(2)[1 - np.array(right)], np.zeros(3, int), glosses=["A", "B"], signers=["ana"] * 3, clip_ids=list("xyz")
+    )
+    evaluation.save(folder / "lstm" / f"held_out_ana.seed_{seed}", model="lstm", seed=seed, minutes=float(seed))
+
+
+def test_several_seeds_are_one_row_with_their_mean_and_range_and_no_more_clips(tmp_path):
+    for seed, right in {3: [1, 1, 1], 1: [1, 0, 0], 2: [1, 1, 0]}.items():
+        save_seed(tmp_path, seed=seed, right=right)
+    results = collect_results(tmp_path)
+    row = next(results.itertuples())
+    assert (len(results), row.n, row.cells, row.seeds, row.minutes) == (1, 3, 1, 3, 2.0)
+    assert row.accuracy == pytest.approx(2 / 3)
+    assert row.by_seed == pytest.approx((1 / 3, 2 / 3, 1.0)), "in the order of the seeds"
+    assert str(row_rate(row)).startswith("66.7% (n = 3 clips, 1 cell, ")
+    assert str(pooled_rate(tmp_path, "lstm")) == str(row_rate(row))
+    summary = summarise(results).iloc[0]
+    expected = (3, pytest.approx(1 / 3), 1.0)
+    assert tuple(summary[["seeds", "seed_low", "seed_high"]]) == expected
+    assert collect_evaluation(tmp_path, "lstm").accuracy.hits == 1, "the predictions are those of the lowest seed"
+
+
+def test_more_seeds_of_the_same_answers_change_no_interval(tmp_path):
+    for model, seeds in {"lstm": 1, "tcn": 4}.items():
+        for seed in range(seeds):
+            make_evaluation().save(tmp_path / model / f"held_out_ana+ben.seed_{seed}", model=model, seed=seed)
+    one, four = collect_results(tmp_path).set_index("model").groupby(level=0)
+    columns = ["held_out", "accuracy", "low", "high", "n", "cells", "top5_accuracy"]
+    assert one[1][columns].values.tolist() == four[1][columns].values.tolist()
