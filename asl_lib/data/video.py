@@ -89,6 +89,8 @@ DAMAGE = (av.FFmpegError, ValueError, MemoryError, OverflowError)
 """What PyAV raises at damaged files; the text of a header may not be UTF-8."""
 TOLERANCE_S = 0.1
 """A video may end so long before its announced end: encoders drop a frame, and clocks are rounded."""
+TRANSPARENT = {"vp8": "libvpx", "vp9": "libvpx-vp9"}
+"""The decoders that know transparency; FFmpeg's own show the colours that it hides."""
 ANNOUNCING = ("mov", "matroska", "avi", "flv", "asf")
 """The forms whose header has a duration. FFmpeg guesses that of others from what is there."""
 
@@ -285,7 +287,10 @@ class VideoReader:
         stream = self._stream
         if stream.codec_context is None:
             raise MediaError(f"{self.path} has a codec that cannot be decoded here. Convert it to H.264 (mp4).")
-        stream.codec_context.thread_count = 1  # one process a core; and damaged frames come out alike every time
+        self._decoder = stream.codec_context
+        if stream.metadata.get("alpha_mode") == "1" and self._decoder.name in TRANSPARENT:
+            self._decoder = av.CodecContext.create(TRANSPARENT[self._decoder.name], "r")
+        self._decoder.thread_count = 1  # one process a core; and damaged frames come out alike every time
         self._square_size(stream.codec_context.width, stream.codec_context.height)
 
     def _square_size(self, width: int, height: int) -> tuple[int, int]:
@@ -336,7 +341,7 @@ class VideoReader:
             if not packet.size and cut_off:
                 break  # the frames that the decoder still has lie behind a hole
             try:
-                decoded = packet.decode()
+                decoded = self._decoder.decode(packet if packet.size else None)
             except DAMAGE:
                 self._damaged, cut_off = self._damaged + 1, True  # the next packets may be whole
                 continue
@@ -345,7 +350,7 @@ class VideoReader:
                 if end is not None and self.count >= end:
                     return
                 stamp = frame.dts if frame.pts is None else frame.pts
-                time_s = last + step if stamp is None else float(stamp * frame.time_base)
+                time_s = last + step if stamp is None else float(stamp * self._stream.time_base)
                 if not self.count:
                     first = time_s = 0.0 if stamp is None else time_s
                 elif time_s <= last:
@@ -353,7 +358,7 @@ class VideoReader:
                 last = time_s
                 self.count += 1
                 self._damaged += frame.is_corrupt
-                self._end_s = last - min(begin, 0.0) + (float((frame.duration or 0) * frame.time_base) or step)
+                self._end_s = last - min(begin, 0.0) + (float((frame.duration or 0) * self._stream.time_base) or step)
                 yield last - first, frame
         self._at_end = True
 

@@ -56,10 +56,10 @@ def plot_skeletons(
     figure, axes = picture_grid(len(at), columns, frames[0].shape[:2])
     for ax, index in zip(axes, at, strict=True):
         draw_frame(ax, frames[index], landmarks, index)
-        ax.set_title(f"{index / landmarks.fps:.1f} s", **SMALL_TITLE)
+        ax.set_title(f"{landmarks.times[index]:.1f} s", **SMALL_TITLE)
     part_legend(figure, landmarks.parts)
     figure.suptitle(title)
-    moments = listed((f"{index / landmarks.fps:.1f}" for index in at), most=12)
+    moments = listed((f"{landmarks.times[index]:.1f}" for index in at), most=12)
     return describe(
         figure,
         f"{counted(len(at), 'frame').capitalize()} of one clip, at {moments} s, with the detected landmarks drawn over "
@@ -190,7 +190,7 @@ def _missing_parts(landmarks: Landmarks, at: Sequence[int]) -> str:
     gaps = []
     for part in landmarks.parts:
         seen = landmarks.seen(part)
-        missing = [f"{index / landmarks.fps:.1f} s" for index in at if not seen[index]]
+        missing = [f"{landmarks.times[index]:.1f} s" for index in at if not seen[index]]
         if missing:
             gaps.append(f"{PART_NAMES[part]} {f'at {listed(missing)}' if len(missing) < len(at) else 'throughout'}")
     if gaps:

@@ -318,15 +318,28 @@ def test_odd_sizes_are_read_as_they_are(tmp_path, height, width):
     ]
 
 
-def test_transparent_pixels_are_laid_on_white_whatever_colour_they_hide(tmp_path):
+@pytest.mark.parametrize(
+    ("name", "codec", "form"),
+    [
+        ("clear.mov", "png", "rgba"),
+        ("clear.webm", "libvpx-vp9", "yuva420p"),
+        ("clear.webm", "libvpx", "yuva420p"),
+        ("clear.mov", "prores_ks", "yuva444p10le"),
+    ],
+)
+def test_transparent_pixels_are_laid_on_white_whatever_colour_they_hide(tmp_path, name, codec, form):
     frame = np.zeros((32, 32, 4), np.uint8)
     frame[:16] = 200, 100, 50, 255
     frame[16:24] = 0, 0, 0, 128
-    encode(tmp_path / "clear.mov", [frame] * 3, codec="png", form="rgba")
-    picture = next(read_frames(tmp_path / "clear.mov")).picture
-    assert picture[0, 0].tolist() == [200, 100, 50]
-    assert picture[20, 0].tolist() == [127, 127, 127]
-    assert picture[31, 0].tolist() == [255, 255, 255]
+    frame[24:, 16:] = 10, 200, 10, 0
+    options = {"auto-alt-ref": "0"} if codec == "libvpx" else {}
+    encode(tmp_path / name, [frame] * 3, codec=codec, form=form, options=options)
+    pictures = [picture.astype(int) for _, picture in read_frames(tmp_path / name)]
+    assert len(pictures) == 3
+    for picture in pictures:
+        assert np.abs(picture[4, 4] - [200, 100, 50]).max() <= 4
+        assert np.abs(picture[20, 4] - 127).max() <= 4
+        assert picture[28, [4, 28]].min() >= 250
 
 
 @given(

@@ -15,6 +15,7 @@ from asl_lib.live.pipeline import Pipeline
 from asl_lib.live.recogniser import Recognition
 from asl_lib.live.sources import Camera, FrameReader, VideoFile, open_source
 from tests.conftest import make_frames
+from tests.data.test_video import encode
 
 
 class Feed:
@@ -72,6 +73,13 @@ def test_a_file_gives_its_frames_at_its_own_times(clip):
     times = [time_s for time_s, _ in source.frames()]
     assert source.fps == 50
     assert times == pytest.approx(np.arange(12) / 50)
+
+
+def test_a_file_of_uneven_times_gives_its_frames_at_these(tmp_path):
+    stamps = [0, 40, 80, 400, 410, 900]
+    encode(tmp_path / "uneven.mp4", make_frames(6), stamps=stamps)
+    times = [time_s for time_s, _ in open_source(str(tmp_path / "uneven.mp4"), pace=False).frames()]
+    assert times == pytest.approx(np.array(stamps) / 1000)
 
 
 def test_a_file_is_played_at_its_own_speed_and_begins_again(clip):
