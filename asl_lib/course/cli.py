@@ -238,7 +238,7 @@ def _print_summary(params: Any) -> None:
 
 
 def _print_results(results: Any) -> None:
-    from asl_lib.evaluation.metrics import FEWEST_SIGNERS
+    from asl_lib.evaluation.metrics import FEWEST_SIGNERS, describe_size
     from asl_lib.evaluation.results import row_rate, summarise
 
     new_signers = results["protocol"] == "new signer"
@@ -254,7 +254,7 @@ def _print_results(results: Any) -> None:
         spread = "95 % interval over signers" if row.signers >= FEWEST_SIGNERS else "range"
         spread += f" {row.low:.0%} to {row.high:.0%}"
         spread += f"; {row.seeds} seeds {row.seed_low:.0%} to {row.seed_high:.0%}" if row.seeds > 1 else ""
-        spread += f"; n = {row.clips:,} clips, {row.cells:,} cells"
+        spread += f"; n = {describe_size(row.clips, row.cells, row.signers)}"
         print(f"  {row.model}, mean over {row.signers} signers: {row.mean_accuracy:.1%} ({spread})")
 
 

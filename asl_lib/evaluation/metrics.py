@@ -25,6 +25,14 @@ DRAWS = 10_000
 """Draws of a bootstrap."""
 
 
+def describe_size(clips: int, cells: int, signers: int) -> str:
+    """Return the size of a test, "72 clips, 24 cells"; the last unit is the one that an interval is over."""
+    units = {"clip": clips, "cell": cells}
+    if signers >= FEWEST_SIGNERS:
+        units["signer"] = signers
+    return ", ".join(f"{count:,} {unit}{'s' * (count != 1)}" for unit, count in units.items())
+
+
 @dataclass(frozen=True)
 class Rate:
     """A share of right clips with its 95 % interval, see `rate`.
@@ -50,11 +58,8 @@ class Rate:
 
     @property
     def size(self) -> str:
-        """The size of the test, "72 clips, 24 cells"; the last unit is the one that the interval is over."""
-        units = {"clip": self.n, "cell": self.cells}
-        if self.signers >= FEWEST_SIGNERS:
-            units["signer"] = self.signers
-        return ", ".join(f"{count:,} {unit}{'s' * (count != 1)}" for unit, count in units.items())
+        """The size of the test, as `describe_size` writes it."""
+        return describe_size(self.n, self.cells, self.signers)
 
     def __str__(self) -> str:
         return f"{self.value:.1%} (n = {self.size}, 95 % interval {self.low:.0%} to {self.high:.0%})"

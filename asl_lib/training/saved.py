@@ -201,9 +201,9 @@ def measure_latencies(run_dir: str | Path, models: Iterable[str], *, repeat: int
     Raises:
         TrainingError, RecipeError: as `load_model`.
     """
-    latencies = {}
+    latencies, files = {}, [NETWORK, *(kind.file for kind in POINT_MODELS)]
     for name in models:
-        saved = sorted((Path(run_dir) / name).glob("*/model.*"))
+        saved = sorted(path for file in files for path in (Path(run_dir) / name).glob(f"*/{file}"))
         if not saved:
             continue
         model, recipe = load_model(saved[0].parent)

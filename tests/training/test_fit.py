@@ -317,6 +317,7 @@ def test_models_of_a_run_are_timed_and_results_without_one_left_out(tmp_path):
     models = {"plain": keras.Model(clip, gloss), "grouped": keras.Model(clip, {"gloss": gloss, "group": gloss})}
     points = np.random.default_rng(0).normal(size=(4, *recipe.values_shape)).astype(np.float32)
     models["trees"] = HandTrees(recipe, classes=2, trees=3).fit(points, np.array([0, 0, 1, 1]))
+    models["ridge"] = build("ridge", recipe).fit(points, np.array([0, 0, 1, 1]))
     for name, model in models.items():
         save_model(model, recipe, pd.DataFrame(), tmp_path / name / "held_out_ben")
     (tmp_path / "ensemble" / "held_out_ben").mkdir(parents=True)
