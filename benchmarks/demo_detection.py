@@ -74,9 +74,7 @@ def table(rows: pd.DataFrame, by: str | None) -> pd.DataFrame:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description="Detection of the procedural signers by MediaPipe, by signer and sign."
-    )
+    parser = argparse.ArgumentParser(description="Detection of the procedural signers, by signer and sign.")
     parser.add_argument("--repetitions", type=int, default=1)
     parser.add_argument("--workers", type=int, default=0, help="processes; 0 for one per core")
     parser.add_argument("--seed", type=int, default=42)
