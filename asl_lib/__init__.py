@@ -3,8 +3,8 @@
 A clip goes through the subpackages in this order, and each imports only from itself and those above it:
 
 - `data`: data sets, the clips table (`read_clips`), the frames of a video (`video.clip_frames`)
-- `landmarks`: MediaPipe Holistic (`tracker`), one `.pose` file per clip (`extract.extract_clips`), and the landmarks of
-  all clips in one file (`store.load_landmarks`)
+- `landmarks`: the tracker on MediaPipe's models (`trackers.open_tracker`), one `.pose` file per clip
+  (`extract.extract_clips`), and the landmarks of all clips in one file (`store.load_landmarks`)
 - `features`: the recipe from landmarks, photographs or videos to numbers (`FeatureRecipe`), the clips that it prepares
   (`load_features` returns a `ClipSet`), `Augmentation`
 - `models`: networks and trees, by name in `registry`
