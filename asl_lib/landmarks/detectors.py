@@ -17,20 +17,21 @@ OVERLAP = 0.3
 
 
 class Model:
-    """A model of one square picture, on one thread.
+    """A model of one square picture.
 
     Args:
         name: which one, as `model_files.model_path` knows it.
         low, high: what the darkest and the brightest pixel become.
+        threads: how many threads to use. On two of a quiet machine it answers in half the time, with the same values.
 
     Raises:
         LandmarkError: the model has not been fetched.
     """
 
-    def __init__(self, name: str, *, low: float = 0.0, high: float = 1.0) -> None:
+    def __init__(self, name: str, *, low: float = 0.0, high: float = 1.0, threads: int = 1) -> None:
         content = model_path(name).read_bytes()  # LiteRT cannot open every path of Windows
         with quiet_native_stderr():  # it reports which delegate it uses
-            self._interpreter = Interpreter(model_content=content, num_threads=1)
+            self._interpreter = Interpreter(model_content=content, num_threads=threads)
             self._interpreter.allocate_tensors()
         details = self._interpreter.get_input_details()[0]
         self.size, self._input = int(details["shape"][1]), details["index"]
@@ -64,10 +65,11 @@ class Detector:
         name: the model.
         grids: (cells to a side, anchors in a cell) of each grid.
         low: what the darkest pixel becomes; the brightest becomes 1.
+        threads: how many threads to use.
     """
 
-    def __init__(self, name: str, grids: Sequence[tuple[int, int]], *, low: float) -> None:
-        self._model = Model(name, low=low)
+    def __init__(self, name: str, grids: Sequence[tuple[int, int]], *, low: float, threads: int = 1) -> None:
+        self._model = Model(name, low=low, threads=threads)
         self._anchors = np.concatenate([np.repeat(_cell_centres(cells), count, axis=0) for cells, count in grids])
 
     def __call__(self, picture: np.ndarray, region: Region, *, confidence: float = 0.5) -> np.ndarray | None:

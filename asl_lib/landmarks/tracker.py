@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from types import TracebackType
 from typing import Self
 
@@ -70,9 +69,9 @@ def _weight(cutoff: np.ndarray | float) -> np.ndarray | float:
 class PoseTracker:
     """Finds the person of a stream of pictures, and 33 landmarks of the body."""
 
-    def __init__(self) -> None:
-        self._detector = Detector("pose_detection", ((28, 2), (14, 2), (7, 6)), low=-1.0)
-        self._model = Model("pose_landmark_full")
+    def __init__(self, *, threads: int = 1) -> None:
+        self._detector = Detector("pose_detection", ((28, 2), (14, 2), (7, 6)), low=-1.0, threads=threads)
+        self._model = Model("pose_landmark_full", threads=threads)
         self.reset()
 
     def reset(self) -> None:
@@ -141,8 +140,8 @@ def _refined(points: np.ndarray, heat: np.ndarray) -> np.ndarray:
 class HandLandmarks:
     """The model of a hand."""
 
-    def __init__(self) -> None:
-        self._model = Model("hand_landmark_full")
+    def __init__(self, *, threads: int = 1) -> None:
+        self._model = Model("hand_landmark_full", threads=threads)
 
     def __call__(self, picture: np.ndarray, region: Region) -> np.ndarray | None:
         """Return the (21, 3) landmarks of the hand in a region, in px with the wrist's z as 0, or None."""
@@ -161,10 +160,10 @@ class HandTracker:
 
     STEADINESS = Steadiness(degrees=40, shift=0.2, scale=0.4, inner=0.9)
 
-    def __init__(self, part: str) -> None:
+    def __init__(self, part: str, *, threads: int = 1) -> None:
         self._joints = WRIST_PINKY_INDEX[part]
-        self._recrop_model = Model("hand_recrop")
-        self.landmarks = HandLandmarks()
+        self._recrop_model = Model("hand_recrop", threads=threads)
+        self.landmarks = HandLandmarks(threads=threads)
         self.reset()
 
     def reset(self) -> None:
@@ -209,9 +208,9 @@ class FaceTracker:
 
     STEADINESS = Steadiness(degrees=15, shift=0.1, scale=0.3, inner=0.8)
 
-    def __init__(self) -> None:
-        self._detector = Detector("face_detection_short_range", ((16, 2), (8, 6)), low=-1.0)
-        self._model = Model("face_landmark")
+    def __init__(self, *, threads: int = 1) -> None:
+        self._detector = Detector("face_detection_short_range", ((16, 2), (8, 6)), low=-1.0, threads=threads)
+        self._model = Model("face_landmark", threads=threads)
         self.reset()
 
     def reset(self) -> None:
@@ -332,8 +331,8 @@ class HolisticTracker(Tracker):
     Args:
         parts: the parts to return. Without "face" no model of the face runs; the other parts are the same to the last
             bit.
-        threads: how many threads to use; with 2 the hands and the face are tracked side by side, for a stream. The
-            landmarks are the same. Many clips are faster in as many processes as there are cores.
+        threads: how many threads each model uses: more for a stream, whose frames cannot wait. The landmarks are the
+            same. Many clips are faster in as many processes as there are cores.
 
     Raises:
         LandmarkError: there is no such part, or the models have not been fetched.
@@ -341,15 +340,12 @@ class HolisticTracker(Tracker):
 
     def __init__(self, parts: Sequence[str] = tuple(PARTS), *, threads: int = 1) -> None:
         super().__init__(parts)
-        self.pose = PoseTracker()
+        self.pose = PoseTracker(threads=threads)
         self.others: dict[str, HandTracker | FaceTracker] = {
-            part: FaceTracker() if part == "face" else HandTracker(part) for part in self.parts if part != "pose"
+            part: FaceTracker(threads=threads) if part == "face" else HandTracker(part, threads=threads)
+            for part in self.parts
+            if part != "pose"
         }
-        self._pool = ThreadPoolExecutor(threads) if threads > 1 else None
-
-    def close(self) -> None:
-        if self._pool:
-            self._pool.shutdown()
 
     def reset(self) -> None:
         self.pose.reset()
@@ -362,11 +358,7 @@ class HolisticTracker(Tracker):
         if pose is None:
             self.reset()
         else:
-            run = self._pool.map if self._pool else map
-            found = dict(
-                zip(self.others, run(lambda other: other.track(frame, pose), self.others.values()), strict=True)
-            )
-            found["pose"] = pose
+            found = {"pose": pose, **{part: other.track(frame, pose) for part, other in self.others.items()}}
         return np.concatenate([_row(part, found.get(part), frame) for part in self.parts])
 
 

@@ -1,12 +1,10 @@
 """The landmarks are those of mediapipe 0.10.21, whose golden values `scripts/make_golden_landmarks.py` stored."""
 
-from threading import Barrier
-
 import numpy as np
 import pytest
 
 from asl_lib.landmarks.hands import HandFinder
-from asl_lib.landmarks.tracker import HandLandmarks, HandTracker, HolisticTracker
+from asl_lib.landmarks.tracker import HandLandmarks, HolisticTracker
 from benchmarks.tracker import GROUPS, agreement, photographs, track, track_body, track_photographs
 from scripts.make_golden_landmarks import FACE_EVERY, GOLDEN, LEGS, PHOTOGRAPHS, golden_clips
 from tests.conftest import SHARED
@@ -53,19 +51,6 @@ def test_two_threads_give_the_landmarks_of_one(clips, tracked):
     clip = "dara YES"
     two = track_body({clip: clips[clip]}, graph="holistic", threads=2).landmarks
     np.testing.assert_array_equal(two[clip], tracked[clip])
-
-
-def test_on_two_threads_the_hands_are_tracked_side_by_side(clips, monkeypatch):
-    meeting = Barrier(2, timeout=30)
-    track_hand = HandTracker.track
-
-    def wait_for_the_other_hand(*given):
-        meeting.wait()
-        return track_hand(*given)
-
-    monkeypatch.setattr(HandTracker, "track", wait_for_the_other_hand)
-    with HolisticTracker(("left_hand", "right_hand"), threads=2) as tracker:
-        assert tracker.track(clips["dara YES"][0]).shape == (42, 4)
 
 
 def test_hands_in_photographs_are_those_of_mediapipe(golden):
