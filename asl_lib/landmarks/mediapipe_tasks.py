@@ -5,9 +5,7 @@ It is used only where `tracker: mediapipe` asks for it, because MediaPipe's Task
 
 from __future__ import annotations
 
-import io
 import sys
-import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -18,6 +16,8 @@ import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 from mediapipe.tasks.metadata import metadata_schema_py_generated as metadata
 from mediapipe.tasks.python import BaseOptions, vision
+from mediapipe.tasks.python.metadata.metadata_writers.metadata_info import InputImageTensorMd
+from mediapipe.tasks.python.metadata.metadata_writers.model_asset_bundle_utils import create_model_asset_bundle
 
 from asl_lib._util.console import quiet_native_stderr
 from asl_lib._util.files import atomic_write
@@ -95,20 +95,20 @@ def bundle_path() -> Path:
         return path
     models = {
         "face_detector": model_path("face_detection_short_range").read_bytes(),
-        "face_landmarks_detector": _with_478_points(model_path("face_landmark")),
-        "face_blendshapes": _without_blendshapes(),
+        "face_landmarks_detector": _with_478_points(_read("face_landmark")),
+        "face_blendshapes": model_path("hand_recrop").read_bytes(),  # a bundle must have one, and nobody runs it
         "hand_landmarks_detector": model_path("hand_landmark_full").read_bytes(),
-        "hand_roi_refinement": _with_pixels_from_0_to_1(_read(model_path("hand_recrop"))),
+        "hand_roi_refinement": _with_pixels_from_0_to_1(_read("hand_recrop")),
         "pose_detector": model_path("pose_detection").read_bytes(),
         "pose_landmarks_detector": _pose_landmarks_detector(),
     }
     with atomic_write(path) as tmp:
-        tmp.write_bytes(_stored_zip({f"{name}.tflite": model for name, model in models.items()}))
+        create_model_asset_bundle({f"{name}.tflite": model for name, model in models.items()}, str(tmp))
     return path
 
 
-def _read(path: Path) -> Any:
-    return schema.ModelT.InitFromObj(schema.Model.GetRootAs(path.read_bytes(), 0))
+def _read(name: str) -> Any:
+    return schema.ModelT.InitFromObj(schema.Model.GetRootAs(model_path(name).read_bytes(), 0))
 
 
 def _packed(table: Any, identifier: bytes) -> bytes:
@@ -124,37 +124,14 @@ def _add_buffer(model: Any, data: bytes) -> int:
     return len(model.buffers) - 1
 
 
-def _tensor(name: str, shape: Sequence[int], *, dtype: int = schema.TensorType.FLOAT32, buffer: int = 0) -> Any:
-    tensor = schema.TensorT()
-    tensor.name, tensor.shape, tensor.type, tensor.buffer = name, list(shape), dtype, buffer
-    return tensor
-
-
-def _add_operator(model: Any, kind: str, inputs: list[int], outputs: list[int], options: str, values: Any) -> None:
-    code = schema.OperatorCodeT()
-    code.builtinCode = code.deprecatedBuiltinCode = getattr(schema.BuiltinOperator, kind)
-    code.version = 1
-    model.operatorCodes = [*(model.operatorCodes or []), code]
-    operator = schema.OperatorT()
-    operator.opcodeIndex, operator.inputs, operator.outputs = len(model.operatorCodes) - 1, inputs, outputs
-    operator.builtinOptionsType, operator.builtinOptions = getattr(schema.BuiltinOptions, options), values
-    graph = model.subgraphs[0]
-    graph.operators = [*(graph.operators or []), operator]
-
-
 def _with_pixels_from_0_to_1(model: Any) -> bytes:
     """Return a model whose metadata tell MediaPipe to divide pixels by 255, as its older graphs did by themselves."""
-    unit, image, content, tensor = (
-        metadata.ProcessUnitT(), metadata.ImagePropertiesT(), metadata.ContentT(), metadata.TensorMetadataT()
-    )  # fmt: skip
-    unit.optionsType, unit.options = metadata.ProcessUnitOptions.NormalizationOptions, metadata.NormalizationOptionsT()
-    unit.options.mean, unit.options.std = [0.0], [255.0]
-    image.colorSpace = metadata.ColorSpaceType.RGB
-    content.contentPropertiesType, content.contentProperties = metadata.ContentProperties.ImageProperties, image
-    tensor.name, tensor.content, tensor.processUnits, tensor.stats = "image", content, [unit], metadata.StatsT()
-    tensor.stats.max, tensor.stats.min = [1.0], [0.0]
     graph, whole, entry = metadata.SubGraphMetadataT(), metadata.ModelMetadataT(), schema.MetadataT()
-    graph.inputTensorMetadata = [tensor]
+    image = InputImageTensorMd(
+        "image", norm_mean=[0.0], norm_std=[255.0], color_space_type=metadata.ColorSpaceType.RGB,
+        tensor_type=schema.TensorType.FLOAT32,
+    )  # fmt: skip
+    graph.inputTensorMetadata = [image.create_metadata()]
     graph.outputTensorMetadata = [metadata.TensorMetadataT() for _ in model.subgraphs[0].outputs]
     whole.subgraphMetadata, whole.minParserVersion = [graph], "1.0.0"
     entry.name, entry.buffer = "TFLITE_METADATA", _add_buffer(model, _packed(whole, b"M001"))
@@ -164,51 +141,30 @@ def _with_pixels_from_0_to_1(model: Any) -> bytes:
 
 def _pose_landmarks_detector() -> bytes:
     """Return the pose model with five outputs as MediaPipe counts them; a small one stands in for the mask."""
-    model = _read(model_path("pose_landmark_full"))
+    model = _read("pose_landmark_full")
     landmarks, score, heatmaps, world = model.subgraphs[0].outputs
     model.subgraphs[0].outputs = [landmarks, score, score, heatmaps, world]
     return _with_pixels_from_0_to_1(model)
 
 
-def _with_478_points(path: Path) -> bytes:
+def _with_478_points(model: Any) -> bytes:
     """Return the face model with ten more points of zeros, which are the irises in the newer one."""
-    model = _read(path)
-    graph = model.subgraphs[0]
+    graph, code, operator = model.subgraphs[0], schema.OperatorCodeT(), schema.OperatorT()
     points, *others = graph.outputs
-    shape, count = list(graph.tensors[points].shape), len(graph.tensors)
+    shape = list(graph.tensors[points].shape)
     pad = np.zeros((len(shape), 2), np.int32)
     pad[-1, 1] = 30
-    buffer = _add_buffer(model, pad.tobytes())
-    graph.tensors += [
-        _tensor("pad", pad.shape, dtype=schema.TensorType.INT32, buffer=buffer),
-        _tensor("padded", [*shape[:-1], shape[-1] + 30]),
-    ]
-    _add_operator(model, "PAD", [points, count], [count + 1], "PadOptions", schema.PadOptionsT())
+    code.builtinCode = code.deprecatedBuiltinCode = schema.BuiltinOperator.PAD
+    code.version = 1
+    padding, padded = schema.TensorT(), schema.TensorT()
+    padding.name, padding.shape, padding.type = "pad", pad.shape, schema.TensorType.INT32
+    padding.buffer = _add_buffer(model, pad.tobytes())
+    padded.name, padded.shape, padded.type = "padded", [*shape[:-1], shape[-1] + 30], schema.TensorType.FLOAT32
+    count = len(graph.tensors)
+    operator.opcodeIndex, operator.inputs, operator.outputs = len(model.operatorCodes), [points, count], [count + 1]
+    operator.builtinOptionsType, operator.builtinOptions = schema.BuiltinOptions.PadOptions, schema.PadOptionsT()
+    model.operatorCodes.append(code)
+    graph.tensors += [padding, padded]
+    graph.operators.append(operator)
     graph.outputs = [count + 1, *others]
     return _packed(model, b"TFL3")
-
-
-def _without_blendshapes() -> bytes:
-    """Return a model that gives 0 for each of the 52 blendshapes: a bundle must have one, and nobody reads it."""
-    model, graph = schema.ModelT(), schema.SubGraphT()
-    model.version, model.buffers, model.subgraphs = 3, [schema.BufferT()], [graph]
-    weights = _add_buffer(model, np.zeros((52, 292), np.float32).tobytes())
-    graph.tensors = [
-        _tensor("points", (1, 146, 2)), _tensor("weights", (52, 292), buffer=weights), _tensor("scores", (1, 52))
-    ]  # fmt: skip
-    graph.inputs, graph.outputs = [0], [2]
-    options = schema.FullyConnectedOptionsT()
-    _add_operator(model, "FULLY_CONNECTED", [0, 1, -1], [2], "FullyConnectedOptions", options)
-    return _packed(model, b"TFL3")
-
-
-def _stored_zip(files: dict[str, bytes]) -> bytes:
-    """Return a zip of uncompressed files that start at multiples of 4 bytes, as MediaPipe maps them into memory."""
-    out = io.BytesIO()
-    with zipfile.ZipFile(out, "w", zipfile.ZIP_STORED) as archive:
-        for name, data in files.items():
-            info = zipfile.ZipInfo(name)
-            padding = -(out.tell() + 30 + len(name)) % 4
-            info.extra = b"\0\0" + padding.to_bytes(2, "little") + b"\0" * padding if padding else b""
-            archive.writestr(info, data)
-    return out.getvalue()

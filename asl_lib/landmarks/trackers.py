@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 
+from asl_lib._util.console import quiet_native_stderr
 from asl_lib.landmarks.landmarks import TRACKERS, LandmarkError
 from asl_lib.landmarks.tracker import HolisticTracker, Tracker
 
@@ -26,7 +27,8 @@ def open_tracker(name: str, parts: Sequence[str], *, threads: int = 1) -> Tracke
     if name == "litert":
         return HolisticTracker(parts, threads=threads)
     try:
-        from asl_lib.landmarks.mediapipe_tasks import MediaPipeTracker
+        with quiet_native_stderr():  # it imports TensorFlow, which reports the graphics cards that it did not find
+            from asl_lib.landmarks.mediapipe_tasks import MediaPipeTracker
     except ImportError as error:
         raise LandmarkError(
             f"MediaPipe cannot be imported ({error}). Install it with: pip install 'mediapipe>=1.2,<2'"
