@@ -39,7 +39,7 @@ def measure(job: tuple[str, str, int], *, folder: str, seed: int) -> dict[str, o
     started = time.process_time()
     performance = write_clip(path, sign, signer, repetition=repetition, seed=seed)
     rendering_s = time.process_time() - started
-    found = track_clip({"path": path, "start": 0, "end": -1, "box": ""}, source_dir="", parts=PARTS)
+    found, _ = track_clip({"path": path, "start": 0, "end": -1, "box": ""}, source_dir="", parts=PARTS)
     row: dict[str, object] = {"signer": name, "gloss": gloss, "frames": len(found.points), "rendering_s": rendering_s}
     row["pose"] = int(found.seen("pose").sum())
     dominant = HANDS.index(f"{performance.dominant}_hand")

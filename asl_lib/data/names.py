@@ -59,7 +59,7 @@ def clip_id_of(*names: str) -> str:
 
 def is_plain_name(name: str) -> bool:
     """Return whether a name from an unknown source can be part of a file name without leaving its folder."""
-    if not name.isprintable() or not name or name[0] == "." or any(c in "/\\" for c in name):
+    if not JOINERS.sub("", name).isprintable() or not name or name[0] == "." or any(c in "/\\" for c in name):
         return False
     return len(name.encode()) <= LONGEST_NAME_BYTES
 
@@ -92,6 +92,19 @@ def in_two_cases(names: Iterable[str]) -> set[str]:
 def is_text(name: str) -> bool:
     """Return whether a file's name can be written into a table: other systems' names may not be UTF-8."""
     return not any("\ud800" <= c <= "\udfff" for c in name)
+
+
+def unusable(path: Path, names: Sequence[str]) -> str | None:
+    """Return why a file's name rules it out as a clip, as a kind of files; None where it does not.
+
+    Args:
+        path: its path in the data set's folder.
+        names: the parts of that path which name signer and gloss; the first may become part of a file's name.
+    """
+    if any(part.startswith(".") for part in path.parts):
+        return "hidden or in hidden folders"
+    clean = list(map(clean_name, names))
+    return None if is_text(str(path)) and all(clean) and all(map(is_plain_name, clean[:1])) else "with unusable names"
 
 
 def walk(folder: str | Path) -> Iterator[Path]:

@@ -71,13 +71,18 @@ def frame_numbers(names: Iterable[str]) -> dict[int, str]:
     """Return number -> name of the frames of one clip, in order of the numbers: 0, 1, 2, 10 and not 0, 1, 10, 2.
 
     Raises:
-        ValueError: a name has no number, or two have the same.
+        ValueError: there is no name, one has no number, two have the same, or the numbers are no count.
     """
     numbers: dict[int, str] = {}
     for name in names:
         digits = re.findall(r"[0-9]+", Path(name).stem)
         if not digits or numbers.setdefault(int(digits[-1]), name) != name:
             raise ValueError(f"frames must have different numbers as names, like 0.npy and 1.npy; got {name}")
+    if not numbers:
+        raise ValueError("it holds no frame")
+    first, last = min(numbers), max(numbers)
+    if last - first >= MOST_GAPS * len(numbers):
+        raise ValueError(f"its {len(numbers)} frames are numbered {first} to {last}: number them one by one")
     return dict(sorted(numbers.items()))
 
 
@@ -87,7 +92,4 @@ def missing_frames(names: Iterable[str]) -> list[int]:
         numbers = frame_numbers(names)
     except ValueError:
         return []
-    first, last = min(numbers), max(numbers)
-    if last - first >= MOST_GAPS * len(numbers):
-        return []
-    return [number for number in range(first, last) if number not in numbers]
+    return [number for number in range(min(numbers), max(numbers)) if number not in numbers]

@@ -71,9 +71,10 @@ def unpack(archive: str | Path, folder: str | Path, *, inside: str = "") -> Path
         members = {name[len(start) :]: info for name, info in files.items() if name.startswith(start)}
         if not members and inside:
             raise DatasetError(f"{archive} has no folder {inside}: it is another archive. Delete it.")
-        check_room(folder, declared, what=str(archive))
+        needed = sum(info.file_size for info in members.values())
+        check_room(folder, needed, what=str(archive))
         with progress_bar(
-            total=declared, description=f"Unpacking {archive.name}", unit="B", unit_scale=True, unit_divisor=1024
+            total=needed, description=f"Unpacking {archive.name}", unit="B", unit_scale=True, unit_divisor=1024
         ) as bar:
             for name, info in members.items():
                 _write(opened, info, unfinished / name, since_ns=max(about.st_mtime_ns, about.st_ctime_ns))

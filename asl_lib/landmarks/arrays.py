@@ -9,7 +9,7 @@ import numpy as np
 
 from asl_lib._util.cache import map_npy
 from asl_lib._util.files import NPZ_DAMAGE, read_npz
-from asl_lib.data.recorded import MOST_GAPS, frame_numbers, rate_and_size
+from asl_lib.data.recorded import frame_numbers, rate_and_size
 from asl_lib.landmarks.landmarks import PARTS, LandmarkError, Landmarks
 
 ASSUMED = (30.0, 640, 480)
@@ -56,11 +56,7 @@ def _frames(folder: Path) -> tuple[np.ndarray, np.ndarray]:
     """Return (T, values) and (T,) numbers from 0 of a folder with a file a frame."""
     names = [path.name for path in folder.iterdir() if path.suffix.lower() == ".npy" and path.name[0] != "."]
     numbers = frame_numbers(names)
-    if not numbers:
-        raise ValueError("it holds no frame")
-    first, last = min(numbers), max(numbers)
-    if last - first >= MOST_GAPS * len(numbers):
-        raise ValueError(f"its {len(numbers)} frames are numbered {first} to {last}: number them one by one")
+    first = min(numbers)
     arrays = {number: map_npy(folder / name) for number, name in numbers.items()}
     shape = arrays[first].shape
     for number, array in arrays.items():

@@ -111,17 +111,15 @@ def extract_clips(
     settings: dict[str, Any] = {"source_dir": source_dir, "parts": tuple(parts), "tracker": tracker}
     settings["incomplete"] = incomplete
     jobs: list[tuple[dict[str, Any], Path]] = []
-    skipped, renewed = 0, 0
+    changed: list[bool] = []
     for clip in clips.to_dict("records"):
         pose_path = dataset.pose_path(dataset_dir, clip)
         state = extraction_state(clip, pose_path, **settings)
-        if state == "done":
-            skipped += 1
-        else:
-            renewed += state == "changed"
+        if state != "done":
             jobs.append((clip, pose_path))
+            changed.append(state == "changed")
     failures: list[tuple[str, str, str]] = []
-    frames, repeats, slowest_fps, started = 0, 0, np.inf, time.monotonic()
+    renewed, frames, repeats, slowest_fps, started = 0, 0, 0, np.inf, time.monotonic()
     try:
         if jobs:
             if not scheduler:
@@ -143,6 +141,7 @@ def extract_clips(
                         clip = jobs[outcome.index][0]
                         failures.append((clip["clip_id"], clip["path"], outcome.error))
                     else:
+                        renewed += changed[outcome.index]
                         frames, repeats = frames + outcome.result["frames"], repeats + outcome.result["repeats"]
                         if outcome.result["repeats"]:
                             slowest_fps = min(slowest_fps, outcome.result["fps"])
@@ -155,7 +154,8 @@ def extract_clips(
             with atomic_write(failures_path) as tmp:
                 table.to_csv(tmp, index=False, lineterminator="\n")
     seconds = time.monotonic() - started
-    return Extraction(len(jobs) - len(failures), skipped, table, renewed, frames, seconds, repeats, slowest_fps)
+    done, skipped = len(jobs) - len(failures), len(clips) - len(jobs)
+    return Extraction(done, skipped, table, renewed, frames, seconds, repeats, slowest_fps)
 
 
 def _extract(job: tuple[Clip, Path], **options: Any) -> dict[str, Any]:
@@ -192,7 +192,7 @@ def extract_clip(
     settings: dict[str, Any] = {"source_dir": source_dir, "parts": parts, "tracker": tracker}
     if extraction_state(clip, pose_path, **settings, incomplete=incomplete) == "done":
         return read_record(pose_path)
-    landmarks, about = _track(clip, **settings)
+    landmarks, about = track_clip(clip, **settings)
     if about["incomplete"] and incomplete != "keep":
         for path in (pose_path, record_path(pose_path)):  # of another call, which kept the clip
             path.unlink(missing_ok=True)
@@ -218,21 +218,16 @@ def extract_clip(
 
 def track_clip(
     clip: Clip, *, source_dir: str | Path, parts: Sequence[str] = tuple(PARTS), tracker: str = "litert"
-) -> Landmarks:
-    """Return the landmarks of one row of the clips table, tracked now: from its start to its end, inside its box.
+) -> tuple[Landmarks, dict[str, Any]]:
+    """Track one row of the clips table now: from its start to its end, inside its box.
+
+    A picture that stands still is tracked once.
+
+    Returns:
+        Its landmarks; and "repeats", how many frames repeated the one before, and "incomplete", why it is, or empty.
 
     Raises:
         MediaError: the video cannot be read.
-    """
-    return _track(clip, source_dir=source_dir, parts=parts, tracker=tracker)[0]
-
-
-def _track(
-    clip: Clip, *, source_dir: str | Path, parts: Sequence[str], tracker: str
-) -> tuple[Landmarks, dict[str, Any]]:
-    """Return the landmarks of a clip; and how many frames repeated the one before, and why it is incomplete, if it is.
-
-    A picture that stands still is tracked once.
     """
     times: list[float] = []
     tracked: list[int] = []  # of each frame, which of the pictures that were tracked it shows
@@ -270,7 +265,7 @@ def read_or_track_clip(
     """
     if extraction_state(clip, pose_path, source_dir=source_dir, parts=parts, tracker=tracker) == "done":
         return read_pose(pose_path)
-    return track_clip(clip, source_dir=source_dir, parts=parts, tracker=tracker)
+    return track_clip(clip, source_dir=source_dir, parts=parts, tracker=tracker)[0]
 
 
 def extraction_state(

@@ -7,7 +7,7 @@ picture (its corner), and a model cannot tell it from a hand.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -73,11 +73,25 @@ class Landmarks:
         Raises:
             LandmarkError: the clip has no such part.
         """
-        if name not in self.parts:
-            raise LandmarkError(f"These landmarks have no part '{name}'. They have: {', '.join(self.parts)}.")
-        start = sum(PARTS[part] for part in self.parts[: self.parts.index(name)])
-        return self.points[:, start : start + PARTS[name]]
+        return self.points[:, self._columns(name)]
+
+    def with_parts(self, parts: tuple[str, ...]) -> Landmarks:
+        """Return these landmarks with some of their parts only, in the order of `PARTS`.
+
+        Raises:
+            LandmarkError: the clip lacks one of them.
+        """
+        if parts == self.parts:
+            return self
+        columns = np.r_[tuple(self._columns(part) for part in parts)]
+        return replace(self, points=self.points[:, columns], confidence=self.confidence[:, columns], parts=parts)
 
     def seen(self, name: str) -> np.ndarray:
         """Return (T,) bool: in which frames a part was detected."""
         return ~np.isnan(self.part(name)).all(axis=(1, 2))
+
+    def _columns(self, name: str) -> slice:
+        if name not in self.parts:
+            raise LandmarkError(f"These landmarks have no part '{name}'. They have: {', '.join(self.parts)}.")
+        start = sum(PARTS[part] for part in self.parts[: self.parts.index(name)])
+        return slice(start, start + PARTS[name])

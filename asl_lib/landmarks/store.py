@@ -119,7 +119,7 @@ def load_landmarks(
     def make(clip_ids: list[str]) -> Iterator[tuple[str, tuple[int, int] | None, dict[str, Any]]]:
         for clip_id in clip_ids:
             try:
-                landmarks = _with_parts(read(paths[clip_id]), parts)
+                landmarks = read(paths[clip_id]).with_parts(parts)
                 if (recorded := recorded_tracker(paths[clip_id])) not in ("", tracker):
                     raise LandmarkError(
                         f"{paths[clip_id]} was tracked with {recorded}, not with {tracker}. Run notebook 02 with "
@@ -145,14 +145,3 @@ def _stamp(path: Path) -> list[int]:
     """Return the stamp of a clip's file and of the table of frame rates above it."""
     table = table_of(path)
     return file_stamp(path) + (file_stamp(table) if table else [])
-
-
-def _with_parts(landmarks: Landmarks, parts: tuple[str, ...]) -> Landmarks:
-    if landmarks.parts == parts:
-        return landmarks
-    points = np.concatenate([landmarks.part(part) for part in parts], axis=1)
-    starts = np.cumsum([0, *(PARTS[part] for part in landmarks.parts)])
-    columns = [np.arange(PARTS[part]) + starts[landmarks.parts.index(part)] for part in parts]
-    confidence = landmarks.confidence[:, np.concatenate(columns)]
-    size = landmarks.fps, landmarks.width, landmarks.height
-    return Landmarks(points, confidence, parts, *size, times=landmarks.times)

@@ -108,7 +108,7 @@ class PoseTracker:
         Landmarks 33 and 34 are the centre and the rim of the circle around the person, from which the region of the
         next frame is made. They are not smoothed.
         """
-        values, score, heat = (output for output in self._model(picture, region) if output.size != 117)
+        values, score, heat, _ = self._model(picture, region)
         if score.item() <= 0.5:
             return None
         values = values.reshape(39, 5).astype(np.float64)

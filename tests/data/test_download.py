@@ -6,6 +6,7 @@ import re
 import shutil
 import stat
 import threading
+import types
 import zipfile
 from contextlib import suppress
 from dataclasses import replace
@@ -23,7 +24,7 @@ from asl_lib.data.dataset import Remote
 from asl_lib.data.download import download, from_kaggle, obtain
 from asl_lib.data.errors import DatasetError
 from asl_lib.data.registry import get_dataset
-from asl_lib.data.unpack import unpack
+from asl_lib.data.unpack import SPARE_BYTES, unpack
 
 CONTENT = bytes(range(256)) * 4000  # 1 MB
 SHA = "sha256:" + hashlib.sha256(CONTENT).hexdigest()
@@ -420,6 +421,15 @@ def test_of_the_repository_with_the_fingerspelling_only_the_lexicon_arrives_and_
     assert found == {"asq/1.pose", "asq/2.pose", "ise/3.pose", "ise/4.pose", "ase/5.pose"}
     assert not list(folder.rglob("made.zip")) + list(folder.rglob("spoken*"))
     assert dataset.prepare(folder).clip_id.tolist() == ["asq-A", "ise-B"]
+
+
+def test_a_folder_of_an_archive_needs_room_for_itself_only(tmp_path, monkeypatch):
+    free = SPARE_BYTES + 200
+    monkeypatch.setattr("asl_lib.data.unpack.shutil.disk_usage", lambda folder: types.SimpleNamespace(free=free))
+    archive = make_zip(tmp_path / "set.zip", {"lexicon/1.pose": b"one" * 50, "videos/1.mp4": b"two" * 99})
+    assert (unpack(archive, tmp_path / "data", inside="lexicon") / "1.pose").is_file()
+    with pytest.raises(DatasetError, match="Make room"):
+        unpack(archive, tmp_path / "all")
 
 
 def test_an_archive_without_the_folder_that_is_wanted_is_another_one(tmp_path):

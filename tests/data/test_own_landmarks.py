@@ -86,6 +86,16 @@ def test_one_file_a_clip_in_any_form_lies_beside_folders_of_frames_and_a_folder_
     assert len(again) == 5, "the store of landmarks is no clip"
 
 
+def test_frames_that_lie_in_no_word_s_folder_are_left_out_and_named(tmp_path):
+    write_clip(tmp_path / "ana" / "HELLO" / "0")
+    for place in (tmp_path, tmp_path / "MP_Data"):
+        place.mkdir(exist_ok=True)
+        np.save(place / "0.npy", np.zeros(1662))
+    inventory = take_inventory(OWN, tmp_path, files="count")
+    assert inventory.present.path.tolist() == ["ana/HELLO/0"]
+    assert inventory.left_out == {"neither in <word>/ nor in <signer>/<word>/": ["0.npy", "MP_Data/0.npy"]}
+
+
 def test_a_table_with_a_wrong_number_is_refused_with_its_line(tmp_path):
     write_clip(tmp_path / "HELLO" / "0")
     (tmp_path / "signers.csv").write_text("path,fps\n*,fast\n", encoding="utf-8")

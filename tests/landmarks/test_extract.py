@@ -96,7 +96,9 @@ def test_a_clip_that_was_cut_off_is_named_and_left_out_unless_it_is_to_be_kept(f
     assert (kept.done, kept.skipped, len(kept.failures)) == (1, 1, 0)
     assert "of 30 frames, cut off" in json.loads((folder / "poses" / "cut.json").read_text())["incomplete"]
     assert run(folder, clips, incomplete="keep").skipped == 2
-    assert run(folder, clips, workers=1).failures.clip_id.tolist() == ["cut"]
+    left_out = run(folder, clips, workers=1)
+    assert left_out.failures.clip_id.tolist() == ["cut"]
+    assert (left_out.done, left_out.renewed) == (0, 0), "nothing was made in its place"
     assert sorted(os.listdir(folder / "poses")) == ["good.json", "good.pose"], "nor are its landmarks left to be used"
 
 

@@ -5,7 +5,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from asl_lib.landmarks.regions import Region, Steadiness, palm_region, region_around, region_between
@@ -32,6 +32,13 @@ def test_a_palm_s_region_turns_and_moves_with_the_hand_and_holds_its_palm(region
     moved = palm_region(hand + step)
     np.testing.assert_allclose((moved.x - palm.x, moved.y - palm.y), (step, step), atol=1e-6)
     assert (moved.width, moved.height) == pytest.approx((palm.width, palm.height), abs=1e-6)
+    knuckles = ((hand[5] + hand[13]) / 2 + hand[9]) / 2
+    assume(math.dist(knuckles, hand[0]) > 1)  # else it has no direction
+    clockwise = np.array([[math.cos(angle), math.sin(angle)], [-math.sin(angle), math.cos(angle)]])
+    turned = palm_region(hand @ clockwise)
+    np.testing.assert_allclose((turned.x, turned.y), (palm.x, palm.y) @ clockwise, atol=1e-6)
+    assert (turned.width, turned.height) == pytest.approx((palm.width, palm.height), abs=1e-6)
+    assert math.cos(turned.rotation - palm.rotation - angle) == pytest.approx(1)
 
 
 def test_the_crop_of_a_turned_region_is_upright():

@@ -20,7 +20,7 @@ WRISTS = FeatureRecipe(parts=("pose",), hand_frame="body", frames=30)
 
 @cache
 def landmarks_of(name):
-    return track_clip({"path": name, "start": 0, "end": -1, "box": ""}, source_dir=CASES, parts=PARTS)
+    return track_clip({"path": name, "start": 0, "end": -1, "box": ""}, source_dir=CASES, parts=PARTS)[0]
 
 
 def wrist_path(landmarks):

@@ -9,7 +9,7 @@ import pandas as pd
 
 from asl_lib._util.cache import map_npy
 from asl_lib.data.dataset import OWN_FOLDERS, Dataset, Row
-from asl_lib.data.names import clean_name, clip_id_of, is_plain_name, is_text, walk_folders
+from asl_lib.data.names import clip_id_of, unusable, walk_folders
 from asl_lib.data.recorded import NUMBERS, TABLE, missing_frames, recorded
 
 SUFFIXES = (".npy", ".npz", ".parquet", ".pose")
@@ -82,7 +82,7 @@ def _find(source_dir: Path) -> tuple[list[Path], dict[str, list[str]]]:
                         f"{place.as_posix()}/{number}.npy" for number in gaps
                     )
             else:
-                others.setdefault(kind, []).extend(f"{place.as_posix()}/{name}" for name in frames)
+                others.setdefault(kind, []).extend((place / name).as_posix() for name in frames)
         for path in (place / name for name in files if place.parts):
             kind = _left_out(path)
             if kind is None and path.suffix.lower() not in SUFFIXES:
@@ -110,9 +110,6 @@ def _names(path: Path) -> list[str]:
 
 def _left_out(path: Path) -> str | None:
     """Return why a path is none of a clip, as a kind of files; None for a clip's."""
-    if any(part.startswith(".") for part in path.parts):
-        return "hidden or in hidden folders"
     names = _names(path)
-    if not is_text(str(path)) or not all(map(clean_name, names)) or not is_plain_name(clean_name(names[0])):
-        return "with unusable names"
-    return None if len(names) in (2, 3) else "neither in <word>/ nor in <signer>/<word>/"
+    layout = None if len(names) in (2, 3) else "neither in <word>/ nor in <signer>/<word>/"
+    return unusable(path, names) or layout

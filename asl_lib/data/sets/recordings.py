@@ -13,7 +13,7 @@ import pandas as pd
 from asl_lib.data.clips import Clip, check_clips, similar_names, write_clips
 from asl_lib.data.dataset import OWN_FOLDERS, VIDEO_SUFFIXES, Dataset, Options, Row
 from asl_lib.data.errors import DatasetError
-from asl_lib.data.names import clean_name, clip_id_of, is_plain_name, is_text, walk_folders
+from asl_lib.data.names import clip_id_of, unusable, walk_folders
 
 FROM = "+"
 """Separates the name of another data set from the clip_id that the clip has there."""
@@ -91,13 +91,10 @@ def _files(source_dir: Path) -> Iterator[Path]:
 
 def _left_out(path: Path) -> str | None:
     """Return the kind of a file that is no recording, in words; None for a recording."""
-    if any(part.startswith(".") for part in path.parts):
-        return "hidden or in hidden folders"
-    if not is_text(str(path)):
-        return "with unusable names"
+    if kind := unusable(path, path.parts):
+        return kind
     if path.suffix.lower() not in VIDEO_SUFFIXES:
         return "with other suffixes"
     if len(path.parts) != 3:
         return "in nested folders" if len(path.parts) > 3 else "outside <signer>/<gloss>/"
-    signer, gloss, _ = map(clean_name, path.parts)
-    return None if is_plain_name(signer) and gloss else "with unusable names"
+    return None
