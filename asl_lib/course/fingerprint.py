@@ -12,8 +12,8 @@ PACKAGE = Path(__file__).resolve().parent.parent
 FOUND_BY_NAME = ("asl_lib.data.sets", "asl_lib.models")
 """Folders of files that registries import by name: each counts only for the runs that use it."""
 PLOTS = "asl_lib.plots"
-FACE = "asl_lib"
-"""It passes names of its rooms on, and computes nothing."""
+TOP_LEVEL = "asl_lib"
+"""It passes on names of its subpackages, and computes nothing."""
 
 
 def code_hash(source: str, *, modules: Iterable[str] = (), plots: bool = True, package: Path = PACKAGE) -> str:
@@ -96,9 +96,9 @@ def _imports(tree: ast.AST, package: Path) -> Iterator[str]:
         if isinstance(node, ast.If) and ast.unparse(node.test).endswith("TYPE_CHECKING"):
             continue
         if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names if alias.name != FACE and _path(package, alias.name))
-        elif isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == FACE:
-            yield _source_of(package, FACE, node.attr)
+            yield from (alias.name for alias in node.names if alias.name != TOP_LEVEL and _path(package, alias.name))
+        elif isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == TOP_LEVEL:
+            yield _source_of(package, TOP_LEVEL, node.attr)
         elif isinstance(node, ast.ImportFrom) and _path(package, node.module or ""):
             yield from (_source_of(package, node.module or "", alias.name) for alias in node.names)
         else:

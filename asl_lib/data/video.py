@@ -171,13 +171,14 @@ def without_repeats(frames: Iterable[Frame]) -> Iterator[Frame]:
         yield repeat
 
 
-def fit_into(picture: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+def fit_into(picture: np.ndarray, size: tuple[int, int], *, interpolation: int = cv2.INTER_LINEAR) -> np.ndarray:
     """Return a (H, W, 3) picture scaled to fit into (width, height), its border pixels repeated."""
     scale = min(size[0] / picture.shape[1], size[1] / picture.shape[0])
     inside = max(1, round(picture.shape[1] * scale)), max(1, round(picture.shape[0] * scale))
     wide, high = size[0] - inside[0], size[1] - inside[1]
     sides = high // 2, high - high // 2, wide // 2, wide - wide // 2
-    return np.asarray(cv2.copyMakeBorder(cv2.resize(picture, inside), *sides, cv2.BORDER_REPLICATE))
+    scaled = cv2.resize(picture, inside, interpolation=interpolation)
+    return np.asarray(cv2.copyMakeBorder(scaled, *sides, cv2.BORDER_REPLICATE))
 
 
 class VideoReader:

@@ -11,14 +11,13 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from scipy.special import softmax
 
 from asl_lib._util.files import atomic_write, read_json, write_json
 from asl_lib.features.sets import ClipSet
 
-VERSIONED = ("asl_lib", "keras", "mediapipe", "numpy", "scikit-learn", "tensorflow")
+VERSIONED = ("ai-edge-litert", "asl_lib", "keras", "numpy", "scikit-learn", "tensorflow")
 """Packages whose versions are saved with the results."""
-
-
 FEWEST_SIGNERS = 5
 """Smallest number of signers over which there is a bootstrap interval."""
 DRAWS = 10_000
@@ -451,6 +450,4 @@ def fit_temperature(probabilities: np.ndarray, y: np.ndarray) -> float:
 
 def apply_temperature(probabilities: np.ndarray, temperature: float) -> np.ndarray:
     """Return (n, classes) probabilities with their logits divided by a temperature; 1 changes nothing."""
-    logits = np.log(np.maximum(probabilities, 1e-12)) / temperature
-    powers = np.exp(logits - logits.max(axis=1, keepdims=True))
-    return powers / powers.sum(axis=1, keepdims=True)
+    return np.asarray(softmax(np.log(np.maximum(probabilities, 1e-12)) / temperature, axis=1))

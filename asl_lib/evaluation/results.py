@@ -87,10 +87,10 @@ def _read_results(run_dir: str | Path) -> pd.DataFrame:
             metrics = read_json(path)
             training = {key: metrics.get(key) for key in ("model", "parameters", "epochs", "minutes")}
             training |= {"protocol": PROTOCOLS[metrics.get("split", "signer")], "folder": str(path.parent)}
-            training |= {"together": len(metrics["signers"]), "seed": metrics.get("seed"), "seeds": 1}
+            training |= {"together": len(metrics["signers"]), "seed": metrics.get("seed")}
             untrained = metrics.get("untrained_glosses", [])
             found = _rows(_read_table(path.parent), training["protocol"], untrained=untrained)
-            rows += [{**training, **row, "by_seed": (row["accuracy"],)} for row in found]
+            rows += [{**training, **row} for row in found]
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise ValueError(f"{path} is not a table of results ({error!r}). Train that model again.") from error
     table = pd.DataFrame(rows, columns=[*COLUMNS, "together", "seed", "folder"])
@@ -149,9 +149,8 @@ def _read_predictions(folder: Path, results: pd.DataFrame) -> Evaluation:
 
 def ensemble_results(evaluation: Evaluation, *, name: str) -> pd.DataFrame:
     """Return the rows of an ensemble (see `evaluation.average`) in the form of `collect_results`."""
-    training = {"protocol": PROTOCOLS["signer"], "model": name, "seeds": 1}
     rows = _rows(evaluation.table, PROTOCOLS["signer"])
-    return pd.DataFrame([{**training, **row, "by_seed": (row["accuracy"],)} for row in rows], columns=COLUMNS)
+    return pd.DataFrame(rows, columns=COLUMNS).assign(protocol=PROTOCOLS["signer"], model=name)
 
 
 def pooled_rate(run_dir: str | Path, model: str) -> Rate:
@@ -172,7 +171,7 @@ def _rows(table: pd.DataFrame, protocol: str, *, untrained: Sequence[str] = ()) 
     for held_out, clips in table.groupby("signer") if by_signer else [("all", table)]:
         share = rate((clips["rank"] == 1).to_numpy(), clips)
         row = {"held_out": held_out, "accuracy": share.value, "low": share.low, "high": share.high}
-        row |= {"n": share.n, "cells": share.cells, "signers": share.signers}
+        row |= {"n": share.n, "cells": share.cells, "signers": share.signers, "seeds": 1, "by_seed": (share.value,)}
         covered = clips[~clips["gloss"].isin(untrained)]
         row |= {"top5_accuracy": float((clips["rank"] <= 5).mean()), "uncovered": len(clips) - len(covered)}
         rows.append({**row, "covered_accuracy": (covered["rank"] == 1).mean() if row["uncovered"] else np.nan})

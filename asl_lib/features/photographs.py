@@ -18,7 +18,7 @@ from asl_lib._util.cache import ArrayCache
 from asl_lib._util.console import progress_bar
 from asl_lib._util.files import file_stamp
 from asl_lib._util.jobs import cores
-from asl_lib.data.video import MediaError
+from asl_lib.data.video import MediaError, fit_into
 
 PHOTOGRAPHS_VERSION = 1
 """Raised when the same file gives another picture than before."""
@@ -60,14 +60,8 @@ def read_photograph(path: str | Path, *, size: int) -> np.ndarray:
 
 def fit_square(image: np.ndarray, *, size: int) -> np.ndarray:
     """Return a (H, W, 3) uint8 picture as (size, size, 3): scaled to fit, its border continued to a square."""
-    height, width = image.shape[:2]
-    scale = size / max(height, width)
-    target = max(1, round(width * scale)), max(1, round(height * scale))
-    method = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
-    small = cv2.resize(image, target, interpolation=method)
-    above, left = (size - target[1]) // 2, (size - target[0]) // 2
-    below, right = size - target[1] - above, size - target[0] - left
-    return np.asarray(cv2.copyMakeBorder(small, above, below, left, right, cv2.BORDER_REPLICATE))
+    method = cv2.INTER_AREA if size < max(image.shape[:2]) else cv2.INTER_CUBIC
+    return fit_into(image, (size, size), interpolation=method)
 
 
 def _as_rgb(image: Any) -> Any:

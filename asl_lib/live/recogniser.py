@@ -43,7 +43,7 @@ class LiveSettings:
         hold_s: how long one sign must be shown to become a word while the hands stay raised, see `words.Commits`.
         fps: rate to which the frames of a sign are resampled by their times, so that cameras with 15, 25 and 30 frames
             a second give the same features: the rate of the recordings that the model was trained on. For a file the
-            commands set the file's own rate, which leaves its frames as they are.
+            commands set the file's own rate, which leaves frames at a constant rate as they are.
     """
 
     threshold: float = 0.4

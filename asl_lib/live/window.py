@@ -107,8 +107,8 @@ def run_record(
     capture_s: float = 2.5,
     folder: str | Path = "",
     log: Callable[[str], None] = print,
-) -> list[Path]:
-    """Record signs in a window, prompted one by one, and return the files: the command `asl record`.
+) -> None:
+    """Record signs in a window, prompted one by one, until all are recorded or q is pressed: the command `asl record`.
 
     Args:
         source: number of a camera, path of a video, or address of a stream.
@@ -128,9 +128,26 @@ def run_record(
         countdown_s=countdown_s,
         capture_s=capture_s,
     )
-    run_session(open_source(source), session, log=log)
+    camera = open_source(source)
+    mirror = isinstance(camera, Camera) and isinstance(camera.device, int)
+    with _open_window("asl record") as screen, FrameReader(camera) as reader:
+        logged, review = "", 0
+        while not reader.ended:
+            taken = reader.take(timeout_s=0.1)
+            if taken is None:
+                continue
+            time_s, frame, _ = taken
+            prompt = session.process(frame, time_s)
+            line = f"{prompt.gloss} ({prompt.number} of {prompt.total}): {prompt.phase}"
+            if line != logged:
+                logged, review = line, 0
+                log(line)
+            if prompt.frames:  # play the capture in a loop
+                frame, review = prompt.frames[review % len(prompt.frames)], review + 1
+            screen.show(compose_prompt(frame, prompt, mirror=mirror))
+            if not _handle_recording_key(screen.key(), session, prompt, time_s, log):
+                break
     log(f"{len(session.kept)} recordings in {relative(session.folder / session.signer)}")
-    return session.kept
 
 
 def run_recogniser(
@@ -206,33 +223,6 @@ def _handle_key(key: int, pipeline: Pipeline, recorder: VideoRecorder, transcrip
     elif key in (BACKSPACE, DELETE):
         transcript.undo()
     return True
-
-
-def run_session(source: Source, session: RecordingSession, *, log: Callable[[str], None] = print) -> list[Path]:
-    """Record signs in a window, prompted one by one, until all are recorded or q is pressed; return the files.
-
-    Raises:
-        LiveError: there is no display; or the camera failed: recordings that were kept until then are stored.
-    """
-    mirror = isinstance(source, Camera) and isinstance(source.device, int)
-    with _open_window("asl record") as screen, FrameReader(source) as reader:
-        logged, review = "", 0
-        while not reader.ended:
-            taken = reader.take(timeout_s=0.1)
-            if taken is None:
-                continue
-            time_s, frame, _ = taken
-            prompt = session.process(frame, time_s)
-            line = f"{prompt.gloss} ({prompt.number} of {prompt.total}): {prompt.phase}"
-            if line != logged:
-                logged, review = line, 0
-                log(line)
-            if prompt.frames:  # play the capture in a loop
-                frame, review = prompt.frames[review % len(prompt.frames)], review + 1
-            screen.show(compose_prompt(frame, prompt, mirror=mirror))
-            if not _handle_recording_key(screen.key(), session, prompt, time_s, log):
-                break
-    return session.kept
 
 
 def _handle_recording_key(

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import h5py
 import numpy as np
+from scipy.special import softmax
 
 from asl_lib.models.errors import TrainingError
 from asl_lib.models.registry import register
@@ -183,8 +184,7 @@ def train_only_top(model: keras.Model, *, only_top: bool) -> None:
 def fuse(rgb: np.ndarray, flow: np.ndarray) -> np.ndarray:
     """Return (n, classes) probabilities of both streams together: the mean of their logits, as published."""
     logits = (np.log(np.maximum(rgb, 1e-9)) + np.log(np.maximum(flow, 1e-9))) / 2
-    odds = np.exp(logits - logits.max(axis=1, keepdims=True))
-    return np.asarray(odds / odds.sum(axis=1, keepdims=True))
+    return np.asarray(softmax(logits, axis=1))
 
 
 def _layer_values(groups: Any, name: str) -> list[np.ndarray] | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Self
 
 import numpy as np
 from scipy.ndimage import uniform_filter1d
@@ -45,8 +46,7 @@ class HandTrees(PointModel):
         self.recipe, self.classes, self.trees, self.seed = recipe, classes, trees, seed
         self._forest: Forest | None = None
 
-    def fit(self, points: np.ndarray, y: np.ndarray) -> HandTrees:
-        """Learn from (n, frames, L, C) points, as `recipe.points` gives them, and their (n,) class numbers."""
+    def fit(self, points: np.ndarray, y: np.ndarray) -> Self:
         views = self._views(points)
         X, labels = np.concatenate(views), np.tile(y, len(views))
         self._forest = Forest.grow(X, labels, classes=self.classes, trees=self.trees, seed=self.seed)
@@ -62,16 +62,10 @@ class HandTrees(PointModel):
         return len(self._grown.feature)
 
     def save(self, path: str | Path) -> None:
-        """Write the trees to a `.npz` file; their recipe is not in it."""
         self._grown.save(path)
 
     @classmethod
-    def load(cls, path: str | Path, recipe: FeatureRecipe) -> HandTrees:
-        """Return the trees that `save` wrote, for clips of the same recipe.
-
-        Raises:
-            TrainingError: the file is missing, damaged, or does not fit the recipe.
-        """
+    def load(cls, path: str | Path, recipe: FeatureRecipe) -> Self:
         try:
             forest = Forest.load(path)
             model = cls(recipe, classes=forest.shares.shape[1], trees=len(forest.roots))

@@ -104,9 +104,11 @@ def hands_by_speed(landmarks: Mapping[str, Landmarks]) -> pd.DataFrame:
     speeds, found = [np.empty(0)], [np.empty(0, bool)]
     for clip in landmarks.values():
         body = clip.part("pose")[:, :, :2] * (1, clip.height / clip.width)
-        width = np.nanmedian(np.linalg.norm(body[:, LEFT_SHOULDER] - body[:, RIGHT_SHOULDER], axis=-1))
+        widths = np.linalg.norm(body[:, LEFT_SHOULDER] - body[:, RIGHT_SHOULDER], axis=-1)
+        if np.isnan(widths).all():
+            continue
         for hand in (part for part in WRISTS if part in clip.parts):
-            steps = np.linalg.norm(np.diff(body[:, WRISTS[hand]], axis=0), axis=-1) / width
+            steps = np.linalg.norm(np.diff(body[:, WRISTS[hand]], axis=0), axis=-1) / np.nanmedian(widths)
             at = np.flatnonzero(_wrist_in_picture(clip, hand)[1:] & ~np.isnan(steps))
             speeds.append(steps[at])
             found.append(clip.seen(hand)[at + 1])

@@ -60,9 +60,9 @@ def wrist_path(points: np.ndarray, recipe: FeatureRecipe, hand: str) -> np.ndarr
     return np.full((len(points), points.shape[-1]), np.nan)
 
 
-def small_picture(frame: np.ndarray, *, longest_px: int = 260) -> np.ndarray:
-    """Return a picture whose longer side has at most `longest_px`: stored notebooks are to stay small."""
-    factor = longest_px / max(frame.shape[:2])
+def small_picture(frame: np.ndarray) -> np.ndarray:
+    """Return a picture whose longer side has at most 260 px: stored notebooks are to stay small."""
+    factor = 260 / max(frame.shape[:2])
     return cv2.resize(frame, None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA) if factor < 1 else frame
 
 

@@ -89,7 +89,7 @@ def explore_clip(
     if points.ndim != 3 or len(points) < 2 or points.shape[1:] != wanted:
         raise ValueError(
             f"points must be one clip of this recipe, (frames, {wanted[0]} landmarks, {wanted[1]} coordinates); got "
-            f"{points.shape}. Choose one clip, such as features.points[0], and the recipe that made it."
+            f"{points.shape}. Choose one clip, such as clips.values[0], and the recipe that made it."
         )
     if variation not in (NONE, *VARIATIONS):
         raise ValueError(f"variation must be one of {', '.join((NONE, *VARIATIONS))}; got {variation!r}.")

@@ -29,7 +29,6 @@ HAND_LIMBS = tuple(
     for pair in ((0, base), (base, base + 1), (base + 1, base + 2), (base + 2, base + 3))
 )
 LIMBS = {"pose": POSE_LIMBS, "face": (), "left_hand": HAND_LIMBS, "right_hand": HAND_LIMBS}
-"""Letters of Hebrew, Arabic and the scripts derived from them."""
 SMALL_TITLE: dict[str, Any] = {"fontsize": "small", "fontweight": "normal"}
 """Look of the title of each picture in a grid."""
 DARK = 0.0194

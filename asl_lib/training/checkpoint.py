@@ -107,7 +107,3 @@ class Checkpoint:
         with atomic_write(self.path) as tmp:
             np.savez(tmp, about=np.array(json.dumps(about)), **arrays)
         self._written = time.monotonic()
-
-    def remove(self) -> None:
-        """Remove the file."""
-        self.path.unlink(missing_ok=True)

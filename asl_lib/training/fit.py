@@ -296,7 +296,7 @@ class _Loop:
                 )
         loss = progress.rows[-1]["loss"]
         if not np.isfinite(loss):
-            self.checkpoint.remove()
+            self.checkpoint.path.unlink(missing_ok=True)
             raise TrainingError(
                 f"The loss must stay finite; it became {loss} in epoch {progress.epoch}. "
                 f"Lower the learning rate (now {self.learning_rate:g}) and look for extreme values in the input."

@@ -137,7 +137,7 @@ def predict(model: Any, clips: ClipSet[Any], rows: np.ndarray | None = None, *, 
         rows: which of them; None for all.
         mirrored: take the mean over every clip and its mirror image: a sign signed with the other hand is the same
             sign for a network that was trained with `Augmentation(mirrored=...)`. Ignored for a recipe that turns all
-            clips to the right hand (`mirror_left_handed`), and for trees, which always do.
+            clips to the right hand (`mirror_left_handed`), and for a `PointModel`, whose class decides it.
     """
     rows = np.arange(len(clips)) if rows is None else np.asarray(rows, int)
     recipe = clips.recipe
@@ -150,12 +150,10 @@ def predict(model: Any, clips: ClipSet[Any], rows: np.ndarray | None = None, *, 
     twice = mirrored and not (landmarks and recipe.mirror_left_handed)
     for start in range(0, len(rows), step):
         values = clips.values[rows[start : start + step]]
-        looks = [values, recipe.mirror(values)] if twice else [values]
-        answers = [
-            glosses_of(model.predict(recipe.encode(look), batch_size=step if landmarks else None, verbose=0))
-            for look in looks
-        ]
-        parts.append(np.asarray((answers[0] + answers[1]) / 2 if twice else answers[0]))
+        views = [values, recipe.mirror(values)] if twice else [values]
+        encoded = (recipe.encode(view) for view in views)
+        outputs = [model.predict(view, batch_size=step if landmarks else None, verbose=0) for view in encoded]
+        parts.append(np.mean([glosses_of(output) for output in outputs], axis=0))
     return np.concatenate(parts)
 
 

@@ -188,7 +188,7 @@ def test_a_clip_without_a_body_fills_the_still_figure_and_one_without_anything_i
     [
         (lambda clip: clip[None], r"one clip .*\(frames, 75 landmarks, 2 coordinates\); got \(1, 12, 75, 2\)"),
         (lambda clip: clip[:, :42], r"got \(12, 42, 2\)"),
-        (lambda clip: clip[:1], "Choose one clip, such as features.points"),
+        (lambda clip: clip[:1], r"Choose one clip, such as clips\.values\[0\]"),
     ],
 )  # fmt: skip
 def test_what_is_not_one_clip_of_the_recipe_is_named_in_a_sentence(clip, spoil, sentence):

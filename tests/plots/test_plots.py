@@ -87,6 +87,12 @@ def test_hands_are_counted_by_the_speed_of_their_wrist():
     assert plots.hands_by_speed({}).frames.sum() == 0
 
 
+def test_a_clip_in_which_nobody_was_found_has_no_speed_and_costs_the_others_nothing():
+    nobody = make_landmarks(frames=8, missing=[("pose", 0, 8)])
+    table = plots.hands_by_speed({"a": make_landmarks(frames=8), "nobody": nobody})
+    assert table.equals(plots.hands_by_speed({"a": make_landmarks(frames=8)}))
+
+
 def test_a_word_stands_where_the_gloss_is_a_number():
     labels = {"0071": "هيكل عظمي", "0072": "Skull"}
     assert plots.shown_names(["0071", "0072", "0073"], labels) == [labels["0071"], "Skull", "0073"]

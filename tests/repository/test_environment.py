@@ -67,6 +67,16 @@ def test_ci_set_up_and_pyproject_name_the_same_pythons():
     assert "3.11, 3.12 or 3.13" in (ROOT / "README.md").read_text()
 
 
+def test_the_pages_name_the_versions_and_the_limit_of_coverage_that_hold():
+    pages = [path.read_text(encoding="utf-8") for path in (*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"))]
+    named = re.findall(r'"([\w-]+)(?:\[[\w-]+\])?==([\d.]+)"', "\n".join(pages))
+    assert named
+    lock = (ROOT / "requirements.lock").read_text().splitlines()
+    assert [pin for name, version in named if (pin := f"{name}=={version}") not in lock] == []
+    limit = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["coverage"]["report"]["fail_under"]
+    assert f"Below {limit} % the command fails." in (ROOT / "docs/reliability.md").read_text(encoding="utf-8")
+
+
 def test_a_python_for_intel_macs_is_told_that_tensorflow_has_no_release(monkeypatch, capsys):
     monkeypatch.setattr("sys.platform", "darwin")
     monkeypatch.setattr("platform.machine", lambda: "x86_64")
