@@ -275,14 +275,10 @@ class Evaluation:
                     clip_id=self.table["clip_id"].to_numpy(str),
                     glosses=np.array(self.glosses),
                 )
-        accuracy = self.accuracy
         values = {
             **training,
             **entries,
-            "accuracy": accuracy.value,
-            "interval": [accuracy.low, accuracy.high],
-            "n": accuracy.n,
-            "cells": accuracy.cells,
+            **_entries(self.accuracy),
             "top5_accuracy": self.top(5).value,
             "macro_f1": self.macro_f1,
             "classes": len(self.glosses),
@@ -291,12 +287,15 @@ class Evaluation:
         }
         if "untrained_glosses" in values:
             covered = self.table[~self.table["gloss"].isin(values["untrained_glosses"])]
-            values["uncovered"], values["covered"] = len(self.table) - len(covered), None
-            if len(covered):
-                share = rate((covered["rank"] == 1).to_numpy(), covered)
-                about = {"interval": [share.low, share.high], "n": share.n, "cells": share.cells}
-                values["covered"] = {"accuracy": share.value, **about}
+            right = (covered["rank"] == 1).to_numpy()
+            values["uncovered"] = len(self.table) - len(covered)
+            values["covered"] = _entries(rate(right, covered)) if len(covered) else None
         write_json(folder / "metrics.json", values)
+
+
+def _entries(share: Rate) -> dict[str, Any]:
+    """Return the entries of `metrics.json` about an accuracy."""
+    return {"accuracy": share.value, "interval": [share.low, share.high], "n": share.n, "cells": share.cells}
 
 
 @dataclass(frozen=True)

@@ -46,14 +46,16 @@ def join_videos(
     def frames() -> Iterable[np.ndarray]:
         count = 0
         for gloss, clip in clips:
-            start, first_s, last = count, None, None
+            start, begin_s, last = count, 0.0, None
             for time_s, picture in clip:
-                first_s, last = time_s if first_s is None else first_s, fit_into(picture, size)
-                while (count - start) / FPS <= time_s - first_s + CLOCK_S:
+                begin_s = time_s if last is None else begin_s
+                # A picture is shown until the next one comes.
+                while (count - start) / FPS < time_s - begin_s - CLOCK_S:
                     count += 1
-                    yield last
-            signs.append(SignInterval(gloss, start / FPS, (count - 1) / FPS))
-            for _ in range(PAUSE_FRAMES if last is not None else 0):
+                    yield np.asarray(last)
+                last = fit_into(picture, size)
+            signs.append(SignInterval(gloss, start / FPS, count / FPS))
+            for _ in range(1 + PAUSE_FRAMES if last is not None else 0):
                 count += 1
                 yield np.asarray(last)
 

@@ -59,10 +59,8 @@ class Ridge(PointModel):
             raise TrainingError(f"The model '{self.name}' has learned nothing yet. Call fit first.")
         sums = np.empty((len(points), self.classes), np.float32)
         for start in range(0, len(points), CLIPS_AT_A_TIME):
-            views = self._views(points[start : start + CLIPS_AT_A_TIME])
-            sums[start : start + CLIPS_AT_A_TIME] = (
-                np.mean([view @ self._weights for view in views], axis=0) + self._bias
-            )
+            some = slice(start, start + CLIPS_AT_A_TIME)
+            sums[some] = np.mean([view @ self._weights for view in self._views(points[some])], axis=0) + self._bias
         return np.asarray(softmax(sums, axis=1))
 
     def count_params(self) -> int:

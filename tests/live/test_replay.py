@@ -41,6 +41,14 @@ def test_clips_become_one_video_with_pauses_whatever_their_form(tmp_path):
     assert signs == [SignInterval("HELLO", 0.0, 9 / 25), SignInterval("BOOK", 22 / 25, 26 / 25)]
 
 
+def test_each_picture_of_a_slow_camera_is_shown_from_its_time_to_that_of_the_next(tmp_path):
+    pictures = [np.full((120, 160, 3), level, np.uint8) for level in (50, 100, 150, 200)]
+    signs = join_videos(tmp_path / "stream.mp4", [("HELLO", timed(pictures, fps=10))], size=(160, 120))
+    levels = [round(picture.mean() / 50) for _, picture in read_frames(tmp_path / "stream.mp4")]
+    assert levels == [1, 1, 1, 2, 2, 3, 3, 3, 4] + [4] * 12
+    assert signs == [SignInterval("HELLO", 0.0, 8 / 25)]
+
+
 @pytest.mark.parametrize("shape", [(100, 300), (300, 100), (480, 640), (32, 56)])
 def test_a_picture_of_any_form_is_fitted_in_without_being_squeezed(shape):
     frame = np.zeros((*shape, 3), np.uint8)
