@@ -24,6 +24,7 @@ TensorFlow only to train, load or apply a model.
 from __future__ import annotations
 
 import importlib
+import os
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -36,6 +37,9 @@ if TYPE_CHECKING:
     from asl_lib.features.sets import ClipSet, load_features
     from asl_lib.training.fit import fit
     from asl_lib.training.saved import load_model, predict
+
+# Before TensorFlow is imported: without its notes about the processor, and its advice on the speed of small networks.
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 __version__ = "0.1.0"
 __all__ = [

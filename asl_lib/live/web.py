@@ -155,7 +155,6 @@ def launch_inline(*, height: int = 900, **options: Any) -> LivePage:
 
 def _load_first(models: Models) -> None:
     name = models.names[0]
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     try:
         with quiet_native_stderr():
             models.load(name)

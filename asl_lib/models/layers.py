@@ -8,9 +8,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import keras
 import numpy as np
-from keras import layers, ops
+
+from asl_lib._util.console import quiet_native_stderr
+
+with quiet_native_stderr():  # TensorFlow's notes come before it reads any setting
+    import keras
+    from keras import layers, ops
 
 serializable = keras.saving.register_keras_serializable("asl_lib")
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-import os
 import time
 import warnings
 from collections.abc import Mapping
@@ -87,8 +86,6 @@ def set_seeds(seed: int) -> None:
     On one machine the same seed then gives the same losses to the last bit; another processor may round
     differently.
     """
-    # Without TensorFlow's notes about the processor, and its advice on the speed of small networks.
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     with quiet_native_stderr():
         import keras
         import tensorflow as tf

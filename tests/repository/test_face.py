@@ -1,5 +1,6 @@
 """`import asl_lib` offers what a notebook needs, and imports it when it is first used."""
 
+import os
 import subprocess
 import sys
 
@@ -32,3 +33,10 @@ assert not heavy, heavy
 """
     done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+def test_tensorflow_writes_no_notes_where_a_learner_sees_them():
+    program = "from asl_lib.models.layers import attention_weights; import tensorflow as tf; tf.constant(1) + 1"
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("TF_CPP", "GLOG"))}
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, env=environment, capture_output=True, check=True)
+    assert not done.stderr

@@ -111,9 +111,9 @@ def imported_by(node):
 
 def takes_long(module):
     """Return whether the import of a module takes long: it is expensive, or imports such a module at its top."""
-    tops = [
-        node for node in getattr(modules().get(module), "body", []) if isinstance(node, ast.Import | ast.ImportFrom)
-    ]
+    body = getattr(modules().get(module), "body", [])
+    body = [*body, *(inner for node in body if isinstance(node, ast.With) for inner in node.body)]
+    tops = [node for node in body if isinstance(node, ast.Import | ast.ImportFrom)]
     names = [module, *(name for node in tops for name in imported_by(node))]
     return any(f"{name}.".startswith(f"{package}.") for name in names for package in EXPENSIVE)
 
