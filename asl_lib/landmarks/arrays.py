@@ -92,16 +92,14 @@ def _decode(values: np.ndarray) -> tuple[np.ndarray, np.ndarray, tuple[str, ...]
         flat = flat.astype(np.float32)
     pose, rest = np.split(flat, [33 * of_pose], axis=1)
     rest = rest.reshape(len(flat), -1, 3)
-    blocks = {"face": rest[:, : PARTS["face"]]} if face else {}
-    confidence = np.ones((len(flat), 0), np.float32)
-    if of_pose:
-        pose = pose.reshape(len(flat), 33, of_pose)
-        blocks = {"pose": pose[..., :3], **blocks}
-        confidence = np.clip(pose[..., 3], 0, 1) if of_pose == 4 else np.ones((len(flat), 33), np.float32)
+    pose = pose.reshape(len(flat), 33, of_pose)
+    blocks = {"pose": pose[..., :3]} if of_pose else {}
+    blocks |= {"face": rest[:, : PARTS["face"]]} if face else {}
     blocks |= {"left_hand": rest[:, face : face + 21], "right_hand": rest[:, face + 21 :]}
     points = np.concatenate(list(blocks.values()), axis=1)
-    others = np.ones((len(flat), points.shape[1] - confidence.shape[1]), np.float32)
-    confidence = np.concatenate([np.nan_to_num(confidence), others], axis=1)
+    confidence = np.ones(points.shape[:2], np.float32)
+    if of_pose == 4:
+        confidence[:, :33] = np.nan_to_num(np.clip(pose[..., 3], 0, 1))
     # Numbers that large are damage, and would overflow in every sum.
     missing = (points == 0).all(axis=-1) | ~(np.abs(points) < LARGEST).all(axis=-1)
     points[missing], confidence[missing] = np.nan, 0

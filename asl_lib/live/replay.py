@@ -80,7 +80,7 @@ def join_landmarks(
     frames: list[tuple[float, np.ndarray]] = []
     signs = []
     for gloss, landmarks in clips:
-        points = np.concatenate([landmarks.part(part) for part in parts], axis=1)
+        points = landmarks.with_parts(parts).points
         values = np.concatenate([points, ~np.isnan(points[..., :1])], axis=-1, dtype=np.float32)
         size = (landmarks.width, landmarks.height)
         raised = [
