@@ -18,14 +18,14 @@ from asl_lib._util.jobs import quiet_worker, run_jobs
 from asl_lib._util.paths import relative
 from asl_lib.data.clips import missing_files, read_clips
 from asl_lib.data.dataset import Dataset, Published
-from asl_lib.data.video import MediaError, examine_video, time_limit_s, video_info
+from asl_lib.data.video import MIN_FRAMES, MediaError, examine_video, time_limit_s, video_info
 from asl_lib.features.photographs import read_photograph
 from asl_lib.landmarks.landmarks import LandmarkError
 from asl_lib.landmarks.store import read_landmarks
 
 SIZE_PX = 64
 """Side of the photographs that are read; any serves."""
-CHECK_VERSION = 1
+CHECK_VERSION = 2
 """Raised when the same file gives another finding than before."""
 INCOMPLETE = "incomplete: "
 """Before the problem of a video that ends early, where it is kept."""
@@ -197,6 +197,8 @@ def _examine(kind: str, path: Path) -> str:
     if kind != "videos" or not path.stat().st_size:
         return _open(kind, path)
     report = examine_video(path)
+    if report.state == "readable" and report.frames < MIN_FRAMES:
+        return "has one frame only. A photograph is not a sign: remove the clip, or record it again."
     return (INCOMPLETE if report.state == "incomplete" else "") + report.problem
 
 

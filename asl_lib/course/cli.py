@@ -40,7 +40,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
             stream.reconfigure(errors="replace")  # a pipe on Windows cannot write every name
     options = _parser().parse_args(arguments)
     try:
-        return int(options.command(options) or 0)
+        status = int(options.command(options) or 0)
+        sys.stdout.flush()
+        return status
+    except BrokenPipeError:  # who reads, such as `head`, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # or Python's own last flush would complain
+        return 0
     except KeyboardInterrupt:
         print("\nInterrupted. What was finished is kept: the same command goes on from there.", file=sys.stderr)
         return 130

@@ -244,9 +244,14 @@ def read_list(path: Path, columns: Sequence[str]) -> pd.DataFrame:
         DatasetError: it is not a CSV table, or lacks a column.
     """
     try:
-        table = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig")
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            table = pd.read_csv(file, dtype=str, keep_default_na=False)
     except (ValueError, OverflowError) as error:  # pandas's own errors are ValueErrors
-        raise DatasetError(f"{path} is not a CSV table ({error}). Download it again.") from error
+        raise DatasetError(
+            f"{path} is not a CSV table in UTF-8 ({error}). Save it as one, or download it again."
+        ) from error
+    if not isinstance(table.index, pd.RangeIndex):  # pandas takes what is too much for row names, and shifts the rest
+        raise DatasetError(f"{path} has lines with more values than its header has columns. Correct it.")
     check_columns(table, columns, path)
     return table
 
@@ -255,7 +260,8 @@ def check_columns(table: pd.DataFrame, columns: Sequence[str], path: Path) -> No
     """Raise DatasetError where a table lacks a column."""
     for column in columns:
         if column not in table.columns:
-            raise DatasetError(f"{path} has no column '{column}' (found: {', '.join(map(str, table.columns))}).")
+            found = ", ".join(map(str, table.columns))
+            raise DatasetError(f"{path} has no column '{column}' (found: {found}). Commas separate columns.")
 
 
 def read_lines(path: Path) -> list[str]:

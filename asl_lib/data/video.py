@@ -59,7 +59,7 @@ class VideoReport:
         state: "readable", "incomplete" or "unreadable".
         problem: what is wrong, in one line without the file's name; empty if it is readable.
         frames: how many frames can be decoded.
-        seconds: until the end of the last of them.
+        seconds: from the beginning of the first to the end of the last of them.
     """
 
     state: str
@@ -203,7 +203,10 @@ class VideoReader:
             raise MediaError(f"{path} is empty (0 bytes). Record or download it again.")
         with ExitStack() as stack:
             # A Python file and no protocol: whatever the file says, no other file or address is opened.
-            file = stack.enter_context(self.path.open("rb"))
+            try:
+                file = stack.enter_context(self.path.open("rb"))
+            except OSError as error:
+                raise MediaError(f"{path} cannot be opened: {error.strerror}.") from error
             limits = {"format_whitelist": FORMATS, "protocol_whitelist": "none"}
             try:
                 self._container = stack.enter_context(av.open(file, container_options=limits))
@@ -264,6 +267,11 @@ class VideoReader:
             if corners is not None:
                 left, top, right, bottom = corners
                 picture = np.ascontiguousarray(picture[top:bottom, left:right])
+                if not picture.size:
+                    raise MediaError(
+                        f"{self.path} has pictures of {size[0]}x{size[1]} px; the box '{clip['box']}' of a clip is "
+                        "outside of them. Correct it in the clips table."
+                    )
             yield Frame(time_s, picture)
 
     def report(self) -> VideoReport:
@@ -306,17 +314,19 @@ class VideoReader:
         return square
 
     def _announced_s(self) -> float:
-        """Return the duration that the header gives the video, or 0 where it gives none."""
+        """Return the duration that the header gives the video from its first frame on, or 0 where it gives none."""
         stream, container = self._stream, self._container
         if container.format.name.partition(",")[0] not in ANNOUNCING:
             return 0.0
         if stream.duration is not None:
             return float(stream.duration * stream.time_base)
+        # What follows counts from 0.
+        begin = max(0.0, float((stream.start_time or 0) * stream.time_base))
         if len(container.streams) == 1:
-            return float(container.duration or 0) / av.time_base
+            return float(container.duration or 0) / av.time_base - begin
         # The container's duration may be that of the sound. Matroska has a text for each stream.
         found = re.fullmatch(r"(\d+):(\d+):(\d+(\.\d+)?)", stream.metadata.get("DURATION", ""))
-        return 3600 * float(found[1]) + 60 * float(found[2]) + float(found[3]) if found else 0.0
+        return 3600 * float(found[1]) + 60 * float(found[2]) + float(found[3]) - begin if found else 0.0
 
     def _packets(self) -> Iterator[Any]:
         packets = self._container.demux(self._stream)
@@ -359,7 +369,7 @@ class VideoReader:
                 last = time_s
                 self.count += 1
                 self._damaged += frame.is_corrupt
-                self._end_s = last - min(begin, 0.0) + (float((frame.duration or 0) * self._stream.time_base) or step)
+                self._end_s = last - begin + (float((frame.duration or 0) * self._stream.time_base) or step)
                 yield last - first, frame
         self._at_end = True
 

@@ -20,6 +20,8 @@ FACES = (PARTS["face"], 478)
 FORMS = {33 * pose + 3 * face + HANDS: (pose, face) for pose in (0, 3, 4) for face in (0, *FACES)}
 """Values a frame -> values of a point of the pose (x, y, z and visibility, or without it), and points of the face."""
 LARGEST = 1e4
+FARTHEST = 10
+"""Half of a clip's landmarks lie no more widths and heights of the picture away from its corner."""
 
 
 def read_arrays(path: str | Path) -> Landmarks:
@@ -57,7 +59,12 @@ def _frames(folder: Path) -> tuple[np.ndarray, np.ndarray]:
     names = [path.name for path in folder.iterdir() if path.suffix.lower() == ".npy" and path.name[0] != "."]
     numbers = frame_numbers(names)
     first = min(numbers)
-    arrays = {number: map_npy(folder / name) for number, name in numbers.items()}
+    arrays: dict[int, np.ndarray] = {}
+    for number, name in numbers.items():
+        try:
+            arrays[number] = map_npy(folder / name)
+        except (OSError, ValueError) as error:
+            raise ValueError(f"{name}: {error}") from error
     shape = arrays[first].shape
     for number, array in arrays.items():
         if array.shape != shape or array.ndim != 1:
@@ -102,5 +109,7 @@ def _decode(values: np.ndarray) -> tuple[np.ndarray, np.ndarray, tuple[str, ...]
         confidence[:, :33] = np.nan_to_num(np.clip(pose[..., 3], 0, 1))
     # Numbers that large are damage, and would overflow in every sum.
     missing = (points == 0).all(axis=-1) | ~(np.abs(points) < LARGEST).all(axis=-1)
+    if not missing.all() and np.median(np.abs(points[~missing, :2])) > FARTHEST:
+        raise ValueError("its x and y must be in widths and heights of the picture, from 0 to 1; these seem to be px")
     points[missing], confidence[missing] = np.nan, 0
     return points, confidence, tuple(blocks)

@@ -9,7 +9,8 @@ import numpy as np
 from ai_edge_litert.interpreter import Interpreter
 
 from asl_lib._util.console import quiet_native_stderr
-from asl_lib.landmarks.model_files import model_path
+from asl_lib.landmarks.landmarks import LandmarkError
+from asl_lib.landmarks.model_files import FETCH, model_path
 from asl_lib.landmarks.regions import Region
 
 OVERLAP = 0.3
@@ -25,14 +26,20 @@ class Model:
         threads: how many threads to use. On two of a quiet machine it answers in half the time, with the same values.
 
     Raises:
-        LandmarkError: the model has not been fetched.
+        LandmarkError: the model has not been fetched, or its file is damaged.
     """
 
     def __init__(self, name: str, *, low: float = 0.0, high: float = 1.0, threads: int = 1) -> None:
-        content = model_path(name).read_bytes()  # LiteRT cannot open every path of Windows
-        with quiet_native_stderr():  # it reports which delegate it uses
-            self._interpreter = Interpreter(model_content=content, num_threads=threads)
-            self._interpreter.allocate_tensors()
+        path = model_path(name)
+        try:
+            content = path.read_bytes()  # LiteRT cannot open every path of Windows
+            with quiet_native_stderr():  # it reports which delegate it uses
+                self._interpreter = Interpreter(model_content=content, num_threads=threads)
+                self._interpreter.allocate_tensors()
+        except (OSError, ValueError, RuntimeError) as error:
+            raise LandmarkError(
+                f"The tracker's model {path} cannot be used ({error}). This fetches it again: {FETCH}"
+            ) from error
         details = self._interpreter.get_input_details()[0]
         self.size, self._input = int(details["shape"][1]), details["index"]
         self._low, self._scale = np.float32(low), np.float32((high - low) / 255)

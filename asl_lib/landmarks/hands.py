@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 
 from asl_lib.landmarks.detectors import Detector
-from asl_lib.landmarks.regions import Region, palm_region, region_around, rotation_between
+from asl_lib.landmarks.regions import Region, check_picture, palm_region, region_around, rotation_between
 from asl_lib.landmarks.tracker import HandLandmarks
 
 BORDER = 0.25
@@ -71,7 +71,11 @@ def add_border(image: np.ndarray, *, border: float = BORDER) -> np.ndarray:
     Args:
         image: (size, size, 3) uint8.
         border: in widths of the photograph; the pixels of its edge are repeated.
+
+    Raises:
+        LandmarkError: the photograph has another form.
     """
+    check_picture(image)
     scale = max(1, -(-SHORTEST_SIDE_PX // len(image)))
     large = cv2.resize(np.asarray(image), None, fx=scale, fy=scale, interpolation=cv2.INTER_CUBIC)
     margin = round(border * len(large))

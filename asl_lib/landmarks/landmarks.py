@@ -39,7 +39,8 @@ class Landmarks:
         times: (T,) float64 seconds at which the frames were taken; index / fps where none are given.
 
     Raises:
-        LandmarkError: the times are not one finite number a frame, each greater than the one before.
+        LandmarkError: fps is no number above 0, or the times are not one finite number a frame, each greater than the
+            one before.
     """
 
     points: np.ndarray
@@ -51,6 +52,8 @@ class Landmarks:
     times: np.ndarray = None  # type: ignore[assignment]
 
     def __post_init__(self) -> None:
+        if not 0 < self.fps < np.inf:
+            raise LandmarkError(f"fps must be a number above 0; got {self.fps}.")
         times = np.arange(len(self.points)) / self.fps if self.times is None else np.asarray(self.times, float)
         if times.shape != (len(self.points),):
             raise LandmarkError(

@@ -23,6 +23,7 @@ from asl_lib._util.console import quiet_native_stderr
 from asl_lib._util.files import atomic_write
 from asl_lib.landmarks.landmarks import PARTS, LandmarkError
 from asl_lib.landmarks.model_files import model_path, models_folder
+from asl_lib.landmarks.regions import check_picture
 from asl_lib.landmarks.tracker import Tracker
 
 PRIVACY_NOTICE = (
@@ -73,6 +74,7 @@ class MediaPipeTracker(Tracker):
         self._open()
 
     def track(self, frame: np.ndarray) -> np.ndarray:
+        check_picture(frame)
         picture = mediapipe.Image(mediapipe.ImageFormat.SRGB, np.ascontiguousarray(frame))
         result = self._landmarker.detect_for_video(picture, round(self._frames * FRAME_MS))
         self._frames += 1

@@ -83,6 +83,7 @@ def fetch_models(pip_options: Sequence[str] = (), *, log: Callable[[str], None] 
 
     Raises:
         LandmarkError: the wheel cannot be had, or a file in it is not the published one.
+        OSError: the folder of the models cannot be written.
     """
     folder = models_folder()
     missing = [path for path, sha256 in _stored(folder).items() if _sha256(path) != sha256]
@@ -164,7 +165,7 @@ def _tables(table: Table, slot: int) -> list[Table]:
 def main() -> int:
     try:
         fetch_models(sys.argv[1:])
-    except LandmarkError as error:
+    except (LandmarkError, OSError) as error:
         print(error, file=sys.stderr)
         return 1
     return 0

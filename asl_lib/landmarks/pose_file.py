@@ -76,7 +76,10 @@ def read_pose(path: str | Path) -> Landmarks:
         raise LandmarkError(
             f"There are no landmarks at {path}. Run notebook 02 first, or read there why this clip failed."
         )
-    content = path.read_bytes()
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise LandmarkError(f"{path} cannot be opened: {error.strerror}.") from error
     version = struct.unpack("<f", content[:4])[0] if len(content) >= 4 else 0.0
     try:
         # Version 0.0 is no longer written, and lets a file of some kB keep a reader busy for hours.

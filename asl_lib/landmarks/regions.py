@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
 
+from asl_lib.landmarks.landmarks import LandmarkError
+
+LONGEST_SIDE_PX = 32_766
+"""OpenCV crops nothing larger."""
 PALM = (0, 1, 2, 3, 5, 6, 9, 10, 13, 14, 17, 18)
 """Landmarks of a hand without the ends of the fingers: they move less."""
 MIDDLE = np.stack(np.meshgrid(np.linspace(0.28125, 0.71875, 8), np.linspace(0.28125, 0.71875, 8)), -1).reshape(-1, 2)
@@ -52,7 +57,11 @@ class Region:
             size: sides of the result, in px.
             border: what OpenCV puts where the region is outside the picture.
             out: where to write it; None for a new array.
+
+        Raises:
+            LandmarkError: the picture has another form.
         """
+        check_picture(picture)
         corners = cv2.boxPoints(((self.x, self.y), (self.width, self.height), math.degrees(self.rotation)))
         target = np.array([[0, size], [0, 0], [size, 0], [size, size]], np.float32)
         matrix = cv2.getPerspectiveTransform(corners, target)
@@ -75,6 +84,16 @@ class Region:
         """Return the share of the region's middle, half as wide and high as the region, that lies in the picture."""
         places = self.to_picture(MIDDLE)
         return float(((places >= 0) & (places < (picture.shape[1], picture.shape[0]))).all(axis=1).mean())
+
+
+def check_picture(picture: Any) -> None:
+    """Raise LandmarkError unless a picture is (H, W, 3) uint8: of other forms OpenCV makes nonsense, or an error."""
+    is_array = isinstance(picture, np.ndarray)
+    got = f"{picture.dtype} of shape {picture.shape}" if is_array else type(picture).__name__
+    if not is_array or picture.dtype != np.uint8 or picture.ndim != 3 or picture.shape[2] != 3:
+        raise LandmarkError(f"A picture must be RGB, (H, W, 3) uint8; got {got}. Convert it first.")
+    if not 0 < min(picture.shape) <= max(picture.shape) <= LONGEST_SIDE_PX:
+        raise LandmarkError(f"A picture must have sides of 1 to {LONGEST_SIDE_PX} px; got {got}.")
 
 
 def _turn(angle: float) -> np.ndarray:

@@ -20,7 +20,15 @@ import numpy as np
 
 from asl_lib.landmarks.detectors import Detector, Model, sigmoid
 from asl_lib.landmarks.landmarks import PARTS, LandmarkError, Landmarks
-from asl_lib.landmarks.regions import Region, Steadiness, palm_region, region_around, region_between, rotation_between
+from asl_lib.landmarks.regions import (
+    Region,
+    Steadiness,
+    check_picture,
+    palm_region,
+    region_around,
+    region_between,
+    rotation_between,
+)
 
 FRAME_S = 1 / 30
 """Time between two frames for the filters, whatever the clip's rate: so MediaPipe's own Python interface has it."""
@@ -291,14 +299,14 @@ class Tracker:
             fps: their rate.
 
         Raises:
-            LandmarkError: there is no frame.
+            LandmarkError: there is no frame, or one has another form.
         """
         found: list[np.ndarray] = []
         size = None
         try:
             for frame in frames:
-                size = size or (frame.shape[1], frame.shape[0])
                 found.append(self.track(frame))
+                size = size or (frame.shape[1], frame.shape[0])
         finally:
             self.reset()
         if size is None:
@@ -318,6 +326,9 @@ class Tracker:
 
         Returns:
             (L, 4) float32: x, y, z (NaN where not detected) and confidence.
+
+        Raises:
+            LandmarkError: the frame has another form.
         """
         raise NotImplementedError
 
@@ -353,6 +364,7 @@ class HolisticTracker(Tracker):
             tracker.reset()
 
     def track(self, frame: np.ndarray) -> np.ndarray:
+        check_picture(frame)
         pose = self.pose.track(frame)
         found: dict[str, np.ndarray | None] = {}
         if pose is None:

@@ -1,13 +1,16 @@
 """What `asl datasets check` finds: present, missing, broken."""
 
+import errno
 import os
 import re
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
+from asl_lib._util.jobs import Outcome
 from asl_lib.course import check
 from asl_lib.course.check import take_inventory
 from asl_lib.data.registry import get_dataset
@@ -88,6 +91,31 @@ def test_videos_that_are_cut_off_are_told_from_those_that_cannot_be_read_each_wi
     assert "Download or record these again. They are left out; `incomplete: keep` uses" in said
     assert re.search(r"broken:  1\n    ana/MOTHER/4\.mp4: .*(Convert|Record|record)", said)
     assert sorted(inventory.problems().path) == [f"ana/MOTHER/{n}.mp4" for n in (2, 3, 4)]
+
+
+def test_a_video_of_one_frame_is_no_clip(tmp_path):
+    write_video(tmp_path / "ana" / "HELLO" / "1.mp4", make_frames(1), fps=25)
+    inventory = take_inventory(get_dataset("recordings"), tmp_path)
+    assert inventory.present.empty
+    assert "one frame only" in inventory.broken.reason[0]
+
+
+@pytest.mark.parametrize("files", ["open", "decode"])
+def test_a_file_that_may_not_be_read_stops_nobody(tmp_path, monkeypatch, files):
+    write_video(tmp_path / "ana" / "HELLO" / "1.mp4", make_frames(3), fps=25)
+    shutil.copy(tmp_path / "ana" / "HELLO" / "1.mp4", tmp_path / "ana" / "HELLO" / "2.mp4")
+    opened = Path.open
+
+    def refuse(path, *options, **more):
+        if path.name == "2.mp4":
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+        return opened(path, *options, **more)
+
+    monkeypatch.setattr(Path, "open", refuse)
+    monkeypatch.setattr(check, "run_jobs", lambda function, items, **_: map(Outcome, range(2), map(function, items)))
+    inventory = take_inventory(get_dataset("recordings"), tmp_path, files=files)
+    assert inventory.present.path.tolist() == ["ana/HELLO/1.mp4"]
+    assert "cannot be opened: Permission denied" in inventory.broken.reason[0]
 
 
 def test_a_quick_check_opens_files_only(cut_short):

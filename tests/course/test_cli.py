@@ -156,6 +156,14 @@ def test_a_mistake_gets_a_sentence_and_exit_code_1(arguments, words, capsys, hom
     assert "Traceback" not in error
 
 
+def test_a_reader_that_has_seen_enough_gets_no_complaint():
+    command = [sys.executable, "-m", "asl_lib.course.cli", "datasets", "list"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT) as process:
+        process.stdout.close()  # as `head` does
+        assert process.stderr.read() == ""
+    assert process.returncode == 0
+
+
 def test_extract_lists_what_failed(capsys, home):
     folder = home / "data" / "recordings"
     (folder / "ana" / "HELLO").mkdir(parents=True)

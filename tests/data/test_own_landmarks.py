@@ -65,6 +65,7 @@ def test_one_file_a_clip_in_any_form_lies_beside_folders_of_frames_and_a_folder_
     (tmp_path / "BOOK").mkdir()
     np.save(tmp_path / "BOOK" / "0.npy", keypoints(clip))
     (tmp_path / "ana" / "HELLO" / "notes.txt").touch()
+    (tmp_path / "ana" / "HELLO" / "1").mkdir()
     (tmp_path / "ana" / "HELLO" / "a" / "b" / "c").mkdir(parents=True)
     np.save(tmp_path / "ana" / "HELLO" / "a" / "b" / "c" / "0.npy", keypoints(clip))
     np.save(tmp_path / "ana" / "HELLO" / "0" / "9.npy", keypoints(clip)[0])
@@ -78,6 +79,7 @@ def test_one_file_a_clip_in_any_form_lies_beside_folders_of_frames_and_a_folder_
     said = str(inventory)
     assert "3 missing among the frames of a clip (ana/HELLO/0/6.npy, …)" in said
     assert "1 neither in <word>/ nor in <signer>/<word>/ (ana/HELLO/a/b/c/0.npy)" in said
+    assert "1 empty folders (ana/HELLO/1)" in said
     assert "1 with other suffixes (ana/HELLO/notes.txt)" in said
     assert "signers of 1 of 5 clips are unknown" in said
     store = load_landmarks(OWN, tmp_path, inventory.present, FeatureRecipe().tracked_parts)
@@ -94,6 +96,23 @@ def test_frames_that_lie_in_no_word_s_folder_are_left_out_and_named(tmp_path):
     inventory = take_inventory(OWN, tmp_path, files="count")
     assert inventory.present.path.tolist() == ["ana/HELLO/0"]
     assert inventory.left_out == {"neither in <word>/ nor in <signer>/<word>/": ["0.npy", "MP_Data/0.npy"]}
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ("path,signer\n*,Zoë\n".encode("latin-1"), r"signers\.csv is not a CSV table in UTF-8"),
+        (b"", r"signers\.csv is not a CSV table in UTF-8"),
+        (b"path;signer\n*;ana\n", r"no column 'path' \(found: path;signer\)\. Commas separate columns"),
+        (b"path,signer\n*,ana,25\n", "more values than its header has columns"),
+    ],
+    ids=["latin-1", "empty", "semicolons", "too many values"],
+)
+def test_a_table_as_spreadsheets_write_it_elsewhere_is_refused_in_a_sentence(tmp_path, content, words):
+    write_clip(tmp_path / "HELLO" / "0")
+    (tmp_path / "signers.csv").write_bytes(content)
+    with pytest.raises(DatasetError, match=words):
+        OWN.prepare(tmp_path)
 
 
 def test_a_table_with_a_wrong_number_is_refused_with_its_line(tmp_path):

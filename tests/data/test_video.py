@@ -27,9 +27,11 @@ QUARTERS = {0: (1, 0, 0, 1), 1: (0, 1, -1, 0), 2: (-1, 0, 0, -1), 3: (0, -1, 1, 
 """Turns to the right -> a, b, c, d of the display matrix."""
 
 
-def encode(path, frames, *, codec="libx264", form="yuv420p", stamps=None, clock=1000, rate=25, options=None):
+def encode(
+    path, frames, *, codec="libx264", form="yuv420p", stamps=None, clock=1000, rate=25, options=None, muxing=None
+):
     """Write RGB or RGBA frames with any codec, each at its stamp in ticks of `clock` a second."""
-    with av.open(str(path), "w") as container:
+    with av.open(str(path), "w", options=muxing or {}) as container:
         stream = container.add_stream(codec, rate=rate, options=options or {})
         stream.height, stream.width, stream.pix_fmt = *frames[0].shape[:2], form
         if stamps is not None:
@@ -242,6 +244,20 @@ def test_a_change_of_size_in_mid_file_is_neither_lost_nor_stretched(shared_cases
 def test_a_video_that_was_cut_off_is_incomplete(shared_cases, name, problem):
     report = examine_video(shared_cases / name)
     assert (report.state, report.problem) == ("incomplete", problem)
+
+
+@pytest.mark.parametrize("name", ["a.mkv", "a.webm", "a.mp4"])
+def test_a_video_whose_clock_does_not_begin_at_0_is_told_to_be_cut_off_as_well(tmp_path, name):
+    codec, options = ("libvpx", {}) if name == "a.webm" else ("libx264", {"bf": "0"})
+    muxing = {"movflags": "+faststart"} if name == "a.mp4" else {}
+    stamps = (5000 + 40 * np.arange(32)).tolist()
+    encode(tmp_path / name, make_frames(32), codec=codec, stamps=stamps, options=options, muxing=muxing)
+    whole = examine_video(tmp_path / name)
+    assert (whole.state, whole.seconds) == ("readable", pytest.approx(1.28, abs=0.01))
+    content = (tmp_path / name).read_bytes()
+    (tmp_path / name).write_bytes(content[: len(content) * 2 // 3])
+    report = examine_video(tmp_path / name)
+    assert report.problem == f"{report.frames} of 32 frames, cut off at {report.frames / 25:.2f} s"
 
 
 def test_damage_in_the_middle_is_reported_and_the_frames_around_it_are_read(tmp_path):

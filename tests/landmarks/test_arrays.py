@@ -108,6 +108,11 @@ def damaged(folder):
     save_frames(folder / "twice", np.zeros((2, 1662)), name="{}.npy")
     np.save(folder / "twice" / "01.npy", np.zeros(1662))
     (folder / "nothing").mkdir()
+    save_frames(folder / "half", np.zeros((3, 1662)))
+    (folder / "half" / "2.npy").write_bytes((folder / "half" / "2.npy").read_bytes()[:500])
+    save_frames(folder / "gone", np.zeros((2, 1662)))
+    (folder / "gone" / "3.npy").symlink_to(folder / "nowhere.npy")
+    np.save(folder / "pixels.npy", np.full((5, 1662), 240.0))
 
 
 @pytest.mark.parametrize(
@@ -127,6 +132,9 @@ def damaged(folder):
         ("unnumbered", "different numbers as names.*last.npy"),
         ("twice", "different numbers"),
         ("nothing", "no frame"),
+        ("half", "half cannot be read as landmarks: 2.npy: "),
+        ("gone", "gone cannot be read as landmarks: 3.npy: "),
+        ("pixels.npy", "from 0 to 1; these seem to be px"),
         ("absent.npy", "no landmarks at"),
     ],
 )

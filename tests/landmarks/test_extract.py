@@ -348,6 +348,8 @@ def test_what_lies_outside_the_box_is_not_seen(folder):
     frames = [picture for _, picture in clip_frames(clip.assign(box="10 20 50 100").iloc[0], folder)]
     assert frames[0].shape == (80, 40, 3)
     np.testing.assert_array_equal(frames[1], whole[1][20:100, 10:50])
+    extraction = run(folder, clip.assign(box="700 20 750 100"), workers=1)
+    assert "160x120 px; the box '700 20 750 100' of a clip is outside" in extraction.failures.reason[0]
 
 
 def test_to_find_nothing_to_do_does_not_read_the_landmarks(folder, monkeypatch):

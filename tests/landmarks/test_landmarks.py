@@ -26,6 +26,9 @@ def test_frames_have_times_of_a_constant_rate_unless_others_are_given():
     for times in ([0, 1, 1, 2, 3], [0, 1, 2, 3, np.nan], [0, 1, 2, 3, np.inf]):
         with pytest.raises(LandmarkError, match="times must be finite, and each later"):
             replace(landmarks, times=times)
+    for fps in (0, -25, np.nan, np.inf):
+        with pytest.raises(LandmarkError, match="fps must be a number above 0"):
+            replace(landmarks, fps=fps)
     with pytest.raises(LandmarkError, match="one number for each of 3 frames"):
         replace(landmarks, points=landmarks.points[:3])
     assert replace(landmarks, points=landmarks.points[:3], times=None).times.tolist() == [0, 0.04, 0.08]

@@ -108,6 +108,13 @@ def test_without_a_network_the_wheelhouse_is_named(cache, options):
     assert not cache.exists()
 
 
+def test_a_cache_that_cannot_be_written_is_named(cache, options, small_wheel, monkeypatch, capsys):
+    cache.touch()
+    monkeypatch.setattr(sys, "argv", ["model_files", *options])
+    assert model_files.main() == 1
+    assert str(cache) in capsys.readouterr().err
+
+
 def two_outputs():
     """Return a model with the outputs sum, twice the sum, and maximum of its inputs a and b."""
     names, kinds = ("a", "b", "sum", "twice", "maximum"), ("ADD", "MAXIMUM")

@@ -1,3 +1,4 @@
+import shutil
 import subprocess
 import sys
 
@@ -5,7 +6,9 @@ import numpy as np
 import pytest
 
 from asl_lib.data.video import read_frames
+from asl_lib.landmarks.hands import HandFinder, find_hands
 from asl_lib.landmarks.landmarks import PARTS, LandmarkError
+from asl_lib.landmarks.model_files import model_path, models_folder
 from asl_lib.landmarks.tracker import HolisticTracker
 
 
@@ -51,6 +54,48 @@ def test_a_clip_without_frames_and_an_unknown_part_are_refused():
         tracker.detect([], fps=25)
     with pytest.raises(LandmarkError, match="no part 'foot'"):
         HolisticTracker(("foot",))
+
+
+@pytest.mark.parametrize(
+    ("picture", "words"),
+    [
+        (None, "got NoneType"),
+        (np.zeros((48, 64), np.uint8), r"uint8 of shape \(48, 64\)"),
+        (np.zeros((48, 64, 1), np.uint8), r"got uint8 of shape \(48, 64, 1\)"),
+        (np.zeros((48, 64, 4), np.uint8), r"got uint8 of shape \(48, 64, 4\)"),
+        (np.zeros((48, 64, 3), np.float32), "got float32"),
+        (np.zeros((48, 64, 3), np.int64), "got int64"),
+        (np.zeros((0, 64, 3), np.uint8), "sides of 1 to"),
+        (np.zeros((1, 32_767, 3), np.uint8), "sides of 1 to 32766 px"),
+    ],
+    ids=["none", "gray", "one channel", "alpha", "float", "int", "empty", "long"],
+)
+def test_what_is_no_picture_is_refused_and_not_tracked_as_the_picture_before(picture, words):
+    with HolisticTracker(("pose",)) as tracker, pytest.raises(LandmarkError, match=words):
+        tracker.detect([picture], fps=25)
+    if picture is not None:
+        with pytest.raises(LandmarkError, match=words):
+            HandFinder(confidence=0.5).track(picture)
+        with pytest.raises(LandmarkError, match=words):
+            find_hands([picture])
+
+
+def test_pictures_of_any_size_and_layout_in_memory_are_tracked():
+    with HolisticTracker(("pose",)) as tracker:
+        for picture in (np.zeros((1, 1, 3), np.uint8), np.zeros((2, 5000, 3), np.uint8)):
+            assert np.isnan(tracker.detect([picture, picture[:, ::-1]], fps=25).points).all()
+
+
+def test_a_damaged_model_is_named_with_the_command_that_fetches_it_again(tmp_path, monkeypatch):
+    shutil.copytree(models_folder(), tmp_path / models_folder().name)
+    monkeypatch.setenv("ASL_CACHE", str(tmp_path))
+    whole = model_path("pose_landmark_full").read_bytes()
+    for content in (whole[:1000], b""):
+        model_path("pose_landmark_full").write_bytes(content)
+        with pytest.raises(
+            LandmarkError, match=r"pose_landmark_full\.tflite cannot be used .*asl_lib.landmarks.model_files"
+        ):
+            HolisticTracker(("pose",))
 
 
 def test_to_track_needs_neither_mediapipe_nor_tensorflow():

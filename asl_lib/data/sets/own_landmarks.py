@@ -68,10 +68,12 @@ def _find(source_dir: Path) -> tuple[list[Path], dict[str, list[str]]]:
     """Return the paths of the clips, files or folders of frames, and those of the files that are left out, by kind."""
     clips: list[Path] = []
     others: dict[str, list[str]] = {}
-    for folder, _, files in walk_folders(source_dir):
+    for folder, folders, files in walk_folders(source_dir):
         place = folder.relative_to(source_dir)
         if place.parts[:1] and place.parts[0] in OWN_FOLDERS:
             continue
+        if not files and not folders and _left_out(place) is None:
+            others.setdefault("empty folders", []).append(place.as_posix())
         frames = [name for name in files if name.lower().endswith(".npy") and name[0] != "."]
         if frames and _are_frames(folder, frames):
             files = [name for name in files if name not in frames]
