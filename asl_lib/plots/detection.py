@@ -124,7 +124,7 @@ def _wrist_in_picture(clip: Landmarks, part: str) -> np.ndarray:
     if part not in WRISTS or "pose" not in clip.parts:
         return np.ones(len(clip.points), bool)
     wrist = clip.part("pose")[:, WRISTS[part], :2]
-    return ((wrist >= 0) & (wrist <= 1)).all(axis=1)
+    return np.asarray(((wrist >= 0) & (wrist <= 1)).all(axis=1))
 
 
 def worst_clips(landmarks: Mapping[str, Landmarks], clips: pd.DataFrame, *, count: int = 3) -> pd.DataFrame:
