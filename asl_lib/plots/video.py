@@ -66,10 +66,10 @@ def plot_flow(frame: np.ndarray, flow: np.ndarray, *, bound_px: float = 10.0, st
     right.set_ylabel("px down")
     speed: np.ndarray = np.linalg.norm(flow, axis=-1)
     share = float((speed > 0.5).mean())
-    right_px, down_px = (float(flow[speed > 0.5][:, axis].mean()) if share else 0.0 for axis in (0, 1))
+    right_by, down_by = (float(flow[speed > 0.5][:, axis].mean()) if share else 0.0 for axis in (0, 1))
     return describe(
         figure,
         f"A frame with arrows for optical flow, the same flow in colours, and the wheel of colours. {percent(share)} "
-        f"of the pixels move by more than half a px, at most {speed.max():.0f} px; on average {abs(right_px):.1f} px to "
-        f"the {'right' if right_px >= 0 else 'left'} and {abs(down_px):.1f} px {'down' if down_px >= 0 else 'up'}.",
+        f"of the pixels move by more than half a px, at most {speed.max():.0f} px; on average {abs(right_by):.1f} px "
+        f"to the {'right' if right_by >= 0 else 'left'} and {abs(down_by):.1f} px {'down' if down_by >= 0 else 'up'}.",
     )
