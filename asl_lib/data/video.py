@@ -209,7 +209,7 @@ class VideoReader:
                 raise MediaError(f"{path} cannot be opened: {error.strerror}.") from error
             limits = {"format_whitelist": FORMATS, "protocol_whitelist": "none"}
             try:
-                self._container = stack.enter_context(av.open(file, container_options=limits))
+                self._container = stack.enter_context(av.open(file, container_options=limits, metadata_errors="replace"))
                 self._stream: Any = self._container.streams.best("video")
             except DAMAGE as error:
                 raise MediaError(f"{path} {_refusal(file)}") from error
@@ -226,17 +226,19 @@ class VideoReader:
         self._stack.close()
 
     def info(self) -> VideoInfo:
-        """Return what `video_info` returns; where the header has no rate, no frame is left to read after it."""
-        codec = self._stream.codec_context
-        size = self._square_size(codec.width, codec.height)
-        matrix = codec.coded_side_data.get("display_matrix", b"")
+        """Return what `video_info` returns; no frame is left to read after it."""
+        shape, matrix = self._stream.codec_context, None
+        for _, shape in self._decode(1):  # PyAV 18 gives the display matrix with the frames alone
+            matrix = shape.side_data.get("DISPLAYMATRIX")
+        size = self._square_size(shape.width, shape.height)
         fps, count = self.fps, self._stream.frames
         if not fps:
+            self._container.seek(0)
             stamps = [packet.pts for packet in self._packets() if packet.pts is not None]
             count, seconds = len(stamps), float(np.ptp(stamps or [0]) * self._stream.time_base)
             fps = (count - 1) / seconds if seconds else FALLBACK_FPS
         count = count or round(self._announced_s() * fps)
-        return VideoInfo(*(size[::-1] if _exchanges_axes(matrix) else size), fps, count)
+        return VideoInfo(*(size[::-1] if matrix and _exchanges_axes(bytes(matrix)) else size), fps, count)
 
     def frames(self, *, start: int = 0, end: int | None = None) -> Iterator[Frame]:
         """Yield what `read_frames` yields."""
