@@ -208,8 +208,9 @@ class VideoReader:
             except OSError as error:
                 raise MediaError(f"{path} cannot be opened: {error.strerror}.") from error
             limits = {"format_whitelist": FORMATS, "protocol_whitelist": "none"}
+            how = {"container_options": limits, "metadata_errors": "replace"}
             try:
-                self._container = stack.enter_context(av.open(file, container_options=limits, metadata_errors="replace"))
+                self._container = stack.enter_context(av.open(file, **how))
                 self._stream: Any = self._container.streams.best("video")
             except DAMAGE as error:
                 raise MediaError(f"{path} {_refusal(file)}") from error

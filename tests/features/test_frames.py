@@ -156,5 +156,5 @@ def test_nothing_to_read_and_an_unknown_method_are_told_in_a_sentence(tmp_path):
     with pytest.raises(RecipeError, match="empty or one of tvl1, farneback, dis; got 'lucas'"):
         VideoRecipe(size=32, frames=4, flow="lucas")
     write_clips(tmp_path, [4])
-    with pytest.raises(MediaError, match="picture inside its box"):
+    with pytest.raises(MediaError, match="is outside of them"):
         read_clip(tmp_path / "0.mp4", frames=2, size=32, box="500 500 600 600")
