@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 
 from asl_lib.landmarks.detectors import Detector
-from asl_lib.landmarks.regions import Region, check_picture, palm_region, region_around, rotation_between
+from asl_lib.landmarks.regions import Region, check_picture, palm_region, region_around, rotation_between, square_around
 from asl_lib.landmarks.tracker import HandLandmarks
 
 BORDER = 0.25
@@ -55,9 +55,7 @@ class HandFinder:
 
     def detect(self, picture: np.ndarray) -> Region | None:
         """Return the region of the hand in a picture, or None."""
-        height, width = picture.shape[:2]
-        side = max(height, width)
-        found = self._detector(picture, Region(width / 2, height / 2, side, side), confidence=self._confidence)
+        found = self._detector(picture, square_around(picture), confidence=self._confidence)
         if found is None:
             return None
         wrist, middle_knuckle = found[2], found[4]

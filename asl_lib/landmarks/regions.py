@@ -121,6 +121,13 @@ def region_around(points: np.ndarray, *, rotation: float) -> Region:
     return Region(float(x), float(y), float(width), float(height), rotation)
 
 
+def square_around(picture: np.ndarray) -> Region:
+    """Return the square around a whole (H, W, 3) picture, in which a detector looks."""
+    height, width = picture.shape[:2]
+    side = max(height, width)
+    return Region(width / 2, height / 2, side, side)
+
+
 def palm_region(hand: np.ndarray) -> Region:
     """Return the smallest region around the palm of (21, 2) landmarks in px, with the knuckles above the wrist."""
     knuckles = ((hand[5] + hand[13]) / 2 + hand[9]) / 2

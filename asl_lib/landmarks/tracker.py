@@ -28,6 +28,7 @@ from asl_lib.landmarks.regions import (
     region_around,
     region_between,
     rotation_between,
+    square_around,
 )
 
 FRAME_S = 1 / 30
@@ -105,9 +106,7 @@ class PoseTracker:
 
     def detect(self, picture: np.ndarray) -> Region | None:
         """Return the region of the person in a picture, or None."""
-        height, width = picture.shape[:2]
-        side = max(height, width)
-        found = self._detector(picture, Region(width / 2, height / 2, side, side))
+        found = self._detector(picture, square_around(picture))
         return None if found is None else region_between(found[2], found[3], degrees=90).square(1.25)
 
     def landmarks(self, picture: np.ndarray, region: Region) -> np.ndarray | None:
@@ -159,19 +158,19 @@ class HandLandmarks:
         return region.to_picture(values.reshape(21, 3) / self._model.size / (1, 1, 0.4))
 
 
-class HandTracker:
-    """Finds the 21 landmarks of one hand where the pose says that it is.
+class PartTracker:
+    """Base class of what tracks one part of the body where the pose says that it is.
 
-    Args:
-        part: "left_hand" or "right_hand".
+    The region of a part is found anew in every frame, and the one around the landmarks of the frame before is used in
+    its place as long as both agree.
+
+    Attributes:
+        steadiness: how far the two may be apart.
     """
 
-    STEADINESS = Steadiness(degrees=40, shift=0.2, scale=0.4, inner=0.9)
+    steadiness: Steadiness
 
-    def __init__(self, part: str, *, threads: int = 1) -> None:
-        self._joints = WRIST_PINKY_INDEX[part]
-        self._recrop_model = Model("hand_recrop", threads=threads)
-        self.landmarks = HandLandmarks(threads=threads)
+    def __init__(self) -> None:
         self.reset()
 
     def reset(self) -> None:
@@ -179,23 +178,62 @@ class HandTracker:
         self._last: np.ndarray | None = None
 
     def track(self, picture: np.ndarray, pose: np.ndarray) -> np.ndarray | None:
-        """Return the (21, 3) landmarks of the hand in the next frame, in px, or None.
+        """Return the (l, 3) landmarks of the part in the next frame, in px, or None.
 
         Args:
             picture: the frame.
             pose: its (33, 4) landmarks, of `PoseTracker.track`.
         """
         last, self._last = self._last, None
-        coarse = self.coarse_region(pose)
-        if pose[self._joints[0], 3] <= 0.1 or coarse.middle_inside(picture) < LEAST_INSIDE:
+        region = self.find(picture, pose)
+        if region is None:
             return None
-        region = self.recrop(picture, coarse)
         if last is not None:
-            previous = palm_region(last).square(2.0, shift=-0.1)
-            if self.STEADINESS.holds(previous, region, last):
+            previous = self.previous_region(last)
+            if self.steadiness.holds(previous, region, last):
                 region = previous
         self._last = self.landmarks(picture, region)
         return self._last
+
+    def find(self, picture: np.ndarray, pose: np.ndarray) -> Region | None:
+        """Return the region of the part in a frame, without the frames before it, or None."""
+        raise NotImplementedError
+
+    def previous_region(self, points: np.ndarray) -> Region:
+        """Return the region around the (l, 3) landmarks of the frame before."""
+        raise NotImplementedError
+
+    def landmarks(self, picture: np.ndarray, region: Region) -> np.ndarray | None:
+        """Return the (l, 3) landmarks of the part in a region, in px, or None."""
+        raise NotImplementedError
+
+
+class HandTracker(PartTracker):
+    """Finds the 21 landmarks of one hand where the pose says that it is.
+
+    Args:
+        part: "left_hand" or "right_hand".
+    """
+
+    steadiness = Steadiness(degrees=40, shift=0.2, scale=0.4, inner=0.9)
+
+    def __init__(self, part: str, *, threads: int = 1) -> None:
+        self._joints = WRIST_PINKY_INDEX[part]
+        self._recrop_model = Model("hand_recrop", threads=threads)
+        self._model = HandLandmarks(threads=threads)
+        super().__init__()
+
+    def find(self, picture: np.ndarray, pose: np.ndarray) -> Region | None:
+        coarse = self.coarse_region(pose)
+        if pose[self._joints[0], 3] <= 0.1 or coarse.middle_inside(picture) < LEAST_INSIDE:
+            return None
+        return self.recrop(picture, coarse)
+
+    def previous_region(self, points: np.ndarray) -> Region:
+        return palm_region(points).square(2.0, shift=-0.1)
+
+    def landmarks(self, picture: np.ndarray, region: Region) -> np.ndarray | None:
+        return self._model(picture, region)
 
     def coarse_region(self, pose: np.ndarray) -> Region:
         """Return the region in which the hand must be, from the wrist and two knuckles of the pose."""
@@ -211,38 +249,22 @@ class HandTracker:
         return region_between(centre, rim, degrees=-90).square(1.0, shift=-0.1)
 
 
-class FaceTracker:
+class FaceTracker(PartTracker):
     """Finds the 468 landmarks of the face where the pose says that the head is."""
 
-    STEADINESS = Steadiness(degrees=15, shift=0.1, scale=0.3, inner=0.8)
+    steadiness = Steadiness(degrees=15, shift=0.1, scale=0.3, inner=0.8)
 
     def __init__(self, *, threads: int = 1) -> None:
         self._detector = Detector("face_detection_short_range", ((16, 2), (8, 6)), low=-1.0, threads=threads)
         self._model = Model("face_landmark", threads=threads)
-        self.reset()
+        super().__init__()
 
-    def reset(self) -> None:
-        """Forget the frames so far."""
-        self._last: np.ndarray | None = None
+    def find(self, picture: np.ndarray, pose: np.ndarray) -> Region | None:
+        return self.detect(picture, self.head_region(pose))
 
-    def track(self, picture: np.ndarray, pose: np.ndarray) -> np.ndarray | None:
-        """Return the (468, 3) landmarks of the face in the next frame, in px, or None.
-
-        Args:
-            picture: the frame.
-            pose: its (33, 4) landmarks, of `PoseTracker.track`.
-        """
-        last, self._last = self._last, None
-        region = self.detect(picture, self.head_region(pose))
-        if region is None:
-            return None
-        if last is not None:
-            eyes = rotation_between(*last[list(EYES_OF_FACE)], degrees=0)
-            previous = region_around(last, rotation=eyes).square(1.5)
-            if self.STEADINESS.holds(previous, region, last):
-                region = previous
-        self._last = self.landmarks(picture, region)
-        return self._last
+    def previous_region(self, points: np.ndarray) -> Region:
+        eyes = rotation_between(*points[list(EYES_OF_FACE)], degrees=0)
+        return region_around(points, rotation=eyes).square(1.5)
 
     def head_region(self, pose: np.ndarray) -> Region:
         """Return the region in which the face must be, from the pose's landmarks of the head."""
@@ -258,7 +280,6 @@ class FaceTracker:
         return region_around(found[2:], rotation=eyes).square(2.0, shift=-0.1)
 
     def landmarks(self, picture: np.ndarray, region: Region) -> np.ndarray | None:
-        """Return the (468, 3) landmarks of the face in a region, in px, or None."""
         values, score = self._model(picture, region)
         if sigmoid(score).item() <= 0.5:
             return None
@@ -352,7 +373,7 @@ class HolisticTracker(Tracker):
     def __init__(self, parts: Sequence[str] = tuple(PARTS), *, threads: int = 1) -> None:
         super().__init__(parts)
         self.pose = PoseTracker(threads=threads)
-        self.others: dict[str, HandTracker | FaceTracker] = {
+        self.others: dict[str, PartTracker] = {
             part: FaceTracker(threads=threads) if part == "face" else HandTracker(part, threads=threads)
             for part in self.parts
             if part != "pose"
