@@ -12,10 +12,13 @@ from __future__ import annotations
 
 import argparse
 import warnings
+from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 
 from asl_lib._util.paths import project_folder
+from asl_lib.evaluation.metrics import Rate, rate
 from asl_lib.features.recipe import FeatureRecipe
 from asl_lib.features.sets import ClipSet
 from asl_lib.models.trees import HandTrees, describe_clips
@@ -51,8 +54,10 @@ def held_out(features: ClipSet[FeatureRecipe], *, seed: int, known: int = 0) -> 
     return right
 
 
-def mean_over_signers(right: np.ndarray, signer: np.ndarray) -> float:
-    return float(np.mean([right[signer == name].mean() for name in sorted(set(signer))]))
+def over_seeds(runs: list[np.ndarray], clips: pd.DataFrame) -> Rate:
+    """Return the share of right clips, the mean over the runs; the interval does not count a run as another clip."""
+    every = rate(np.concatenate(runs), pd.concat([clips] * len(runs)))
+    return replace(every, hits=every.hits / len(runs), n=len(clips))
 
 
 def main() -> None:
@@ -66,19 +71,14 @@ def main() -> None:
     features = ClipSet.load(folder)
     agree = counterparts(describe_clips(features.values, features.recipe), features.y, features.signer)
     runs = [held_out(features, seed=42 + seed) for seed in range(options.seeds)]
-    right = np.mean(runs, axis=0)
-    scores = ", ".join(f"{mean_over_signers(run, features.signer):.1%}" for run in runs)
-    print(f"trees, mean over {len(set(features.signer))} signers, {len(runs)} seeds: {scores}")
+    print(f"trees, {len(runs)} seeds: {over_seeds(runs, features.table())}")
     for number in range(MOST + 1):
         rows = agree == number if number < MOST else agree >= MOST
-        share = f"{right[rows].mean():.0%}" if rows.any() else "-"
-        print(f"  {number}{' or more' if number == MOST else '':8s} signers agree: {rows.sum():3d} clips, read {share}")
+        share = over_seeds([run[rows] for run in runs], features.table()[rows]) if rows.any() else "no clip"
+        print(f"  {number}{' or more' if number == MOST else '':8s} signers agree: {share}")
     for known in (2, 4, 6, 8, 10):
-        curve = [
-            mean_over_signers(held_out(features, seed=42 + s, known=known), features.signer)
-            for s in range(options.seeds)
-        ]
-        print(f"  {known:2d} signers to learn from: {np.mean(curve):.1%}")
+        curve = [held_out(features, seed=42 + seed, known=known) for seed in range(options.seeds)]
+        print(f"  {known:2d} signers to learn from: {over_seeds(curve, features.table())}")
 
 
 if __name__ == "__main__":

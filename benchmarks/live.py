@@ -7,7 +7,7 @@ It needs what `make demo` leaves behind. Four parts, of which `--only` chooses s
 stream    the clips of the held-out signers one after the other, as one stream of landmarks: changes of the label that
           is shown, words, and the time from the end of a sign to its word, beside a sliding window, which classifies
           the last 30 frames at every frame, shows the best label, and makes it a word whenever its probability
-          reaches 0.5 and it differs from the last word
+          reaches the threshold and it differs from the last word
 window    one window of 30 frames: features and network, beside the same features and `model.predict`
 video     a 640 x 480 file at its own speed through tracker, recogniser and picture: frames per second, latency, frames
           that were left out
@@ -24,8 +24,10 @@ from pathlib import Path
 from statistics import median
 
 import numpy as np
+import pandas as pd
 
 from asl_lib._util.paths import project_folder, relative
+from asl_lib.evaluation.metrics import rate
 from asl_lib.landmarks.landmarks import Landmarks
 from asl_lib.landmarks.pose_file import read_pose
 from asl_lib.live.networks import Classifier
@@ -48,8 +50,6 @@ from benchmarks.rows import Row, tell
 
 def clips_of(model: Path) -> list[tuple[str, str, Path]]:
     """Return (gloss, path of the video, path of the landmarks) of the test clips that a network was tested on."""
-    import pandas as pd
-
     from asl_lib.data.clips import read_clips
     from asl_lib.data.registry import get_dataset
 
@@ -70,10 +70,12 @@ def report_stream(model: Path, classifier: Classifier, *, threshold: float) -> N
         by_signer.setdefault(pose.stem.split("-")[0], []).append((gloss, read_pose(pose)))
     rng = np.random.default_rng(42)
     results: dict[str, list[StreamScore]] = {"sliding window": [], "asl_lib": []}
-    for clips in by_signer.values():
+    signed = []  # (signer, gloss) of every sign, in the order of the streams
+    for signer, clips in by_signer.items():
         frames, signs = join_landmarks([clips[i] for i in rng.permutation(len(clips))], parts)
+        signed += [(signer, sign.gloss) for sign in signs]
         size = (clips[0][1].width, clips[0][1].height)
-        usual = sliding_window(frames, classifier, classifier.glosses, parts, size=size)
+        usual = sliding_window(frames, classifier, classifier.glosses, parts, size=size, threshold=threshold)
         results["sliding window"].append(score_stream(usual, signs))
         results["asl_lib"].append(
             score_stream(
@@ -81,15 +83,15 @@ def report_stream(model: Path, classifier: Classifier, *, threshold: float) -> N
             )
         )
     for name, scores in results.items():
-        signed, right, wrong, needless = (
-            sum(getattr(one, what) for one in scores) for what in ("signs", "right", "wrong", "needless")
-        )
+        named = rate(np.concatenate([one.named for one in scores]), pd.DataFrame(signed, columns=["signer", "gloss"]))
+        wrong, needless = (sum(getattr(one, what) for one in scores) for what in ("wrong", "needless"))
         delays = [delay for one in scores for delay in one.delays_s]
-        rate = sum(one.changes for one in scores) / sum(one.seconds for one in scores)
+        changes = sum(one.changes for one in scores) / sum(one.seconds for one in scores)
         fact = (
-            f"{right} of {signed} signs of {', '.join(by_signer)} got their word, {wrong} words were wrong or too "
-            f"many; the label changed {rate:.2f} times/s, {needless} times to a sign that was not signed; delay from "
-            f"the end of a sign: median {median(delays or [0]):.2f} s, at most {max(delays or [0]):.2f} s"
+            f"at threshold {threshold:g}, {named} of the signs of {', '.join(by_signer)} got their word, {wrong} words "
+            f"were wrong or too many; the label changed {changes:.2f} times/s, {needless} times to a sign that was not "
+            f"signed; delay from the end of a sign: median {median(delays or [0]):.2f} s, at most "
+            f"{max(delays or [0]):.2f} s"
         )
         tell(Row("live", f"a stream of signs, {name}", fact=fact))
 
@@ -163,7 +165,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", default="outputs/demo/attention_lstm/held_out_ben+eli", help="folder of the network")
     parser.add_argument(
-        "--threshold", type=float, default=LiveSettings().threshold, help="least probability of a sign that is named"
+        "--threshold", type=float, default=LiveSettings().threshold, help="least probability of a word, of both methods"
     )
     parser.add_argument("--only", default="stream,window,video", help="which parts")
     parser.add_argument("--soak", type=float, default=0.0, metavar="SECONDS", help="also run this long")

@@ -125,7 +125,7 @@ def drop_frames(points: np.ndarray, rng: np.random.Generator, *, share: float = 
 def mirror_some(
     points: np.ndarray, rng: np.random.Generator, *, recipe: FeatureRecipe, share: float = 0.5
 ) -> np.ndarray:
-    """Mirror `share` of the clips (see `FeatureRecipe.mirror`): half the training signers become left-handed."""
+    """Mirror `share` of the clips (see `FeatureRecipe.mirror`), as if signers of the other hand had signed them."""
     chosen = rng.random(len(points)) < share
     return np.where(chosen[:, None, None, None], recipe.mirror(points), points)
 

@@ -113,7 +113,7 @@ class StreamOutput:
 
 def sliding_window(
     frames: Sequence[tuple[float, np.ndarray]], classifier: Callable[[Landmarks], np.ndarray], glosses: Sequence[str],
-    parts: tuple[str, ...], *, size: tuple[int, int], window: int = 30, threshold: float = 0.5,
+    parts: tuple[str, ...], *, size: tuple[int, int], threshold: float, window: int = 30,
 ) -> StreamOutput:  # fmt: skip
     """Classify the last frames at every frame, as most tutorials do: the baseline for `SignRecogniser`.
 
@@ -126,8 +126,8 @@ def sliding_window(
         glosses: names of its classes.
         parts: parts of the landmarks.
         size: width and height of the frames in px.
-        window: frames that are classified together.
         threshold: least probability of a word.
+        window: frames that are classified together.
     """
     labels: list[tuple[float, str]] = []
     words: list[tuple[float, str]] = []
@@ -150,8 +150,7 @@ class StreamScore:
     """How the output of a stream compares with the signs in it.
 
     Attributes:
-        signs: number of signs.
-        right: number of signs that got their word.
+        named: whether each sign got its word.
         wrong: number of words that are wrong or superfluous.
         changes: how often the label changed.
         needless: how often it changed to a gloss that is neither this sign's nor the last one's.
@@ -159,13 +158,22 @@ class StreamScore:
         seconds: length of the stream.
     """
 
-    signs: int
-    right: int
+    named: tuple[bool, ...]
     wrong: int
     changes: int
     needless: int
     delays_s: tuple[float, ...]
     seconds: float
+
+    @property
+    def signs(self) -> int:
+        """The number of signs."""
+        return len(self.named)
+
+    @property
+    def right(self) -> int:
+        """The number of signs that got their word."""
+        return sum(self.named)
 
     def __str__(self) -> str:
         return (
@@ -177,13 +185,14 @@ class StreamScore:
 def score_stream(output: StreamOutput, signs: Sequence[SignInterval]) -> StreamScore:
     """Compare the output for a stream with the signs in it."""
     used: set[int] = set()
-    delays = []
+    named, delays = [], []
     for sign in signs:
         matching = [
             number
             for number, (time_s, word) in enumerate(output.words)
             if number not in used and word == sign.gloss and sign.start_s <= time_s <= sign.end_s + LATE_S
         ]
+        named.append(bool(matching))
         if matching:
             used.add(matching[0])
             delays.append(output.words[matching[0]][0] - sign.end_s)
@@ -194,7 +203,7 @@ def score_stream(output: StreamOutput, signs: Sequence[SignInterval]) -> StreamS
             begun = [sign.gloss for sign in signs if sign.start_s <= time_s]
             needless += bool(label) and label not in begun[-2:]
     seconds = output.labels[-1][0] if output.labels else 0.0
-    return StreamScore(len(signs), len(used), len(output.words) - len(used), changes, needless, tuple(delays), seconds)
+    return StreamScore(tuple(named), len(output.words) - len(used), changes, needless, tuple(delays), seconds)
 
 
 def tracked_landmarks(results: Sequence[Recognition], parts: tuple[str, ...]) -> list[tuple[float, np.ndarray]]:

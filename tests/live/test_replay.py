@@ -83,7 +83,7 @@ def test_tracked_landmarks_can_be_recognised_again_without_the_tracker():
 def test_a_sliding_window_gives_a_word_whenever_a_likely_guess_differs_from_the_last():
     answers = iter([np.array(a, float) for a in ([1, 0, 0], [0, 1, 0], [0.4, 0.3, 0.3], [0, 1, 0], [1, 0, 0])])
     frames = [(index / 25, np.zeros((75, 4), np.float32)) for index in range(7)]
-    output = sliding_window(frames, lambda _: next(answers), GLOSSES, PARTS, size=SIZE, window=3)
+    output = sliding_window(frames, lambda _: next(answers), GLOSSES, PARTS, size=SIZE, threshold=0.5, window=3)
     assert [label for _, label in output.labels] == ["BOOK", "HELLO", "BOOK", "HELLO", "BOOK"]
     assert [word for _, word in output.words] == ["BOOK", "HELLO", "BOOK"]
 
