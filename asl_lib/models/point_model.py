@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from pathlib import Path
 from typing import ClassVar, Self
 
@@ -17,11 +18,13 @@ class PointModel(ABC):
     Attributes:
         name: the name of its results.
         file: the file that it is saved as, in its folder.
+        recipe: the recipe of the points.
         classes: number of glosses.
     """
 
     name: ClassVar[str]
     file: ClassVar[str]
+    recipe: FeatureRecipe
     classes: int
 
     @abstractmethod
@@ -48,3 +51,15 @@ class PointModel(ABC):
         Raises:
             TrainingError: the file is missing, damaged, or does not fit the recipe.
         """
+
+    def views(self, points: np.ndarray) -> list[np.ndarray]:
+        """Return the clips and, unless the recipe turns all of them to the right hand, their mirror images."""
+        return [points] if self.recipe.mirror_left_handed else [points, self.recipe.mirror(points)]
+
+
+def check_arrays(arrays: Mapping[str, np.ndarray], shapes: Mapping[str, tuple[int, ...]]) -> None:
+    """Raise ValueError where an array of a file is not of its shape, finite float32, and for at least one class."""
+    for name, shape in shapes.items():
+        array = arrays[name]
+        if 0 in shape[-1:] or array.shape != shape or array.dtype != np.float32 or not np.isfinite(array).all():
+            raise ValueError(f"'{name}' must be {shape} finite float32; got {array.shape} {array.dtype}")

@@ -34,7 +34,7 @@ class Registered:
     Attributes:
         name: the name of its results.
         builder: returns the model from keyword sizes, of which it names those that it needs: `frames`, `features`,
-            `size`, `channels`, `classes` or, for all of them, `recipe`.
+            `size`, `channels`, `classes` or, for all of them, `recipe`; and `seed` if it has random numbers of its own.
         input: "landmarks", "photographs" or "video".
     """
 
@@ -83,12 +83,13 @@ def find_model(name: str) -> Registered:
     return _models[name]
 
 
-def build(name: str, recipe: Recipe, **options: Any) -> Any:
+def build(name: str, recipe: Recipe, *, seed: int = 42, **options: Any) -> Any:
     """Return a new model for the clips of a recipe: an uncompiled Keras network, or trees.
 
     Args:
         name: name of a registered model.
         recipe: the recipe of its clips, whose `glosses` are its classes.
+        seed: seed of a model with random numbers of its own, such as trees; a network has those of `set_seeds`.
         options: further arguments of the builder.
 
     Raises:
@@ -99,7 +100,7 @@ def build(name: str, recipe: Recipe, **options: Any) -> Any:
     if recipe.input != model.input:
         raise TrainingError(f"The model '{name}' takes {model.input}; the recipe is for {recipe.input}.")
     sizes: dict[str, Any] = dict(zip(INPUTS[model.input], recipe.shape, strict=True))
-    sizes |= {"classes": len(recipe.glosses), "recipe": recipe}
+    sizes |= {"classes": len(recipe.glosses), "recipe": recipe, "seed": seed}
     taken = inspect.signature(model.builder).parameters
     return model.builder(**{size: value for size, value in sizes.items() if size in taken}, **options)
 

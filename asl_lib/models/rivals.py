@@ -14,7 +14,7 @@ from scipy.special import softmax
 from asl_lib._util.files import atomic_write, read_npz
 from asl_lib.features.recipe import FeatureRecipe
 from asl_lib.models.errors import TrainingError
-from asl_lib.models.point_model import PointModel
+from asl_lib.models.point_model import PointModel, check_arrays
 from asl_lib.models.registry import register
 
 CLIPS_AT_A_TIME = 256
@@ -75,10 +75,7 @@ class Ridge(PointModel):
         try:
             arrays = read_npz(path, ["weights", "bias"])
             model = cls(recipe, classes=arrays["bias"].size)
-            for name, shape in {"weights": (model._numbers, model.classes), "bias": (model.classes,)}.items():
-                array = arrays[name]
-                if 0 in shape[-1:] or array.shape != shape or array.dtype != np.float32 or not np.isfinite(array).all():
-                    raise ValueError(f"'{name}' must be {shape} finite float32; got {array.shape} {array.dtype}")
+            check_arrays(arrays, {"weights": (model._numbers, model.classes), "bias": (model.classes,)})
         except (OSError, ValueError) as error:
             raise TrainingError(f"{path} is no '{cls.name}' for this recipe: {error}. Train it again.") from error
         model._weights, model._bias = arrays["weights"], arrays["bias"]
@@ -91,8 +88,7 @@ class Ridge(PointModel):
 
     def _views(self, points: np.ndarray) -> list[np.ndarray]:
         """Return the (n, frames x features) features of each clip and, if `mirrored`, of its mirror image."""
-        twice = self.mirrored and not self.recipe.mirror_left_handed
-        clips = [points, self.recipe.mirror(points)] if twice else [points]
+        clips = self.views(points) if self.mirrored else [points]
         return [self.recipe.encode(each).reshape(len(points), -1) for each in clips]
 
 

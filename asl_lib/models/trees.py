@@ -84,8 +84,7 @@ class HandTrees(PointModel):
         return self._forest
 
     def _views(self, points: np.ndarray) -> list[np.ndarray]:
-        turned = [points] if self.recipe.mirror_left_handed else [points, self.recipe.mirror(points)]
-        return [describe_clips(clips, self.recipe) for clips in turned]
+        return [describe_clips(view, self.recipe) for view in self.views(points)]
 
 
 def describe_clips(points: np.ndarray, recipe: FeatureRecipe) -> np.ndarray:

@@ -16,6 +16,7 @@ from asl_lib._util.console import quiet_native_stderr
 from asl_lib._util.files import LARGEST_RATIO, atomic_write, largest_unpacked
 from asl_lib.features.recipe import AnyRecipe, FeatureRecipe, Recipe, load_recipe
 from asl_lib.features.sets import ClipSet
+from asl_lib.models.description_mlp import DescriptionMLP
 from asl_lib.models.errors import TrainingError
 from asl_lib.models.point_model import PointModel
 from asl_lib.models.rivals import Chance, MirroredRidge, Ridge
@@ -26,7 +27,7 @@ BATCH_BYTES = 2**27
 NETWORK = "model.keras"
 NETWORK_FILES = ("metadata.json", "config.json", "model.weights.h5")
 """What Keras writes into the `.keras` archive of a network of layers."""
-POINT_MODELS: tuple[type[PointModel], ...] = (HandTrees, MirroredRidge, Ridge, Chance)
+POINT_MODELS: tuple[type[PointModel], ...] = (HandTrees, DescriptionMLP, MirroredRidge, Ridge, Chance)
 
 
 def save_model(model: Any, recipe: Recipe, history: pd.DataFrame, folder: str | Path) -> None:

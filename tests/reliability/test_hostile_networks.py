@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from asl_lib.features.recipe import FeatureRecipe
 from asl_lib.live.errors import LiveError
 from asl_lib.live.networks import Classifier
+from asl_lib.models.description_mlp import DescriptionMLP
 from asl_lib.models.errors import TrainingError
 from asl_lib.models.i3d import load_i3d_weights
 from asl_lib.models.mobilenet import load_weights
@@ -74,26 +75,27 @@ def test_a_damaged_network_is_loaded_or_named(whole, tmp_path_factory, data):
     assert not isinstance(loaded, str) or str(folder) in loaded
 
 
-TREES_RECIPE = FeatureRecipe(frames=4, parts=("left_hand", "right_hand"), body_frame="image")
+HANDS_RECIPE = FeatureRecipe(frames=4, parts=("left_hand", "right_hand"), body_frame="image")
 
 
-@pytest.fixture(scope="module")
-def whole_trees(tmp_path_factory):
-    """The bytes of whole trees, and a clip for them."""
-    path = tmp_path_factory.mktemp("trees") / "trees.npz"
-    points = np.random.default_rng(0).normal(size=(12, 4, TREES_RECIPE.num_landmarks, 2)).astype(np.float32)
-    HandTrees(TREES_RECIPE, classes=3, trees=4).fit(points, np.arange(12) % 3).save(path)
-    return path.read_bytes(), points[:1]
+@pytest.fixture(scope="module", params=[(HandTrees, {"trees": 4}), (DescriptionMLP, {"units": (8, 4), "epochs": 1})])
+def whole_point_model(request, tmp_path_factory):
+    """The class of a model without a network, the bytes of a whole one, and a clip for it."""
+    kind, sizes = request.param
+    path = tmp_path_factory.mktemp("whole") / kind.file
+    points = np.random.default_rng(0).normal(size=(12, 4, HANDS_RECIPE.num_landmarks, 2)).astype(np.float32)
+    kind(HANDS_RECIPE, classes=3, **sizes).fit(points, np.arange(12) % 3).save(path)
+    return kind, path.read_bytes(), points[:1]
 
 
 @given(st.data())
 @tries(40)
-def test_damaged_trees_are_loaded_and_used_or_named(whole_trees, tmp_path_factory, data):
-    content, clip = whole_trees
-    path = tmp_path_factory.mktemp("damaged") / "trees.npz"
+def test_damaged_trees_and_perceptrons_are_loaded_and_used_or_named(whole_point_model, tmp_path_factory, data):
+    kind, content, clip = whole_point_model
+    path = tmp_path_factory.mktemp("damaged") / kind.file
     path.write_bytes(data.draw(damaged(content)))
     with little_memory():
-        loaded = answer(lambda: HandTrees.load(path, TREES_RECIPE), TrainingError)
+        loaded = answer(lambda: kind.load(path, HANDS_RECIPE), TrainingError)
     assert path.name in loaded if isinstance(loaded, str) else loaded.predict(clip).shape == (1, 3)
 
 
