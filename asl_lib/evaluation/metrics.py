@@ -70,12 +70,13 @@ class Rate:
 def rate(right: np.ndarray, clips: pd.DataFrame, *, seed: int = 42) -> Rate:
     """Return the share of right clips with its 95 % interval, from a cluster bootstrap (Field and Welsh 2007).
 
-    The repetitions of one sign by one signer, a *cell*, are near copies that stand or fall together. Whole cells are
-    therefore drawn with replacement, not clips; the interval is that of the same signers with other signs. With at
-    least 5 signers whole signers are drawn, because another test would have other signers. Percentile method, 10,000
-    draws. Where all that is drawn has the same share, every draw is the same: the interval is then that of Wilson
-    (1927) for as many independent clips as there are cells. In simulated tests of 12 to 72 cells, whose clips depend on
-    each other more or less, such intervals held the truth in 88 to 99 of 100, Wilson's over clips in 64 to 88.
+    The repetitions of one sign by one signer, a *cell*, resemble each other and are often right or wrong together.
+    Whole cells are therefore drawn with replacement, not clips; the interval is that of the same signers with other
+    signs. With at least 5 signers whole signers are drawn, because another test would have other signers. Percentile
+    method, 10,000 draws. Where all that is drawn has the same share, every draw is the same: the interval is then that
+    of Wilson (1927) for as many independent clips as there are cells. In simulated tests of 12 to 72 cells, whose clips
+    depend on each other more or less, such intervals held the truth in 88 to 99 of 100; Wilson's over clips in 64 to
+    88.
 
     Args:
         right: (n,) whether each clip is right.
