@@ -86,6 +86,10 @@ class Recipe:
         """Return the mirrored clips of a `ClipSet`: the same signs, signed with the other hand."""
         raise NotImplementedError
 
+    def views(self, values: np.ndarray) -> list[np.ndarray]:
+        """Return the clips of a `ClipSet` in each way that a network is asked about them: its answer is the mean."""
+        return [values]
+
     def save(self, path: str | Path) -> None:
         """Write the recipe as JSON, version 3: `input`, `glosses`, and the recipe's own entries."""
         write_json(path, {"version": RECIPE_VERSION, "input": self.input, **asdict(self)})
@@ -114,6 +118,9 @@ class FeatureRecipe(Recipe):
         frames: frames of the result.
         max_gap: longest run of frames in which a landmark is missing that is filled by interpolation.
         mask: append one number a part and frame: 1 where it was seen (or its gap filled), else 0.
+        average_mirrored: a network's answer is the mean over a clip and its mirror image: a sign signed with the other
+            hand is the same sign for a network that was trained with `Augmentation(mirrored=...)`. Without effect
+            beside `mirror_left_handed`, and on a `PointModel`, whose class decides it.
         tracker: the tracker that the landmarks are from; the live demo uses the same.
 
     >>> recipe = FeatureRecipe(parts=("pose", "left_hand", "right_hand"), frames=30, mask=False)
@@ -134,6 +141,7 @@ class FeatureRecipe(Recipe):
     frames: int = 30
     max_gap: int = 5
     mask: bool = True
+    average_mirrored: bool = False
     tracker: str = "litert"
 
     def __post_init__(self) -> None:
@@ -277,6 +285,10 @@ class FeatureRecipe(Recipe):
         parts = {part: values[..., self.columns(part), :] for part in self.parts}
         mirrored = mirror_parts(parts, width=0 if self.body_frame == "shoulders" else 1)
         return np.concatenate([mirrored[part] for part in self.parts], axis=-2)
+
+    def views(self, values: np.ndarray) -> list[np.ndarray]:
+        twice = self.average_mirrored and not self.mirror_left_handed
+        return [values, self.mirror(values)] if twice else [values]
 
 
 @dataclass(frozen=True, kw_only=True)

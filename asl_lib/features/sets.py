@@ -20,8 +20,8 @@ from asl_lib.landmarks.store import LandmarkStore
 CLIPS_AT_A_TIME = 256
 LABELS = ("y", "glosses", "signer", "clip_id", "split")
 """Arrays of a features file beside its points."""
-ENCODING = ("hand_frame", "handshape", "velocities", "mask")
-"""Entries of a `FeatureRecipe` that `encode` reads and `points` does not."""
+ENCODING = ("hand_frame", "handshape", "velocities", "mask", "average_mirrored")
+"""Entries of a `FeatureRecipe` that `points` does not read."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,7 +76,7 @@ class ClipSet(Generic[AnyRecipe]):
         """Return the same clips for a recipe that encodes them in another way.
 
         Args:
-            changes: new values of a `FeatureRecipe`'s hand_frame, handshape, velocities or mask.
+            changes: new values of a `FeatureRecipe`'s hand_frame, handshape, velocities, mask or average_mirrored.
 
         Raises:
             RecipeError: the points themselves would have to change: call `load_features` with the new recipe.

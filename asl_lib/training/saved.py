@@ -129,16 +129,13 @@ def glosses_of(outputs: Any) -> Any:
     return outputs["gloss"] if isinstance(outputs, dict) else outputs
 
 
-def predict(model: Any, clips: ClipSet[Any], rows: np.ndarray | None = None, *, mirrored: bool = False) -> np.ndarray:
-    """Return (len(rows), classes) probabilities of the glosses.
+def predict(model: Any, clips: ClipSet[Any], rows: np.ndarray | None = None) -> np.ndarray:
+    """Return (len(rows), classes) probabilities of the glosses: the mean over the recipe's `views` of each clip.
 
     Args:
         model: a network or a `PointModel`, for clips that `clips.recipe` encodes.
         clips: the clips.
         rows: which of them; None for all.
-        mirrored: take the mean over every clip and its mirror image: a sign signed with the other hand is the same
-            sign for a network that was trained with `Augmentation(mirrored=...)`. Ignored for a recipe that turns all
-            clips to the right hand (`mirror_left_handed`), and for a `PointModel`, whose class decides it.
     """
     rows = np.arange(len(clips)) if rows is None else np.asarray(rows, int)
     recipe = clips.recipe
@@ -146,24 +143,27 @@ def predict(model: Any, clips: ClipSet[Any], rows: np.ndarray | None = None, *, 
         return model.predict(clips.values[rows])
     if not len(rows):
         return np.empty((0, len(recipe.glosses)), np.float32)
-    landmarks = isinstance(recipe, FeatureRecipe)
     step, parts = clips_at_a_time(clips), []
-    twice = mirrored and not (landmarks and recipe.mirror_left_handed)
+    options = {"batch_size": step if isinstance(recipe, FeatureRecipe) else None, "verbose": 0}
     for start in range(0, len(rows), step):
         values = clips.values[rows[start : start + step]]
-        views = [values, recipe.mirror(values)] if twice else [values]
-        encoded = (recipe.encode(view) for view in views)
-        outputs = [model.predict(view, batch_size=step if landmarks else None, verbose=0) for view in encoded]
-        parts.append(np.mean([glosses_of(output) for output in outputs], axis=0))
+        parts.append(_mean_over_views(lambda X: glosses_of(model.predict(X, **options)), recipe, values))
     return np.concatenate(parts)
+
+
+def _mean_over_views(network: Callable[[np.ndarray], Any], recipe: Recipe, values: np.ndarray) -> np.ndarray:
+    """Return (n, classes): the mean of a network's outputs over the views of n clips of a `ClipSet`."""
+    views = [recipe.encode(view) for view in recipe.views(values)]
+    outputs = np.asarray(network(np.concatenate(views)))
+    return np.asarray(np.mean(np.split(outputs, len(views)), axis=0))
 
 
 def compile_predictor(model: Any, recipe: Recipe) -> Callable[[np.ndarray], np.ndarray]:
     """Return a function from one clip, before `recipe.encode`, to its (classes,) probabilities, as fast as possible.
 
-    `model.predict` starts a loop over batches for every call; this is one compiled program for one clip. The first
-    call, which compiles, is made here. For a `PointModel` it is its `predict`. XLA makes an LSTM on landmarks nine
-    times as fast, but I3D on a processor six times as slow, so networks for pictures are compiled without it.
+    They are those of `predict`, which starts a loop over batches for every call; this is one compiled program for one
+    clip. The first call, which compiles, is made here. XLA makes an LSTM on landmarks nine times as fast, but I3D on a
+    processor six times as slow, so networks for pictures are compiled without it.
 
     Args:
         model: a network or a `PointModel`.
@@ -176,10 +176,10 @@ def compile_predictor(model: Any, recipe: Recipe) -> Callable[[np.ndarray], np.n
     import tensorflow as tf
 
     landmarks = isinstance(recipe, FeatureRecipe)
-    program = tf.function(lambda clip: glosses_of(model(clip, training=False)), jit_compile=landmarks)
+    program = tf.function(lambda X: glosses_of(model(X, training=False)), jit_compile=landmarks)
 
     def probabilities(clip: np.ndarray) -> np.ndarray:
-        return np.asarray(program(tf.constant(recipe.encode(clip)[None]))[0])
+        return _mean_over_views(lambda X: program(tf.constant(X)), recipe, clip[None])[0]
 
     with quiet_native_stderr():
         probabilities(np.zeros(recipe.values_shape, np.float32))

@@ -13,16 +13,20 @@ GLOSSES = ("BOOK", "HELLO", "MOTHER")
 
 @pytest.fixture(scope="session")
 def classifier():
-    """An untrained network: what it says means nothing, but it must say the same everywhere."""
+    recipe = FeatureRecipe(frames=16, handshape=True)
+    return Classifier(strong_network(recipe), recipe, GLOSSES)
+
+
+def strong_network(recipe):
+    """Return an untrained network: what it says means nothing, but it must say the same everywhere."""
     from asl_lib.models.lstm import build_attention_lstm
     from asl_lib.training.fit import set_seeds
 
     set_seeds(0)
-    recipe = FeatureRecipe(frames=16, handshape=True)
-    model = build_attention_lstm(frames=16, features=recipe.num_features, classes=len(GLOSSES))
+    model = build_attention_lstm(frames=recipe.frames, features=recipe.num_features, classes=len(GLOSSES))
     for layer in model.layers:  # an untrained network says nearly the same of everything
         layer.set_weights([3 * weight for weight in layer.get_weights()])
-    return Classifier(model, recipe, GLOSSES)
+    return model
 
 
 @pytest.fixture(scope="session")

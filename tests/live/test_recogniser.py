@@ -6,8 +6,10 @@ import os
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 
+from asl_lib.evaluation.metrics import evaluate
 from asl_lib.features.recipe import FeatureRecipe
 from asl_lib.features.resampling import resample_in_time
 from asl_lib.landmarks.landmarks import Landmarks
@@ -16,8 +18,9 @@ from asl_lib.live.networks import Classifier, choose_model, find_models, model_o
 from asl_lib.live.recogniser import LiveSettings, SignRecogniser, hand_raised
 from asl_lib.models.rivals import Chance, Ridge
 from asl_lib.models.trees import HandTrees
-from tests.conftest import make_landmarks
-from tests.live.conftest import GLOSSES, signing
+from asl_lib.training.saved import predict, save_model
+from tests.conftest import make_clip_set, make_landmarks
+from tests.live.conftest import GLOSSES, signing, strong_network
 
 SIZE = (640, 480)
 
@@ -52,16 +55,24 @@ class Oracle:
         return np.array([0.05, 0.9, 0.05])
 
 
-def test_a_clip_that_is_replayed_gives_the_offline_probabilities(classifier):
-    landmarks = make_landmarks(frames=40, missing=[("right_hand", 5, 9), ("left_hand", 0, 30)])
-    recogniser = SignRecogniser(classifier, settings=LiveSettings(threshold=0.0, fps=landmarks.fps))
-    recogniser.start(100.0, countdown_s=0, capture_s=60)
-    stream = [(100 + index / landmarks.fps, values) for index, values in enumerate(values_of(landmarks))]
-    last = follow_all(recogniser, stream)[-1]
-    offline = classifier(landmarks)
-    assert last.phase == "done"
-    assert dict(last.top) == pytest.approx(dict(zip(GLOSSES, offline.tolist(), strict=True)), abs=1e-5)
-    assert last.committed == GLOSSES[int(offline.argmax())]
+@pytest.mark.parametrize("average_mirrored", [False, True])
+def test_a_clip_that_is_replayed_gives_the_probabilities_that_the_notebook_wrote(average_mirrored, tmp_path):
+    recipe = FeatureRecipe(frames=16, handshape=True, average_mirrored=average_mirrored)
+    clips = [make_landmarks(frames=40, seed=seed, missing=[("right_hand", 5, 9)]) for seed in range(3)]
+    features = make_clip_set(np.stack([recipe.points(clip) for clip in clips]), [0, 1, 2], recipe)
+    model = strong_network(recipe)
+    save_model(model, features.recipe, pd.DataFrame(), tmp_path)
+    evaluate(predict(model, features), features, np.arange(3)).save(tmp_path)
+
+    kept, replayed = np.load(tmp_path / "probabilities.npz"), Classifier.load(tmp_path)
+    for landmarks, offline in zip(clips, kept["probabilities"], strict=True):
+        recogniser = SignRecogniser(replayed, settings=LiveSettings(threshold=0.0, fps=landmarks.fps))
+        recogniser.start(100.0, countdown_s=0, capture_s=60)
+        stream = [(100 + index / landmarks.fps, values) for index, values in enumerate(values_of(landmarks))]
+        last = follow_all(recogniser, stream)[-1]
+        assert last.phase == "done"
+        assert dict(last.top) == pytest.approx(dict(zip(kept["glosses"], offline.tolist(), strict=True)), abs=1e-5)
+        assert last.committed == kept["glosses"][int(offline.argmax())]
 
 
 @pytest.mark.parametrize("name", ["conversation_sign", "thumb_up"])

@@ -220,10 +220,11 @@ def test_a_prediction_in_the_mirror_is_averaged_with_the_plain_one():
     set_seeds(1)
     model = build_lstm(frames=8, features=both.num_features, classes=2)
     seen, mirrored = predict(model, clips), predict(model, in_mirror)
-    np.testing.assert_allclose(predict(model, clips, mirrored=True), (seen + mirrored) / 2, atol=1e-5)
-    np.testing.assert_allclose(predict(model, in_mirror, mirrored=True), (seen + mirrored) / 2, atol=1e-5)
-    one_hand = replace(clips, recipe=replace(clips.recipe, mirror_left_handed=True))
-    np.testing.assert_array_equal(predict(model, one_hand, mirrored=True), seen)
+    twice, turned = (one.with_encoding(average_mirrored=True) for one in (clips, in_mirror))
+    np.testing.assert_allclose(predict(model, twice), (seen + mirrored) / 2, atol=1e-5)
+    np.testing.assert_allclose(predict(model, turned), (seen + mirrored) / 2, atol=1e-5)
+    one_hand = replace(twice, recipe=replace(twice.recipe, mirror_left_handed=True))
+    np.testing.assert_array_equal(predict(model, one_hand), seen)
 
 
 def test_predictions_are_those_of_the_rows_in_their_order():
