@@ -380,7 +380,8 @@ class VideoReader:
         width, height = self._square_size(frame.width, frame.height)
         form = "rgba" if any(component.is_alpha for component in frame.format.components) else "rgb24"
         try:
-            picture = frame.to_ndarray(format=form, width=width, height=height)
+            # Without a number, FFmpeg starts a thread for every core of the machine in every file.
+            picture = frame.to_ndarray(format=form, width=width, height=height, threads=1)
         except DAMAGE as error:
             raise MediaError(
                 f"{self.path} is damaged at frame {self.count - 1} ({error}). Convert it again."
@@ -466,6 +467,7 @@ class VideoSink:
                 f"frame {self.count} has shape {frame.shape}. Resize the frames before writing them."
             )
         picture = av.VideoFrame.from_ndarray(np.ascontiguousarray(frame), format="rgb24")
+        picture = picture.reformat(format=self._stream.pix_fmt, threads=1)
         self._container.mux(self._stream.encode(picture))
         self.count += 1
 

@@ -479,3 +479,17 @@ def test_the_frames_of_a_clip_are_those_of_its_video_without_exact_repeats(tmp_p
     clip = {"path": "dark.mkv", "start": 2, "end": 10, "box": ""}
     times = [time_s for time_s, _ in clip_frames(clip, tmp_path)]
     assert times == pytest.approx([0.2, 0.4, 0.6, 0.8, 0.9])
+
+
+@pytest.mark.skipif(not os.path.isdir("/proc/self/task"), reason="Threads are counted by Linux' /proc.")
+def test_a_file_that_is_read_or_written_starts_no_thread_for_each_core(tmp_path):
+    def threads():
+        return len(os.listdir("/proc/self/task"))
+
+    frames = make_frames(3)
+    write_video(tmp_path / "a.mp4", frames, fps=25)
+    before = threads()
+    with VideoSink(tmp_path / "b.mp4", fps=25) as sink:
+        for _, picture in read_frames(tmp_path / "a.mp4"):
+            sink.write(picture)
+            assert threads() == before

@@ -29,9 +29,9 @@ def screen():
         pytest.skip(f"A window cannot be tested without {', '.join(missing)}: apt-get install xvfb xdotool.")
     reading, writing = os.pipe()
     # Without -noreset the server starts over whenever its last client leaves, as each call of xdotool does: a program
-    # that connects at that moment is turned away.
+    # that connects at that moment is turned away. -s 0: no screen saver, which would blacken a busy machine's pictures.
     server = subprocess.Popen(
-        ["Xvfb", "-displayfd", str(writing), "-screen", "0", "1024x768x24", "-nolisten", "tcp", "-noreset"],
+        ["Xvfb", "-displayfd", str(writing), "-screen", "0", "1024x768x24", "-nolisten", "tcp", "-noreset", "-s", "0"],
         pass_fds=[writing], stderr=subprocess.DEVNULL,
     )  # fmt: skip
     os.close(writing)
