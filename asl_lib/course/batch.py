@@ -10,15 +10,19 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any
 
+import pandas as pd
+
 from asl_lib._util.jobs import cores, parse_shard, run_jobs
 from asl_lib.course.notebooks import STAGES, BatchError, Notebook, Run, find_notebooks, model_notebook
 from asl_lib.course.params import Params, check_parameters
 from asl_lib.data.clips import read_clips, select_clips
 from asl_lib.data.dataset import Dataset
 from asl_lib.data.registry import get_dataset
-from asl_lib.evaluation.results import has_results
+from asl_lib.evaluation.results import compare_variants, has_results, save_tables
 from asl_lib.evaluation.splits import signer_folds
+from asl_lib.features.recipe import FeatureRecipe
 from asl_lib.models import registry
+from asl_lib.training.method import GROUPS, PARTS, Method
 
 NOTHING_TO_REPORT = "is left out: this run has no results of signs yet"
 
@@ -79,7 +83,7 @@ def run_course(
     # The models need the features, not each other; the later a notebook, the longer it takes.
     parallel = [run for run in reversed(runs) if run.notebook.stage == "model"]
     names = [labels[run.output.stem] for run in parallel]
-    if failures := _execute_here(parallel, names, upstream, log, jobs=jobs or cores(), force=force):
+    if failures := _execute(parallel, names, upstream, log, jobs=jobs, force=force):
         raise BatchError("\n\n".join(failures))
     keys = sorted(run.key(upstream) for run in parallel)
     upstream = hashlib.sha256("".join([upstream, *keys]).encode()).hexdigest()
@@ -169,10 +173,7 @@ def run_batch(
         log(f"There is nothing in shard {shard}: there are fewer runs than shards.")
     runs = [run for run, _ in planned]
     labels = [f"[{i}/{len(runs)}] {about}" for i, (_, about) in enumerate(planned, 1)]
-    if scheduler:
-        failures = _execute_on_dask(runs, labels, upstream, log, scheduler=scheduler, force=force)
-    else:
-        failures = _execute_here(runs, labels, upstream, log, jobs=jobs or cores(), force=force)
+    failures = _execute(runs, labels, upstream, log, jobs=jobs, scheduler=scheduler, force=force)
     if failures:
         failures.insert(0, f"{len(failures)} of {len(runs)} runs failed; the rest is done.")
     for notebook in (n for n in notebooks if n.stage == "report" and not shard):
@@ -187,6 +188,80 @@ def run_batch(
     if failures:
         raise BatchError("\n\n".join(failures))
     return params
+
+
+ABLATION_SEEDS = [1, 2, 3]
+"""Seeds of an ablation whose parameters name none: one says nothing about small differences."""
+
+
+def run_ablation(
+    values: Mapping[str, Any],
+    *,
+    over: Sequence[str] = (),
+    start: str = "own",
+    models: Sequence[str] = (),
+    jobs: int = 0,
+    scheduler: str = "",
+    log: Callable[[str], None] = log_line,
+    force: bool = False,
+) -> list[pd.DataFrame]:
+    """Train models as they are and with one part of their training left out or added, all on the same split.
+
+    `course/model.ipynb` trains them, and the tables are `outputs/<run>/ablation/<start>/<model>.csv` and `.tex`.
+
+    Args:
+        values: parameters as in a YAML file. Each variant is trained with each of `seeds`; without, with 1, 2 and 3.
+        over: the parts, see `Method.change`; empty for every one.
+        start: which training is changed: "own", that of the course's own networks, or "published".
+        models: models for landmarks; empty for attention_lstm, or lstm if published.
+        jobs, scheduler, log, force: as in `run_batch`.
+
+    Returns:
+        The table of each model, see `compare_variants`.
+
+    Raises:
+        ParameterError: a parameter does not exist or has a wrong value.
+        TrainingError: there is no such model or part.
+        BatchError: a preparing notebook or a training failed. The other trainings were finished.
+    """
+    values = {**values, "ablation": start, "seeds": list(values.get("seeds") or ABLATION_SEEDS)}
+    params = check_parameters(values)
+    dataset, upstream = get_dataset(params.dataset), ""
+    models = models or ["lstm" if start == "published" else "attention_lstm"]
+    if others := [model for model in models if registry.find_model(model).input != "landmarks"]:
+        raise BatchError(f"Only the training of models for landmarks has parts to change; got {', '.join(others)}.")
+    for part in over:
+        Method.own(FeatureRecipe()).change(part)
+    variants = {
+        model: [{**values, "change": part} for part in ["", *(over or [*PARTS, *GROUPS])]]
+        for model in dict.fromkeys(models)
+    }
+    planned = [
+        (
+            Run(model_notebook(model), {**variant, **seed}, suffix=f".{start}.{variant['change']}{ending}"),
+            f"{model}, {variant['change'] or 'unchanged'}{which}",
+        )
+        for model in variants
+        for variant in variants[model]
+        for seed, ending, which in _seeds(params)
+    ]
+    for notebook in (one for one in find_notebooks() if one.stage == "prepare" and one.suits(dataset)):
+        upstream = _do(Run(notebook, values, exercises=False), upstream, notebook.name, log, force=force)
+    runs, labels = (
+        [run for run, _ in planned],
+        [f"[{i}/{len(planned)}] {about}" for i, (_, about) in enumerate(planned, 1)],
+    )
+    if failures := _execute(runs, labels, upstream, log, jobs=jobs, scheduler=scheduler, force=force):
+        raise BatchError("\n\n".join(failures))
+    tables = {}
+    for model in variants:
+        folders = [
+            [check_parameters({**variant, **seed}).model_dir(model) for seed, _, _ in _seeds(params)]
+            for variant in variants[model]
+        ]
+        tables[model] = compare_variants(folders)
+    save_tables(params.run_dir / "ablation" / start, **tables)
+    return list(tables.values())
 
 
 def _cases(signers: list[str], *, folds: int, known_signers: bool) -> list[tuple[dict[str, Any], str, str]]:
@@ -229,11 +304,20 @@ def _training(notebooks: Sequence[Notebook], models: Sequence[str], dataset: Dat
     return chosen + [others[model] for model in dict.fromkeys(models) if model in others]
 
 
-def _execute_here(
-    runs: Sequence[Run], labels: Sequence[str], upstream: str, log: Callable[[str], None], *, jobs: int, force: bool
+def _execute(
+    runs: Sequence[Run],
+    labels: Sequence[str],
+    upstream: str,
+    log: Callable[[str], None],
+    *,
+    jobs: int,
+    scheduler: str = "",
+    force: bool,
 ) -> list[str]:
-    """Execute runs on this machine, `jobs` at a time, and return the messages of those that failed."""
-    jobs = max(1, min(jobs, len(runs)))
+    """Execute runs on a cluster or here, `jobs` at a time (0: one per core), and return the messages of failed ones."""
+    if scheduler:
+        return _execute_on_dask(runs, labels, upstream, log, scheduler=scheduler, force=force)
+    jobs = max(1, min(jobs or cores(), len(runs)))
     failures = []
     with ThreadPoolExecutor(jobs) as pool:
         threads = max(1, cores() // jobs)

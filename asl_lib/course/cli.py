@@ -28,6 +28,7 @@ examples:
   asl run params/demo.yaml                             the whole course, from rendered clips to the comparison
   asl run params/recordings.yaml --set epochs=300      your own recordings, one parameter changed
   asl batch params/fingerspelling.yaml                 every signer held out in turn
+  asl ablate params/demo.yaml --over mirrored,mask     what two parts of the training are worth
   asl datasets                                         what there is to train on
   asl live --web                                       sign into your browser's camera, and see it recognised
 """
@@ -96,12 +97,22 @@ def _add_notebooks(command: Callable[..., argparse.ArgumentParser]) -> None:
     batch.add_argument("--jobs", type=int, default=0, help="notebooks at a time (default: one per core)")
     batch.add_argument("--shard", default="", metavar="3/11", help=SHARD_HELP + "; 0/11 only prepares")
 
+    ablate = command("ablate", _ablate, "train with one part of the method left out or added, and compare")
+    ablate.add_argument(
+        "--over", default="", metavar="A,B", help="these parts, such as mirrored,body_frame (default: all)"
+    )
+    ablate.add_argument(
+        "--from", default="own", choices=["own", "published"], dest="start",
+        help="change the training of the course's own networks (the default) or that of published ones",
+    )  # fmt: skip
+    ablate.add_argument("--jobs", type=int, default=0, help="trainings at a time (default: one per core)")
+
     extract = command("extract", _extract, "extract the landmarks of a data set, without a notebook")
     extract.add_argument("--shard", default="", metavar="3/100", help=SHARD_HELP + "; 0/100 only makes the clips table")
     extract.add_argument(
         "--preview", default="", metavar="CLIP_ID", help="only draw the landmarks of one clip, as a video"
     )
-    for parser in (run, batch, extract):
+    for parser in (run, batch, ablate, extract):
         parser.add_argument("parameters", help="YAML file of parameters, for example params/demo.yaml")
         parser.add_argument(
             "--set",
@@ -111,10 +122,10 @@ def _add_notebooks(command: Callable[..., argparse.ArgumentParser]) -> None:
             dest="changes",
             help="change one parameter (YAML)",
         )
-    for parser in (run, batch):
+    for parser in (run, batch, ablate):
         parser.add_argument("--models", default="", metavar="A,B", help="train only these (default: the course's own)")
         parser.add_argument("--force", action="store_true", help="execute notebooks whose results are there already")
-    for parser in (batch, extract):
+    for parser in (batch, ablate, extract):
         parser.add_argument("--scheduler", default="", metavar="tcp://HOST:PORT", help="use a Dask cluster's workers")
 
 
@@ -224,6 +235,29 @@ def _batch(options: argparse.Namespace) -> None:
     )
     if not options.shard:
         _print_summary(params)
+
+
+def _ablate(options: argparse.Namespace) -> None:
+    from asl_lib.course.batch import run_ablation
+    from asl_lib.evaluation.metrics import describe_size
+
+    tables = run_ablation(
+        _values(options),
+        over=split_names(options.over),
+        start=options.start,
+        models=split_names(options.models),
+        jobs=options.jobs,
+        scheduler=options.scheduler,
+        force=options.force,
+    )
+    for table in tables:
+        first = table.iloc[0]
+        size = describe_size(first.clips, first.cells, first.signers)
+        print(f"\nAccuracy, mean of {first.seeds} seeds (their range); difference with its 95 % interval; n = {size}")
+        for row in table.itertuples():
+            apart = f"{100 * row.difference:+.1f} ({100 * row.difference_low:+.0f} to {100 * row.difference_high:+.0f})"
+            seeds = f"({row.seed_low:.0%} to {row.seed_high:.0%})"
+            print(f"  {row.variant:45} {row.accuracy:6.1%} {seeds:15} {apart if row.Index else ''}")
 
 
 def _print_summary(params: Any) -> None:

@@ -53,7 +53,8 @@ class Notebook:
         parameters: names in its `parameters` cell.
         subject: what it needs: "clips", "videos" (clips that do not come as landmarks only), "photographs" or "any"
             data set.
-        results: files that it writes, with {dataset_dir}, {run_dir} and {held_out} to fill in.
+        results: files that it writes, with {dataset_dir}, {run_dir} and {held_out} to fill in, or, for `model`,
+            {model_dir}.
         model: name of the one model that it trains; empty for a numbered notebook, whose cells name its models.
     """
 
@@ -71,6 +72,8 @@ class Notebook:
     @property
     def models(self) -> list[str]:
         """The models that it trains: the folders of its results."""
+        if self.model:
+            return [self.model]
         places = (Path(pattern).parts for pattern in self.results)
         return list(dict.fromkeys(parts[parts.index("{held_out}") - 1] for parts in places if "{held_out}" in parts))
 
@@ -98,10 +101,7 @@ def find_notebooks(folder: str | Path | None = None) -> list[Notebook]:
 
 def model_notebook(model: str) -> Notebook:
     """Return the notebook that trains one registered model which has no numbered notebook."""
-    notebook, subject = _read_notebook(ANY_MODEL), SUBJECTS[find_model(model).input]
-    place = f"letters/{model}" if subject == "photographs" else model  # as `Params.letters_dir` and `model_dir`
-    results = tuple(pattern.replace("{model}", place) for pattern in notebook.results)
-    return replace(notebook, results=results, subject=subject, model=model)
+    return replace(_read_notebook(ANY_MODEL), subject=SUBJECTS[find_model(model).input], model=model)
 
 
 def course_folder() -> Path:
@@ -165,8 +165,10 @@ class Run:
         return self.output.with_suffix(".done.json")
 
     def results(self) -> list[Path]:
-        params = self.params
+        params, model = self.params, self.notebook.model
         places = {"dataset_dir": params.dataset_dir, "run_dir": params.run_dir, "held_out": params.held_out}
+        letters = self.notebook.subject == "photographs"
+        places["model_dir"] = params.letters_dir(model) if letters else params.model_dir(model)
         return [Path(pattern.format(**places)) for pattern in self.notebook.results]
 
     def key(self, upstream: str) -> str:

@@ -101,6 +101,10 @@ class Params(BaseModel):
     epochs: int = Field(200, ge=1, le=MOST, description="most passes over the training clips")
     own_epochs: int = Field(60, ge=1, le=MOST, description="the same for the course's own networks")
     patience: int = Field(40, ge=1, le=MOST, description="epochs without improvement before training stops")
+    ablation: Literal["", "own", "published"] = Field(
+        "", description="asl ablate sets it: whose training is changed, that of the course's own or published networks"
+    )
+    change: str = Field("", description="asl ablate sets it: the part that is left out or added; empty for none")
     groups: int = Field(4, ge=2, le=MOST, description="groups of glosses of the hierarchical network")
     image_size: int = Field(64, ge=32, le=1024, description="side of the photographs, in px")
     published_size: int = Field(32, ge=32, le=1024, description="side of the photographs for the published CNN, in px")
@@ -173,8 +177,12 @@ class Params(BaseModel):
         return self.run_dir / "letters" / model / self.held_out
 
     def model_dir(self, model: str) -> Path:
-        """`outputs/<run>/<model>/held_out_<signers>/`: one trained model with its recipe and results."""
-        return self.run_dir / model / self.held_out
+        """`outputs/<run>/<model>/held_out_<signers>/`: one trained model with its recipe and results.
+
+        In an ablation it is `outputs/<run>/ablation/<own or published>/<model>.<change>/held_out_<signers>/`.
+        """
+        folder = self.run_dir / "ablation" / self.ablation if self.ablation else self.run_dir
+        return folder / (f"{model}.{self.change}" if self.change else model) / self.held_out
 
 
 def read_parameters(variables: Mapping[str, Any]) -> Params:

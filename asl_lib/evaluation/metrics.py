@@ -34,7 +34,7 @@ def describe_size(clips: int, cells: int, signers: int) -> str:
 
 @dataclass(frozen=True)
 class Rate:
-    """A share of right clips with its 95 % interval, see `rate`.
+    """A share of right clips, or a difference of two, with its 95 % interval: see `rate` and `difference`.
 
     Attributes:
         hits, n: number of right clips, or its mean over seeds, and of all.
@@ -107,6 +107,30 @@ def _wilson(share: float, n: int) -> tuple[float, float]:
     square = 1.959964**2 / n
     middle, half = share + square / 2, np.sqrt(square * share * (1 - share) + square**2 / 4)
     return float((middle - half) / (1 + square)), float((middle + half) / (1 + square))
+
+
+def difference(first: pd.DataFrame, second: pd.DataFrame) -> Rate:
+    """Return how much larger the second share of right clips is than the first, with the interval of `rate`.
+
+    The two are compared clip by clip, as in `mcnemar`: what is hard for both does not widen the interval.
+
+    Args:
+        first, second: tables of two evaluations of the same clips; of several seeds one after the other, with a column
+            seed: those of the same seed are compared.
+
+    Raises:
+        ValueError: the two have no clip in common.
+    """
+    keys = ["clip_id", *({"seed"} & set(first.columns))]
+    both = first.merge(second[[*keys, "rank"]], on=keys, suffixes=("", "_second"))
+    if both.empty:
+        raise ValueError("Both tables must be of the same clips and seeds; they have none in common.")
+    ahead = (both["rank_second"] == 1).astype(int) - (both["rank"] == 1).astype(int)
+    sign = -1 if ahead.sum() < 0 else 1
+    share, n = rate((sign * ahead).to_numpy(), both), both["clip_id"].nunique()
+    low = -share.high if share.low == share.value == 0 else share.low  # of cells without a difference, to either side
+    low, high = sorted((sign * low, sign * share.high))
+    return Rate(sign * share.value * n, n, share.cells, share.signers, low, high)
 
 
 def mean_over_signers(accuracies: Sequence[float], *, seed: int = 42) -> tuple[float, float, float]:

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from asl_lib._util.files import atomic_write, read_json, read_npz
-from asl_lib.evaluation.metrics import Evaluation, Rate, mean_over_signers, rate
+from asl_lib.evaluation.metrics import Evaluation, Rate, difference, mean_over_signers, rate
 
 PROTOCOLS = {"signer": "new signer", "official": "official split", "random": "known signers"}
 """The parameter `split` -> what its accuracy measures, the most demanding protocol first."""
@@ -218,6 +218,43 @@ def summarise(results: pd.DataFrame) -> pd.DataFrame:
                 "minutes": group["minutes"].mean(),
             }
         )
+    return pd.DataFrame(rows)
+
+
+def compare_variants(variants: Sequence[Sequence[str | Path]]) -> pd.DataFrame:
+    """Return a table of an ablation: one row a variant, with its difference from the first one.
+
+    Args:
+        variants: the folders of each variant's trainings with different seeds, the unchanged method's first.
+
+    Returns:
+        Columns variant, accuracy (the mean over the seeds, over all test clips), low, high (95 % interval, see
+        `metrics.rate`), seeds, seed_low, seed_high (the worst and the best seed), difference, difference_low,
+        difference_high (see `metrics.difference`; NaN in the first row), clips, cells, signers, epochs, minutes (means
+        of one training).
+
+    Raises:
+        ValueError: a folder has no results, or the variants have no clip in common.
+    """
+    rows, first = [], None
+    for folders in variants:
+        trained = [read_json(Path(folder) / "metrics.json") for folder in folders]
+        tables = [
+            _read_table(Path(folder)).assign(seed=one["seed"]) for folder, one in zip(folders, trained, strict=True)
+        ]
+        table = pd.concat(tables, ignore_index=True)
+        share, n = rate((table["rank"] == 1).to_numpy(), table), table["clip_id"].nunique()
+        by_seed = [one["accuracy"] for one in trained]
+        row = {"variant": trained[0]["model"], "accuracy": share.value, "low": share.low, "high": share.high}
+        row |= {"seeds": len(folders), "seed_low": min(by_seed), "seed_high": max(by_seed)}
+        if first is None:
+            first = table
+        else:
+            apart = difference(first, table)
+            row |= {"difference": apart.value, "difference_low": apart.low, "difference_high": apart.high}
+        row |= {"clips": n, "cells": share.cells, "signers": share.signers}
+        means = {name: np.mean([one.get(name, np.nan) for one in trained]) for name in ("epochs", "minutes")}
+        rows.append({**row, **means})
     return pd.DataFrame(rows)
 
 

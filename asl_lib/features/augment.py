@@ -160,7 +160,7 @@ class Augmentation:
     """
 
     recipe: FeatureRecipe
-    degrees: float = 12.0
+    rotate: float = 12.0
     scale: float = 0.15
     shift: float = 0.1
     shear: float = 0.1
@@ -178,7 +178,7 @@ class Augmentation:
             "mirroring": (self.mirrored, lambda p, rng: mirror_some(p, rng, recipe=self.recipe, share=self.mirrored)),
             "time warp": (self.warp, lambda p, rng: warp_time(p, rng, amount=self.warp)),
             "crop in time": (self.crop, lambda p, rng: crop_time(p, rng, amount=self.crop)),
-            "rotation": (self.degrees, lambda p, rng: rotate(p, rng, degrees=self.degrees)),
+            "rotation": (self.rotate, lambda p, rng: rotate(p, rng, degrees=self.rotate)),
             "scale": (self.scale, lambda p, rng: scale(p, rng, amount=self.scale)),
             "shear": (self.shear, lambda p, rng: shear(p, rng, amount=self.shear)),
             "shift": (self.shift, lambda p, rng: shift(p, rng, distance=self.shift)),

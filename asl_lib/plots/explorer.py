@@ -43,7 +43,7 @@ VARIATIONS = {
     "mirroring": Variation("mirrored", 1.0, "of all clips", start_percent=100),
     "time warp": Variation("warp", 0.8, "of the speed"),
     "crop in time": Variation("crop", 0.4, "of the clip, at either end"),
-    "rotation": Variation("degrees", 60.0, "degrees, to either side"),
+    "rotation": Variation("rotate", 60.0, "degrees, to either side"),
     "scale": Variation("scale", 0.6, "of the size"),
     "shear": Variation("shear", 0.6, "to the side, for each unit downwards"),
     "shift": Variation("shift", 0.6, "shoulder widths"),

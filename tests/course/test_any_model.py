@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 import sys
+from itertools import product
 
 import cv2
 import nbformat
@@ -11,9 +12,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from asl_lib._util.files import read_json
 from asl_lib.course.notebooks import ANY_MODEL, model_notebook
 from asl_lib.data.clips import make_clips, write_clips
-from tests.conftest import ROOT
+from asl_lib.evaluation.results import has_results
+from asl_lib.features.recipe import load_recipe
+from tests.conftest import ROOT, make_landmarks
+from tests.landmarks.test_arrays import keypoints, save_frames
 
 TINY = '''
 """A linear network: one file, found by its name."""
@@ -90,6 +95,18 @@ points = np.random.default_rng(0).normal(0, 0.1, shape).astype(np.float32) + y[:
 names = {name: clips[name].to_numpy(str) for name in ("signer", "clip_id", "split")}
 ClipSet(recipe=recipe, values=points, y=y, **names).save(params.run_dir)
 """
+OWN = """
+from asl_lib import FeatureRecipe, get_dataset, load_features
+from asl_lib.course.params import read_parameters
+from asl_lib.landmarks.store import load_landmarks
+
+params = read_parameters(globals())
+data = get_dataset(params.dataset)
+clips = data.prepare(params.dataset_dir)
+recipe = FeatureRecipe(frames=6)
+found = load_landmarks(data, params.dataset_dir, clips, recipe.tracked_parts, tracker=recipe.tracker)
+load_features(clips, recipe, landmarks=found).save(params.run_dir)
+"""
 REPORT = """
 from asl_lib.course.params import read_parameters
 from asl_lib.evaluation.results import collect_results
@@ -121,10 +138,10 @@ def package(tmp_path):
     return tmp_path
 
 
-def run_batch(package, *options):
+def run_batch(package, *options, command="batch"):
     code = "import sys; from asl_lib.course.cli import main; sys.exit(main())"
     environment = {**os.environ, "PYTHONPATH": str(package), "ASL_HOME": str(package)}
-    command = [sys.executable, "-c", code, "batch", "tiny.yaml", *options]
+    command = [sys.executable, "-c", code, command, "tiny.yaml", *options]
     return subprocess.run(command, cwd=package, env=environment, capture_output=True, text=True, check=False)
 
 
@@ -147,6 +164,51 @@ def test_a_model_of_one_file_is_trained_and_stands_in_the_report(package):
     }
     again = run_batch(package, "--models", "tiny", "--only", "ben")
     assert again.stdout.count("is done already") == 3, again.stdout
+
+
+def test_an_ablation_trains_with_and_without_each_part_on_one_split_and_keeps_what_is_done(package):
+    for number, (signer, gloss, take) in enumerate(product(("ana", "ben", "eli"), ("BOOK", "HELP"), range(2))):
+        folder = package / "data" / "own_landmarks" / signer / gloss
+        folder.mkdir(parents=True, exist_ok=True)
+        save_frames(folder / str(take), keypoints(make_landmarks(frames=6, seed=number)))
+    (package / "tiny.yaml").write_text(
+        "run: tiny\ndataset: own_landmarks\nown_epochs: 2\nepochs: 2\nseeds: [1, 2]\ntest_signers: [ben]\n"
+    )
+    notebook = nbformat.read(package / "notebooks" / "03_features.ipynb", as_version=4)
+    notebook.cells[0].source += "\ndataset = 'demo'  # name"
+    notebook.cells[1].source = OWN
+    nbformat.write(notebook, package / "notebooks" / "03_features.ipynb")
+    options = ["--models", "tiny", "--over", "body_frame,features"]
+    done = run_batch(package, *options, command="ablate")
+    assert done.returncode == 0, done.stderr
+    table = pd.read_csv(package / "outputs/tiny/ablation/own/tiny.csv")
+    assert table.variant.tolist() == ["tiny", "tiny, without body_frame", "tiny, without features"]
+    assert table[["seeds", "clips", "cells"]].to_numpy().tolist() == [[2, 4, 2]] * 3
+    assert "mean of 2 seeds (their range); difference with its 95 % interval; n = 4 clips, 2 cells" in done.stdout
+    recipes = [
+        load_recipe(package / f"outputs/tiny/ablation/own/{name}/held_out_ben.seed_2/recipe.json")
+        for name in ("tiny", "tiny.body_frame", "tiny.features")
+    ]
+    assert [(one.body_frame, one.velocities) for one in recipes] == [
+        ("shoulders", True),
+        ("image", True),
+        ("shoulders", False),
+    ]
+    assert not has_results(package / "outputs/tiny"), "an ablation is no part of the report"
+
+    shutil.rmtree(package / "outputs/tiny/ablation/own/tiny.features")
+    again = run_batch(package, *options, command="ablate")
+    assert (again.stdout.count("is done already"), again.stdout.count("done in")) == (1 + 4, 2)
+
+    published = run_batch(package, *options[:2], "--over", "mirrored", "--from", "published", command="ablate")
+    assert "tiny, with mirrored" in published.stdout, published.stderr
+    training = read_json(package / "outputs/tiny/ablation/published/tiny/held_out_ben.seed_1/training.json")
+    assert training["validation_signers"] == ["eli"]
+
+    wrong = run_batch(package, "--over", "mirored", command="ablate")
+    assert "asl: There is no part 'mirored' of a training. There are: body_frame," in wrong.stderr
+    wrong = run_batch(package, "--models", "tiny_video", command="ablate")
+    assert "Only the training of models for landmarks has parts to change; got tiny_video." in wrong.stderr
 
 
 def test_models_of_one_file_for_photographs_and_videos_stand_in_the_report_too(package):

@@ -15,6 +15,7 @@ from asl_lib.evaluation.metrics import (
     apply_temperature,
     average,
     calibration_error,
+    difference,
     fit_temperature,
     mcnemar,
     mean_over_signers,
@@ -417,6 +418,45 @@ def test_mcnemar_compares_clips_that_both_have_judged_and_says_if_there_are_none
     )
     with pytest.raises(ValueError, match="same clips; they have none in common"):
         mcnemar(one, stranger)
+
+
+@given(
+    pairs=st.lists(st.tuples(st.booleans(), st.booleans()), min_size=1, max_size=24),
+    cells=st.lists(st.integers(0, 9), min_size=24, max_size=24),
+)
+@settings(deadline=None)
+def test_a_difference_is_that_of_two_accuracies_and_changes_its_sign_with_their_order(pairs, cells):
+    one, other = compared(pairs, cells=cells[: len(pairs)])
+    found, back = difference(one.table, other.table), difference(other.table, one.table)
+    assert found.value == pytest.approx(other.accuracy.value - one.accuracy.value)
+    assert (found.n, found.cells) == (len(pairs), one.accuracy.cells)
+    assert -1 <= found.low <= found.value <= found.high <= 1
+    assert (back.value, back.low, back.high) == pytest.approx((-found.value, -found.high, -found.low), abs=0.03)
+
+
+def test_what_is_hard_for_both_models_does_not_widen_the_interval_of_their_difference():
+    pairs = [(False, False)] * 20 + [(True, True)] * 16 + [(False, True)] * 4
+    one, other = compared(pairs)
+    found, alone = difference(one.table, other.table), other.accuracy
+    assert (found.value, found.low > 0) == (0.1, True)
+    assert found.high - found.low < 0.7 * (alone.high - alone.low)
+    same = difference(one.table, one.table)
+    assert same.value == 0
+    assert -same.low == same.high > 0, "no difference in forty cells is not certainly none in all others"
+
+
+def test_trainings_of_the_same_seed_are_compared_and_their_clips_counted_once():
+    first, second = compared([(True, False), (True, True)]), compared([(True, True), (False, True)])
+    both = [
+        pd.concat([tables[number].table.assign(seed=seed) for seed, tables in enumerate((first, second))])
+        for number in (0, 1)
+    ]
+    found = difference(*both)
+    assert (found.value, found.n, found.cells) == (0.0, 2, 2)
+    alone = [table[table.seed == 0] for table in both]
+    assert difference(*alone).value == -0.5
+    with pytest.raises(ValueError, match="same clips and seeds; they have none in common"):
+        difference(alone[0], both[1][both[1].seed == 1])
 
 
 def test_macro_f1_counts_rare_glosses_as_much_as_frequent_ones():

@@ -9,6 +9,7 @@ from asl_lib.evaluation.metrics import Evaluation
 from asl_lib.evaluation.results import (
     collect_evaluation,
     collect_results,
+    compare_variants,
     ensemble_results,
     headline,
     pooled_rate,
@@ -207,3 +208,27 @@ def test_more_seeds_of_the_same_answers_change_no_interval(tmp_path):
     one, four = collect_results(tmp_path).set_index("model").groupby(level=0)
     columns = ["held_out", "accuracy", "low", "high", "n", "cells", "top5_accuracy"]
     assert one[1][columns].values.tolist() == four[1][columns].values.tolist()
+
+
+def test_an_ablation_has_one_row_a_variant_with_the_range_of_its_seeds_and_the_difference_from_the_first(tmp_path):
+    def train(name, seed, right):
+        table = Evaluation.from_arrays(
+            np.eye(2)[(~np.array(right)).astype(int)],
+            np.zeros(4, int),
+            glosses=["A", "B"],
+            signers=["ana", "ana", "ben", "ben"],
+            clip_ids=list("wxyz"),
+        )
+        folder = tmp_path / f"{name}.{seed}"
+        table.save(folder, model=name, seed=seed, epochs=2 * seed, minutes=0.5)
+        return folder
+
+    full = [train("tiny", 1, [True, True, True, False]), train("tiny", 2, [True, True, True, True])]
+    without = [train("tiny, without mask", 1, [True, True, False, False]), train("tiny, without mask", 2, [True] * 4)]
+    table = compare_variants([full, without])
+    assert table.variant.tolist() == ["tiny", "tiny, without mask"]
+    assert table.accuracy.tolist() == [0.875, 0.75]
+    assert table[["seeds", "seed_low", "seed_high"]].to_numpy().tolist() == [[2, 0.75, 1.0], [2, 0.5, 1.0]]
+    assert np.isnan(table.difference[0])
+    assert (table.difference[1], table.difference_low[1] <= -0.125 <= table.difference_high[1]) == (-0.125, True)
+    assert table[["clips", "cells", "signers", "epochs"]].to_numpy().tolist() == [[4, 2, 2, 3], [4, 2, 2, 3]]

@@ -119,7 +119,7 @@ def test_hands_are_lost_in_about_the_chosen_share_of_frames_and_the_body_never()
 def test_a_strength_of_zero_leaves_a_variation_out():
     assert len(ALL.steps()) == 11
     assert set(ALL.steps()) - set(Augmentation(RECIPE).steps()) == {"another body", "frame dropout", "mirroring"}
-    still = Augmentation(RECIPE, degrees=0, scale=0, shift=0, shear=0, jitter=0, warp=0, crop=0, drop=0)
+    still = Augmentation(RECIPE, rotate=0, scale=0, shift=0, shear=0, jitter=0, warp=0, crop=0, drop=0)
     before = clips()
     np.testing.assert_array_equal(still(before, np.random.default_rng(0)), before)
 

@@ -1,0 +1,120 @@
+"""How a network for landmarks is trained, as a set of named parts that an ablation leaves out or adds one at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from asl_lib.features.augment import Augmentation
+from asl_lib.features.recipe import FeatureRecipe
+from asl_lib.models.errors import TrainingError
+
+OF_RECIPE = {
+    "body_frame": ("shoulders", "image"),
+    "hand_frame": ("wrist", "body"),
+    "mask": (True, False),
+    "mirror_left_handed": (True, False),
+    "handshape": (True, False),
+    "velocities": (True, False),
+}
+"""Part of a `FeatureRecipe` -> its value with and without it."""
+USUAL = {name: strength for name, strength in vars(Augmentation(FeatureRecipe())).items() if name != "recipe"}
+"""The default strengths of `Augmentation`, with which the published networks are trained."""
+OF_AUGMENTATION = {name: (on, 0.0) for name, on in (USUAL | {"body": 0.02, "frames": 0.05, "mirrored": 0.5}).items()}
+"""Strength of `Augmentation` -> its value with and without it, as the course's own networks are trained."""
+OF_FIT = {
+    "schedule": ("cosine", "constant"),
+    "weight_decay": (1.0e-2, 0.0),
+    "label_smoothing": (0.1, 0.0),
+    "mixup": (0.4, 0.0),
+}
+"""Argument of `fit` -> its value with and without it. A constant schedule also has its own epochs, and stops early."""
+PARTS: dict[str, tuple[Any, Any]] = {**OF_RECIPE, **OF_AUGMENTATION, **OF_FIT}
+GROUPS = {
+    "augmentation": tuple(name for name in OF_AUGMENTATION if name != "mirrored"),
+    "features": ("handshape", "velocities"),
+    "regularisation": ("weight_decay", "label_smoothing"),
+}
+"""Parts that can be changed together under one name."""
+
+
+@dataclass(frozen=True)
+class Method:
+    """How a network for landmarks is trained.
+
+    Attributes:
+        recipe: the recipe of its clips.
+        values: the strengths of `Augmentation` and the arguments of `fit` that are parts of the method.
+        label: what `change` changed, such as "without rotate"; empty before.
+    """
+
+    recipe: FeatureRecipe
+    values: Mapping[str, Any]
+    label: str = ""
+
+    @classmethod
+    def own(cls, recipe: FeatureRecipe) -> Method:
+        """Return the method of the course's own networks (notebook 05) for the recipe of notebook 03."""
+        values = {name: on for name, (on, _) in {**OF_AUGMENTATION, **OF_FIT}.items()} | {"mixup": 0.0}
+        if recipe.mirror_left_handed:  # such a recipe has turned all clips to one hand
+            values["mirrored"] = 0.0
+        changes = {"handshape": True, "velocities": True, "average_mirrored": values["mirrored"] > 0}
+        return cls(replace(recipe, **changes), values)
+
+    @classmethod
+    def published(cls, recipe: FeatureRecipe) -> Method:
+        """Return the method that the course trains published networks with (notebook 05)."""
+        return cls(recipe, USUAL | {name: off for name, (_, off) in OF_FIT.items()})
+
+    def change(self, part: str) -> Method:
+        """Return the method without a part that it has, or with one that it has not.
+
+        Args:
+            part: a name in `PARTS` or `GROUPS`, several joined by "+", or name=value, such as body_frame=minmax; empty
+                for no change.
+
+        Raises:
+            TrainingError: there is no such part, or it cannot have this value.
+        """
+        if not part:
+            return self
+        name, equals, text = part.partition("=")
+        names = [member for one in name.split("+") for member in GROUPS.get(one, (one,))]
+        if unknown := sorted(set(names) - set(PARTS)):
+            known = ", ".join([*PARTS, *GROUPS])
+            raise TrainingError(f"There is no part '{unknown[0]}' of a training. There are: {known}.")
+        present = any(self[one] != PARTS[one][1] for one in names)
+        changed = {one: PARTS[one][present] for one in names}
+        if equals:
+            kind = type(PARTS[name][0]) if name in PARTS else bool
+            try:
+                if kind is bool:
+                    raise ValueError("it can only be left out or added")
+                changed = {name: kind(text)}
+            except ValueError as error:
+                raise TrainingError(f"'{name}' cannot become '{text}': {error}.") from error
+        of_recipe = {one: value for one, value in changed.items() if one in OF_RECIPE}
+        if "mirrored" in changed:  # a network that has learned from mirrored clips is asked about them, too
+            of_recipe["average_mirrored"] = changed["mirrored"] > 0
+        values = {**self.values, **{one: value for one, value in changed.items() if one not in OF_RECIPE}}
+        label = part if equals else f"{'without' if present else 'with'} {part}"
+        return replace(self, recipe=replace(self.recipe, **of_recipe), values=values, label=label)
+
+    def __getitem__(self, part: str) -> Any:
+        return getattr(self.recipe, part) if part in OF_RECIPE else self.values[part]
+
+    @property
+    def augmentation(self) -> Augmentation:
+        """How the training clips are varied."""
+        return Augmentation(self.recipe, **{name: self.values[name] for name in OF_AUGMENTATION})
+
+    @property
+    def stops_early(self) -> bool:
+        """Whether validation clips end the training; otherwise it has a fixed number of epochs, and they train, too."""
+        return bool(self.values["schedule"] == "constant")
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """The arguments of `fit` that are parts of the method."""
+        return {name: self.values[name] for name in OF_FIT}
