@@ -2,8 +2,8 @@
 
 A comment in the page names the source of each of these tables, and another one ends it:
 
-    <!-- results of outputs/demo -->       from the metrics of a run, where it is on this machine
-    ...
+    <!-- results of outputs/demo -->       from the metrics of a run, or a table of `asl ablate` (.csv), where it is on
+    ...                                    this machine
     <!-- end -->
 
     <!-- printed by notebooks -->          every rate in the notebooks' stored outputs
@@ -25,8 +25,16 @@ import nbformat
 import pandas as pd
 
 from asl_lib._util.files import atomic_write
-from asl_lib.evaluation.metrics import Rate, average
-from asl_lib.evaluation.results import collect_evaluation, collect_results, has_results, headline, pooled_rate, row_rate
+from asl_lib.evaluation.metrics import Rate, average, describe_size
+from asl_lib.evaluation.results import (
+    collect_evaluation,
+    collect_results,
+    describe_difference,
+    has_results,
+    headline,
+    pooled_rate,
+    row_rate,
+)
 
 ROOT = Path(__file__).resolve().parent.parent
 RUN = re.compile(r"(<!-- results of (\S+) -->\n).*?(<!-- end -->)", re.DOTALL)
@@ -75,6 +83,17 @@ def results_table(run_dir: Path) -> str:
     return markdown_table(["model", *signers, "all clips", "n", "parameters"], lines)
 
 
+def ablation_table(path: Path) -> str:
+    """Return one row a variant of a table of `asl ablate`: its accuracy, and its difference from the first."""
+    lines = []
+    for row in pd.read_csv(path).itertuples():
+        accuracy = f"{row.accuracy:.1%} ({row.seed_low * 100:.0f} to {row.seed_high * 100:.0f})".replace("%", " %")
+        apart = describe_difference(row) if row.Index else ""
+        size = describe_size(row.clips, row.cells, row.signers)
+        lines.append([row.variant, accuracy, apart.replace("-", "−"), f"{size}; {row.seeds} seeds"])
+    return markdown_table(["variant", "mean (range of seeds)", "difference in points (95 % interval)", "n"], lines)
+
+
 def printed_rates(path: Path) -> Iterator[list[str]]:
     """Give section, label, rate and n of every rate that a notebook's stored outputs print."""
     section = ""
@@ -110,10 +129,12 @@ def update(page: str, root: Path) -> tuple[str, list[str]]:
     left = []
 
     def table(match: re.Match[str]) -> str:
-        if not has_results(root / match[2]):
+        path = root / match[2]
+        ablation = path.suffix == ".csv"
+        if not (path.is_file() if ablation else has_results(path)):
             left.append(f"{match[2]} has no results here: its table stays as it was.")
             return match[0]
-        new = results_table(root / match[2])
+        new = ablation_table(path) if ablation else results_table(path)
         if lost := sorted(first_cells(match[0]) - first_cells(new)):
             left.append(f"{match[2]} has no results of {', '.join(lost)}: its table stays as it was.")
             return match[0]

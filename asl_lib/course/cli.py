@@ -240,6 +240,7 @@ def _batch(options: argparse.Namespace) -> None:
 def _ablate(options: argparse.Namespace) -> None:
     from asl_lib.course.batch import run_ablation
     from asl_lib.evaluation.metrics import describe_size
+    from asl_lib.evaluation.results import describe_difference
 
     tables = run_ablation(
         _values(options),
@@ -251,13 +252,12 @@ def _ablate(options: argparse.Namespace) -> None:
         force=options.force,
     )
     for table in tables:
-        first = table.iloc[0]
+        first = next(table.itertuples())
         size = describe_size(first.clips, first.cells, first.signers)
         print(f"\nAccuracy, mean of {first.seeds} seeds (their range); difference with its 95 % interval; n = {size}")
         for row in table.itertuples():
-            apart = f"{100 * row.difference:+.1f} ({100 * row.difference_low:+.0f} to {100 * row.difference_high:+.0f})"
             seeds = f"({row.seed_low:.0%} to {row.seed_high:.0%})"
-            print(f"  {row.variant:45} {row.accuracy:6.1%} {seeds:15} {apart if row.Index else ''}")
+            print(f"  {row.variant:45} {row.accuracy:6.1%} {seeds:15} {describe_difference(row) if row.Index else ''}")
 
 
 def _print_summary(params: Any) -> None:

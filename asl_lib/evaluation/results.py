@@ -258,6 +258,12 @@ def compare_variants(variants: Sequence[Sequence[str | Path]]) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
+def describe_difference(row: Any) -> str:
+    """Return the difference in a row of `compare_variants`, as `itertuples` gives it, in points: "-5.0 (-9 to 0)"."""
+    low, high = (f"{round(100 * end):+d}".replace("+0", "0") for end in (row.difference_low, row.difference_high))
+    return f"{100 * row.difference:+.1f} ({low} to {high})"
+
+
 def save_tables(folder: str | Path, **tables: pd.DataFrame) -> list[Path]:
     """Write each table as `<name>.csv` and `<name>.tex`, and return the files.
 

@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from asl_lib.evaluation.metrics import Evaluation, Rate, calibration_error, reliability
+from asl_lib.evaluation.metrics import (
+    FEWEST_SIGNERS,
+    Evaluation,
+    Rate,
+    calibration_error,
+    mean_over_signers,
+    reliability,
+)
 from asl_lib.plots.style import (
     SMALL_TITLE,
     counted,
@@ -25,7 +32,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 MARKERS = "osD^vPX<>p*h"
-"""Markers of models: with the ten colours of the palette sixty combinations, and neighbours differ by marker too."""
+"""Markers of signers and models, which differ without their colour, too."""
 EDGE: dict[str, Any] = {"mec": "0.25", "mew": 0.6}
 """A dark edge, without which the palette's yellow is hardly visible on white."""
 LINE_STYLES = ("-", "--", "-.", ":")
@@ -155,44 +162,60 @@ def plot_split_scores(scores: Mapping[str, Rate], *, chance: float) -> Figure:
 
 
 def plot_comparison(table: pd.DataFrame, *, chance: float) -> Figure:
-    """Plot accuracy by held-out signer and model, in the order of the models' means.
+    """Plot one row a model, the highest mean first: its accuracy for each held-out signer, and their mean.
+
+    Of fewer than 5 signers each has the interval of `rate` over its cells; of more, the mean has its interval over
+    signers. A grey band is the range of the means of several seeds.
 
     Args:
         table: one row per model and held-out signer, as `collect_results` returns them: model, held_out, accuracy, low,
-            high (from 0 to 1) and, if not all are results on new signers, protocol.
+            high (from 0 to 1) and, if there are several seeds, by_seed, and if not all are results on new signers,
+            protocol.
         chance: accuracy of guessing, from 0 to 1.
     """
     import seaborn as sns
 
     means = table.groupby("model", sort=False)["accuracy"].mean().sort_values(ascending=False, kind="stable")
-    models = list(means.index)
-    signers = sorted(set(table["held_out"]))
-    protocol = _protocol(table)
-    figure, ax = subplots(figsize=(9.5, 1.4 + (0.25 + 0.17 * len(models)) * len(signers)))
-    palette = sns.color_palette("colorblind", len(models))
-    for k, model in enumerate(models):
-        rows = table[table["model"] == model].set_index("held_out")
-        offset = (k - (len(models) - 1) / 2) * 0.7 / max(len(models), 1)
-        at = np.array([signers.index(name) for name in rows.index]) + offset
+    models, signers, protocol = list(means.index), sorted(set(table["held_out"])), _protocol(table)
+    few, palette = len(signers) < FEWEST_SIGNERS, sns.color_palette("colorblind", len(signers))
+    figure, ax = subplots(figsize=(9.5, 1.4 + (0.26 + 0.1 * len(signers) * few) * len(models)))
+    for k, (signer, colour) in enumerate(zip(signers, palette, strict=True)):
+        rows = table[table["held_out"] == signer]
         value = rows["accuracy"].to_numpy() * 100
-        error = np.abs(np.stack([rows["low"] * 100 - value, rows["high"] * 100 - value]))
-        marker = MARKERS[k % len(MARKERS)]
-        ax.errorbar(value, at, xerr=error, fmt=marker, color=palette[k], capsize=3, label=model, **EDGE)
-        ax.axvline(value.mean(), color=palette[k], lw=1.2, ls="--", alpha=0.8)
-        ax.plot(value.mean(), -0.6, marker, color=palette[k], clip_on=False, zorder=5, **EDGE)
-    ax.set_yticks(range(len(signers)), signers)
-    ax.set_ylim(len(signers) - 0.4, -0.6)
+        at = np.array([models.index(model) for model in rows["model"]]) + few * 0.6 * ((k + 0.5) / len(signers) - 0.5)
+        error = np.abs(np.stack([rows["low"] * 100 - value, rows["high"] * 100 - value])) if few else None
+        look: dict[str, Any] = {"fmt": MARKERS[k % len(MARKERS)], "color": colour, "label": signer}
+        if len(signers) > len(MARKERS):
+            look = {"fmt": "o", "color": "0.7", "label": None if k else f"one of {len(signers)}"}
+        ax.errorbar(value, at, xerr=error, ms=5, capsize=2, **look, **EDGE)
+    spread: dict[str, str] = {}
+    for row, model in enumerate(models):
+        rows = table[table["model"] == model]
+        mean, *interval = (100 * number for number in mean_over_signers(rows["accuracy"].tolist()))
+        if not few:
+            ax.plot(interval, [row, row], color="0.15", lw=1.2, zorder=3)
+        ax.plot([mean, mean], [row - 0.38, row + 0.38], color="0.15", lw=2.5, zorder=4, label=None if row else "mean")
+        if "by_seed" in rows and rows["seeds"].max() > 1:
+            fewest = rows["seeds"].min()  # as in `summarise`
+            by_seed = 100 * np.mean([accuracies[:fewest] for accuracies in rows["by_seed"]], axis=0)
+            band = ax.fill_betweenx([row - 0.38, row + 0.38], by_seed.min(), by_seed.max(), color="0.8", zorder=0)
+            band.set_label("" if spread else "range of the seeds' means")
+            spread[model] = f", seeds {by_seed.min():.0f} to {by_seed.max():.0f} %"
+    ax.set_yticks(range(len(models)), models)
+    ax.set_ylim(len(models) - 0.5, -0.5)
     _finish(ax, chance)
     new_signers = protocol == "new signers"
-    ax.set_ylabel("held-out signer" if new_signers else protocol)
-    figure.legend(fontsize="small", title="model (dashed: mean)", loc="outside right upper")
+    ax.set_ylabel("model")
+    title = "held-out signer" if new_signers else protocol
+    figure.legend(fontsize="small", title=title, loc="outside right upper")
     hardest = table.groupby("held_out")["accuracy"].mean().idxmin()
-    ranked = listed((f"{model} {percent(mean)}" for model, mean in means.items()), most=12)
+    ranked = listed((f"{model} {percent(mean)}{spread.get(model, '')}" for model, mean in means.items()), most=12)
     tested = f"each of {counted(len(signers), 'held-out signer')}" if new_signers else f"the test clips ({protocol})"
     return describe(
         figure,
-        f"Accuracy of {counted(len(models), 'model')} on {tested}, with 95 % intervals. Means: {ranked}; "
-        f"chance {percent(chance)}." + (f" The hardest signer is {hardest}." if len(signers) > 1 else ""),
+        f"Accuracy of {counted(len(models), 'model')} on {tested}, one row a model, with 95 % intervals. Means, the "
+        f"highest first: {ranked}; chance {percent(chance)}."
+        + (f" The hardest signer is {hardest}." if len(signers) > 1 else ""),
     )
 
 

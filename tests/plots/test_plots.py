@@ -214,7 +214,7 @@ def test_results_of_an_official_split_are_not_called_new_signers():
         "high": 0.6,
     }
     figure = plots.plot_comparison(pd.DataFrame(rows), chance=0.1)
-    assert figure.axes[0].get_ylabel() == "official split"
+    assert legend_of(figure)[0] == "official split"
     assert "held-out" not in plots.alt_text(figure)
     assert "lstm 50 %" in plots.alt_text(figure)
     figure = plots.plot_gap(a_gap().assign(protocol="official split"), chance=0.1)
@@ -234,11 +234,45 @@ def test_flow_is_drawn_as_arrows_and_colours_and_clips_as_strips():
     assert [ax.images[0].get_array().shape[1] for ax in figure.axes] == [64, 24]
 
 
-def test_more_models_than_colours_differ_in_their_form():
-    rows = [{"model": f"m{i}", "held_out": "ben", "accuracy": 0.5, "low": 0.4, "high": 0.6} for i in range(13)]
-    figure = plots.plot_comparison(pd.DataFrame(rows), chance=0.1)
-    looks = {(line.get_color(), line.get_marker()) for line in (bar.lines[0] for bar in figure.axes[0].containers)}
-    assert len(looks) == 13
+def test_models_are_compared_in_rows_the_highest_mean_first_with_the_range_of_their_seeds():
+    rows = [
+        {"model": model, "held_out": signer, "accuracy": np.mean(by_seed), "low": 0.1, "high": 1.0, "by_seed": by_seed}
+        for model, by_seed in (("lstm", (0.3, 0.5)), ("trees", (0.9, 0.9)), ("ridge", (0.6, 0.7)))
+        for signer in ("ana", "ben")
+    ]
+    figure = plots.plot_comparison(pd.DataFrame(rows).assign(seeds=2), chance=0.1)
+    ax = figure.axes[0]
+    assert [label.get_text() for label in ax.get_yticklabels()] == ["trees", "ridge", "lstm"]
+    assert ax.get_ylim()[0] > ax.get_ylim()[1], "the first row is on top"
+    bands = [band.get_paths()[0].get_extents() for band in ax.collections if band.get_label() != "_child"]
+    assert [(round(band.x0), round(band.x1)) for band in bands[-3:]] == [(90, 90), (60, 70), (30, 50)]
+    assert "trees 90 %, seeds 90 to 90 %, ridge 65 %, seeds 60 to 70 %" in plots.alt_text(figure)
+    assert {"ana", "ben", "mean", "range of the seeds' means"} <= set(legend_of(figure))
+
+
+@pytest.mark.parametrize(("signers", "bars"), [(2, 2), (4, 4), (5, 0)])
+def test_of_few_signers_each_has_an_interval_and_of_more_their_mean(signers, bars):
+    accuracies = np.linspace(0.2, 0.8, signers)
+    rows = [
+        {"model": "m", "held_out": f"s{i}", "accuracy": a, "low": 0.1, "high": 0.9} for i, a in enumerate(accuracies)
+    ]
+    ax = plots.plot_comparison(pd.DataFrame(rows), chance=0.1).axes[0]
+    assert sum(bar.has_xerr for bar in ax.containers) == bars
+    horizontal = [line for line in ax.lines if len(set(line.get_ydata())) == 1 and len(line.get_xdata()) == 2]
+    assert len(horizontal) == (bars == 0)
+
+
+def test_the_signers_of_a_comparison_are_told_apart_by_form_until_they_are_too_many():
+    def drawn(signers):
+        rows = [
+            {"model": "m", "held_out": f"s{i:02}", "accuracy": 0.5, "low": 0.4, "high": 0.6} for i in range(signers)
+        ]
+        figure = plots.plot_comparison(pd.DataFrame(rows), chance=0.1)
+        return {bar.lines[0].get_marker() for bar in figure.axes[0].containers}, legend_of(figure)
+
+    assert len(drawn(12)[0]) == 12
+    markers, legend = drawn(13)
+    assert (len(markers), "one of 13" in legend, "s03" in legend) == (1, True, False)
 
 
 def a_clip(**about):
@@ -378,11 +412,6 @@ def test_a_title_that_is_set_later_stands_before_the_description():
 
 
 def test_models_are_told_apart_without_colour():
-    table = pd.DataFrame(
-        [{"model": m, "held_out": "ben", "accuracy": 0.5, "low": 0.4, "high": 0.6} for m in "abcdefghijk"]
-    )
-    drawn = plots.plot_comparison(table, chance=0.1).axes[0].containers
-    assert len({bar.lines[0].get_marker() for bar in drawn}) == 11
     lines = plots.plot_reliability({m: make_evaluation() for m in "abc"}).axes[0].containers
     assert len({(bar.lines[0].get_marker(), bar.lines[0].get_linestyle()) for bar in lines}) == 3
     known, new = plots.plot_gap(a_gap(), chance=0.1).axes[0].lines[-3:-1]

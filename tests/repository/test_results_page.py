@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 
 from asl_lib.evaluation.metrics import Evaluation
-from scripts.results_page import NOTEBOOKS, notebooks_table, printed_rates, results_table, update
+from asl_lib.evaluation.results import compare_variants, save_tables
+from scripts.results_page import NOTEBOOKS, ablation_table, notebooks_table, printed_rates, results_table, update
 from tests.conftest import ROOT
 from tests.evaluation.test_metrics import independent_rate as rate
 
@@ -53,6 +54,22 @@ def test_our_own_models_are_also_shown_together_and_the_published_ones_are_not_a
         "4 clips, 2 cells",
         "",
     ]
+
+
+def test_an_ablation_becomes_a_row_a_variant_with_its_difference_and_is_updated_like_a_run(tmp_path):
+    folder = tmp_path / "outputs/demo/ablation/own"
+    variants = []
+    for name, answers in (("tiny", [0, 0, 0, 0]), ("tiny, without mask", [0, 1, 1, 0])):
+        save(folder, model=name, answers=answers, seed=1)
+        variants.append([folder / name / "held_out_ana+ben"])
+    save_tables(folder, tiny=compare_variants(variants))
+    table = ablation_table(folder / "tiny.csv")
+    assert cells(table, "tiny") == ["tiny", "100.0 % (100 to 100)", "", "4 clips, 2 cells; 1 seeds"]
+    assert cells(table, "tiny, without mask")[1:3] == ["50.0 % (50 to 50)", "−50.0 (−67 to 0)"]
+    mark = "<!-- results of outputs/demo/ablation/own/{}.csv -->\nold\n<!-- end -->\n"
+    new, left = update(mark.format("tiny") + mark.format("lstm"), tmp_path)
+    assert new == mark.format("tiny").replace("old\n", table) + mark.format("lstm")
+    assert left == ["outputs/demo/ablation/own/lstm.csv has no results here: its table stays as it was."]
 
 
 def test_every_rate_that_a_notebook_prints_is_found_with_its_section_and_nothing_else(tmp_path):
