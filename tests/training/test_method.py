@@ -23,6 +23,8 @@ def test_the_two_methods_are_those_of_notebook_05():
     assert (published.recipe, published.augmentation) == (RECIPE, Augmentation(RECIPE))
     assert published.settings == {"schedule": "constant", "weight_decay": 0.0, "label_smoothing": 0.0, "mixup": 0.0}
     assert published.stops_early
+    assert (own.recipe.average_mirrored, own.change("mirrored").recipe.average_mirrored) == (True, False)
+    assert published.change("mirrored").recipe.average_mirrored, "the answer is the mean over both, as the training"
     turned = Method.own(FeatureRecipe(mirror_left_handed=True))
     assert turned["mirrored"] == 0, "all clips are turned to one hand already"
 
