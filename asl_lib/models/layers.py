@@ -1,6 +1,6 @@
-"""Building blocks of the networks for landmarks, and the course's two Keras layers.
+"""Building blocks of the networks for landmarks, and the course's three Keras layers.
 
-Import this module before a saved model that has one of the two is loaded.
+Import this module before a saved model that has one of the three is loaded.
 """
 
 from __future__ import annotations
@@ -31,6 +31,9 @@ class LearnedPositions(layers.Layer):
 
     def call(self, inputs: Any) -> Any:
         return inputs + self.positions
+
+    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
+        return input_shape
 
 
 @serializable
@@ -70,6 +73,55 @@ class AttentionPooling(layers.Layer):
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "heads": self.heads}
+
+
+@serializable
+class GraphConvolution(layers.Layer):
+    """Sums over the neighbours of each point, with learned weights (decoupled graph convolution; Cheng et al. 2020).
+
+    A point's neighbours are, at first, itself, the inner and the outer ends of its bones; each group of channels learns
+    its own weights between all points from there. Input: (N, T, L, 3 D), D channels for each of the three kinds of
+    neighbours. Output: (N, T, L, D).
+
+    Args:
+        bones: pairs of point numbers, the outer end first.
+        groups: number of groups of channels; D must be a multiple of it.
+    """
+
+    def __init__(self, bones: Sequence[Sequence[int]], groups: int = 8, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.bones, self.groups = [[int(outer), int(inner)] for outer, inner in bones], groups
+
+    def build(self, input_shape: tuple[int | None, ...]) -> None:
+        points, channels = input_shape[-2] or 0, input_shape[-1] or 0
+        if channels % (3 * self.groups):
+            raise ValueError(f"groups must divide a third of the {channels} channels; got {self.groups}.")
+        inward = np.zeros((points, points))
+        for outer, inner in self.bones:
+            inward[outer, inner] = 1
+        start = np.concatenate([np.eye(points), inward, inward.T]) + np.zeros((self.groups, 1, 1))
+        start = keras.initializers.Constant(start)
+        self.weights_between = self.add_weight(
+            shape=(self.groups, 3 * points, points), initializer=start, name="weights_between"
+        )
+
+    def call(self, inputs: Any) -> Any:
+        frames, points, channels = inputs.shape[1], inputs.shape[2], inputs.shape[3] // 3
+        size = channels // self.groups
+        weights = ops.reshape(self.weights_between, (self.groups, 3, points, points))
+        weights = weights / (ops.sum(weights, axis=2, keepdims=True) + 1e-3)
+        weights = ops.reshape(weights, (self.groups, 3 * points, points))
+        # To (N, groups, T x size, 3 x L), so that one product of matrices is the sum over neighbours of all kinds.
+        x = ops.reshape(inputs, (-1, frames, points, 3, size, self.groups))
+        x = ops.reshape(ops.transpose(x, (0, 5, 1, 4, 3, 2)), (-1, self.groups, frames * size, 3 * points))
+        x = ops.reshape(ops.matmul(x, weights), (-1, self.groups, frames, size, points))
+        return ops.reshape(ops.transpose(x, (0, 2, 4, 3, 1)), (-1, frames, points, channels))
+
+    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
+        return (*input_shape[:-1], (input_shape[-1] or 0) // 3)
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "bones": self.bones, "groups": self.groups}
 
 
 def clip_input(*, frames: int, features: int, classes: int) -> Any:

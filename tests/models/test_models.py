@@ -1,5 +1,6 @@
 """The reference networks have their published sizes, learn, and come back from their files."""
 
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -8,14 +9,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from asl_lib.features.recipe import FeatureRecipe
+from asl_lib.models.conv_transformer import build_conv_transformer
 from asl_lib.models.hierarchical import (
     build_attention_hierarchical,
     build_hierarchical,
     groups_by_centroid,
     groups_by_order,
 )
-from asl_lib.models.layers import AttentionPooling, attention_weights
+from asl_lib.models.layers import AttentionPooling, GraphConvolution, attention_weights
 from asl_lib.models.lstm import build_attention_lstm, build_lstm
+from asl_lib.models.sl_gcn import PUBLISHED_WIDTHS, bones_of, build_sl_gcn
+from asl_lib.models.spoter import build_spoter
 from asl_lib.models.tcn import build_attention_tcn, build_tcn
 from asl_lib.models.transformer import build_attention_transformer, build_transformer
 from asl_lib.training.fit import fit, set_seeds
@@ -25,11 +29,21 @@ from tests.training.test_fit import RECIPE, halves, make_set
 
 PUBLISHED = {"frames": 30, "features": 150, "classes": 100}
 small_transformer = partial(build_transformer, blocks=1, heads=2, head_size=8, feed_forward=32)
+
+
+def small_sl_gcn(*, frames, features, classes):
+    """A graph network of two units for the recipe of the tests, whose features are its points and one mask."""
+    return build_sl_gcn(recipe=replace(RECIPE, frames=frames), classes=classes, widths=(16, 32))
+
+
 BUILDERS = {
     "lstm": build_lstm,
     "tcn": build_tcn,
     "transformer": small_transformer,
     "hierarchical": partial(build_hierarchical, groups=2),
+    "conv_transformer": partial(build_conv_transformer, units=32, stages=1, kernel=5, dropout=0.2),
+    "spoter": partial(build_spoter, units=36, blocks=1, feed_forward=32),
+    "sl_gcn": small_sl_gcn,
     "attention_lstm": partial(build_attention_lstm, units=32),
     "attention_tcn": partial(build_attention_tcn, units=32),
     "attention_transformer": partial(build_attention_transformer, units=32),
@@ -71,6 +85,98 @@ def test_the_reference_hierarchical_network_names_group_and_gloss():
     assert sorted(dense) == sorted([512, 256, 128, 10, 512, 256, 100])
     with pytest.raises(ValueError, match="between 2 and the 100 classes; got 1"):
         build_hierarchical(**PUBLISHED, groups=1)
+
+
+def test_the_winner_of_google_s_competition_has_the_published_size():
+    model = build_conv_transformer(frames=64, features=708, classes=250)
+    assert model.count_params() == 1_836_569 - 1, "the published one counts its steps in one more number"
+
+
+def test_a_convolution_of_the_winner_of_google_s_competition_sees_no_later_frame():
+    import keras
+
+    set_seeds(1)
+    model = build_conv_transformer(frames=9, features=4, classes=2, units=8, stages=1, kernel=5)
+    first = next(layer for layer in model.layers if layer.__class__.__name__ == "DepthwiseConv1D")
+    convolved, clip = keras.Model(model.input, first.output), np.random.default_rng(0).normal(size=(1, 9, 4))
+    changed = clip.copy()
+    changed[:, 4] += 1
+    apart = np.abs(convolved.predict(clip, verbose=0) - convolved.predict(changed, verbose=0)).max(axis=(0, 2))
+    assert (apart > 1e-4).tolist() == [False] * 4 + [True] * 5
+
+
+def test_spoter_has_the_published_size():
+    model = build_spoter(frames=50, features=108, classes=100)
+    assert model.count_params() == 5_922_664, "published as 5.92 million"
+
+
+def test_spoter_knows_early_from_late():
+    set_seeds(1)
+    model = build_spoter(frames=6, features=8, classes=3, units=18, blocks=1, feed_forward=16)
+    model.get_layer("positions").set_weights([np.random.default_rng(0).normal(size=(6, 18))])
+    clip = np.random.default_rng(1).normal(size=(1, 6, 8)).astype(np.float32)
+    forwards, backwards = (model.predict(look, verbose=0) for look in (clip, clip[:, ::-1]))
+    assert not np.allclose(forwards, backwards, atol=1e-4)
+
+
+def published_sl_gcn_size(points, coordinates, classes, groups=8):
+    """Return the number of trained parameters of the code of OpenHands, layer by layer."""
+    count, before = 2 * coordinates * points + PUBLISHED_WIDTHS[-1] * classes + classes, coordinates
+    for unit, width in enumerate(PUBLISHED_WIDTHS):
+        changes = before != width
+        count += 3 * groups * points**2 + 3 * (before * width + width) + 6 * width + 2 * width
+        count += before * width + 3 * width if changes else 0
+        count += (9 * width + 1) + ((points - 1 + points % 2) * width + 1)  # attention to frames, to points
+        count += (width + 1) * (width // 2) + (width // 2 + 1) * width  # and to channels
+        count += 9 * width**2 + 3 * width + (before * width + 3 * width if unit and changes else 0)
+        before = width
+    return count
+
+
+def test_the_graph_network_has_the_published_size():
+    recipe = FeatureRecipe(parts=("upper_body", "left_hand", "right_hand"))
+    model = build_sl_gcn(recipe=recipe, classes=100)
+    trained = sum(int(np.prod(weights.shape)) for weights in model.trainable_weights)
+    assert trained == published_sl_gcn_size(67, 2, 100) == 4_589_812
+    assert published_sl_gcn_size(27, 3, 226) == 3_663_624
+
+
+@given(parts=st.lists(st.sampled_from(["pose", "left_hand", "right_hand", "lips"]), min_size=1, unique=True))
+def test_the_bones_of_a_recipe_join_its_own_points_and_every_point_of_a_hand_to_one_other(parts):
+    recipe = FeatureRecipe(parts=tuple(parts), body_frame="image")
+    bones = bones_of(recipe.parts)
+    assert set(sum(bones, ())) <= set(range(recipe.num_landmarks))
+    outer = [bone[0] for bone in bones]
+    for hand in recipe.hands:
+        points = range(*recipe.columns(hand).indices(recipe.num_landmarks))
+        assert sorted(one for one in outer if one in points) == list(points)[0 if "pose" in parts else 1 :]
+
+
+def test_a_graph_convolution_begins_with_the_neighbours_along_the_bones():
+    layer = GraphConvolution([(1, 0), (2, 1), (3, 1)], groups=2)
+    clip = np.random.default_rng(0).normal(size=(1, 3, 5, 12)).astype(np.float32)
+    changed = clip.copy()
+    changed[:, 1, 2] += 1
+    apart = np.abs(np.asarray(layer(clip)) - np.asarray(layer(changed))).max(axis=(0, 3))
+    assert np.argwhere(apart > 1e-6).tolist() == [[1, 1], [1, 2]]
+    with pytest.raises(ValueError, match="divide a third of the 12 channels; got 3"):
+        GraphConvolution([(1, 0)], groups=3)(clip)
+
+
+def test_the_graph_network_reads_points_and_velocities_and_nothing_else():
+    recipe = FeatureRecipe(
+        frames=8, parts=("left_hand", "right_hand"), hand_frame="both", velocities=True, handshape=True
+    )
+    set_seeds(1)
+    model = build_sl_gcn(recipe=recipe, classes=3, widths=(8,))
+    clip, numbers = np.random.default_rng(0).normal(size=recipe.shape), range(0, recipe.num_features, 7)
+    changed = np.stack([clip] * (len(numbers) + 1))
+    for row, number in enumerate(numbers):
+        changed[row, :, number] += 3
+    answers = model.predict(changed, verbose=0)
+    read = np.abs(answers[:-1] - answers[-1]).max(axis=1) > 1e-7
+    size = recipe.num_landmarks * 2  # the hands come twice: in the body's frame and in their own
+    assert read.tolist() == [number // size in (0, 2) for number in numbers]
 
 
 @pytest.mark.parametrize("name", BUILDERS)

@@ -6,18 +6,22 @@ from dataclasses import dataclass
 
 import pytest
 
+from asl_lib.features.recipe import FeatureRecipe
 from asl_lib.models import registry
 from asl_lib.models.errors import TrainingError
 from asl_lib.models.registry import build, find_model, names, register
 
+GLOSSES = ("BOOK", "HELP", "WANT")
+LANDMARKS = FeatureRecipe(frames=8, parts=("right_hand",), glosses=GLOSSES)
+
 
 @dataclass
 class Recipe:
-    """A recipe of three glosses, as far as a builder needs one."""
+    """A recipe for pixels, as far as a builder needs one."""
 
-    input: str = "landmarks"
-    shape: tuple = (8, 10)
-    glosses: tuple = ("BOOK", "HELP", "WANT")
+    input: str
+    shape: tuple
+    glosses: tuple = GLOSSES
 
 
 def taking(given):
@@ -27,11 +31,12 @@ def taking(given):
 def test_every_model_is_found_by_the_name_of_its_results():
     assert taking("landmarks") == [
         "attention_hierarchical", "attention_lstm", "attention_tcn", "attention_transformer", "chance",
-        "description_mlp", "hierarchical", "lstm", "ridge", "ridge_mirrored", "tcn", "transformer", "trees",
+        "conv_transformer", "description_mlp", "hierarchical", "lstm", "ridge", "ridge_mirrored", "sl_gcn", "spoter",
+        "tcn", "transformer", "trees",
     ]  # fmt: skip
     assert taking("photographs") == ["alphabet_cnn", "letter_cnn", "transfer_cnn"]
     assert taking("video") == ["i3d_flow", "i3d_rgb", "mobilenet_lstm"]
-    assert len(names()) == 19
+    assert len(names()) == 22
 
 
 def test_names_are_listed_without_importing_tensorflow():
@@ -47,10 +52,10 @@ NO_NETWORKS = {"chance", "description_mlp", "ridge", "ridge_mirrored", "trees"}
 
 @pytest.mark.parametrize("name", sorted({*taking("landmarks")} - NO_NETWORKS))
 def test_a_network_for_landmarks_is_built_for_the_shape_and_the_glosses_of_a_recipe(name):
-    model = build(name, Recipe())
-    shape = model.compute_output_shape((None, 8, 10))
+    model = build(name, LANDMARKS)
+    shape = model.compute_output_shape((None, *LANDMARKS.shape))
     assert (shape["gloss"] if isinstance(shape, dict) else shape) == (None, 3)
-    assert (model.input_shape, model.name) == ((None, 8, 10), name)
+    assert (model.input_shape, model.name) == ((None, *LANDMARKS.shape), name)
 
 
 @pytest.mark.parametrize("name", taking("photographs"))
@@ -67,14 +72,15 @@ def test_a_network_for_videos_is_built_for_their_frames_and_channels(name, chann
 
 
 def test_options_go_to_the_builder():
-    assert build("attention_lstm", Recipe(), units=16).count_params() < build("attention_lstm", Recipe()).count_params()
+    small, usual = (build("attention_lstm", LANDMARKS, **options) for options in ({"units": 16}, {}))
+    assert small.count_params() < usual.count_params()
 
 
 def test_an_unknown_name_and_a_recipe_of_another_input_are_refused_with_a_remedy():
     with pytest.raises(TrainingError, match=r"no model 'lstmm'.*attention_lstm, "):
         find_model("lstmm")
     with pytest.raises(TrainingError, match="'letter_cnn' takes photographs; the recipe is for landmarks"):
-        build("letter_cnn", Recipe())
+        build("letter_cnn", LANDMARKS)
 
 
 def test_a_name_that_is_taken_and_an_unknown_input_are_refused(monkeypatch):

@@ -10,6 +10,7 @@ from asl_lib.training.export import export_tflite
 from asl_lib.training.fit import set_seeds
 from asl_lib.training.saved import glosses_of
 from tests.models.test_models import BUILDERS
+from tests.training.test_fit import RECIPE
 
 
 def run_tflite(path, clips):
@@ -33,8 +34,8 @@ def run_tflite(path, clips):
 @pytest.mark.parametrize("name", BUILDERS)
 def test_every_network_gives_the_same_probabilities_after_its_export(name, tmp_path):
     set_seeds(1)
-    model = BUILDERS[name](frames=12, features=10, classes=3)
-    clips = np.random.default_rng(0).normal(size=(4, 12, 10)).astype(np.float32)
+    model = BUILDERS[name](frames=12, features=RECIPE.num_features, classes=3)
+    clips = np.random.default_rng(0).normal(size=(4, 12, RECIPE.num_features)).astype(np.float32)
     path = export_tflite(model, tmp_path / "model.tflite")
     expected = glosses_of(model.predict(clips, verbose=0))
     np.testing.assert_allclose(run_tflite(path, clips), expected, atol=1e-4)
