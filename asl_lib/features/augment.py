@@ -122,6 +122,36 @@ def drop_frames(points: np.ndarray, rng: np.random.Generator, *, share: float = 
     return dropped
 
 
+def mask_time(points: np.ndarray, rng: np.random.Generator, *, share: float = 0.4) -> np.ndarray:
+    """Remove all landmarks from one stretch of each clip, of up to `share` of its frames.
+
+    With `mask_space` it is what the winner of Google's competition on isolated signs added to the usual variations.
+    """
+    count, frames = points.shape[:2]
+    length = np.floor(rng.uniform(0, share, count) * frames)
+    first = np.floor(rng.uniform(0, 1, count) * (frames - length + 1))
+    masked, number = points.copy(), np.arange(frames)
+    masked[(number >= first[:, None]) & (number < (first + length)[:, None])] = np.nan
+    return masked
+
+
+def mask_space(points: np.ndarray, rng: np.random.Generator, *, side: float = 0.4) -> np.ndarray:
+    """Remove all landmarks inside one square of each clip, as if something stood before the signer.
+
+    The square lies somewhere in the box around the clip's points, and is up to `side` times as wide as this box.
+    """
+    seen = np.nan_to_num(points[..., :2]), ~np.isnan(points[..., :2])
+    low = np.min(seen[0], axis=(1, 2), where=seen[1], initial=np.inf)  # (N, 2); infinite where nothing was seen
+    high = np.max(seen[0], axis=(1, 2), where=seen[1], initial=-np.inf)
+    size = np.maximum(high - low, 0)
+    length = rng.uniform(0, side, (len(points), 1)) * size[:, :1]
+    first = np.nan_to_num(low) + rng.uniform(0, 1, (len(points), 2)) * np.maximum(size - length, 0)
+    first, last = first[:, None, None], (first + length)[:, None, None]
+    masked = points.copy()
+    masked[((points[..., :2] >= first) & (points[..., :2] <= last)).all(axis=-1)] = np.nan
+    return masked
+
+
 def mirror_some(
     points: np.ndarray, rng: np.random.Generator, *, recipe: FeatureRecipe, share: float = 0.5
 ) -> np.ndarray:
@@ -171,6 +201,8 @@ class Augmentation:
     body: float = 0.0
     frames: float = 0.0
     mirrored: float = 0.0
+    mask_time: float = 0.0
+    mask_space: float = 0.0
 
     def steps(self) -> dict[str, Transform]:
         """Return the single variations by name, in the order they are applied."""
@@ -186,6 +218,8 @@ class Augmentation:
             "jitter": (self.jitter, lambda p, rng: jitter(p, rng, spread=self.jitter)),
             "hand dropout": (self.drop, lambda p, rng: drop_hands(p, rng, recipe=self.recipe, share=self.drop)),
             "frame dropout": (self.frames, lambda p, rng: drop_frames(p, rng, share=self.frames)),
+            "mask in time": (self.mask_time, lambda p, rng: mask_time(p, rng, share=self.mask_time)),
+            "mask in space": (self.mask_space, lambda p, rng: mask_space(p, rng, side=self.mask_space)),
         }
         return {name: step for name, (strength, step) in chain.items() if strength}
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar, Self
 
@@ -54,7 +55,7 @@ class PointModel(ABC):
 
     def views(self, points: np.ndarray) -> list[np.ndarray]:
         """Return the clips and, unless the recipe turns all of them to the right hand, their mirror images."""
-        return [points] if self.recipe.mirror_left_handed else [points, self.recipe.mirror(points)]
+        return replace(self.recipe, average_mirrored=True).views(points)
 
 
 def check_arrays(arrays: Mapping[str, np.ndarray], shapes: Mapping[str, tuple[int, ...]]) -> None:

@@ -21,8 +21,10 @@ OF_RECIPE = {
 """Part of a `FeatureRecipe` -> its value with and without it."""
 USUAL = {name: strength for name, strength in vars(Augmentation(FeatureRecipe())).items() if name != "recipe"}
 """The default strengths of `Augmentation`, with which the published networks are trained."""
-OF_AUGMENTATION = {name: (on, 0.0) for name, on in (USUAL | {"body": 0.02, "frames": 0.05, "mirrored": 0.5}).items()}
-"""Strength of `Augmentation` -> its value with and without it, as the course's own networks are trained."""
+OWN = USUAL | {"body": 0.02, "frames": 0.05, "mirrored": 0.5}
+"""The strengths of `Augmentation` with which the course's own networks are trained."""
+OF_AUGMENTATION = {name: (on, 0.0) for name, on in (OWN | {"mask_time": 0.4, "mask_space": 0.4}).items()}
+"""Strength of `Augmentation` -> its value with and without it."""
 OF_FIT = {
     "schedule": ("cosine", "constant"),
     "weight_decay": (1.0e-2, 0.0),
@@ -32,7 +34,8 @@ OF_FIT = {
 """Argument of `fit` -> its value with and without it. A constant schedule also has its own epochs, and stops early."""
 PARTS: dict[str, tuple[Any, Any]] = {**OF_RECIPE, **OF_AUGMENTATION, **OF_FIT}
 GROUPS = {
-    "augmentation": tuple(name for name in OF_AUGMENTATION if name != "mirrored"),
+    "augmentation": tuple(name for name, strength in OWN.items() if strength and name != "mirrored"),
+    "masks": ("mask_time", "mask_space"),
     "features": ("handshape", "velocities"),
     "regularisation": ("weight_decay", "label_smoothing"),
 }
@@ -56,7 +59,7 @@ class Method:
     @classmethod
     def own(cls, recipe: FeatureRecipe) -> Method:
         """Return the method of the course's own networks (notebook 05) for the recipe of notebook 03."""
-        values = {name: on for name, (on, _) in {**OF_AUGMENTATION, **OF_FIT}.items()} | {"mixup": 0.0}
+        values = OWN | {name: on for name, (on, _) in OF_FIT.items()} | {"mixup": 0.0}
         if recipe.mirror_left_handed:  # such a recipe has turned all clips to one hand
             values["mirrored"] = 0.0
         changes = {"handshape": True, "velocities": True, "average_mirrored": values["mirrored"] > 0}

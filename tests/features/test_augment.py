@@ -11,7 +11,7 @@ from tests.conftest import make_landmarks
 
 RECIPE = FeatureRecipe(frames=16)
 SPACE = {"rotation", "scale", "shear", "shift", "another body", "jitter"}
-ALL = Augmentation(RECIPE, body=0.02, frames=0.2, mirrored=0.5)
+ALL = Augmentation(RECIPE, body=0.02, frames=0.2, mirrored=0.5, mask_time=0.4, mask_space=0.4)
 seeds = st.integers(0, 2**31)
 
 
@@ -117,8 +117,9 @@ def test_hands_are_lost_in_about_the_chosen_share_of_frames_and_the_body_never()
 
 
 def test_a_strength_of_zero_leaves_a_variation_out():
-    assert len(ALL.steps()) == 11
-    assert set(ALL.steps()) - set(Augmentation(RECIPE).steps()) == {"another body", "frame dropout", "mirroring"}
+    assert len(ALL.steps()) == 13
+    rarer = {"another body", "frame dropout", "mirroring", "mask in time", "mask in space"}
+    assert set(ALL.steps()) - set(Augmentation(RECIPE).steps()) == rarer
     still = Augmentation(RECIPE, rotate=0, scale=0, shift=0, shear=0, jitter=0, warp=0, crop=0, drop=0)
     before = clips()
     np.testing.assert_array_equal(still(before, np.random.default_rng(0)), before)
@@ -196,3 +197,27 @@ def test_clips_of_a_batch_are_varied_independently():
     twins = np.repeat(clips(1), 2, axis=0)
     after = Augmentation(RECIPE)(twins, np.random.default_rng(0))
     assert not np.allclose(after[0], after[1], equal_nan=True)
+
+
+@given(seed=seeds, share=st.floats(0, 1))
+def test_a_mask_in_time_removes_one_stretch_of_at_most_its_share(seed, share):
+    points = np.zeros((20, 16, 5, 2), np.float32)
+    gone = np.isnan(augment.mask_time(points, np.random.default_rng(seed), share=share)).all(axis=(2, 3))
+    assert gone.sum(axis=1).max() <= share * 16
+    edges = np.abs(np.diff(np.pad(gone, ((0, 0), (1, 1))).astype(int), axis=1)).sum(axis=1)
+    assert set(edges) <= {0, 2}
+
+
+@given(seed=seeds)
+def test_a_mask_in_space_removes_the_points_in_one_square_and_no_other(seed):
+    rng = np.random.default_rng(seed)
+    points = rng.uniform(-1, 3, (4, 16, 50, 3)).astype(np.float32)
+    points[3] = np.nan
+    masked = augment.mask_space(points, rng, side=0.5)
+    for before, after in zip(points[:3], masked[:3], strict=True):
+        gone, kept = before[np.isnan(after[..., 0])][:, :2], after[~np.isnan(after[..., 0])][:, :2]
+        if len(gone):
+            low, high = gone.min(axis=0), gone.max(axis=0)
+            assert (high - low <= 0.5 * 4).all()
+            assert not ((kept >= low) & (kept <= high)).all(axis=1).any()
+    assert np.isnan(masked[3]).all()
