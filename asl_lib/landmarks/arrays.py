@@ -28,7 +28,8 @@ def read_arrays(path: str | Path) -> Landmarks:
     """Read the landmarks of one clip from a folder of frames, or from a `.npy` or `.npz` file.
 
     A frame is pose, face, left hand and right hand one after the other, x, y, z of each point (and visibility, in the
-    pose): 1,662 values; without visibility 1,629, without a face 258 or 225. An array is (T, values) or (T, points, 3).
+    pose): 1,662 values; without visibility 1,629, without a face 258 or 225. Where the face stands first, the pose's
+    visibility, which is from 0 to 1, tells it. An array is (T, values) or (T, points, 3).
     An `.npz` file has one such array, or one for each part, under its name. A point of zeros was not detected. Frames
     are in order of their numbers, and a number that is missing between them is a gap in time.
 
@@ -97,6 +98,8 @@ def _decode(values: np.ndarray) -> tuple[np.ndarray, np.ndarray, tuple[str, ...]
     of_pose, face = FORMS[flat.shape[1]]
     with np.errstate(over="ignore", invalid="ignore"):
         flat = flat.astype(np.float32)
+    if of_pose == 4 and not _is_share(flat[:, 3:132:4]) and _is_share(flat[:, 3 * face + 3 : 3 * face + 132 : 4]):
+        flat = np.concatenate([flat[:, 3 * face : 3 * face + 132], flat[:, : 3 * face], flat[:, -HANDS:]], axis=1)
     pose, rest = np.split(flat, [33 * of_pose], axis=1)
     rest = rest.reshape(len(flat), -1, 3)
     pose = pose.reshape(len(flat), 33, of_pose)
@@ -113,3 +116,7 @@ def _decode(values: np.ndarray) -> tuple[np.ndarray, np.ndarray, tuple[str, ...]
         raise ValueError("its x and y must be in widths and heights of the picture, from 0 to 1; these seem to be px")
     points[missing], confidence[missing] = np.nan, 0
     return points, confidence, tuple(blocks)
+
+
+def _is_share(values: np.ndarray) -> bool:
+    return bool(((values >= 0) & (values <= 1)).all())

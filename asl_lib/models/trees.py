@@ -118,7 +118,9 @@ def describe_clips(points: np.ndarray, recipe: FeatureRecipe) -> np.ndarray:
     in_palms = right / np.maximum(palm, 1e-6)[:, None, None, None]
     speed = _smooth(np.linalg.norm(np.gradient(in_palms, axis=1), axis=-1).mean(axis=-1))  # (N, T)
     still = np.exp(-speed / np.maximum(np.median(speed, axis=1, keepdims=True), 1e-6))
-    weight = still * ((time >= inner) & (time <= 1 - inner))
+    inside = (time >= inner) & (time <= 1 - inner)
+    # A hand that is hardly ever seen and then jumps is never still: all frames have the same weight.
+    weight = np.where((still * inside).any(axis=1, keepdims=True), still, 1) * inside
     weight /= weight.sum(axis=1, keepdims=True)
 
     def mean(values: np.ndarray) -> np.ndarray:

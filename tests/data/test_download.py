@@ -421,6 +421,7 @@ def test_of_the_repository_with_the_fingerspelling_only_the_lexicon_arrives_and_
     assert found == {"asq/1.pose", "asq/2.pose", "ise/3.pose", "ise/4.pose", "ase/5.pose"}
     assert not list(folder.rglob("made.zip")) + list(folder.rglob("spoken*"))
     assert dataset.prepare(folder).clip_id.tolist() == ["asq-A", "ise-B"]
+    assert dataset.find_clips(dataset.source_dir(folder), "others").clip_id.tolist() == ["ase-A"]
 
 
 def test_a_folder_of_an_archive_needs_room_for_itself_only(tmp_path, monkeypatch):

@@ -55,6 +55,18 @@ def test_the_frames_of_the_tutorial_are_read_in_order_of_their_numbers_with_zero
         assert np.isnan(found.part("face")).all()
 
 
+def test_a_face_that_stands_before_the_body_is_read_as_a_face(tmp_path):
+    clip = make_landmarks(frames=12, parts=tuple(PARTS), missing=[("left_hand", 3, 6)])
+    pose, face, hands = np.split(keypoints(clip), [132, 132 + 3 * 468], axis=1)
+    face[:, 2::3] -= 0.6  # depths are negative in front of the head's middle
+    save_frames(tmp_path / "HELLO" / "0", np.concatenate([face, pose, hands], axis=1))
+    found = read_landmarks(tmp_path / "HELLO" / "0")
+    for part in ("pose", "left_hand", "right_hand"):
+        np.testing.assert_allclose(found.part(part), clip.part(part), atol=1e-6)
+    np.testing.assert_allclose(found.part("face")[..., :2], clip.part("face")[..., :2], atol=1e-6)
+    np.testing.assert_allclose(found.confidence[:, :33], clip.confidence[:, :33], atol=1e-6)
+
+
 @pytest.mark.parametrize("suffix", [".npy", ".npz"])
 @pytest.mark.parametrize("shape", [(12, 1662), (12, 543, 3)])
 def test_one_file_a_clip_is_read_like_a_folder_of_frames(tmp_path, clip, suffix, shape):

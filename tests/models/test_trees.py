@@ -34,6 +34,15 @@ def test_a_clip_without_any_hand_is_described_without_nan(recipe):
     assert np.isfinite(describe_clips(points, recipe)).all()
 
 
+@pytest.mark.parametrize("first", range(8, 12))
+def test_a_hand_that_is_seen_in_the_middle_only_and_never_still_is_described_without_nan(first):
+    recipe = FeatureRecipe()
+    points = np.full((1, recipe.frames, recipe.num_landmarks, 2), np.nan, np.float32)
+    seen, hand = slice(first, recipe.frames - first), np.random.default_rng(0).normal(size=(21, 2))
+    points[0, seen, recipe.columns("right_hand")] = hand + np.arange(recipe.frames)[seen, None, None]
+    assert np.isfinite(describe_clips(points, recipe)).all()
+
+
 @RECIPES
 @given(size=st.floats(0.5, 2.0))
 def test_the_shape_of_the_hand_is_described_the_same_at_any_size(recipe, size):

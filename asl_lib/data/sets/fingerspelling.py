@@ -11,7 +11,9 @@ from asl_lib.data.dataset import Dataset, Published, Remote, Row, inner_folder, 
 REPOSITORY, COMMIT = "spoken-to-signed-translation", "abb1e802ba2102fc62a56bb056e273c0009463cc"
 """The first commit with all points of pose and hands, of 2024-11-06."""
 SIGNERS = ("asq", "bzs", "eso", "gsg", "ise", "mfs", "sgg", "ssp", "svk", "swl", "tsm")
-"""The lexicon has eight more; the course's numbers are those of these eleven."""
+"""The course's numbers are those of these eleven."""
+OTHERS = ("ase", "cse", "csq", "lls", "psr")
+"""The subset "others", on which nothing was ever tuned. The lexicon's three other alphabets do not have A to Z."""
 
 
 class Fingerspelling(Dataset):
@@ -27,6 +29,7 @@ class Fingerspelling(Dataset):
     )
     holds = "index.csv"
     kind = "landmarks"
+    subsets = ("others",)
     published = Published(clips=283, signs=26, signers=11)
     remotes = (
         Remote(
@@ -50,5 +53,5 @@ class Fingerspelling(Dataset):
         index = read_list(source_dir / "index.csv", ["path", "words"]).drop_duplicates("path")
         for path, word in zip(index["path"], index["words"], strict=True):
             signer, gloss = path.partition("/")[0], word.strip().upper()
-            if signer in SIGNERS and re.fullmatch("[A-Z]", gloss):
+            if signer in (OTHERS if subset else SIGNERS) and re.fullmatch("[A-Z]", gloss):
                 yield {"clip_id": f"{signer}-{gloss}", "path": path, "gloss": gloss, "signer": signer}
