@@ -34,6 +34,7 @@ from asl_lib.evaluation.results import (
     headline,
     pooled_rate,
     row_rate,
+    summarise,
 )
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -60,6 +61,7 @@ def markdown_table(header: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
 def results_table(run_dir: Path) -> str:
     """Return one row a model: its accuracy by held-out signer and over all clips, with intervals.
 
+    Where there are several seeds, accuracies are their means, and a column has the range of the means over signers.
     The last row is the ensemble of notebook 11: the course's own models together.
     """
     results = headline(collect_results(run_dir))
@@ -74,13 +76,19 @@ def results_table(run_dir: Path) -> str:
         name = f"the {len(members)} own models together"
         evaluations[name] = average([evaluations[model] for model in members])
         shares[name] = evaluations[name].per_signer()
+    seeds = {
+        row.model: f"{row.seeds}: {row.seed_low * 100:.1f} to {row.seed_high * 100:.1f} %"
+        for row in summarise(results).itertuples()
+        if row.seeds > 1
+    }
     lines = []
     for model, evaluation in evaluations.items():
         cells = [percent(shares[model][name]) if name in shares[model] else "" for name in signers]
         size = sizes.get(model)
         every = pooled_rate(run_dir, model) if model in sizes else evaluation.accuracy
-        lines.append([model, *cells, percent(every), every.size, "" if pd.isna(size) else f"{size:,}"])
-    return markdown_table(["model", *signers, "all clips", "n", "parameters"], lines)
+        spread = [seeds.get(model, "")] if seeds else []
+        lines.append([model, *cells, percent(every), *spread, every.size, "" if pd.isna(size) else f"{size:,}"])
+    return markdown_table(["model", *signers, "all clips", *["seeds"] * bool(seeds), "n", "parameters"], lines)
 
 
 def ablation_table(path: Path) -> str:
@@ -90,7 +98,9 @@ def ablation_table(path: Path) -> str:
         accuracy = f"{row.accuracy:.1%} ({row.seed_low * 100:.0f} to {row.seed_high * 100:.0f})".replace("%", " %")
         apart = describe_difference(row) if row.Index else ""
         size = describe_size(row.clips, row.cells, row.signers)
-        lines.append([row.variant, accuracy, apart.replace("-", "−"), f"{size}; {row.seeds} seeds"])
+        lines.append(
+            [row.variant, accuracy, apart.replace("-", "−"), f"{size}; {row.seeds} seed{'s' * (row.seeds > 1)}"]
+        )
     return markdown_table(["variant", "mean (range of seeds)", "difference in points (95 % interval)", "n"], lines)
 
 

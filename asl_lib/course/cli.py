@@ -288,7 +288,7 @@ def _print_results(results: Any) -> None:
         print("Accuracy on signers that the model had never seen:")
     for row in results[several].itertuples():
         print(f"  {row.model}, {row.held_out}: {row_rate(row)}{_apart(row)}")
-    means = summarise(results)
+    means = summarise(results).sort_values("mean_accuracy", ascending=False, kind="stable")
     for row in means[means["signers"] > 1].itertuples():
         spread = "95 % interval over signers" if row.signers >= FEWEST_SIGNERS else "range"
         spread += f" {row.low:.0%} to {row.high:.0%}"

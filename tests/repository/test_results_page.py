@@ -45,6 +45,17 @@ def test_a_run_becomes_a_row_a_model_with_the_interval_of_every_signer_and_of_al
     assert "together" not in table  # one published network is no ensemble of our own
 
 
+def test_with_several_seeds_a_column_has_the_range_of_their_means(tmp_path):
+    (tmp_path / "run" / "lstm").mkdir(parents=True)
+    for seed, answers in ((1, [0, 0, 0, 0]), (2, [0, 0, 1, 1])):
+        save(tmp_path, model="lstm", answers=answers, seed=seed)
+        (tmp_path / "lstm" / "held_out_ana+ben").rename(tmp_path / "run" / "lstm" / f"held_out_ana+ben.seed_{seed}")
+    table = results_table(tmp_path / "run")
+    assert cells(table, "model")[3:] == ["all clips", "seeds", "n", "parameters"]
+    assert cells(table, "lstm")[3].startswith("75.0 %")
+    assert cells(table, "lstm")[4] == "2: 33.3 to 100.0 %"  # ana 2 of 3 and ben 0 of 1, with the second seed
+
+
 def test_our_own_models_are_also_shown_together_and_the_published_ones_are_not_among_them(tmp_path):
     save(tmp_path, model="attention_lstm", answers=[0, 0, 0, 0], parameters=1)
     save(tmp_path, model="trees", answers=[0, 0, 0, 0], parameters=1)
@@ -64,7 +75,7 @@ def test_an_ablation_becomes_a_row_a_variant_with_its_difference_and_is_updated_
         variants.append([folder / name / "held_out_ana+ben"])
     save_tables(folder, tiny=compare_variants(variants))
     table = ablation_table(folder / "tiny.csv")
-    assert cells(table, "tiny") == ["tiny", "100.0 % (100 to 100)", "", "4 clips, 2 cells; 1 seeds"]
+    assert cells(table, "tiny") == ["tiny", "100.0 % (100 to 100)", "", "4 clips, 2 cells; 1 seed"]
     assert cells(table, "tiny, without mask")[1:3] == ["50.0 % (50 to 50)", "−50.0 (−67 to 0)"]
     mark = "<!-- results of outputs/demo/ablation/own/{}.csv -->\nold\n<!-- end -->\n"
     new, left = update(mark.format("tiny") + mark.format("lstm"), tmp_path)
