@@ -12,6 +12,7 @@ import os
 import platform
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -130,8 +131,11 @@ def _add_notebooks(command: Callable[..., argparse.ArgumentParser]) -> None:
 
 
 def _add_models(command: Callable[..., argparse.ArgumentParser]) -> None:
-    export = command("export", _export, "write a trained model as model.tflite, for phones and browsers")
+    export = command("export", _export, "write a trained network and its recipe as one file, for phones and browsers")
     export.add_argument("folder", help="folder of the model, for example outputs/demo/attention_tcn/held_out_ben+eli")
+    export.add_argument(
+        "--to", default="", metavar="FOLDER", help="write here (default: export/ in the model's folder)"
+    )
 
     predict = command("predict", _predict, "name the handshape in a photograph")
     predict.add_argument("photograph", nargs="+", help="picture files")
@@ -366,14 +370,17 @@ def _preview(clip_id: str, clips: Any, dataset: Any, folder: Path, parts: Sequen
 
 
 def _export(options: argparse.Namespace) -> None:
-    from asl_lib.training.export import export_tflite
+    from asl_lib.live.letters import LETTER_SETTINGS
+    from asl_lib.live.recogniser import LiveSettings
+    from asl_lib.training.export import export_recogniser
     from asl_lib.training.saved import load_model
 
     folder = Path(options.folder)
-    model, _ = load_model(folder)
-    path = export_tflite(model, folder / "model.tflite")
+    model, recipe = load_model(folder)
+    settings = LETTER_SETTINGS if recipe.input == "photographs" else LiveSettings()
+    path = export_recogniser(model, recipe, options.to or folder / "export", settings=asdict(settings))
     size = path.stat().st_size / 1e6
-    print(f"{relative(path)}: {size:.1f} MB, for one clip at a time; recipe.json says how to encode it.")
+    print(f"{relative(path)}: {size:.1f} MB, from {recipe.input} to probabilities; recogniser.json says what goes in.")
 
 
 def _predict(options: argparse.Namespace) -> int:

@@ -1,53 +1,236 @@
-"""A trained network as one `.tflite` file, for phones and browsers: LiteRT, formerly TensorFlow Lite."""
+"""A trained network and its recipe as one LiteRT file (formerly TensorFlow Lite), for phones and browsers."""
 
 from __future__ import annotations
 
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from ai_edge_litert.interpreter import Interpreter
 
 from asl_lib._util.console import quiet_native_stderr
-from asl_lib._util.files import atomic_write
+from asl_lib._util.files import atomic_write, write_json
+from asl_lib.features.recipe import FeatureRecipe, Recipe
+from asl_lib.features.resampling import resample_in_time
+from asl_lib.landmarks.landmarks import PARTS, Landmarks
 from asl_lib.models.errors import TrainingError
 from asl_lib.models.point_model import PointModel
+from asl_lib.training.recipe_graph import landmark_features, tf
 from asl_lib.training.saved import glosses_of
 
 if TYPE_CHECKING:
     import keras
 
+VERSION = 1
+FILE = "recogniser.tflite"
+MAX_FRAMES = 256
+"""Frames that an exported recogniser takes: 10 s at 25 a second, 4 s at 60."""
+MISSING = -1e9
+"""Coordinates of a missing landmark, for runtimes without NaN."""
+LARGEST_ERROR = 1e-4
 
-def export_tflite(model: keras.Model | PointModel, path: str | Path) -> Path:
-    """Write a model as a `.tflite` file that takes one clip and gives the probabilities of the glosses.
+
+def export_recogniser(
+    model: keras.Model | PointModel, recipe: Recipe, folder: str | Path, *, settings: Mapping[str, Any]
+) -> Path:
+    """Write a network and its recipe as one LiteRT file of built-in operators, and what an application needs with it.
+
+    - `recogniser.tflite`: for landmarks its inputs and outputs are those of `recogniser_inputs` and
+      `recogniser_outputs`, and `found` (1,), which is 0 where the clip cannot be classified. For photographs and videos
+      the input is `pixels` (1, *recipe.shape) from 0 to 255, and the output `probabilities` (1, classes). All are
+      float32, and have these names.
+    - `recogniser.json`: glosses, parts, the shapes of inputs and outputs, recipe and settings.
+    - `golden.json`, for landmarks: a made-up clip with the features and probabilities that the recipe and Keras give,
+      to check another runtime or a port.
 
     Args:
-        model: any network of the course; of one that also names groups, the glosses are exported.
-        path: the file to write.
+        model: a network of the course; of one that also names groups, the glosses are exported.
+        recipe: its recipe, with the glosses.
+        folder: the folder to write to.
+        settings: settings of the live recogniser, for `recogniser.json`.
 
     Returns:
-        The path. The file's input is (1, *recipe.shape) float32, as the model's recipe encodes a clip, photograph or
-        video: keep `recipe.json` beside it.
+        The path of `recogniser.tflite`.
 
     Raises:
-        TrainingError: LiteRT has no counterpart of a layer, or the model is no network.
+        TrainingError: the model is no network, its recipe names no glosses, LiteRT has no counterpart of a layer, or
+            the file would give other probabilities than the network.
     """
     if isinstance(model, PointModel):
         raise TrainingError(
             f"'{model.name}' cannot be exported to LiteRT: it is no network. Export one, such as attention_lstm."
         )
-    import tensorflow as tf
+    if not recipe.glosses:
+        raise TrainingError(
+            f"The recipe of '{model.name}' must name the glosses; an earlier version wrote it without. Train it again."
+        )
+    about: dict[str, Any] = {"version": VERSION, "name": model.name, "input": recipe.input, "glosses": recipe.glosses}
+    if isinstance(recipe, FeatureRecipe):
+        clip = _made_up_clip(recipe.tracked_parts)
+        content = _convert(model, _landmark_graph(model, recipe))
+        given, expected = recogniser_inputs(clip, fps=clip.fps), recogniser_outputs(model, recipe, clip, fps=clip.fps)
+        about |= {"parts": {part: PARTS[part] for part in recipe.tracked_parts}}
+        about |= {"max_frames": MAX_FRAMES, "missing": MISSING}
+    else:
+        content = _convert(model, _pixel_graph(model, recipe))
+        given = {"pixels": np.random.default_rng(0).integers(0, 256, (1, *recipe.shape)).astype(np.float32)}
+        expected = {"probabilities": glosses_of(model.predict(given["pixels"], verbose=0))}
+    with quiet_native_stderr():
+        interpreter = Interpreter(model_content=content)
+        answers = interpreter.get_signature_runner()(**given)
+    error = max(float(np.abs(answers[name] - numbers).max()) for name, numbers in expected.items())
+    if not error <= LARGEST_ERROR:
+        raise TrainingError(
+            f"'{model.name}' as a LiteRT file gives other numbers than the network, by up to {error:.2g}. "
+            "Update tensorflow and ai-edge-litert."
+        )
+    about |= {"inputs": {name: array.shape for name, array in given.items()}}
+    about |= {"outputs": {name: array.shape for name, array in answers.items()}}
+    folder = Path(folder)
+    write_json(folder / "recogniser.json", {**about, "recipe": asdict(recipe), "settings": dict(settings)})
+    if isinstance(recipe, FeatureRecipe):
+        with atomic_write(folder / "golden.json") as tmp:
+            tmp.write_text(json.dumps(_golden(given, expected)), encoding="utf-8")
+    with atomic_write(folder / FILE) as tmp:
+        tmp.write_bytes(content)
+    return folder / FILE
+
+
+def recogniser_inputs(clip: Landmarks, *, fps: float) -> dict[str, np.ndarray]:
+    """Return the inputs of a `recogniser.tflite` for a clip that has the parts of its recipe and no others.
+
+    Args:
+        clip: the landmarks, at any times.
+        fps: rate to which the file brings the frames, as `resample_in_time` does; lower where that would be more than
+            `MAX_FRAMES` frames.
+
+    Returns:
+        float32 `landmarks` (1, T, L, 4): x, y, z and confidence, missing where x is NaN or below -1e6; `times` (1, T):
+        seconds; `count` (1,): how many of the T frames are used; `aspect` (1,): height / width; `fps` (1,).
+
+    Raises:
+        TrainingError: the clip has more than `MAX_FRAMES` frames.
+    """
+    n = len(clip.points)
+    if n > MAX_FRAMES:
+        raise TrainingError(f"An exported recogniser takes at most {MAX_FRAMES} frames; got {n}. Cut the clip.")
+    landmarks = np.full((1, MAX_FRAMES, clip.points.shape[1], 4), MISSING, np.float32)
+    landmarks[0, :n] = np.where(np.isnan(clip.points[..., :1]), MISSING, _values(clip))
+    times = np.zeros((1, MAX_FRAMES), np.float32)
+    times[0, :n] = clip.times - clip.times[0]
+    scalars = {"count": n, "aspect": clip.height / clip.width, "fps": fps}
+    return {"landmarks": landmarks, "times": times, **{name: np.array([v], np.float32) for name, v in scalars.items()}}
+
+
+def recogniser_outputs(
+    model: keras.Model, recipe: FeatureRecipe, clip: Landmarks, *, fps: float
+) -> dict[str, np.ndarray]:
+    """Return what a `recogniser.tflite` must give for a clip: the numbers of the recipe and of Keras.
+
+    Args:
+        model, recipe: a network and its recipe.
+        clip, fps: as for `recogniser_inputs`.
+
+    Returns:
+        `features` (views, frames, num_features), of each of the recipe's `views`, and `probabilities` (1, classes).
+
+    Raises:
+        RecipeError: as `recipe.points`; `found` is 0 then.
+    """
+    values = resample_in_time(_values(clip), clip.times, fps=fps)
+    points = recipe.points(Landmarks(values[..., :3], values[..., 3], clip.parts, fps, clip.width, clip.height))
+    features = np.stack([recipe.encode(view) for view in recipe.views(points)])
+    answers = glosses_of(model.predict(features, verbose=0))
+    return {"features": features, "probabilities": answers.mean(axis=0, keepdims=True)}
+
+
+def _values(clip: Landmarks) -> np.ndarray:
+    """Return (T, L, 4) as a tracker gives them."""
+    return np.concatenate([clip.points, clip.confidence[..., None]], axis=-1)
+
+
+def _network(model: keras.Model, recipe: Recipe, *, views: int) -> Callable[[Any], Any]:
+    """Return a function from (views, *recipe.shape) to the mean (1, classes) of the probabilities of the glosses."""
     from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
-    # One clip at a time: with a batch of unknown size an LSTM's loop has no counterpart in LiteRT.
-    clip = tf.TensorSpec((1, *model.input_shape[1:]), tf.float32)
-    glosses = tf.function(lambda clip: glosses_of(model(clip, training=False)))
-    path = Path(path)
+    program = tf.function(lambda X: glosses_of(model(X, training=False)))
+    # A fixed number of clips at a time: otherwise an LSTM's loop has no counterpart in LiteRT. The weights become
+    # constants: variables would have to be initialised on the phone.
+    fixed = convert_variables_to_constants_v2(program.get_concrete_function(tf.TensorSpec((views, *recipe.shape))))
+    return lambda X: tf.reduce_mean(fixed(X)[0], axis=0, keepdims=True)
+
+
+def _landmark_graph(model: keras.Model, recipe: FeatureRecipe) -> Any:
+    views = len(recipe.views(np.zeros((1, *recipe.values_shape), np.float32)))
+    size = sum(PARTS[part] for part in recipe.tracked_parts)
+    network = _network(model, recipe, views=views)
+
+    def graph(landmarks: Any, times: Any, count: Any, aspect: Any, fps: Any) -> dict[str, Any]:
+        used = tf.cast(count[0], tf.int32)
+        features, found = landmark_features(recipe, landmarks[0], times[0], used, aspect[0], fps[0])
+        features = tf.ensure_shape(features, (views, *recipe.shape))
+        return {"probabilities": network(features), "features": features, "found": tf.cast(found, tf.float32)[None]}
+
+    shapes = {
+        "landmarks": (1, MAX_FRAMES, size, 4),
+        "times": (1, MAX_FRAMES),
+        "count": (1,),
+        "aspect": (1,),
+        "fps": (1,),
+    }
+    return tf.function(graph, input_signature=[tf.TensorSpec(shape, name=name) for name, shape in shapes.items()])
+
+
+def _pixel_graph(model: keras.Model, recipe: Recipe) -> Any:
+    network = _network(model, recipe, views=1)
+    signature = [tf.TensorSpec((1, *recipe.shape), name="pixels")]
+    return tf.function(lambda pixels: {"probabilities": network(pixels)}, input_signature=signature)
+
+
+def _convert(model: keras.Model, graph: Any) -> bytes:
+    """Return a function as the content of a LiteRT file that needs built-in operators only."""
     try:
         with quiet_native_stderr():
-            # The weights become constants: variables would have to be initialised on the phone.
-            function = convert_variables_to_constants_v2(glosses.get_concrete_function(clip))
-            content = tf.lite.TFLiteConverter.from_concrete_functions([function], model).convert()
+            function = graph.get_concrete_function()
+            return bytes(tf.lite.TFLiteConverter.from_concrete_functions([function], tf.Module()).convert())
     except Exception as error:
         # The converter raises its own, undocumented classes.
         raise TrainingError(f"'{model.name}' cannot be exported to LiteRT: {str(error).splitlines()[0]}") from error
-    with atomic_write(path) as tmp:
-        tmp.write_bytes(content)
-    return path
+
+
+def _made_up_clip(parts: tuple[str, ...]) -> Landmarks:
+    """Return a clip that is no sign: a body whose hands move, with gaps, at uneven times."""
+    rng, n = np.random.default_rng(0), 40
+    times = np.round(np.cumsum(rng.uniform(0.025, 0.055, n)), 3)
+    size = sum(PARTS[part] for part in parts)
+    sway = 0.1 * np.sin(np.arange(n)[:, None, None] / rng.uniform(3, 9, (1, size, 1)))
+    points = np.round(rng.uniform(0.3, 0.7, (1, size, 3)) + sway, 4).astype(np.float32)
+    start = 0
+    for part in parts:
+        if part == "pose":
+            points[:, 11:13, :2] = (0.65, 0.4), (0.35, 0.4)  # the shoulders
+        gap = slice(0, 15) if part == "left_hand" else slice(20, 23)
+        points[gap, start : start + PARTS[part]] = np.nan
+        start += PARTS[part]
+    seen = ~np.isnan(points[..., 0])
+    return Landmarks(points, seen.astype(np.float32), parts, 25.0, 640, 480, times - times[0])
+
+
+def _golden(given: Mapping[str, np.ndarray], expected: Mapping[str, np.ndarray]) -> dict[str, Any]:
+    """Return inputs and outputs as JSON holds them: the used frames only, and null for a missing landmark."""
+    n = int(given["count"][0])
+    frames = [
+        [None if point[0] == np.float32(MISSING) else _short(point) for point in frame]
+        for frame in given["landmarks"][0, :n]
+    ]
+    inputs = {name: _short(numbers) for name, numbers in given.items() if name != "landmarks"}
+    inputs |= {"landmarks": [frames], "times": [_short(given["times"][0, :n])]}
+    return {"inputs": inputs, **{name: _short(numbers) for name, numbers in expected.items()}}
+
+
+def _short(numbers: np.ndarray) -> Any:
+    """Return a float32 array as lists of the shortest numbers that mean the same."""
+    return np.vectorize(lambda number: float(str(number)), otypes=[float])(numbers).tolist()

@@ -183,17 +183,16 @@ def test_landmark_data_sets_have_nothing_to_extract(capsys, home):
     assert "nothing to extract" in capsys.readouterr().out
 
 
-def test_a_trained_model_is_exported_beside_its_recipe(capsys, tmp_path):
-    from asl_lib.training.saved import load_model, predict
-    from tests.training.test_export import run_tflite
-    from tests.training.test_fit import make_set, train
+def test_a_trained_model_is_exported_with_its_recipe_and_the_settings_of_the_live_demo(capsys, tmp_path):
+    from tests.training.test_fit import train
 
-    train(tmp_path)
-    assert main(["export", str(tmp_path)]) == 0
-    assert "model.tflite: 0." in capsys.readouterr().out
-    clips = make_set(4)
-    exported = run_tflite(tmp_path / "model.tflite", clips.encode(slice(None)))
-    np.testing.assert_allclose(exported, predict(load_model(tmp_path)[0], clips), atol=1e-4)
+    train(tmp_path / "model")
+    assert main(["export", str(tmp_path / "model")]) == 0
+    assert "recogniser.tflite: 0." in capsys.readouterr().out
+    about = json.loads((tmp_path / "model" / "export" / "recogniser.json").read_text())
+    assert about["settings"]["threshold"] == 0.4
+    assert main(["export", str(tmp_path / "model"), "--to", str(tmp_path / "elsewhere")]) == 0
+    assert (tmp_path / "elsewhere" / "golden.json").is_file()
     assert main(["export", str(tmp_path / "nowhere")]) == 1
     assert "There is no" in capsys.readouterr().err
 
