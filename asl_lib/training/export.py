@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -18,8 +19,11 @@ from asl_lib.features.resampling import resample_in_time
 from asl_lib.landmarks.landmarks import PARTS, Landmarks
 from asl_lib.models.errors import TrainingError
 from asl_lib.models.point_model import PointModel
-from asl_lib.training.recipe_graph import landmark_features, tf
+from asl_lib.training.recipe_graph import landmark_features
 from asl_lib.training.saved import glosses_of
+
+with quiet_native_stderr():  # TensorFlow's notes come before it reads any setting
+    import tensorflow as tf
 
 if TYPE_CHECKING:
     import keras
@@ -193,9 +197,11 @@ def _pixel_graph(model: keras.Model, recipe: Recipe) -> Any:
 def _convert(model: keras.Model, graph: Any) -> bytes:
     """Return a function as the content of a LiteRT file that needs built-in operators only."""
     try:
-        with quiet_native_stderr():
-            function = graph.get_concrete_function()
-            return bytes(tf.lite.TFLiteConverter.from_concrete_functions([function], tf.Module()).convert())
+        with quiet_native_stderr(), tempfile.TemporaryDirectory() as folder:
+            # Through a SavedModel, which keeps the names of inputs and outputs; gradients are not needed any more.
+            options = tf.saved_model.SaveOptions(experimental_custom_gradients=False)
+            tf.saved_model.save(tf.Module(), folder, signatures=graph.get_concrete_function(), options=options)
+            return bytes(tf.lite.TFLiteConverter.from_saved_model(folder).convert())
     except Exception as error:
         # The converter raises its own, undocumented classes.
         raise TrainingError(f"'{model.name}' cannot be exported to LiteRT: {str(error).splitlines()[0]}") from error

@@ -127,10 +127,9 @@ def _resample_in_time(clip: Points, times: Any, count: Any, fps: Any) -> tuple[P
 
 def _mirror_left_handed(clip: Points, frames: Any, recipe: FeatureRecipe, starts: dict[str, Any]) -> Points:
     """Return the clip, mirrored where `body.left_hand_leads`."""
-    number = lambda seen: tf.reduce_sum(tf.cast(seen, tf.int32))  # noqa: E731
-    left, right = (number(clip.seen[:, starts[hand]]) for hand in ("left_hand", "right_hand"))
+    left, right = (_number(clip.seen[:, starts[hand]]) for hand in ("left_hand", "right_hand"))
     wrists = [starts["pose"] + wrist for wrist in (LEFT_WRIST, RIGHT_WRIST)]
-    counts = [number(clip.seen[:, wrist]) for wrist in wrists]
+    counts = [_number(clip.seen[:, wrist]) for wrist in wrists]
     heights = [
         tf.reduce_sum(clip.values[:, wrist, 1]) / tf.cast(tf.maximum(n, 1), tf.float32)
         for wrist, n in zip(wrists, counts, strict=True)
@@ -168,7 +167,7 @@ def _median(values: Any, seen: Any) -> tuple[Any, Any]:
     """Return the medians of (T, k) values over the frames that are seen, (k,), and the number of those frames."""
     most = values.shape[0]
     rising = -tf.math.top_k(-tf.transpose(tf.where(seen[:, None], values, LARGE)), k=most).values
-    n = tf.reduce_sum(tf.cast(seen, tf.int32))
+    n = _number(seen)
     low, high = (tf.gather(rising, tf.maximum(at, 0), axis=1) for at in ((n - 1) // 2, tf.minimum(n // 2, most - 1)))
     return (low + high) / 2, n
 
@@ -293,6 +292,10 @@ def _describe_hand(hand: Points) -> Any:
 def _flat(values: Any) -> Any:
     """Return (T, k, C) values as (T, k x C)."""
     return tf.reshape(values, (values.shape[0], values.shape[1] * values.shape[2]))
+
+
+def _number(seen: Any) -> Any:
+    return tf.reduce_sum(tf.cast(seen, tf.int32))
 
 
 def _norm(values: Any) -> Any:

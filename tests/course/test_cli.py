@@ -1,9 +1,9 @@
+import json
 import os
 import re
 import subprocess
 import sys
 
-import numpy as np
 import pytest
 
 from asl_lib.course.cli import main
