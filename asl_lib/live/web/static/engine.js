@@ -1,0 +1,79 @@
+// What the worker does for the page: the tracker, the model and the recogniser together.
+
+import {Classifier} from "./classifier.js";
+import {LetterRecogniser} from "./letters.js";
+import {loadRuntime} from "./models.js";
+import {SignRecogniser} from "./recogniser.js";
+import {HandFinder, Tracker} from "./tracker.js";
+
+export class Engine {
+  /** Load the tracker; `threads` are used where the browser gives memory to several. Return how many they are. */
+  async open({threads = 1} = {}) {
+    const address = (folder) => new URL(folder, self.location.href).href;
+    this.address = address;
+    this.runtime = await loadRuntime(address("litert/"), {threads});
+    this.tracker = await Tracker.load(this.runtime, address("tracker/"));
+    return this.runtime.threads;
+  }
+
+  /**
+   * Use the model in a folder of the page, and return its settings; of a model for letters, for the right or the left
+   * hand.
+   */
+  async useModel({folder, left_handed: leftHanded}) {
+    const classifier = await Classifier.load(this.runtime, this.address(folder));
+    this.classifier?.close();
+    this.classifier = classifier;
+    const {input, glosses, settings} = classifier.about;
+    if (input === "photographs") {
+      this.finder ??= await HandFinder.load(this.runtime, this.address("tracker/"), {confidence: 0.4});
+      const classify = (picture) => classifier.classifyPicture(picture);
+      this.recogniser = new LetterRecogniser(glosses, classify, settings, this.finder, {leftHanded});
+    } else {
+      const classify = (frames, size) => classifier.classify(frames, size, this.recogniser.settings);
+      this.recogniser = new SignRecogniser(glosses, classify, settings, this.tracker);
+    }
+    return settings;
+  }
+
+  /** Change settings of the recogniser, such as {threshold: 0.5}. */
+  tune(settings) {
+    Object.assign(this.recogniser.settings, settings);
+  }
+
+  /** Return the landmarks of the next frame, as `Tracker.track` does. */
+  async track(picture, seconds) {
+    return this.tracker.track(picture, seconds);
+  }
+
+  /** Recognise the next frame, an ImageBitmap, which is used up. */
+  async process(bitmap, time_s, seconds) {
+    return this.recogniser.process(this.pixels(bitmap), time_s, seconds);
+  }
+
+  /** Return what is recognised after the last frame. */
+  async finish() {
+    return this.recogniser.finish();
+  }
+
+  /** Forget all frames: a camera or another clip starts. */
+  reset() {
+    this.recogniser.reset();
+  }
+
+  /** Begin press-and-sign at a time. */
+  start(time_s) {
+    this.recogniser.start(time_s);
+  }
+
+  pixels(bitmap) {
+    const {width, height} = bitmap;
+    if (this.canvas?.width !== width || this.canvas.height !== height) {
+      this.canvas = new OffscreenCanvas(width, height);
+      this.context = this.canvas.getContext("2d", {willReadFrequently: true});
+    }
+    this.context.drawImage(bitmap, 0, 0);
+    bitmap.close();
+    return this.context.getImageData(0, 0, width, height);
+  }
+}

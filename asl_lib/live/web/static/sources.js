@@ -1,0 +1,120 @@
+// Where frames come from: a camera, or a clip that was opened.
+
+// Longest side of a frame: more would take longer, and the models see no more.
+const LONGEST_PX = 1280;
+const [LONGEST_CLIP_S, LARGEST_CLIP_MB] = [120, 200];
+const CAMERA = {width: {ideal: 640}, height: {ideal: 480}, frameRate: {ideal: 30}, facingMode: "user"};
+
+/** Return the frame that a video shows, never mirrored: mirrored, a right hand would be a left one. */
+async function frameOf(video) {
+  const {videoWidth, videoHeight} = video;
+  const scale = LONGEST_PX / Math.max(videoWidth, videoHeight);
+  const size = {resizeWidth: Math.round(videoWidth * scale), resizeHeight: Math.round(videoHeight * scale)};
+  return createImageBitmap(video, scale < 1 ? {...size, resizeQuality: "medium"} : {});
+}
+
+/** A camera. `ended` is called when it is taken away. */
+export class Camera {
+  constructor(video, ended) {
+    Object.assign(this, {video, ended, closed: false});
+  }
+
+  /** Start it; fails with a message for the user. */
+  async open() {
+    if (!navigator.mediaDevices?.getUserMedia) {
+      throw new Error(
+        "The browser gives cameras only to pages with an address that begins with https:// or is on this computer " +
+          "(localhost, 127.0.0.1). Open the page that way, or open a clip instead.",
+      );
+    }
+    try {
+      this.video.srcObject = await navigator.mediaDevices.getUserMedia({audio: false, video: CAMERA});
+    } catch ({name}) {
+      const messages = {
+        NotAllowedError: "The browser may not use the camera. Allow it beside the address of this page, then press Start again.",
+        NotFoundError: "There is no camera. Connect one, or open a clip instead.",
+      };
+      throw new Error(messages[name] ?? `The camera cannot be used (${name}). Another program may have it: close that, and press Start again.`);
+    }
+    this.video.srcObject.getVideoTracks()[0].onended = this.ended;
+    await this.video.play();
+  }
+
+  /** Yield [picture, seconds on the page's clock, seconds since the frame before] of the newest frame, as fast as they are taken. */
+  async *frames() {
+    let before_s = null;
+    while (!this.closed) {
+      await new Promise((shown) => {
+        if (this.video.requestVideoFrameCallback) this.video.requestVideoFrameCallback(shown);
+        else requestAnimationFrame(shown);
+        setTimeout(shown, 500); // a camera that stands still
+      });
+      if (this.closed) return;
+      const time_s = performance.now() / 1000;
+      const since_s = before_s === null ? undefined : Math.min(time_s - before_s, 0.5);
+      before_s = time_s;
+      yield [await frameOf(this.video), time_s, since_s];
+    }
+  }
+
+  close() {
+    this.closed = true;
+    for (const track of this.video.srcObject?.getTracks() ?? []) track.stop();
+    this.video.srcObject = null;
+  }
+}
+
+/** A video file: every frame is taken, however long that takes, at the time that it has in the clip. */
+export class Clip {
+  constructor(video, file, fps) {
+    Object.assign(this, {video, file, fps, closed: false});
+  }
+
+  /** Open it; fails with a message for the user. */
+  async open() {
+    const {video, file} = this;
+    const about = `${file.name} (${(file.size / 1e6).toFixed(1)} MB)`;
+    if (file.size > LARGEST_CLIP_MB * 1e6) {
+      throw new Error(`A clip must have at most ${LARGEST_CLIP_MB} MB; got ${about}. Cut it, or make it smaller.`);
+    }
+    this.address = URL.createObjectURL(file);
+    const opened = await new Promise((done) => {
+      video.onerror = () => done(false);
+      video.onloadeddata = () => done(video.videoWidth > 0);
+      setTimeout(done, 15000, false);
+      video.src = this.address;
+    });
+    video.onerror = video.onloadeddata = null;
+    if (!opened || !Number.isFinite(video.duration)) {
+      this.close();
+      throw new Error(`${about} is not a video that this browser can play. Convert it to mp4 (H.264), and open that.`);
+    }
+    if (video.duration > LONGEST_CLIP_S) {
+      this.close();
+      throw new Error(`A clip must last at most ${LONGEST_CLIP_S} seconds; ${about} lasts longer. Cut it.`);
+    }
+  }
+
+  /** Yield [picture, seconds in the clip] of each frame; the filters take a clip's frames as in Python. */
+  async *frames() {
+    const {video, fps} = this;
+    const count = Math.max(1, Math.floor(video.duration * fps));
+    for (let index = 0; index < count && !this.closed; index++) {
+      await new Promise((done) => {
+        const given_up = setTimeout(done, 2000);
+        video.onseeked = () => {
+          clearTimeout(given_up);
+          done();
+        };
+        video.currentTime = Math.min((index + 0.25) / fps, video.duration);
+      });
+      if (!this.closed) yield [await frameOf(video), index / fps];
+    }
+  }
+
+  close() {
+    this.closed = true;
+    URL.revokeObjectURL(this.address);
+    this.video.removeAttribute("src");
+  }
+}
