@@ -1,0 +1,159 @@
+"""The live page that needs no server, in headless Chromium: whether it finds Python's words, and how fast it is.
+
+    python -m benchmarks.live_page [--model outputs/demo/attention_lstm/held_out_ben+eli] [--clips 24]
+
+It needs what `make demo` leaves behind, npm, Chromium and its driver. Two parts, of which `--only` chooses some:
+
+words    clips of the held-out signers, opened in the page: their words beside those of Python's recogniser
+speed    frames of 640 x 480 through tracker and recogniser, one after the other, on one thread and on two
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import cv2
+import numpy as np
+from selenium import webdriver
+from selenium.webdriver.chrome.service import Service
+
+from asl_lib._util.paths import project_folder
+from asl_lib.data.video import read_frames
+from asl_lib.live.networks import open_recogniser
+from asl_lib.live.replay import SIZE
+from asl_lib.live.web.build import build_page, serve_files
+from benchmarks.live import clips_of
+from benchmarks.rows import Row, tell
+
+FLAGS = ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--window-size=1280,1000")
+PATIENCE_S = 300
+SPEED = """
+    const [count, width, height, threads, done] = arguments;
+    (async () => {
+      const {startEngine} = await import("./client.js");
+      const engine = startEngine();
+      const used = await engine.open({threads});
+      const {models} = await (await fetch("config.json")).json();
+      await engine.useModel(Object.values(models)[0]);
+      const pixels = new Uint8ClampedArray(await (await fetch("frames.rgba")).arrayBuffer());
+      const times = [];
+      for (let index = 0; index < count; index++) {
+        const data = pixels.slice(index * width * height * 4, (index + 1) * width * height * 4);
+        const bitmap = await createImageBitmap(new ImageData(data, width, height));
+        const began = performance.now();
+        await engine.process(bitmap, index / 25, 1 / 25);
+        times.push(performance.now() - began);
+      }
+      return {used, times};
+    })().then(done, (error) => done({error: String(error)}));
+"""
+
+
+@contextmanager
+def chromium() -> Iterator[Any]:
+    """Give Chromium, driven by Selenium."""
+    options = webdriver.ChromeOptions()
+    options.binary_location = shutil.which("chromium") or shutil.which("google-chrome") or ""
+    for flag in FLAGS:
+        options.add_argument(flag)
+    driver = webdriver.Chrome(options=options, service=Service(shutil.which("chromedriver")))
+    driver.set_script_timeout(PATIENCE_S)
+    try:
+        yield driver
+    finally:
+        driver.quit()
+
+
+def wait_for(driver: Any, condition: str) -> None:
+    """Wait until an expression of JavaScript is true in the page."""
+    end = time.monotonic() + PATIENCE_S
+    while not driver.execute_script(f"return {condition}"):
+        if time.monotonic() > end:
+            raise TimeoutError(f"Waited {PATIENCE_S} s for {condition}.")
+        time.sleep(0.1)
+
+
+def words_of_page(driver: Any, clip: str) -> list[str]:
+    """Return the words of a clip that is opened in the page."""
+    driver.execute_script("document.querySelector('[data-asl=clear]').click()")
+    driver.execute_script("document.getElementById('asl-status').textContent = ''")
+    driver.find_element("id", "asl-file").send_keys(clip)
+    wait_for(driver, "document.getElementById('asl-status').textContent.includes('to its end')")
+    spans = "[...document.querySelectorAll('#asl-words span')]"
+    return list(driver.execute_script(f"return {spans}.map((word) => word.textContent)"))
+
+
+def words_of_python(model: Path, clip: str) -> list[str]:
+    """Return the words of a clip in `asl live --source`."""
+    with open_recogniser(model) as recogniser:
+        seen = [recogniser.process(picture, time_s) for time_s, picture in read_frames(clip)]
+        return [one.committed for one in (*seen, recogniser.finish()) if one.committed]
+
+
+def report_words(driver: Any, address: str, model: Path, *, count: int) -> None:
+    clips = clips_of(model)
+    chosen = [clips[index] for index in np.linspace(0, len(clips) - 1, count).round().astype(int)]
+    driver.get(address)
+    wait_for(driver, "document.documentElement.dataset.aslReady")
+    found = missing = extra = right = 0
+    for gloss, clip, _ in chosen:
+        page, python = words_of_page(driver, clip), words_of_python(model, clip)
+        print(f"{Path(clip).name} ({gloss}): page {page}, Python {python}", flush=True)
+        found += len(python)
+        missing += sum(word not in page for word in python)
+        extra += sum(word not in python for word in page)
+        right += page == [gloss]
+    fact = (
+        f"of Python's {found} words on {count} clips the page has {found - missing}, and {extra} that Python has not; "
+        f"{right} clips got their word and no other"
+    )
+    tell(Row("live", "words of the page without a server", fact=fact))
+
+
+def report_speed(driver: Any, address: str, folder: Path, model: Path) -> None:
+    frames = [cv2.resize(picture, SIZE) for _, picture in read_frames(clips_of(model)[0][1])]
+    frames = [cv2.cvtColor(frame, cv2.COLOR_RGB2RGBA) for frame in frames]
+    (folder / "frames.rgba").write_bytes(b"".join(frame.tobytes() for frame in frames))
+    for threads in (1, 2):
+        driver.get(f"{address}LICENCES.txt")
+        found = driver.execute_async_script(SPEED, len(frames), *SIZE, threads)
+        if "error" in found:
+            raise RuntimeError(found["error"])
+        times = found["times"][3:]  # the first ones warm the runtime up
+        fact = (
+            f"{1000 / float(np.mean(times)):.1f} frames/s on {found['used']} of {threads} threads, from a frame to its "
+            f"answer {median(times):.0f} ms (median of {len(times)} frames of {SIZE[0]} x {SIZE[1]})"
+        )
+        tell(Row("live", "the page without a server", fact=fact))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--model", type=Path, help="folder of a network (attention_lstm of the demo)")
+    parser.add_argument("--clips", type=int, default=24, help="clips for the words (%(default)s)")
+    parser.add_argument("--only", default="words,speed", help="parts, separated by commas (%(default)s)")
+    options = parser.parse_args()
+    model = options.model or project_folder() / "outputs" / "demo" / "attention_lstm" / "held_out_ben+eli"
+    with tempfile.TemporaryDirectory() as name, chromium() as driver:
+        folder = build_page(name, models={"model": model})
+        with serve_files(folder, port=0) as server:
+            threading.Thread(target=server.serve_forever, daemon=True).start()
+            address = f"http://127.0.0.1:{server.server_port}/"
+            if "words" in options.only:
+                report_words(driver, address, model, count=options.clips)
+            if "speed" in options.only:
+                report_speed(driver, address, folder, model)
+            server.shutdown()
+
+
+if __name__ == "__main__":
+    main()
