@@ -98,13 +98,14 @@ def report_stream(model: Path, classifier: Classifier, *, threshold: float) -> N
 
 def report_window(model: Path, classifier: Classifier) -> None:
     from asl_lib.features.recipe import FeatureRecipe
-    from asl_lib.training.saved import load_model
+    from asl_lib.training.saved import glosses_of, load_model, mean_over_views
 
     landmarks = read_pose(clips_of(model)[0][2])
     network, recipe = load_model(model, FeatureRecipe)
 
     def slow() -> None:
-        network.predict(recipe.transform(landmarks)[None], verbose=0)
+        points = recipe.points(landmarks)[None]
+        mean_over_views(lambda X: glosses_of(network.predict(X, verbose=0)), recipe, points)
 
     times = {}
     for name, function in (("asl_lib", lambda: classifier(landmarks)), ("model.predict", slow)):

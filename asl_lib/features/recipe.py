@@ -286,9 +286,13 @@ class FeatureRecipe(Recipe):
         mirrored = mirror_parts(parts, width=0 if self.body_frame == "shoulders" else 1)
         return np.concatenate([mirrored[part] for part in self.parts], axis=-2)
 
+    @property
+    def num_views(self) -> int:
+        """Number of `views`: a clip, or a clip and its mirror image."""
+        return 2 if self.average_mirrored and not self.mirror_left_handed else 1
+
     def views(self, values: np.ndarray) -> list[np.ndarray]:
-        twice = self.average_mirrored and not self.mirror_left_handed
-        return [values, self.mirror(values)] if twice else [values]
+        return [values, self.mirror(values)] if self.num_views == 2 else [values]
 
 
 @dataclass(frozen=True, kw_only=True)

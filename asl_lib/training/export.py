@@ -20,7 +20,7 @@ from asl_lib.landmarks.landmarks import PARTS, Landmarks
 from asl_lib.models.errors import TrainingError
 from asl_lib.models.point_model import PointModel
 from asl_lib.training.recipe_graph import landmark_features
-from asl_lib.training.saved import glosses_of
+from asl_lib.training.saved import glosses_of, mean_over_views
 
 with quiet_native_stderr():  # TensorFlow's notes come before it reads any setting
     import tensorflow as tf
@@ -146,9 +146,8 @@ def recogniser_outputs(
     """
     values = resample_in_time(_values(clip), clip.times, fps=fps)
     points = recipe.points(Landmarks(values[..., :3], values[..., 3], clip.parts, fps, clip.width, clip.height))
-    features = np.stack([recipe.encode(view) for view in recipe.views(points)])
-    answers = glosses_of(model.predict(features, verbose=0))
-    return {"features": features, "probabilities": answers.mean(axis=0, keepdims=True)}
+    answers = mean_over_views(lambda X: glosses_of(model.predict(X, verbose=0)), recipe, points[None])
+    return {"features": np.stack([recipe.encode(view) for view in recipe.views(points)]), "probabilities": answers}
 
 
 def _values(clip: Landmarks) -> np.ndarray:
@@ -168,14 +167,13 @@ def _network(model: keras.Model, recipe: Recipe, *, views: int) -> Callable[[Any
 
 
 def _landmark_graph(model: keras.Model, recipe: FeatureRecipe) -> Any:
-    views = len(recipe.views(np.zeros((1, *recipe.values_shape), np.float32)))
     size = sum(PARTS[part] for part in recipe.tracked_parts)
-    network = _network(model, recipe, views=views)
+    network = _network(model, recipe, views=recipe.num_views)
 
     def graph(landmarks: Any, times: Any, count: Any, aspect: Any, fps: Any) -> dict[str, Any]:
         used = tf.cast(count[0], tf.int32)
         features, found = landmark_features(recipe, landmarks[0], times[0], used, aspect[0], fps[0])
-        features = tf.ensure_shape(features, (views, *recipe.shape))
+        features = tf.ensure_shape(features, (recipe.num_views, *recipe.shape))
         return {"probabilities": network(features), "features": features, "found": tf.cast(found, tf.float32)[None]}
 
     shapes = {

@@ -41,7 +41,7 @@ class Points:
     seen: Any
 
     def take(self, columns: Any) -> Points:
-        """Return some of the landmarks, or of (T, ...) frames' hands' joints, in any order."""
+        """Return some of the landmarks, in any order."""
         return Points(tf.gather(self.values, columns, axis=1), tf.gather(self.seen, columns, axis=1))
 
     def cleared(self, seen: Any) -> Points:
@@ -67,9 +67,8 @@ def landmark_features(
         (views, frames, num_features) features, and a bool: False with fewer than 2 frames, or without the shoulders
         that the recipe needs.
     """
-    starts = dict(
-        zip(recipe.tracked_parts, np.cumsum([0, *(PARTS[part] for part in recipe.tracked_parts)]), strict=False)
-    )
+    ends = np.cumsum([PARTS[part] for part in recipe.tracked_parts])
+    starts = {part: end - PARTS[part] for part, end in zip(recipe.tracked_parts, ends, strict=True)}
     seen = (landmarks[..., 0] > LEAST_X) & (tf.range(landmarks.shape[0]) < count)[:, None]  # NaN compares as false
     clip = Points(landmarks[..., :3], seen).cleared(seen)
     clip, frames = _resample_in_time(clip, times, count, fps)
@@ -87,9 +86,7 @@ def landmark_features(
         clip = _stretch(clip)
     clip = _fill_gaps(clip.cleared(clip.seen), max_gap=recipe.max_gap)
     clip = _take_frames(clip, frames, recipe)
-    views = [clip]
-    if recipe.average_mirrored and not recipe.mirror_left_handed:
-        views.append(_mirrored(clip, recipe))
+    views = [clip, _mirrored(clip, recipe)] if recipe.num_views == 2 else [clip]
     return tf.stack([_encode(view, recipe) for view in views]), found
 
 

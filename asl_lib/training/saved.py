@@ -147,11 +147,11 @@ def predict(model: Any, clips: ClipSet[Any], rows: np.ndarray | None = None) -> 
     options = {"batch_size": step if isinstance(recipe, FeatureRecipe) else None, "verbose": 0}
     for start in range(0, len(rows), step):
         values = clips.values[rows[start : start + step]]
-        parts.append(_mean_over_views(lambda X: glosses_of(model.predict(X, **options)), recipe, values))
+        parts.append(mean_over_views(lambda X: glosses_of(model.predict(X, **options)), recipe, values))
     return np.concatenate(parts)
 
 
-def _mean_over_views(network: Callable[[np.ndarray], Any], recipe: Recipe, values: np.ndarray) -> np.ndarray:
+def mean_over_views(network: Callable[[np.ndarray], Any], recipe: Recipe, values: np.ndarray) -> np.ndarray:
     """Return (n, classes): the mean of a network's outputs over the views of n clips of a `ClipSet`."""
     views = [recipe.encode(view) for view in recipe.views(values)]
     outputs = np.asarray(network(np.concatenate(views)))
@@ -179,7 +179,7 @@ def compile_predictor(model: Any, recipe: Recipe) -> Callable[[np.ndarray], np.n
     program = tf.function(lambda X: glosses_of(model(X, training=False)), jit_compile=landmarks)
 
     def probabilities(clip: np.ndarray) -> np.ndarray:
-        return _mean_over_views(lambda X: program(tf.constant(X)), recipe, clip[None])[0]
+        return mean_over_views(lambda X: program(tf.constant(X)), recipe, clip[None])[0]
 
     with quiet_native_stderr():
         probabilities(np.zeros(recipe.values_shape, np.float32))
