@@ -33,7 +33,7 @@ COMMANDS = {
     "tracker": (["--clips", "24"], ["--clips", "2", "--photographs", "20", "--rounds", "1"]),
     "sequence": ([], ["--clips", "64", "--rounds", "1"]),
     "growth": ([], ["--clips", "320", "--videos", "16"]),
-    "live": (["--soak", "60"], ["--only", "stream,window"]),
+    "live": (["--soak", "60"], ["--only", "stream,window,file"]),
 }
 """Benchmark -> its options, and its options when it is only to be tried."""
 REFERENCED = ("extraction", "tracker")
