@@ -85,7 +85,10 @@ def export_recogniser(
     with quiet_native_stderr():
         interpreter = Interpreter(model_content=content)
         answers = interpreter.get_signature_runner()(**given)
-    error = max(float(np.abs(answers[name] - numbers).max()) for name, numbers in expected.items())
+    error = max(
+        float((np.abs(answers[name] - numbers) / np.maximum(1, np.abs(numbers))).max())
+        for name, numbers in expected.items()
+    )
     if not error <= LARGEST_ERROR:
         raise TrainingError(
             f"'{model.name}' as a LiteRT file gives other numbers than the network, by up to {error:.2g}. "
@@ -202,7 +205,10 @@ def _convert(model: keras.Model, graph: Any) -> bytes:
             return bytes(tf.lite.TFLiteConverter.from_saved_model(folder).convert())
     except Exception as error:
         # The converter raises its own, undocumented classes.
-        raise TrainingError(f"'{model.name}' cannot be exported to LiteRT: {str(error).splitlines()[0]}") from error
+        reason = " ".join(str(error).split())[:200]
+        raise TrainingError(
+            f"'{model.name}' cannot be exported to LiteRT, which has no operator for one of its layers: {reason}"
+        ) from error
 
 
 def _made_up_clip(parts: tuple[str, ...]) -> Landmarks:

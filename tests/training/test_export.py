@@ -9,7 +9,7 @@ from ai_edge_litert.interpreter import Interpreter
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from asl_lib.features.recipe import FeatureRecipe, PhotographRecipe, RecipeError
+from asl_lib.features.recipe import FeatureRecipe, PhotographRecipe, RecipeError, VideoRecipe
 from asl_lib.models.errors import TrainingError
 from asl_lib.training.export import MAX_FRAMES, MISSING, export_recogniser, recogniser_inputs, recogniser_outputs
 from asl_lib.training.fit import set_seeds
@@ -17,6 +17,7 @@ from asl_lib.training.recipe_graph import landmark_features
 from tests.conftest import make_landmarks
 from tests.features.test_recipe import recipes
 from tests.models.test_models import BUILDERS
+from tests.models.test_registry import NO_NETWORKS, taking
 from tests.training.test_fit import RECIPE as SMALL
 
 RECIPE = FeatureRecipe(frames=12, handshape=True, velocities=True, average_mirrored=True, glosses=("A", "B", "C"))
@@ -93,6 +94,10 @@ def test_the_graph_gives_the_features_of_frames_at_any_rate_and_with_any_jitter(
     features, _ = graph_of(recipe, clip, fps=fps)
     expected = recogniser_outputs(Flat(), recipe, clip, fps=fps)["features"]
     np.testing.assert_allclose(features, expected, atol=1e-4, rtol=1e-4)
+
+
+def test_the_networks_below_are_all_networks_for_landmarks_that_can_be_trained_by_name():
+    assert set(BUILDERS) == {*taking("landmarks")} - NO_NETWORKS
 
 
 @pytest.mark.parametrize("name", BUILDERS)
@@ -176,3 +181,11 @@ def test_what_cannot_be_exported_is_said_in_words(tmp_path):
     model = BUILDERS["lstm"](frames=12, features=RECIPE.num_features, classes=3)
     with pytest.raises(TrainingError, match="The recipe of 'lstm' must name the glosses.*Train it again"):
         export_recogniser(model, replace(RECIPE, glosses=()), tmp_path, settings={})
+
+    import keras
+
+    video = VideoRecipe(frames=4, size=8, glosses=("A", "B"))
+    layers = [keras.Input(video.shape), keras.layers.MaxPooling3D(), keras.layers.Flatten(), keras.layers.Dense(2)]
+    with pytest.raises(TrainingError, match="'deep' cannot be exported to LiteRT, which has no operator for one of"):
+        export_recogniser(keras.Sequential(layers, name="deep"), video, tmp_path, settings={})
+    assert not list(tmp_path.iterdir())
