@@ -95,7 +95,8 @@ def ablation_table(path: Path) -> str:
     """Return one row a variant of a table of `asl ablate`: its accuracy, and its difference from the first."""
     lines = []
     for row in pd.read_csv(path).itertuples():
-        accuracy = f"{row.accuracy:.1%} ({row.seed_low * 100:.0f} to {row.seed_high * 100:.0f})".replace("%", " %")
+        spread = f" ({row.seed_low * 100:.0f} to {row.seed_high * 100:.0f})" if row.seeds > 1 else ""
+        accuracy = f"{100 * row.accuracy:.1f} %{spread}"
         apart = describe_difference(row) if row.Index else ""
         size = describe_size(row.clips, row.cells, row.signers)
         lines.append(

@@ -258,7 +258,8 @@ def _ablate(options: argparse.Namespace) -> None:
     for table in tables:
         first = next(table.itertuples())
         size = describe_size(first.clips, first.cells, first.signers)
-        print(f"\nAccuracy, mean of {first.seeds} seeds (their range); difference with its 95 % interval; n = {size}")
+        print("\nAccuracy, mean and range of the seeds; difference with its 95 % interval")
+        print(f"  n = {size}; seeds: {first.seeds}")
         for row in table.itertuples():
             seeds = f"({row.seed_low:.0%} to {row.seed_high:.0%})"
             print(f"  {row.variant:45} {row.accuracy:6.1%} {seeds:15} {describe_difference(row) if row.Index else ''}")

@@ -184,7 +184,7 @@ def test_an_ablation_trains_with_and_without_each_part_on_one_split_and_keeps_wh
     table = pd.read_csv(package / "outputs/tiny/ablation/own/tiny.csv")
     assert table.variant.tolist() == ["tiny", "tiny, without body_frame", "tiny, without features"]
     assert table[["seeds", "clips", "cells"]].to_numpy().tolist() == [[2, 4, 2]] * 3
-    assert "mean of 2 seeds (their range); difference with its 95 % interval; n = 4 clips, 2 cells" in done.stdout
+    assert "n = 4 clips, 2 cells; seeds: 2\n  tiny  " in done.stdout
     recipes = [
         load_recipe(package / f"outputs/tiny/ablation/own/{name}/held_out_ben.seed_2/recipe.json")
         for name in ("tiny", "tiny.body_frame", "tiny.features")
