@@ -12,11 +12,15 @@ trained before is not trained again. The networks that are published for large d
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 from typing import Any
 
+import pandas as pd
+
+from asl_lib._util.files import read_json
 from asl_lib._util.paths import project_folder
-from asl_lib.evaluation.metrics import evaluate
-from asl_lib.evaluation.results import collect_results, pooled_rate, summarise
+from asl_lib.evaluation.metrics import difference, evaluate
+from asl_lib.evaluation.results import TEXT, collect_results, pooled_rate, summarise
 from asl_lib.evaluation.splits import make_split
 from asl_lib.features.sets import ENCODING, ClipSet
 from asl_lib.models.registry import build
@@ -67,8 +71,17 @@ def main() -> None:
             print(f"{label}, seed {seed}: {evaluation.accuracy}, {training}", flush=True)
     table = summarise(collect_results(results)).set_index("model")
     print(table[["mean_accuracy", "low", "high", "seeds", "seed_low", "seed_high", "parameters"]].to_string())
+    answers = {name: predictions(results, name) for name in table.index}
     for name in table.index:
-        print(f"{name}: {pooled_rate(results, name)}")
+        apart = difference(answers["trees"], answers[name]) if "trees" in answers else ""
+        print(f"{name}: {pooled_rate(results, name)}; more than trees: {apart}")
+
+
+def predictions(results: Path, name: str) -> pd.DataFrame:
+    """Return the predictions of all seeds of a model, as `difference` takes them."""
+    paths = [path for path in sorted(results.glob("*/*/metrics.json")) if read_json(path)["model"] == name]
+    tables = [pd.read_csv(path.with_name("predictions.csv"), keep_default_na=False, dtype=TEXT) for path in paths]
+    return pd.concat([table.assign(seed=path.parent.name) for table, path in zip(tables, paths, strict=True)])
 
 
 if __name__ == "__main__":
