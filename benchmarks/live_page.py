@@ -1,4 +1,4 @@
-"""The live page that needs no server, in headless Chromium: whether it finds Python's words, and how fast it is.
+"""The live page, in headless Chromium: whether it finds Python's words, and how fast it is.
 
     python -m benchmarks.live_page [--model outputs/demo/attention_lstm/held_out_ben+eli] [--clips 24]
 
@@ -30,7 +30,8 @@ from asl_lib._util.paths import project_folder
 from asl_lib.data.video import read_frames
 from asl_lib.live.networks import open_recogniser
 from asl_lib.live.replay import SIZE
-from asl_lib.live.web.build import build_page, serve_files
+from asl_lib.live.web.build import build_page
+from asl_lib.live.web.server import serve_files
 from benchmarks.live import clips_of
 from benchmarks.rows import Row, tell
 
@@ -116,7 +117,7 @@ def report_words(driver: Any, address: str, model: Path, *, count: int) -> None:
         f"of Python's {found} words on {count} clips the page has {found - missing}, and {extra} that Python has not; "
         f"{right} clips got their word and no other"
     )
-    tell(Row("live", "words of the page without a server", fact=fact))
+    tell(Row("live", "words of the page", fact=fact))
 
 
 def report_speed(driver: Any, address: str, folder: Path, model: Path) -> None:
@@ -133,7 +134,7 @@ def report_speed(driver: Any, address: str, folder: Path, model: Path) -> None:
             f"{1000 / float(np.mean(times)):.1f} frames/s on {found['used']} of {threads} threads, from a frame to its "
             f"answer {median(times):.0f} ms (median of {len(times)} frames of {SIZE[0]} x {SIZE[1]})"
         )
-        tell(Row("live", "the page without a server", fact=fact))
+        tell(Row("live", "the page", fact=fact))
 
 
 def main() -> None:

@@ -6,7 +6,6 @@ The functions import what they use: `asl --help` would take seconds with pandas,
 from __future__ import annotations
 
 import argparse
-import getpass
 import io
 import os
 import platform
@@ -160,17 +159,12 @@ def _add_live(live: argparse.ArgumentParser) -> None:
     live.add_argument("--fast", action="store_true", help="process a file as fast as possible, every frame of it")
     live.add_argument("--loop", action="store_true", help="play a file again when it ends")
     web = live.add_argument_group("in a browser, with the browser's camera")
-    web.add_argument("--web", action="store_true", help="serve a page instead of opening a window")
-    web.add_argument("--host", default="127.0.0.1", help="address to listen at (default: 127.0.0.1, this machine only)")
+    web.add_argument("--web", action="store_true", help="serve a page to this computer instead of opening a window")
+    web.add_argument("--to", default="", metavar="FOLDER", help="only write the page, for any web server with https")
     web.add_argument("--port", type=int, help="port to listen at (default: 7860, or the next free one)")
     web.add_argument(
-        "--root-path", default="", metavar="/PATH", help="where a proxy shows the page, such as /user/ana/proxy/7860"
+        "--allowed-hosts", default="", metavar="A,B", help="further names under which a proxy shows the page"
     )
-    web.add_argument("--password", action="store_true", help="ask visitors for $ASL_PASSWORD, or a password typed now")
-    web.add_argument(
-        "--allowed-hosts", default="", metavar="A,B", help="names under which a proxy shows the page; refuse all others"
-    )
-    web.add_argument("--max-sessions", type=int, default=4, metavar="N", help="most people at once (default: 4)")
 
 
 def _add_record(record: argparse.ArgumentParser) -> None:
@@ -436,25 +430,18 @@ def _live(options: argparse.Namespace) -> None:
 
 
 def _serve(options: argparse.Namespace) -> None:
-    from asl_lib.live.errors import LiveError
-    from asl_lib.live.web import serve
+    from asl_lib.live.networks import find_models
+    from asl_lib.live.web.build import build_page
+    from asl_lib.live.web.server import serve_page
 
-    password = os.environ.get("ASL_PASSWORD", "")
-    if options.password and not password:
-        password = getpass.getpass("Password for visitors: ")
-        if not password:
-            raise LiveError("--password needs a password: type one, or put it into $ASL_PASSWORD.")
-    page = serve(
-        models={relative(options.model): Path(options.model)} if options.model else None,
-        host=options.host,
-        port=options.port,
-        root_path=options.root_path,
-        allowed_hosts=split_names(options.allowed_hosts),
-        password=password,
-        max_sessions=options.max_sessions,
-        log=print,
-    )
-    page.wait()
+    models = {relative(options.model): Path(options.model)} if options.model else None
+    if options.to:
+        letters = {} if models else find_models(letters=True)
+        print(f"The page is in {build_page(options.to, models=models or find_models(), letters=letters)}.")
+        return
+    hosts = split_names(options.allowed_hosts)
+    with serve_page(models=models, port=options.port, allowed_hosts=hosts) as server:
+        server.serve_forever()
 
 
 def _record(options: argparse.Namespace) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import threading
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +13,7 @@ from asl_lib.features.photographs import fit_square
 from asl_lib.features.recipe import PhotographRecipe, Recipe, RecipeError, VideoRecipe, load_recipe
 from asl_lib.live.clip_capture import ClipCapture
 from asl_lib.live.errors import LiveError
-from asl_lib.live.letters import LETTER_SETTINGS, LetterRecogniser
+from asl_lib.live.letters import LetterRecogniser
 from asl_lib.live.recogniser import FrameRecogniser, LiveSettings, SignRecogniser
 from asl_lib.training.saved import compile_predictor, load_model
 
@@ -23,7 +21,7 @@ NO_MODELS = "There is no trained network under outputs/. Run make demo, or noteb
 
 
 class Classifier:
-    """A trained model with its recipe and glosses, compiled for one clip at a time; all sessions can share it.
+    """A trained model with its recipe and glosses, compiled for one clip at a time.
 
     Args:
         model: a network or a `PointModel`.
@@ -168,60 +166,3 @@ def _tested_glosses(folder: Path) -> tuple[str, ...]:
             f"{path} must contain the glosses of the network beside it ({error!r}). Run the notebook that trained it "
             "again."
         ) from error
-
-
-class Models:
-    """The models that a live page offers, each loaded when it is first used.
-
-    Args:
-        signs: name to show -> folder of a network for landmarks.
-        letters: the same for letters; each is offered for the right hand and for the left.
-
-    Raises:
-        LiveError: there are none.
-    """
-
-    def __init__(self, signs: dict[str, Path], letters: dict[str, Path] | None = None) -> None:
-        self._folders = dict(signs)
-        self._hands: dict[str, str] = {}
-        for name, folder in (letters or {}).items():
-            for hand in ("right", "left"):
-                shown = f"Letters, {hand} hand: {name}"
-                self._folders[shown], self._hands[shown] = folder, hand
-        self.names = list(self._folders)
-        if not self.names:
-            raise LiveError(NO_MODELS)
-        self._lock = threading.Lock()
-        self._loaded: dict[Path, Classifier] = {}
-
-    def spells(self, name: str) -> bool:
-        """Return whether a model recognises letters."""
-        return name in self._hands
-
-    def threshold(self, name: str) -> float:
-        """Return the default threshold of a model."""
-        return (LETTER_SETTINGS if self.spells(name) else LiveSettings()).threshold
-
-    def open(self, name: str, settings: LiveSettings) -> FrameRecogniser:
-        """Return a new recogniser; all recognisers with the same model share its classifier.
-
-        Raises:
-            LiveError: there is no such model, or it cannot be used.
-        """
-        if self.spells(name):
-            settings = replace(LETTER_SETTINGS, threshold=settings.threshold)
-        return _recogniser(self.load(name), settings, left_handed=self._hands.get(name) == "left")
-
-    def load(self, name: str) -> Classifier:
-        """Return the classifier of a model.
-
-        Raises:
-            LiveError: there is no such model, or it cannot be used.
-        """
-        if name not in self._folders:
-            raise LiveError(f"There is no model '{name}'. There are: {', '.join(self.names)}.")
-        folder = self._folders[name]
-        with self._lock:
-            if folder not in self._loaded:
-                self._loaded[folder] = Classifier.load(folder)
-            return self._loaded[folder]

@@ -1,36 +1,26 @@
-"""Recordings: one's own signs, prompted gloss by gloss, and what a live page shows."""
+"""Recordings: one's own signs, prompted gloss by gloss."""
 
 from __future__ import annotations
 
 import re
-import threading
 import unicodedata
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from datetime import datetime
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from asl_lib._util.files import atomic_write
 from asl_lib.data.names import clean_name
 from asl_lib.data.video import write_video
 from asl_lib.features.resampling import nearest_frames
 from asl_lib.live.errors import LiveError
-from asl_lib.live.jpeg import resample_jpegs
 
 RECORDING_FPS = 25.0
 MIN_INTERVAL_S = 0.012
-"""Frames closer to the last one are left out: memory holds at most 84 a second, whatever is sent."""
-MAX_RECORDING_S = 60.0
-MAX_RECORDING_BYTES = 120_000_000
-MAX_GAP_S = 5.0
-"""A frame later than this after a minute is a jump of the page's clock, and would make a film of years."""
+"""Frames closer to the last one are left out: memory holds at most 84 a second."""
 SAFE_NAME = re.compile(r"[\w][\w .'&()+-]*", re.UNICODE)
 LONGEST_NAME_BYTES = 90
 """Signer, gloss and number together are the name of a file of landmarks: file systems take 255 bytes."""
-_one_at_a_time = threading.Lock()
-"""Held while a recording gets its number and is written: two pages may record under one name."""
 
 
 @dataclass(frozen=True)
@@ -138,11 +128,10 @@ class RecordingSession:
         if self._phase != "review":
             raise LiveError("There is nothing to keep yet. Press Start and sign; then you can keep the recording.")
         folder = self.folder / self.signer / self.asked[self._at]
-        with _one_at_a_time:
-            number = 1
-            while (path := folder / f"{number:02d}.mp4").exists():
-                number += 1
-            write_video(path, self._even_frames(), fps=RECORDING_FPS)
+        number = 1
+        while (path := folder / f"{number:02d}.mp4").exists():
+            number += 1
+        write_video(path, self._even_frames(), fps=RECORDING_FPS)
         self.kept.append(path)
         self._next()
         return path
@@ -183,58 +172,3 @@ def _is_safe(name: str) -> bool:
     letters = name[:1] + "".join(character for character in name[1:] if unicodedata.category(character)[0] != "M")
     short = len(name.encode(errors="replace")) <= LONGEST_NAME_BYTES
     return bool(SAFE_NAME.fullmatch(letters)) and name.strip() == name and name[-1] != "." and short
-
-
-@dataclass
-class PageRecording:
-    """Frames and words that a live page records, in memory until they are saved.
-
-    Attributes:
-        frames: (time in seconds, JPEG file) of each frame.
-        words: (seconds since the first frame, gloss) of each word.
-    """
-
-    frames: list[tuple[float, bytes]] = field(default_factory=list)
-    words: list[tuple[float, str]] = field(default_factory=list)
-    lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
-
-    @property
-    def full(self) -> bool:
-        """Whether the recording has reached its limit."""
-        with self.lock:
-            if not self.frames:
-                return False
-            size = sum(len(jpeg) for _, jpeg in self.frames)
-            return self.frames[-1][0] - self.frames[0][0] >= MAX_RECORDING_S or size >= MAX_RECORDING_BYTES
-
-    def add(self, time_s: float, jpeg: bytes, word: str = "") -> None:
-        """Add a frame, as a JPEG file, and the word that came with it, unless the recording is full."""
-        if self.full:
-            return
-        with self.lock:
-            if not self.frames or (
-                time_s > self.frames[-1][0] and time_s - self.frames[0][0] <= MAX_RECORDING_S + MAX_GAP_S
-            ):
-                self.frames.append((time_s, jpeg))
-            if word:
-                self.words.append((time_s - self.frames[0][0], word))
-
-    def save(self, folder: Path) -> Path:
-        """Write the frames as an mp4 and the words as a text beside it, and return the path of the video.
-
-        Raises:
-            LiveError: there are fewer than two frames.
-        """
-        with self.lock:
-            frames, words = list(self.frames), list(self.words)
-        if len(frames) < 2:
-            raise LiveError(
-                "A recording must have at least two frames. Wait until the picture moves, then press Record.",
-                status=409,
-            )
-        path = folder / f"{datetime.now():%Y-%m-%d_%H-%M-%S-%f}.mp4"
-        write_video(path, resample_jpegs(frames, fps=RECORDING_FPS), fps=RECORDING_FPS)
-        if words:
-            with atomic_write(path.with_suffix(".txt")) as tmp:
-                tmp.write_text("".join(f"{time_s:6.1f} s  {word}\n" for time_s, word in words), encoding="utf-8")
-        return path

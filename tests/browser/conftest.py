@@ -1,4 +1,4 @@
-"""A trained model, a served page, and Chromium with a camera that plays a clip."""
+"""A trained model, and Chromium with a camera that plays a clip."""
 
 from __future__ import annotations
 
@@ -100,23 +100,6 @@ def clip_of(demo):
 
 
 @pytest.fixture(scope="session")
-def serve_page(model, tmp_path_factory):
-    """A function that serves the page, with one place unless told otherwise, and recordings in a folder of its own."""
-    from asl_lib.live.web import serve
-
-    pages = []
-
-    def served(**options):
-        options = {"max_sessions": 1, "folder": tmp_path_factory.mktemp("kept"), "port": None} | options
-        pages.append(serve(models={"small": model, "other": model}, **options))
-        return pages[-1]
-
-    yield served
-    for page in pages:
-        page.close()
-
-
-@pytest.fixture(scope="session")
 def camera_file(clip_of, tmp_path_factory):
     """What the browser's camera plays, again and again: a sign, and a rest."""
     return write_mjpeg(
@@ -186,10 +169,6 @@ class PageDriver:
 
     def button(self, name: str):
         return self.driver.find_element("css selector", f'[data-asl="{name}"]')
-
-    def tab(self, title: str) -> None:
-        tabs = self.driver.find_elements("css selector", 'button[role="tab"]')
-        next(tab for tab in tabs if tab.text == title).click()
 
     def until(self, condition, what: str):
         """Wait until a condition holds, and return its value."""

@@ -1,160 +1,89 @@
 import json
+import os
+import threading
+from http.client import HTTPConnection
+from pathlib import Path
 
-import cv2
-import numpy as np
 import pytest
-from starlette.testclient import TestClient
 
 from asl_lib.course.cli import main
-from asl_lib.data.video import read_frames
 from asl_lib.live.errors import LiveError
-from asl_lib.live.jpeg import decode_jpeg
-from asl_lib.live.letters import LETTER_SETTINGS
-from asl_lib.live.networks import Models
-from asl_lib.live.recogniser import LiveSettings, Recognition
-from asl_lib.live.record import PageRecording
-from asl_lib.live.routes import as_json, build_app
-from asl_lib.live.sessions import Sessions
-from tests.conftest import make_frames
-from tests.live.test_sessions import StandInModels
+from asl_lib.live.web import build
+from asl_lib.live.web import server as web
+from asl_lib.live.web.server import launch_inline, serve_files
 
-
-def jpeg_of(frame):
-    return cv2.imencode(".jpg", cv2.cvtColor(frame, cv2.COLOR_RGB2BGR))[1].tobytes()
+PAGE = "<!doctype html><title>Live</title>"
 
 
 @pytest.fixture
-def sessions():
-    return Sessions(StandInModels(), max_sessions=1)
+def folder(tmp_path):
+    (tmp_path / "page" / "models").mkdir(parents=True)
+    (tmp_path / "page" / "index.html").write_text(PAGE)
+    (tmp_path / "secret.txt").write_text("secret")
+    return tmp_path / "page"
 
 
 @pytest.fixture
-def client(sessions, tmp_path):
-    return TestClient(build_app(sessions, home=tmp_path))
+def ask(folder):
+    """A function from a method, a path and a Host to the server's answer."""
+    with serve_files(folder, port=0, allowed_hosts=("hub.example",)) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+
+        def answer(method="GET", path="/", host=None):
+            connection = HTTPConnection("127.0.0.1", server.server_port, timeout=60)
+            connection.request(method, path, headers={"Host": host} if host else {})
+            got = connection.getresponse()
+            got.text = got.read().decode()
+            connection.close()
+            return got
+
+        yield answer
+        server.shutdown()
 
 
-@pytest.fixture
-def token(client):
-    return client.post("/asl/begin").json()["token"]
+def test_the_page_may_connect_to_itself_only_and_is_isolated(ask):
+    answer = ask()
+    assert (answer.status, answer.text) == (200, PAGE)
+    policy = answer.headers["Content-Security-Policy"]
+    assert "default-src 'none'" in policy
+    assert "connect-src 'self'" in policy
+    assert "unsafe-inline" not in policy
+    assert "http" not in policy
+    assert answer.headers["Cross-Origin-Embedder-Policy"] == "require-corp"
+    assert "Set-Cookie" not in answer.headers
 
 
-def ask(client, path, token, body=b"", **headers):
-    return client.post(path, content=body, headers={"X-Session": token, **headers})
+@pytest.mark.parametrize("path", ["/models/", "/../secret.txt", "/%2e%2e/secret.txt", "/models/..%2f..%2fsecret.txt"])
+def test_no_folder_is_listed_and_no_file_outside_is_given_out(ask, path):
+    answer = ask(path=path)
+    assert answer.status == 404
+    assert "secret" not in answer.text.replace("secret.txt", "")
 
 
-def tell(client, name, token, **about):
-    return ask(client, f"/asl/command/{name}", token, json.dumps(about).encode())
-
-
-def test_a_frame_is_recognised_and_the_answer_is_small(client, token):
-    answer = ask(client, "/asl/frame", token, jpeg_of(make_frames(1)[0]), **{"X-Time": "1.5"})
-    assert answer.status_code == 200
-    assert answer.json()["words"] == ["a1"]
-    late = ask(client, "/asl/frame", token, jpeg_of(make_frames(1)[0]), **{"X-Time": "1.5"})
-    assert late.json() == {"left_out": True}
+@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH"])
+def test_nothing_is_taken(ask, method):
+    assert ask(method).status == 501
 
 
 @pytest.mark.parametrize(
-    ("body", "time_s", "status", "words"),
-    [
-        (b"GIF89a", "0", 400, "must be a JPEG"),
-        (b"x" * 2_100_000, "0", 413, "at most 2,000,000 bytes"),
-        (jpeg_of(np.zeros((8, 2000, 3), np.uint8)), "0", 413, "got 2000x8"),
-        (jpeg_of(np.zeros((8, 8, 3), np.uint8)), "", 400, "time when it was taken"),
-        (jpeg_of(np.zeros((8, 8, 3), np.uint8)), "nan", 400, "time when it was taken"),
-    ],
-)
-def test_what_is_no_frame_gets_a_sentence(client, token, body, time_s, status, words):
-    answer = ask(client, "/asl/frame", token, body, **{"X-Time": time_s})
-    assert answer.status_code == status
-    assert words in answer.json()["error"]
+    ("host", "status"),
+    [("127.0.0.1", 200), ("LOCALHOST:1", 200), ("hub.example", 200), ("evil.example", 403), ("localhost.evil", 403),
+     ("[", 403)],
+)  # fmt: skip
+def test_a_request_for_another_host_is_refused(ask, host, status):
+    assert ask(host=host).status == status
 
 
-def test_nobody_gets_in_without_the_secret_of_a_page(client, token):
-    frame = jpeg_of(make_frames(1)[0])
-    for guess in ("", token[:-1] + "?"):
-        assert ask(client, "/asl/frame", guess, frame, **{"X-Time": "0"}).status_code == 410
-        assert tell(client, "clear", guess).status_code == 410
-    assert tell(client, "explode", token).status_code == 404
+def test_a_port_that_is_taken_is_named_and_without_one_the_next_is_taken(folder):
+    with serve_files(folder, port=0) as first, pytest.raises(LiveError, match=f"port {first.server_port}"):
+        serve_files(folder, port=first.server_port)
+    with serve_files(folder) as first, serve_files(folder) as second:
+        assert second.server_port > first.server_port >= web.PORT
 
 
-def test_a_frame_cut_short_gets_a_sentence():
-    whole = jpeg_of(make_frames(1)[0])
-    assert decode_jpeg(whole).shape == (120, 160, 3)
-    with pytest.raises(LiveError, match="JPEG|cut short"):
-        decode_jpeg(whole[:20])
-
-
-def test_landmarks_go_out_as_whole_numbers_and_what_is_missing_as_nothing():
-    hand = np.full((21, 4), 0.25)
-    hand[3] = np.nan
-    answer = as_json(Recognition(0.0, parts={"left_hand": hand, "pose": np.ones((33, 4))}), ["A"])
-    assert answer["points"]["left_hand"][:8] == [2500] * 6 + [None] * 2
-    assert len(answer["points"]["pose"]) == 2 * 25
-    json.dumps(answer, allow_nan=False)
-
-
-def test_frames_are_kept_only_between_record_and_store(client, token, tmp_path):
-    frames = make_frames(12)
-
-    def send(numbers):
-        for index in numbers:
-            ask(client, "/asl/frame", token, jpeg_of(frames[index]), **{"X-Time": str(index / 10)})
-
-    send(range(3))
-    assert tell(client, "store", token).status_code == 409
-    tell(client, "record", token)
-    send(range(3, 9))
-    assert "Stored as" in tell(client, "store", token).json()["message"]
-    send(range(9, 12))
-    (video,) = (tmp_path / "outputs" / "live").glob("*.mp4")
-    assert len([picture for _, picture in read_frames(video)]) == 13  # half a second, 25 frames a second
-    assert video.with_suffix(".txt").read_text().splitlines()[0].split() == ["0.0", "s", "a4"]
-
-
-def test_a_recording_is_full_after_a_minute_and_needs_two_frames(tmp_path):
-    frame = jpeg_of(make_frames(1)[0])
-    recording = PageRecording()
-    recording.add(0.0, frame)
-    with pytest.raises(LiveError, match="at least two frames"):
-        recording.save(tmp_path)
-    recording.add(60.0, frame)
-    assert recording.full
-    recording.add(61.0, frame)
-    assert len(recording.frames) == 2
-
-
-def test_signs_are_asked_for_recorded_and_kept_only_after_agreement(client, token, tmp_path):
-    wanted = {"signer": "zoe", "glosses": "HELLO, YES", "repetitions": 1}
-    assert tell(client, "take", token).status_code == 409
-    assert "agree" in tell(client, "ask", token, **wanted).json()["error"]
-    assert "becomes a folder" in tell(client, "ask", token, **{**wanted, "signer": "../x"}, agreed="on").json()["error"]
-    assert "1 to 20 times" in tell(client, "ask", token, **{**wanted, "repetitions": 99}, agreed="on").json()["error"]
-    prompt = tell(client, "ask", token, **wanted, agreed="on").json()["prompt"]
-    assert (prompt["phase"], prompt["gloss"], prompt["total"]) == ("ready", "HELLO", 2)
-    tell(client, "take", token, time_s=0.0)
-    phases = []
-    for index, frame in enumerate(make_frames(70)):
-        answer = ask(client, "/asl/prompt", token, jpeg_of(frame), **{"X-Time": str(index / 10)})
-        phases.append(answer.json()["prompt"]["phase"])
-    assert list(dict.fromkeys(phases)) == ["countdown", "capture", "review"]
-    assert not (tmp_path / "data").exists()
-    prompt = tell(client, "keep", token).json()["prompt"]
-    assert (prompt["gloss"], prompt["kept"]) == ("YES", 1)
-    assert (tmp_path / "data" / "recordings" / "zoe" / "HELLO" / "01.mp4").is_file()
-    assert tell(client, "skip", token).json()["prompt"]["phase"] == "finished"
-    assert tell(client, "over", token).json() == {}
-
-
-def test_models_are_loaded_once_and_letters_are_offered_for_both_hands(model_folder):
-    models = Models({"signs": model_folder}, {"abc": model_folder})
-    assert models.names == ["signs", "Letters, right hand: abc", "Letters, left hand: abc"]
-    assert models.load("signs") is models.load("signs")
-    assert [models.spells(name) for name in models.names] == [False, True, True]
-    assert models.threshold("signs") == LiveSettings().threshold
-    assert models.threshold("Letters, left hand: abc") == LETTER_SETTINGS.threshold
-    with pytest.raises(LiveError, match="no model 'other'"):
-        models.load("other")
+def test_a_folder_without_a_page_is_not_served(tmp_path):
+    with pytest.raises(LiveError, match=r"no index\.html"):
+        serve_files(tmp_path)
 
 
 def test_without_a_model_the_command_says_what_to_run(home, capsys):
@@ -162,57 +91,54 @@ def test_without_a_model_the_command_says_what_to_run(home, capsys):
     assert "make demo" in capsys.readouterr().err
 
 
-@pytest.fixture
-def served(monkeypatch):
-    """What `serve` was asked for, instead of a page."""
-    import asl_lib.live.web as web
-
+def test_the_command_writes_the_page_into_a_folder(tmp_path, monkeypatch, capsys):
     asked = {}
-
-    class Page:
-        url = "http://127.0.0.1:7860/"
-
-        def wait(self):
-            asked["waited"] = True
-
-    def serve(**options):
-        asked.update(options)
-        return Page()
-
-    monkeypatch.setattr(web, "serve", serve)
-    monkeypatch.delenv("ASL_PASSWORD", raising=False)
-    return asked
+    monkeypatch.setattr(build, "build_page", lambda folder, **options: asked.update(options) or folder)
+    assert main(["live", "--web", "--to", "page", "--model", str(tmp_path)]) == 0
+    assert list(asked["models"].values()) == [tmp_path]
+    assert asked["letters"] == {}
+    assert "The page is in page." in capsys.readouterr().out
 
 
-def test_the_command_listens_to_this_machine_alone_unless_told_otherwise(served):
-    assert main(["live", "--web"]) == 0
-    assert (served["host"], served["password"], served["max_sessions"]) == ("127.0.0.1", "", 4)
-    assert served["waited"]
-    assert served["log"] is print
+def test_a_model_that_the_page_cannot_use_is_left_out_with_the_reason(tmp_path, monkeypatch):
+    monkeypatch.setattr(build, "fetch_runtime", lambda **_: tmp_path)
+    messages = []
+    with pytest.raises(LiveError, match="cannot use any of the models"):
+        build.build_page(tmp_path / "page", models={"gone": tmp_path / "gone"}, log=messages.append)
+    assert any("gone is left out: There is no" in message for message in messages)
 
 
-def test_a_password_comes_from_the_environment_or_is_asked_for(served, capsys, monkeypatch):
-    monkeypatch.setenv("ASL_PASSWORD", "open sesame")
-    main(["live", "--web", "--host", "0.0.0.0", "--password"])
-    assert served["password"] == "open sesame"
-    monkeypatch.setenv("ASL_PASSWORD", "")
-    monkeypatch.setattr("getpass.getpass", lambda prompt: "")
-    assert main(["live", "--web", "--password"]) == 1
-    assert "$ASL_PASSWORD" in capsys.readouterr().err
+@pytest.mark.parametrize(("program", "words"), [("", "npm, which fetches"), ("#!/bin/sh\nexit 1\n", "could not fetch")])
+def test_without_npm_or_a_network_the_runtime_is_missing_in_a_sentence(tmp_path, monkeypatch, program, words):
+    if os.name == "nt":
+        pytest.skip("The stand-in for npm is a shell script.")
+    monkeypatch.setenv("ASL_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr("sys.executable", str(tmp_path / "python"))
+    if program:
+        (tmp_path / "npm").write_text(program)
+        (tmp_path / "npm").chmod(0o755)
+    with pytest.raises(LiveError, match=words):
+        build.fetch_runtime(log=lambda _: None)
+    assert not list(tmp_path.glob("cache/litertjs*"))
 
 
-@pytest.mark.parametrize(
-    ("prefix", "address"),
-    [("", "http://localhost:7860/"), ("/user/ana/", "/user/ana/proxy/{port}/")],
-)
-def test_in_a_notebook_the_page_is_shown_in_a_frame_that_may_use_the_camera(served, monkeypatch, prefix, address):
-    import asl_lib.live.web as web
+def test_the_locked_packages_are_of_the_wanted_version_and_name_no_address():
+    lock = (Path(build.__file__).parent / "package-lock.json").read_text(encoding="utf-8")
+    packages = json.loads(lock)["packages"]
+    wanted = packages[""]["dependencies"]["@litertjs/core"]
+    assert packages["node_modules/@litertjs/core"]["version"] == wanted
+    assert all(about["integrity"].startswith("sha512-") for name, about in packages.items() if name)
+    assert "http" not in lock
 
+
+def test_in_a_notebook_the_page_is_shown_in_a_frame_that_may_use_the_camera(folder, monkeypatch):
     shown = []
-    monkeypatch.setattr("asl_lib.live.web.display", lambda frame: shown.append(frame.data))
+    monkeypatch.setattr(web, "display", lambda frame: shown.append(frame.data))
+    monkeypatch.setattr(web, "serve_page", lambda **_: serve_files(folder, port=0))
     monkeypatch.setattr("warnings.warn", lambda *_, **__: None)  # IPython's, about frames
-    monkeypatch.setenv("JUPYTERHUB_SERVICE_PREFIX", prefix)
-    web.launch_inline(height=500)
-    assert f'src="{address.format(port=served.get("port"))}"' in shown[0]
+    server = launch_inline(height=500)
+    assert f'src="http://localhost:{server.server_port}/"' in shown[0]
     assert 'allow="camera; clipboard-write"' in shown[0]
-    assert bool(served.get("root_path")) == bool(prefix)
+    server.shutdown()
+    server.server_close()

@@ -27,14 +27,12 @@ from asl_lib.features.sets import load_features
 from asl_lib.landmarks.extract import Extraction
 from asl_lib.landmarks.pose_file import write_pose
 from asl_lib.landmarks.store import load_landmarks
-from asl_lib.live.record import PageRecording
 from asl_lib.live.window import run_recogniser
 from tests.conftest import ROOT, make_clips, make_frames, make_landmarks
 from tests.course.test_batch import OPTIONS, VALUES, write_short_course
 from tests.data.test_download import CONTENT, SHA, Remote, server  # noqa: F401  (a fixture)
 from tests.landmarks.test_extract import run as extract
 from tests.landmarks.test_extract import table
-from tests.live.test_web import jpeg_of
 from tests.training.test_fit import train
 
 UNIX = pytest.mark.skipif(
@@ -390,17 +388,6 @@ def test_a_full_disk_while_the_window_records_is_told_and_leaves_no_half_film(tm
     with smallest_disk(500), pytest.raises(OSError, match=r"File too large|film\.mp4"):
         run_recogniser(Stream(), Blind(), window=False, record=tmp_path / "film.mp4", log=lambda _: None)
     assert names(tmp_path) == []
-
-
-@UNIX
-def test_a_recording_of_the_page_that_does_not_fit_can_be_stored_again(tmp_path):
-    recording = PageRecording()
-    for index, frame in enumerate(make_frames(10)):
-        recording.add(index / 25, jpeg_of(frame))
-    with smallest_disk(500), pytest.raises(OSError, match=r"File too large|\.mp4"):
-        recording.save(tmp_path)
-    assert names(tmp_path) == []
-    assert recording.save(tmp_path).is_file()
 
 
 def test_a_real_file_system_without_room_leaves_no_half_file(tmp_path):

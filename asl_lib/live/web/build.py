@@ -1,15 +1,12 @@
-"""The live page that needs no server: a folder of static files, in which the browser itself tracks and recognises.
+"""The live page: a folder of static files, with which the browser itself tracks and recognises.
 
-    python -m asl_lib.live.web.build FOLDER [--serve [--port 7870]] [--models outputs]
-
-The page runs the tracker's models on LiteRT.js, which npm fetches once, in the locked version; nothing is fetched at
-any other time. Any web server can give the folder out; `serve_files` does so on this computer.
+It runs the tracker's models on LiteRT.js, which npm fetches once, in the locked version; nothing is fetched at any
+other time. Any web server can give the folder out.
 """
 
 from __future__ import annotations
 
-import argparse
-import functools
+import hashlib
 import json
 import os
 import re
@@ -19,19 +16,18 @@ import sys
 import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from importlib.metadata import distribution
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
 from asl_lib._util.files import read_json, write_json
+from asl_lib._util.paths import relative
 from asl_lib.features.recipe import FeatureRecipe
-from asl_lib.landmarks.landmarks import LandmarkError
 from asl_lib.landmarks.model_files import model_path, models_folder
 from asl_lib.live.errors import LiveError
 from asl_lib.live.letters import LETTER_SETTINGS
-from asl_lib.live.networks import NO_MODELS, find_models
+from asl_lib.live.networks import NO_MODELS
 from asl_lib.live.recogniser import LiveSettings
 from asl_lib.models.errors import TrainingError
 from asl_lib.plots.style import LIMBS, PART_COLOURS
@@ -57,7 +53,6 @@ HEADERS = {
     "Referrer-Policy": "no-referrer",
 }
 """What the page may do: connect to itself only; and what browsers ask for before several threads may share memory."""
-PORT = 7870
 
 
 def fetch_runtime(*, log: Callable[[str], None] = print) -> Path:
@@ -112,9 +107,10 @@ def build_page(
         LiveError: LiteRT.js cannot be fetched, or there is no model that the page can use.
     """
     folder = Path(folder)
+    if not models and not letters:
+        raise LiveError(NO_MODELS)
     runtime = fetch_runtime(log=log)
     shutil.copytree(STATIC, folder, dirs_exist_ok=True)
-    shutil.copyfile(HERE.parent / "assets" / "page.css", folder / "page.css")
     (folder / "headers.js").write_text(f"const HEADERS = {json.dumps(HEADERS, indent=2)};\n", encoding="utf-8")
     offered = _export_models(folder, models, letters, log)
     about = {"models": offered, "colours": _for_parts(PART_COLOURS), "limbs": _for_parts(LIMBS)}
@@ -142,25 +138,38 @@ def _export_models(
 ) -> dict[str, dict[str, Any]]:
     """Write each model as one file; return name -> what the page must know about it."""
     offered: dict[str, dict[str, Any]] = {}
-    for number, (name, source) in enumerate([*models.items(), *letters.items()]):
-        target = f"models/{number}/"
-        spells = number >= len(models)
-        try:
-            model, recipe = load_model(source)
-            if isinstance(recipe, FeatureRecipe) and (unknown := set(recipe.tracked_parts) - set(PARTS)):
-                log(f"{name} is left out: it needs the {sorted(unknown)[0]}, which the page does not track.")
+    for spells, some in ((False, models), (True, letters)):
+        for name, source in some.items():
+            target = f"models/{hashlib.sha256(str(source.resolve()).encode()).hexdigest()[:12]}/"
+            try:
+                _export_model(source, folder / target, spells=spells, log=log)
+            except (LiveError, TrainingError) as error:
+                log(f"{name} is left out: {error}")
                 continue
-            settings = asdict(LETTER_SETTINGS if spells else LiveSettings())
-            export_recogniser(model, recipe, folder / target, settings=settings)
-        except TrainingError as error:
-            log(f"{name} is left out: {error}")
-            continue
-        for hand in ("right", "left") if spells else ("",):
-            shown = f"Letters, {hand} hand: {name}" if spells else name
-            offered[shown] = {"folder": target, "spells": spells, "left_handed": hand == "left"}
+            for hand in ("right", "left") if spells else ("",):
+                shown = f"Letters, {hand} hand: {name}" if spells else name
+                offered[shown] = {"folder": target, "spells": spells, "left_handed": hand == "left"}
     if not offered:
-        raise LiveError(NO_MODELS)
+        raise LiveError("The page cannot use any of the models: the reasons are above.")
     return offered
+
+
+def _export_model(source: Path, target: Path, *, spells: bool, log: Callable[[str], None]) -> None:
+    """Write a model as one file, unless it is there already.
+
+    Raises:
+        LiveError: the model needs what the page does not track.
+        TrainingError: it cannot be loaded or exported.
+    """
+    trained_s = max((path.stat().st_mtime for path in source.glob("*")), default=0.0)
+    written = target / "recogniser.tflite"
+    if written.is_file() and written.stat().st_mtime > trained_s:
+        return
+    log(f"Exporting {relative(source)} ...")
+    model, recipe = load_model(source)
+    if isinstance(recipe, FeatureRecipe) and (unknown := set(recipe.tracked_parts) - set(PARTS)):
+        raise LiveError(f"it needs the {sorted(unknown)[0]}, which the page does not track")
+    export_recogniser(model, recipe, target, settings=asdict(LETTER_SETTINGS if spells else LiveSettings()))
 
 
 def _for_parts(values: Mapping[str, Any]) -> dict[str, Any]:
@@ -175,68 +184,3 @@ def _write_licence(path: Path, version: str) -> None:
         f"mask. Both under the Apache License, Version 2.0:\n\n{licence}",
         encoding="utf-8",
     )
-
-
-class _Files(SimpleHTTPRequestHandler):
-    """Gives out the files of the page, with its headers, to visitors of this computer."""
-
-    protocol_version = "HTTP/1.1"
-
-    def send_head(self):  # type: ignore[no-untyped-def]  # as its base class
-        if self.headers.get("Host", "").rpartition(":")[0] not in ("127.0.0.1", "localhost"):
-            self.send_error(403, "Open the page at 127.0.0.1 or localhost.")
-            return None
-        return super().send_head()
-
-    def list_directory(self, path: str | os.PathLike[str]) -> None:
-        self.send_error(404)
-
-    def end_headers(self) -> None:
-        for name, value in {**HEADERS, "Cache-Control": "no-cache"}.items():
-            self.send_header(name, value)
-        super().end_headers()
-
-    def log_message(self, *_: object) -> None:
-        """Visits are not written down."""
-
-
-def serve_files(folder: str | Path, *, port: int = PORT) -> ThreadingHTTPServer:
-    """Return a server of a page's folder on this computer; its `serve_forever` serves.
-
-    Raises:
-        LiveError: the port is taken, or the folder has no page.
-    """
-    if not (Path(folder) / "index.html").is_file():
-        raise LiveError(f"{folder} has no index.html. Build the page into it first.")
-    handler = functools.partial(_Files, directory=str(folder))
-    try:
-        return ThreadingHTTPServer(("127.0.0.1", port), handler)
-    except OSError as error:
-        raise LiveError(f"The page cannot listen at port {port} ({error}). Choose another with --port.") from error
-
-
-def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("folder", type=Path, help="where the page is written")
-    parser.add_argument("--serve", action="store_true", help="serve it on this computer, too")
-    parser.add_argument("--port", type=int, default=PORT, help="port to listen at (%(default)s)")
-    parser.add_argument("--models", type=Path, help="where the trained models are (the course's outputs/)")
-    options = parser.parse_args()
-    try:
-        build_page(
-            options.folder, models=find_models(options.models), letters=find_models(options.models, letters=True)
-        )
-        if options.serve:
-            with serve_files(options.folder, port=options.port) as server:
-                print(f"The page is at http://127.0.0.1:{options.port}/ (Ctrl-C ends it).")
-                server.serve_forever()
-    except KeyboardInterrupt:
-        print("\nThe page is closed.")
-    except (LandmarkError, LiveError, OSError) as error:
-        print(error, file=sys.stderr)
-        return 1
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -1,19 +1,20 @@
-// The landmarks of a frame, drawn over the picture.
+// A frame with its landmarks.
 
 import {PARTS} from "./tracker.js";
 
 /**
- * Draw landmarks, and the box of a letter, on a canvas over a picture.
+ * Draw a frame, its landmarks, and the box of a letter.
  *
- * @param canvas the canvas; it gets the picture's size.
- * @param size {width, height} of the picture.
+ * @param canvas where to; it gets the frame's size.
+ * @param frame the frame, as a canvas.
  * @param recognition {values, box}: landmarks, as `Tracker.track` returns them, and corners in px; either may be missing.
  * @param style {colours, limbs}: colour and pairs of connected landmarks of each part.
  */
-export function drawLandmarks(canvas, {width, height}, {values, box}, {colours, limbs}) {
+export function drawFrame(canvas, frame, {values, box}, {colours, limbs}) {
+  const {width, height} = frame;
   if (canvas.width !== width || canvas.height !== height) Object.assign(canvas, {width, height});
   const context = canvas.getContext("2d");
-  context.clearRect(0, 0, width, height);
+  context.drawImage(frame, 0, 0);
   const thickness = Math.max(2, Math.hypot(width, height) / 300);
   Object.assign(context, {lineWidth: thickness, lineCap: "round"});
   if (box) {

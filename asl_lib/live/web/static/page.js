@@ -1,8 +1,8 @@
 // The live page: what is recognised in the frames of a camera or a clip, shown in words.
 
 import {startEngine} from "./client.js";
-import {drawLandmarks} from "./drawing.js";
-import {RecordingSession} from "./recorder.js";
+import {drawFrame} from "./drawing.js";
+import {RecordingSession, WordRecording} from "./recorder.js";
 import {Camera, Clip} from "./sources.js";
 import {Transcript} from "./words.js";
 
@@ -15,9 +15,11 @@ const HANDS = {left_hand: "left hand", right_hand: "right hand"};
 const byId = (id) => document.getElementById(`asl-${id}`);
 const button = (name) => document.querySelector(`[data-asl="${name}"]`);
 const engine = startEngine();
+const frame = new OffscreenCanvas(1, 1); // the frame that is recognised now
 let config = {};
 let settings = {};
 let source = null; // the camera or clip whose frames are recognised now
+let recording = null; // the recording of the camera and its words, while it lasts
 let session = null; // the session of "Record your own signs", while it lasts
 let answers = []; // [when it came, how long it took] of each answer of the last seconds
 let transcript = new Transcript({pieces: stored(false)});
@@ -41,6 +43,7 @@ function show({shown, signing, top, hands, phase, left_s, committed}) {
   showTop(top, shown);
   if (committed) {
     transcript.add(committed);
+    recording?.add(committed);
     showWords();
   }
 }
@@ -70,7 +73,7 @@ function showTop(top, named) {
 
 /** Show and keep the transcript. Words are added, not written anew: a screen reader says only what has come. */
 function showWords() {
-  const {words} = transcript;
+  const words = transcript.words.filter(Boolean);
   const log = byId("words");
   const shown = [...log.children].map(({textContent}) => textContent);
   const same = shown.every((word, index) => word === words[index]);
@@ -125,7 +128,7 @@ async function recognise(opened, message) {
   mirror();
   button("camera").textContent = camera ? "Stop the camera" : "Stop the clip";
   button("clip").disabled = true;
-  button("one").disabled = !camera;
+  button("one").disabled = button("record").disabled = !camera;
   say(message);
   await engine.reset();
   let count = 0;
@@ -136,10 +139,10 @@ async function recognise(opened, message) {
         continue;
       }
       const began = performance.now();
-      const size = {width: picture.width, height: picture.height};
+      keepFrame(picture);
       const recognition = await engine.process(picture, time_s, seconds);
       if (opened.closed) return;
-      drawLandmarks(byId("canvas"), size, recognition, config);
+      drawFrame(byId("canvas"), frame, recognition, config);
       show(recognition);
       showSpeed(began);
       count += 1;
@@ -152,7 +155,15 @@ async function recognise(opened, message) {
   }
 }
 
+/** Keep a frame to draw with its landmarks: the worker uses the picture up. */
+function keepFrame(picture) {
+  const {width, height} = picture;
+  if (frame.width !== width || frame.height !== height) Object.assign(frame, {width, height});
+  frame.getContext("2d").drawImage(picture, 0, 0);
+}
+
 function stop(message) {
+  if (recording) record();
   source?.close();
   source = null;
   if (session) endSession();
@@ -162,7 +173,7 @@ function stop(message) {
   byId("hint").hidden = false;
   button("camera").textContent = "Start the camera";
   button("clip").disabled = false;
-  button("one").disabled = true;
+  button("one").disabled = button("record").disabled = true;
   say(message);
 }
 
@@ -187,7 +198,7 @@ function showPrompt({phase, gloss, number, asked, files, left_s, video}) {
   URL.revokeObjectURL(replay.src);
   replay.hidden = phase !== "review";
   if (phase === "review") {
-    replay.src = URL.createObjectURL(video);
+    replay.src = URL.createObjectURL(video.blob);
     replay.play();
   } else {
     replay.removeAttribute("src");
@@ -215,6 +226,7 @@ function beginSession(form) {
     say(error.message);
     return;
   }
+  if (recording) record();
   byId("canvas").hidden = true;
   session.enter("ready");
 }
@@ -227,12 +239,26 @@ async function endSession() {
   byId("recorder-prompt").hidden = byId("replay").hidden = byId("count").hidden = byId("badge").hidden = true;
   byId("canvas").hidden = !source;
   const kept = await ended.end();
-  if (!kept) return;
+  if (kept) save(kept, `recordings-${ended.signer}.zip`, "Unpack it into data/recordings.");
+}
+
+/** Begin or end a recording of the camera and of the words. */
+async function record() {
+  const ended = recording;
+  recording = ended ? null : new WordRecording(byId("video").srcObject);
+  button("record").textContent = recording ? "Stop recording" : "Record";
+  button("record").setAttribute("aria-pressed", String(Boolean(recording)));
+  byId("badge").hidden = !recording;
+  if (ended) save(await ended.end(), `live-${ended.recording.name}.zip`, "It has the video and the words.");
+}
+
+/** Let the browser save a file. */
+function save(blob, name, message) {
   const link = document.createElement("a");
-  Object.assign(link, {href: URL.createObjectURL(kept), download: `recordings-${ended.signer}.zip`});
+  Object.assign(link, {href: URL.createObjectURL(blob), download: name});
   link.click();
   setTimeout(() => URL.revokeObjectURL(link.href), 60000);
-  say(`${link.download} is saved: unpack it into data/recordings.`);
+  say(`${name} is saved. ${message}`);
 }
 
 async function copy() {
@@ -270,6 +296,7 @@ const actions = {
   },
   clip: () => byId("file").click(),
   one: () => engine.start(performance.now() / 1000),
+  record,
   take: () => session.take(),
   keep: () => session.keep(),
   skip: () => session.skip(),

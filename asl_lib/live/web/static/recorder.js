@@ -1,16 +1,55 @@
-// Record your own signs: one prompt after another, and what the signer keeps as a zip of videos.
+// Recordings of the camera, as it sees: never mirrored, and nothing is kept before the signer says so.
 
 import {zip} from "./zip.js";
 
 const [COUNTDOWN_S, CAPTURE_S] = [3, 2.5];
+const BITS_PER_SECOND = 4e6;
 const FORMS = [["video/mp4;codecs=avc1", "mp4"], ["video/webm;codecs=vp9", "webm"], ["video/webm", "webm"]];
 // As in record.py: what can be the name of a folder on every system.
 const SAFE_NAME = /^[\p{L}\p{N}_][\p{L}\p{N}\p{M}_ .'&()+-]*$/u;
 const LONGEST_NAME_BYTES = 90;
 
+/** A video of a camera, from now on. */
+class Recording {
+  constructor(stream) {
+    const [type, suffix] = FORMS.find(([form]) => MediaRecorder.isTypeSupported(form)) ?? FORMS.at(-1);
+    Object.assign(this, {type, suffix, began: performance.now(), pieces: []});
+    this.name = new Date().toISOString().slice(0, 19).replaceAll(":", "-");
+    this.recorder = new MediaRecorder(stream, {mimeType: type, videoBitsPerSecond: BITS_PER_SECOND});
+    this.recorder.ondataavailable = ({data}) => this.pieces.push(data);
+    this.stopped = new Promise((done) => (this.recorder.onstop = done));
+    this.recorder.start();
+  }
+
+  /** End it, and resolve to the file: {name, blob}. */
+  async stop() {
+    if (this.recorder.state !== "inactive") this.recorder.stop(); // the camera may have been taken away
+    await this.stopped;
+    return {name: `${this.name}.${this.suffix}`, blob: new Blob(this.pieces, {type: this.type})};
+  }
+}
+
+/** A recording of the camera with the words that are recognised meanwhile. */
+export class WordRecording {
+  constructor(stream) {
+    Object.assign(this, {recording: new Recording(stream), lines: []});
+  }
+
+  /** Note a word, and when it came. */
+  add(word) {
+    const seconds = (performance.now() - this.recording.began) / 1000;
+    this.lines.push(`${seconds.toFixed(1).padStart(6)} s  ${word}\n`);
+  }
+
+  /** End it, and resolve to a zip of the video and a text of the words. */
+  async end() {
+    const video = await this.recording.stop();
+    return zip([video, {name: `${this.recording.name}.txt`, blob: new Blob(this.lines)}]);
+  }
+}
+
 /**
- * Prompts for one sign after another. Its phase is "ready", "countdown", "capture", "review" or "finished". Nothing is
- * kept before the signer says so. Videos are as the camera saw them, not mirrored.
+ * Prompts for one sign after another. Its phase is "ready", "countdown", "capture", "review" or "finished".
  */
 export class RecordingSession {
   /**
@@ -30,7 +69,6 @@ export class RecordingSession {
     }
     if (!glosses.length) throw new Error("Name at least one sign.");
     this.asked = Array.from({length: repetitions}, () => glosses).flat();
-    [this.type, this.suffix] = FORMS.find(([type]) => MediaRecorder.isTypeSupported(type)) ?? FORMS.at(-1);
     Object.assign(this, {stream, signer, changed, phase: "ready", number: 0, files: [], video: null});
   }
 
@@ -49,25 +87,20 @@ export class RecordingSession {
       await pause(1);
       if (isOver()) return;
     }
-    const recorder = new MediaRecorder(this.stream, {mimeType: this.type, videoBitsPerSecond: 4e6});
-    const pieces = [];
-    recorder.ondataavailable = ({data}) => pieces.push(data);
-    const stopped = new Promise((done) => (recorder.onstop = done));
-    recorder.start();
+    const recording = new Recording(this.stream);
     this.enter("capture");
     await pause(CAPTURE_S);
-    if (recorder.state === "recording") recorder.stop(); // the camera may have been taken away
-    await stopped;
+    const video = await recording.stop();
     if (isOver()) return;
-    this.video = new Blob(pieces, {type: this.type});
+    this.video = video;
     this.enter("review");
   }
 
   /** Keep the video that is shown, and go on to the next sign. */
   keep() {
     if (this.phase !== "review") return;
-    const time = new Date().toISOString().slice(0, 19).replaceAll(":", "-");
-    this.files.push({name: `${this.signer}/${this.gloss}/${time}.${this.suffix}`, blob: this.video});
+    const {name, blob} = this.video;
+    this.files.push({name: `${this.signer}/${this.gloss}/${name}`, blob});
     this.skip();
   }
 

@@ -40,21 +40,37 @@ export class Camera {
     await this.video.play();
   }
 
-  /** Yield [picture, seconds on the page's clock, seconds since the frame before] of the newest frame, as fast as they are taken. */
+  /**
+   * Yield [picture, seconds on the page's clock, seconds since the frame before] of the newest frame. A frame that comes
+   * while the one before is recognised is there at once; of several, the older ones are left out.
+   */
   async *frames() {
     let before_s = null;
+    this.watch();
     while (!this.closed) {
-      await new Promise((shown) => {
-        if (this.video.requestVideoFrameCallback) this.video.requestVideoFrameCallback(shown);
-        else requestAnimationFrame(shown);
-        setTimeout(shown, 500); // a camera that stands still
-      });
+      if (!this.fresh) {
+        await new Promise((shown) => {
+          this.shown = shown;
+          setTimeout(shown, 500); // a camera that stands still
+        });
+      }
       if (this.closed) return;
+      this.fresh = false;
       const time_s = performance.now() / 1000;
       const since_s = before_s === null ? undefined : Math.min(time_s - before_s, 0.5);
       before_s = time_s;
       yield [await frameOf(this.video), time_s, since_s];
     }
+  }
+
+  /** Notice each frame that the camera takes. */
+  watch() {
+    const next = this.video.requestVideoFrameCallback?.bind(this.video) ?? requestAnimationFrame;
+    next(() => {
+      this.fresh = true;
+      this.shown?.();
+      if (!this.closed) this.watch();
+    });
   }
 
   close() {
