@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import argparse
 import warnings
-from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -56,8 +55,7 @@ def held_out(features: ClipSet[FeatureRecipe], *, seed: int, known: int = 0) -> 
 
 def over_seeds(runs: list[np.ndarray], clips: pd.DataFrame) -> Rate:
     """Return the share of right clips, the mean over the runs; the interval does not count a run as another clip."""
-    every = rate(np.concatenate(runs), pd.concat([clips] * len(runs)))
-    return replace(every, hits=every.hits / len(runs), n=len(clips))
+    return rate(np.concatenate(runs), pd.concat([clips] * len(runs)))
 
 
 def main() -> None:

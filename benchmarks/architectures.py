@@ -17,16 +17,13 @@ from typing import Any
 
 import pandas as pd
 
-from asl_lib._util.files import read_json
 from asl_lib._util.paths import project_folder
-from asl_lib.evaluation.metrics import difference, evaluate
+from asl_lib.evaluation.metrics import difference
 from asl_lib.evaluation.results import TEXT, collect_results, pooled_rate, summarise
 from asl_lib.evaluation.splits import make_split
 from asl_lib.features.sets import ENCODING, ClipSet
-from asl_lib.models.registry import build
-from asl_lib.training.fit import fit, set_seeds
 from asl_lib.training.method import Method
-from asl_lib.training.saved import predict
+from benchmarks.new_signers import read_clips
 
 SMALL: dict[str, dict[str, Any]] = {
     "conv_transformer": {"units": 96, "stages": 1, "dropout": 0.5},
@@ -44,43 +41,34 @@ def main() -> None:
     parser.add_argument("--models", default=",".join(MODELS), help="names of models")
     parser.add_argument("--seeds", default="1,2,3")
     parser.add_argument("--epochs", type=int, default=60)
-    parser.add_argument("--change", default="", help="a change of the method, as `asl ablate` takes it, such as masks")
     parser.add_argument("--published", action="store_true", help="networks of published size")
     options = parser.parse_args()
     folder = project_folder() / options.run
     clips = ClipSet.load(folder)
-    method = Method.own(clips.recipe).change(options.change)
-    clips = clips.with_encoding(**{name: getattr(method.recipe, name) for name in ENCODING})
+    clips = clips.with_encoding(**{name: getattr(Method.own(clips.recipe).recipe, name) for name in ENCODING})
     split = make_split(clips.table(), how="signer", seed=42, test_signers=options.test.split(",")).without_validation()
-    settings: dict[str, Any] = {"epochs": options.epochs, "learning_rate": 2.0e-3, "monitor": "none", "checkpoint_s": 5}
-    settings |= {"augmentation": method.augmentation, **method.settings}
-    results = folder.with_name(folder.name + "_architectures")
+    results = folder.with_name(f"{folder.name}_architectures{'_published' * options.published}")
     for seed in map(int, options.seeds.split(",")):
         for name in options.models.split(","):
-            label = f"{name}, {method.label}" if method.label else name
-            place = results / label.replace(", with ", ".") / f"held_out_{options.test.replace(',', '+')}.seed_{seed}"
-            if (place / "metrics.json").is_file():
-                continue
-            set_seeds(seed)
-            sizes = {} if options.published else SMALL.get(name, {})
+            place = results / name / f"held_out_{options.test.replace(',', '+')}.seed_{seed}"
+            sizes = {} if options.published else dict(SMALL.get(name, {}))
             sizes |= {"epochs": options.epochs} if name == "description_mlp" else {}
-            model = build(name, clips.recipe, seed=seed, **sizes)
-            training = fit(model, clips, split, folder=place, name=label, seed=seed, **settings)
-            evaluation = evaluate(predict(model, clips, split.test), clips, split.test)
-            evaluation.save(place)
-            print(f"{label}, seed {seed}: {evaluation.accuracy}, {training}", flush=True)
+            read = read_clips(
+                name, clips, split, clips, split.test, seed=seed, epochs=options.epochs, folder=place, **sizes
+            )
+            print(f"{name}, seed {seed}: {read.accuracy}", flush=True)
     table = summarise(collect_results(results)).set_index("model")
     print(table[["mean_accuracy", "low", "high", "seeds", "seed_low", "seed_high", "parameters"]].to_string())
     answers = {name: predictions(results, name) for name in table.index}
     for name in table.index:
-        apart = difference(answers["trees"], answers[name]) if "trees" in answers else ""
-        print(f"{name}: {pooled_rate(results, name)}; more than trees: {apart}")
+        apart = f"; more than trees: {difference(answers['trees'], answers[name])}" if "trees" in answers else ""
+        print(f"{name}: {pooled_rate(results, name)}{apart if name != 'trees' else ''}")
 
 
 def predictions(results: Path, name: str) -> pd.DataFrame:
     """Return the predictions of all seeds of a model, as `difference` takes them."""
-    paths = [path for path in sorted(results.glob("*/*/metrics.json")) if read_json(path)["model"] == name]
-    tables = [pd.read_csv(path.with_name("predictions.csv"), keep_default_na=False, dtype=TEXT) for path in paths]
+    paths = sorted(results.glob(f"{name}/*/predictions.csv"))
+    tables = [pd.read_csv(path, keep_default_na=False, dtype=TEXT) for path in paths]
     return pd.concat([table.assign(seed=path.parent.name) for table, path in zip(tables, paths, strict=True)])
 
 

@@ -9,8 +9,8 @@ It needs the features of the run (notebook 03). Each model is trained by the met
     known    clips are shuffled: training and test have the same signers
     others   trained on all signers of the run, tested on the data set's subset "others" (fingerspelling)
 
-A later call continues after the last finished training. An ensemble, such as `trees+attention_tcn`, is the mean of the
-probabilities of models with the same seed.
+Trainings are kept in `outputs/<run>_new_signers`, and a later call continues after the last finished one. An ensemble,
+such as `trees+attention_tcn`, is the mean of the probabilities of models with the same seed.
 """
 
 from __future__ import annotations
@@ -44,19 +44,24 @@ def read_clips(
     tested: ClipSet[FeatureRecipe],
     rows: np.ndarray,
     *,
-    params: Params,
+    seed: int,
+    epochs: int,
     folder: Path,
+    **options: Any,
 ) -> Evaluation:
-    """Return how a model reads the `rows` of `tested`, trained on a split of `clips` (None for all), if not before."""
+    """Return how a model reads the `rows` of `tested`, trained on a split of `clips` (None for all), if not before.
+
+    The `options` are the builder's.
+    """
     if (folder / "metrics.json").is_file():
         with np.load(folder / "probabilities.npz") as saved:
             return evaluate(saved["probabilities"], tested, rows)
     print(f"  {folder.parent.name}/{folder.name}", flush=True)
-    set_seeds(params.seed)
+    set_seeds(seed)
     method = Method.own(clips.recipe)
-    settings: dict[str, Any] = {"epochs": params.own_epochs, "learning_rate": 2.0e-3, "monitor": "none"}
-    settings |= {"augmentation": method.augmentation, "seed": params.seed, **method.settings}
-    fit(model := build(name, clips.recipe, seed=params.seed), clips, split, folder=folder, name=name, **settings)
+    settings: dict[str, Any] = {"epochs": epochs, "learning_rate": 2.0e-3, "monitor": "none", "seed": seed}
+    settings |= {"augmentation": method.augmentation, **method.settings}
+    fit(model := build(name, clips.recipe, seed=seed, **options), clips, split, folder=folder, name=name, **settings)
     evaluation = evaluate(predict(model, tested, rows), tested, rows)
     evaluation.save(folder)
     return evaluation
@@ -65,8 +70,8 @@ def read_clips(
 def held_out(name: str, clips: ClipSet[FeatureRecipe], params: Params) -> Evaluation:
     """Return how a model reads the clips that `params` hold out."""
     split = make_split(clips.table(), how=params.split, test_signers=params.test_signers, seed=params.seed)
-    folder = params.model_dir(name)
-    return read_clips(name, clips, split.without_validation(), clips, split.test, params=params, folder=folder)
+    settings: dict[str, Any] = {"seed": params.seed, "epochs": params.own_epochs, "folder": params.model_dir(name)}
+    return read_clips(name, clips, split.without_validation(), clips, split.test, **settings)
 
 
 def joined(parts: list[Evaluation]) -> Evaluation:
@@ -93,7 +98,7 @@ def described(name: str, by_seed: list[Evaluation]) -> str:
     share, seeds = rate(right, table), [evaluation.accuracy.value for evaluation in by_seed]
     people = table.assign(right=right).groupby("signer")["right"].mean()
     return (
-        f"{name:30s} {share.value:.1%} ({share.low:.0%} to {share.high:.0%}), n = {by_seed[0].accuracy.size}; "
+        f"{name:30s} {share.value:.1%} ({share.low:.0%} to {share.high:.0%}), n = {share.size}; "
         f"seeds {min(seeds):.1%} to {max(seeds):.1%}; mean over signers {people.mean():.1%}: "
         + ", ".join(f"{signer} {value:.0%}" for signer, value in people.items())
     )
@@ -113,10 +118,11 @@ def main() -> None:
     others = other_clips(first, clips.recipe) if options.test == "others" else None
 
     def tested(name: str, seed: int) -> Evaluation:
-        params = check_parameters({**values, "seed": seed})
+        params = check_parameters({**values, "seed": seed, "split": "signer", "run": f"{first.run}_new_signers"})
         if others is not None:
-            folder = params.run_dir.with_name(f"{params.run}_others") / name / f"seed_{seed}"
-            return read_clips(name, clips, None, others, np.arange(len(others)), params=params, folder=folder)
+            settings: dict[str, Any] = {"seed": seed, "epochs": params.own_epochs}
+            settings["folder"] = params.run_dir / name / f"others.seed_{seed}"
+            return read_clips(name, clips, None, others, np.arange(len(others)), **settings)
         if options.test == "known":
             return held_out(name, clips, params.model_copy(update={"split": "random"}))
         signers = sorted(set(clips.signer.tolist()))

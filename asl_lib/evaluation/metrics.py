@@ -80,7 +80,8 @@ def rate(right: np.ndarray, clips: pd.DataFrame, *, seed: int = 42) -> Rate:
 
     Args:
         right: (n,) whether each clip is right.
-        clips: the n clips, with the columns signer and gloss.
+        clips: the n clips, with the columns signer and gloss. With a column clip_id, a clip may occur more than once,
+            as predicted with several seeds: it is counted once, and its share is the mean.
         seed: seed of the draws.
 
     Raises:
@@ -91,15 +92,18 @@ def rate(right: np.ndarray, clips: pd.DataFrame, *, seed: int = 42) -> Rate:
     table = pd.DataFrame({"signer": clips["signer"].to_numpy(), "gloss": clips["gloss"].to_numpy(), "right": right})
     cells, signers = (table.groupby(by)["right"].agg(["sum", "size"]) for by in (["signer", "gloss"], "signer"))
     units = signers if len(signers) >= FEWEST_SIGNERS else cells
-    hits, n = int(cells["sum"].sum()), len(table)
+    hits, rows = int(cells["sum"].sum()), len(table)
+    n = clips["clip_id"].nunique() if "clip_id" in clips else rows
+    share = hits / rows
     # Units with the same counts are alike, so it is enough to draw how many of each kind there are.
     (kind_hits, kind_n), count = np.unique(units.astype(int).to_numpy().T, axis=1, return_counts=True)
-    if (kind_hits * n == kind_n * hits).all():
-        low, high = _wilson(hits / n, len(cells))
+    if (kind_hits * rows == kind_n * hits).all():
+        low, high = _wilson(share, len(cells))
     else:
         drawn = np.random.default_rng(seed).multinomial(len(units), count / len(units), size=DRAWS)
         low, high = np.percentile(drawn @ kind_hits / (drawn @ kind_n), [2.5, 97.5])
-    return Rate(hits, n, len(cells), len(signers), min(float(low), hits / n), max(float(high), hits / n))
+    mean_hits = hits if n == rows else share * n
+    return Rate(mean_hits, n, len(cells), len(signers), min(float(low), share), max(float(high), share))
 
 
 def _wilson(share: float, n: int) -> tuple[float, float]:
@@ -127,10 +131,10 @@ def difference(first: pd.DataFrame, second: pd.DataFrame) -> Rate:
         raise ValueError("Both tables must be of the same clips and seeds; they have none in common.")
     ahead = (both["rank_second"] == 1).astype(int) - (both["rank"] == 1).astype(int)
     sign = -1 if ahead.sum() < 0 else 1
-    share, n = rate((sign * ahead).to_numpy(), both), both["clip_id"].nunique()
+    share = rate((sign * ahead).to_numpy(), both)
     low = -share.high if share.low == share.value == 0 else share.low  # of cells without a difference, to either side
     low, high = sorted((sign * low, sign * share.high))
-    return Rate(sign * share.value * n, n, share.cells, share.signers, low, high)
+    return Rate(sign * share.hits, share.n, share.cells, share.signers, low, high)
 
 
 def mean_over_signers(accuracies: Sequence[float], *, seed: int = 42) -> tuple[float, float, float]:

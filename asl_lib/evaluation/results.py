@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -122,8 +121,7 @@ def _pooled(rows: pd.DataFrame) -> Rate:
         new = trained["protocol"].iloc[0] == PROTOCOLS["signer"]
         parts.append(clips[clips["signer"].isin(trained["held_out"])] if new else clips)
     table = pd.concat(parts, ignore_index=True)
-    share, n = rate((table["rank"] == 1).to_numpy(), table), table["clip_id"].nunique()
-    return replace(share, hits=share.value * n, n=n)
+    return rate((table["rank"] == 1).to_numpy(), table)
 
 
 def _read_table(folder: Path) -> pd.DataFrame:
@@ -243,7 +241,7 @@ def compare_variants(variants: Sequence[Sequence[str | Path]]) -> pd.DataFrame:
             _read_table(Path(folder)).assign(seed=one["seed"]) for folder, one in zip(folders, trained, strict=True)
         ]
         table = pd.concat(tables, ignore_index=True)
-        share, n = rate((table["rank"] == 1).to_numpy(), table), table["clip_id"].nunique()
+        share = rate((table["rank"] == 1).to_numpy(), table)
         by_seed = [one["accuracy"] for one in trained]
         row = {"variant": trained[0]["model"], "accuracy": share.value, "low": share.low, "high": share.high}
         row |= {"seeds": len(folders), "seed_low": min(by_seed), "seed_high": max(by_seed)}
@@ -252,7 +250,7 @@ def compare_variants(variants: Sequence[Sequence[str | Path]]) -> pd.DataFrame:
         else:
             apart = difference(first, table)
             row |= {"difference": apart.value, "difference_low": apart.low, "difference_high": apart.high}
-        row |= {"clips": n, "cells": share.cells, "signers": share.signers}
+        row |= {"clips": share.n, "cells": share.cells, "signers": share.signers}
         means = {name: np.mean([one.get(name, np.nan) for one in trained]) for name in ("epochs", "minutes")}
         rows.append({**row, **means})
     return pd.DataFrame(rows)

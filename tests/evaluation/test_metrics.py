@@ -30,6 +30,20 @@ def independent_rate(hits, n):
     return rate(np.arange(n) < hits, make_clips(["ana"] * n, [f"sign {number}" for number in range(n)]))
 
 
+def test_predictions_of_several_seeds_are_no_more_clips_and_their_share_is_the_mean():
+    clips = make_clips(["ana", "ana", "ben", "ben"], list("ABAB"))
+    once = rate(np.array([1, 0, 1, 0], bool), clips)
+    thrice = rate(np.array([1, 0, 1, 0] * 2 + [1, 1, 1, 1], bool), pd.concat([clips] * 3))
+    assert (once.hits, once.n, thrice.n, thrice.cells) == (2, 4, 4, 4)
+    assert (thrice.hits, thrice.value) == pytest.approx((8 / 3, 2 / 3))
+
+
+def test_with_other_test_clips_for_each_seed_n_counts_every_clip_that_was_tested():
+    clips = make_clips(["ana", "ana", "ben"], list("ABA"))
+    share = rate(np.array([True, False, True, True]), pd.concat([clips[:2], clips[1:]]))
+    assert (share.size, share.value) == ("3 clips, 3 cells", 0.75)
+
+
 def make_evaluation():
     probabilities = np.array([[0.7, 0.2, 0.1], [0.6, 0.3, 0.1], [0.1, 0.2, 0.7], [0.5, 0.1, 0.4]])
     return Evaluation.from_arrays(

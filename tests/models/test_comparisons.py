@@ -1,0 +1,53 @@
+"""The benchmarks that compare models on signers that they have not seen."""
+
+import numpy as np
+import pytest
+
+from asl_lib._util.files import read_json
+from asl_lib.features.recipe import FeatureRecipe
+from benchmarks import architectures, new_signers
+from tests.conftest import make_clip_set
+
+
+@pytest.fixture
+def run(home):
+    """The folder of a run with the features of nine clips: three signs by three signers."""
+    recipe = FeatureRecipe(frames=4)
+    points = np.random.default_rng(0).normal(size=(9, 4, recipe.num_landmarks, recipe.num_coordinates))
+    signers = ["ana"] * 3 + ["ben"] * 3 + ["chen"] * 3
+    make_clip_set(points.astype(np.float32), [0, 1, 2] * 3, recipe, signers=signers).save(home / "outputs" / "tiny")
+    (home / "tiny.yaml").write_text("{run: tiny, split: official, test_signers: [ana]}")
+    return home / "outputs" / "tiny"
+
+
+def call(monkeypatch, capsys, benchmark, *options):
+    monkeypatch.setattr("sys.argv", [benchmark.__name__, *map(str, options)])
+    benchmark.main()
+    return capsys.readouterr().out
+
+
+def test_a_comparison_holds_every_signer_out_and_leaves_the_results_of_the_run_alone(run, monkeypatch, capsys):
+    options = (run.parent.parent / "tiny.yaml", "--models", "chance", "ridge", "--seeds", 1, 2)
+    before = sorted(path.name for path in run.iterdir())
+    printed = call(monkeypatch, capsys, new_signers, *options)
+    assert sorted(path.name for path in run.iterdir()) == before
+    places = sorted(path.parent.name for path in run.with_name("tiny_new_signers").glob("ridge/*/metrics.json"))
+    assert places == [f"held_out_{name}.seed_{seed}" for name in ("ana", "ben", "chen") for seed in (1, 2)]
+    assert "chance                         33.3%" in printed
+    assert "chance+ridge" in printed
+    assert "n = 9 clips, 9 cells" in printed
+    again = call(monkeypatch, capsys, new_signers, *options)
+    assert again.splitlines() == [line for line in printed.splitlines() if "%" in line], "nothing was trained again"
+
+
+def test_networks_of_published_size_do_not_take_the_results_of_small_ones(run, monkeypatch, capsys):
+    monkeypatch.setitem(architectures.SMALL, "ridge", {"alpha": 5.0})
+    options = ("--run", run, "--test", "ana", "--models", "ridge,trees", "--seeds", "1")
+    printed = call(monkeypatch, capsys, architectures, *options)
+    assert printed.count("more than trees") == 1, "trees are not compared with themselves"
+    call(monkeypatch, capsys, architectures, *options, "--published")
+    small, published = (
+        read_json(run.with_name(f"tiny_architectures{ending}") / "ridge" / "held_out_ana.seed_1" / "metrics.json")
+        for ending in ("", "_published")
+    )
+    assert small["n"] == published["n"] == 3
