@@ -224,7 +224,7 @@ def run_ablation(
         TrainingError: there is no such model or part.
         BatchError: a preparing notebook or a training failed. The other trainings were finished.
     """
-    values = {**values, "ablation": start, "seeds": list(values.get("seeds") or ABLATION_SEEDS)}
+    values = {**values, "ablation": start, "seeds": values.get("seeds") or ABLATION_SEEDS}
     params = check_parameters(values)
     dataset, upstream = get_dataset(params.dataset), ""
     models = models or ["lstm" if start == "published" else "attention_lstm"]
@@ -233,7 +233,7 @@ def run_ablation(
     for part in over:
         Method.own(FeatureRecipe()).change(part)
     variants = {
-        model: [{**values, "change": part} for part in ["", *(over or [*PARTS, *GROUPS])]]
+        model: [{**values, "change": part} for part in ["", *dict.fromkeys(over or [*PARTS, *GROUPS])]]
         for model in dict.fromkeys(models)
     }
     planned = [

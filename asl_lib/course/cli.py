@@ -383,28 +383,28 @@ def _predict(options: argparse.Namespace) -> int:
 
     from asl_lib.data.video import MediaError
     from asl_lib.features.recipe import PhotographRecipe
-    from asl_lib.live.networks import choose_model
-    from asl_lib.training.saved import load_model
+    from asl_lib.live.networks import Classifier, choose_model
 
     folder = options.model or choose_model(letters=True)[0]
-    model, recipe = load_model(folder, PhotographRecipe)
+    classifier = Classifier.load(folder, PhotographRecipe)
+    glosses = classifier.glosses
     print(f"network: {relative(folder)}")
     bad = 0
     for path in options.photograph:
         try:
-            image = recipe.transform(path)
+            image = classifier.recipe.transform(path)
         except MediaError as error:
             print(f"asl: {error}", file=sys.stderr)
             bad += 1
             continue
-        probabilities = model.predict(recipe.encode(image[None]), verbose=0)[0]
+        probabilities = classifier(image)
         best = np.argsort(-probabilities)[:3]
-        print(f"{path}: " + ", ".join(f"{recipe.glosses[i]} {probabilities[i]:.0%}" for i in best))
+        print(f"{path}: " + ", ".join(f"{glosses[i]} {probabilities[i]:.0%}" for i in best))
         if options.picture:
             from asl_lib import plots
 
             plots.use_style()
-            plots.plot_answer(image, [recipe.glosses[i] for i in best], probabilities[best]).savefig(options.picture)
+            plots.plot_answer(image, [glosses[i] for i in best], probabilities[best]).savefig(options.picture)
     return 1 if bad else 0
 
 

@@ -434,7 +434,9 @@ def load_recipe(path: str | Path, kind: type[Any] = Recipe) -> Any:
     try:
         values = read_json(path)
     except (OSError, ValueError) as error:
-        raise RecipeError(f"{path} cannot be read as a recipe: {error}.") from error
+        raise RecipeError(
+            f"{path} cannot be read as a recipe: {error}. Copy it from its model's folder, or train again."
+        ) from error
     recipe = recipe_from_dict(values, source=str(path))
     if not isinstance(recipe, kind):
         raise RecipeError(f"{path} must be a recipe for {kind.input}; it is one for {recipe.input}.")
@@ -465,4 +467,7 @@ def recipe_from_dict(values: Any, *, source: str = "The recipe") -> Recipe:
             raise RecipeError(f"{source} must have an entry '{name}'; it has none.")
         if name in entries and type(entries[name]) is not json_type:
             raise RecipeError(f"{source}: '{name}' must be a {json_type.__name__}; got {reprlib.repr(entries[name])}.")
-    return kind(**entries)
+    try:
+        return kind(**entries)
+    except RecipeError as error:
+        raise RecipeError(f"{source}: {error}") from error

@@ -40,16 +40,14 @@ class Classifier:
             raise LiveError(f"The model must have {len(glosses)} classes; it has {classes}. Train it again.")
 
     @classmethod
-    def load(cls, folder: str | Path) -> Classifier:
-        """Load the model that a notebook saved in a folder.
+    def load(cls, folder: str | Path, kind: type[Recipe] = Recipe) -> Classifier:
+        """Load the model that a notebook saved in a folder, whose recipe must be of a kind.
 
         Raises:
-            LiveError: there is no recipe, or there are no glosses beside the model.
-            TrainingError: there is no model, or one that does not fit its recipe.
+            LiveError: there are no glosses beside the model.
+            TrainingError, RecipeError: as `load_model`.
         """
-        if _recipe(Path(folder)) is None:
-            raise LiveError(f"There is no network with its recipe in {folder}: expected model.keras and recipe.json.")
-        model, recipe = load_model(folder)
+        model, recipe = load_model(folder, kind)
         return cls(model, recipe, recipe.glosses or _tested_glosses(Path(folder)))
 
     def __call__(self, clip: Any) -> np.ndarray:

@@ -60,8 +60,9 @@ def export_recogniser(
         The path of `recogniser.tflite`.
 
     Raises:
-        TrainingError: the model is no network, its recipe names no glosses, LiteRT has no counterpart of a layer, or
-            the file would give other probabilities than the network.
+        TrainingError: the model is no network, or its weights are no finite numbers; its recipe names no glosses;
+            LiteRT has no counterpart of a layer; the folder cannot be written to; or the file would give other
+            probabilities than the network.
     """
     if isinstance(model, PointModel):
         raise TrainingError(
@@ -71,6 +72,13 @@ def export_recogniser(
         raise TrainingError(
             f"The recipe of '{model.name}' must name the glosses; an earlier version wrote it without. Train it again."
         )
+    folder = Path(folder)
+    try:  # before the conversion, which takes its time
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise TrainingError(f"{folder} must be a folder to write to: {error.strerror}. Name another one.") from error
     about: dict[str, Any] = {"version": VERSION, "name": model.name, "input": recipe.input, "glosses": recipe.glosses}
     if isinstance(recipe, FeatureRecipe):
         clip = _made_up_clip(recipe.tracked_parts)
@@ -82,21 +90,22 @@ def export_recogniser(
         content = _convert(model, _pixel_graph(model, recipe))
         given = {"pixels": np.random.default_rng(0).integers(0, 256, (1, *recipe.shape)).astype(np.float32)}
         expected = {"probabilities": glosses_of(model.predict(given["pixels"], verbose=0))}
+    if not all(np.isfinite(numbers).all() for numbers in expected.values()):
+        raise TrainingError(f"'{model.name}' names no sign: its weights are no finite numbers. Train it again.")
     with quiet_native_stderr():
         interpreter = Interpreter(model_content=content)
         answers = interpreter.get_signature_runner()(**given)
-    error = max(
+    apart = max(
         float((np.abs(answers[name] - numbers) / np.maximum(1, np.abs(numbers))).max())
         for name, numbers in expected.items()
     )
-    if not error <= LARGEST_ERROR:
+    if not apart <= LARGEST_ERROR:
         raise TrainingError(
-            f"'{model.name}' as a LiteRT file gives other numbers than the network, by up to {error:.2g}. "
+            f"'{model.name}' as a LiteRT file gives other numbers than the network, by up to {apart:.2g}. "
             "Update tensorflow and ai-edge-litert."
         )
     about |= {"inputs": {name: array.shape for name, array in given.items()}}
     about |= {"outputs": {name: array.shape for name, array in answers.items()}}
-    folder = Path(folder)
     write_json(folder / "recogniser.json", {**about, "recipe": asdict(recipe), "settings": dict(settings)})
     if isinstance(recipe, FeatureRecipe):
         with atomic_write(folder / "golden.json") as tmp:

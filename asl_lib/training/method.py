@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -33,6 +34,10 @@ OF_FIT = {
 }
 """Argument of `fit` -> its value with and without it. A constant schedule also has its own epochs, and stops early."""
 PARTS: dict[str, tuple[Any, Any]] = {**OF_RECIPE, **OF_AUGMENTATION, **OF_FIT}
+LARGEST = {"scale": 0.99, "warp": 0.99, "crop": 0.49} | dict.fromkeys(
+    ("drop", "frames", "mirrored", "mask_time", "mask_space", "label_smoothing"), 1.0
+)
+"""Largest value of a part; the others have none."""
 GROUPS = {
     "augmentation": tuple(name for name, strength in OWN.items() if strength and name != "mirrored"),
     "masks": ("mask_time", "mask_space"),
@@ -95,6 +100,13 @@ class Method:
                 if kind is bool:
                     raise ValueError("it can only be left out or added")
                 changed = {name: kind(text)}
+                most = LARGEST.get(name, math.inf)
+                if kind is float and not (0 <= changed[name] <= most and math.isfinite(changed[name])):
+                    raise ValueError(
+                        f"it must be at least 0 and {'finite' if most == math.inf else f'at most {most:g}'}"
+                    )
+                if name == "schedule" and text not in PARTS[name]:
+                    raise ValueError(f"it must be {' or '.join(PARTS[name])}")
             except ValueError as error:
                 raise TrainingError(f"'{name}' cannot become '{text}': {error}.") from error
         of_recipe = {one: value for one, value in changed.items() if one in OF_RECIPE}

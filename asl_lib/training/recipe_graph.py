@@ -187,6 +187,7 @@ def _stretch(clip: Points) -> Points:
 def _fill_gaps(clip: Points, *, max_gap: int) -> Points:
     """Return `resampling.fill_gaps` of the clip."""
     most, landmarks = clip.seen.shape
+    max_gap = min(max_gap, most)  # int32 has no larger one than about 2e9
     number = tf.range(most)[:, None]
     last = tf.where(clip.seen, number, -most)
     following = tf.where(clip.seen, number, 2 * most)

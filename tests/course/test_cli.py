@@ -3,7 +3,9 @@ import os
 import re
 import subprocess
 import sys
+from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from asl_lib.course.cli import main
@@ -215,3 +217,13 @@ def test_a_photograph_is_named_and_a_bad_one_does_not_stop_the_others(capsys, ho
     assert "left.png: A" in told.out
     with Image.open(picture) as drawn:
         assert drawn.size[0] > SIZE
+
+    replace(photographs.recipe, glosses=()).save(folder / "recipe.json")  # as earlier versions wrote it
+    assert main(["predict", str(home / "left.png")]) == 1
+    assert "There is no letter_cnn" in capsys.readouterr().err
+    assert main(["predict", str(home / "left.png"), "--model", str(folder)]) == 1
+    assert "probabilities.npz must contain the glosses" in capsys.readouterr().err
+    glosses = np.array(photographs.recipe.glosses)
+    np.savez(folder / "probabilities.npz", glosses=glosses)
+    assert main(["predict", str(home / "left.png")]) == 0
+    assert "left.png: A" in capsys.readouterr().out

@@ -460,6 +460,8 @@ def test_landmarks_without_a_needed_part_or_without_shoulders_are_refused():
         ("[1]", "version None"),
         (json.dumps({"version": 99}), "version 3 or earlier; got version 99.*newer"),
         (json.dumps({"version": 1, "smell": 3}), "an unknown entry 'smell'. Known: average_mirrored, body_frame, "),
+        (json.dumps({"version": 1, "frames": 1}), "frames must be at least 2"),
+        (json.dumps({"version": 3, "glosses": [1]}), "glosses must be names"),
     ],
 )
 def test_a_file_that_is_no_recipe_of_ours_is_refused_in_words(tmp_path, content, words):

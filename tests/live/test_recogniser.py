@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from asl_lib.evaluation.metrics import evaluate
-from asl_lib.features.recipe import FeatureRecipe
+from asl_lib.features.recipe import FeatureRecipe, RecipeError, VideoRecipe
 from asl_lib.features.resampling import resample_in_time
 from asl_lib.landmarks.landmarks import Landmarks
 from asl_lib.live.errors import LiveError
@@ -242,6 +242,8 @@ def test_a_network_is_loaded_with_its_recipe_and_its_glosses(tmp_path):
     recipe.save(folder / "recipe.json")
     with pytest.raises(LiveError, match="glosses"):
         Classifier.load(folder)
+    with pytest.raises(RecipeError, match="must be a recipe for video; it is one for landmarks"):
+        Classifier.load(folder, VideoRecipe)
     assert find_models(tmp_path) == {}  # its glosses are not known
     Evaluation.from_arrays(np.eye(3), np.arange(3), glosses=GLOSSES, signers=["a"] * 3, clip_ids="abc").save(folder)
     loaded = Classifier.load(folder)
@@ -250,6 +252,9 @@ def test_a_network_is_loaded_with_its_recipe_and_its_glosses(tmp_path):
     landmarks = make_landmarks(frames=12)
     offline = model.predict(recipe.transform(landmarks)[None], verbose=0)[0]
     np.testing.assert_allclose(loaded(landmarks), offline, atol=1e-5)
+    (folder / "recipe.json").write_text('{"version": 9}')
+    with pytest.raises(RecipeError, match="recipe.json must be a recipe of version 3 or earlier.*update this one"):
+        Classifier.load(folder)
 
 
 def trained(outputs, name, *, day):

@@ -173,6 +173,12 @@ def test_a_clip_that_is_too_long_is_refused_and_a_slow_one_fits_at_a_lower_rate(
     np.testing.assert_allclose(features, expected, atol=1e-4)
 
 
+def test_a_longer_largest_gap_than_any_clip_changes_nothing():
+    clip = clip_for(RECIPE, frames=30, seed=1, missing=[("left_hand", 4, 17)])
+    features, _ = graph_of(replace(RECIPE, max_gap=10**12), clip, fps=clip.fps)
+    np.testing.assert_array_equal(features, graph_of(replace(RECIPE, max_gap=30), clip, fps=clip.fps)[0])
+
+
 def test_what_cannot_be_exported_is_said_in_words(tmp_path):
     from asl_lib.models.trees import HandTrees
 
@@ -181,6 +187,14 @@ def test_what_cannot_be_exported_is_said_in_words(tmp_path):
     model = BUILDERS["lstm"](frames=12, features=RECIPE.num_features, classes=3)
     with pytest.raises(TrainingError, match="The recipe of 'lstm' must name the glosses.*Train it again"):
         export_recogniser(model, replace(RECIPE, glosses=()), tmp_path, settings={})
+
+    model.set_weights([np.full_like(weights, np.nan) for weights in model.get_weights()])
+    with pytest.raises(TrainingError, match="'lstm' names no sign: its weights are no finite numbers. Train it again"):
+        export_recogniser(model, RECIPE, tmp_path, settings={})
+    (tmp_path / "a file").touch()
+    with pytest.raises(TrainingError, match="a file must be a folder to write to: File exists. Name another one"):
+        export_recogniser(model, RECIPE, tmp_path / "a file", settings={})
+    (tmp_path / "a file").unlink()
 
     import keras
 

@@ -69,6 +69,12 @@ def test_a_part_takes_another_value_by_its_name():
         ("rotate=far", "'rotate' cannot become 'far'"),
         ("mask=0", "'mask' cannot become '0': it can only be left out or added"),
         ("features=1", "can only be left out or added"),
+        ("rotate=nan", "'rotate' cannot become 'nan': it must be at least 0 and finite"),
+        ("shift=inf", "'shift' cannot become 'inf': it must be at least 0 and finite"),
+        ("jitter=-1", "'jitter' cannot become '-1': it must be at least 0"),
+        ("warp=1", "'warp' cannot become '1': it must be at least 0 and at most 0.99"),
+        ("mask_time=2", "'mask_time' cannot become '2': it must be at least 0 and at most 1"),
+        ("schedule=../../elsewhere", "'schedule' cannot become '../../elsewhere': it must be cosine or constant"),
         ("body_frame=chair", "body_frame must be one of shoulders, image, minmax; got 'chair'"),
     ],
 )
