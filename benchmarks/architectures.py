@@ -50,11 +50,11 @@ def main() -> None:
     results = folder.with_name(f"{folder.name}_architectures{'_published' * options.published}")
     for seed in map(int, options.seeds.split(",")):
         for name in options.models.split(","):
-            place = results / name / f"held_out_{options.test.replace(',', '+')}.seed_{seed}"
+            trained = results / name / f"held_out_{options.test.replace(',', '+')}.seed_{seed}"
             sizes = {} if options.published else dict(SMALL.get(name, {}))
             sizes |= {"epochs": options.epochs} if name == "description_mlp" else {}
             read = read_clips(
-                name, clips, split, clips, split.test, seed=seed, epochs=options.epochs, folder=place, **sizes
+                name, clips, split, clips, split.test, seed=seed, epochs=options.epochs, folder=trained, **sizes
             )
             print(f"{name}, seed {seed}: {read.accuracy}", flush=True)
     table = summarise(collect_results(results)).set_index("model")

@@ -126,7 +126,9 @@ def main() -> None:
         if options.test == "known":
             return held_out(name, clips, params.model_copy(update={"split": "random"}))
         signers = sorted(set(clips.signer.tolist()))
-        return joined([held_out(name, clips, params.model_copy(update={"test_signers": [one]})) for one in signers])
+        return joined(
+            [held_out(name, clips, params.model_copy(update={"test_signers": [signer]})) for signer in signers]
+        )
 
     read = {}
     for name in options.models:

@@ -158,10 +158,10 @@ def run_batch(
     planned = [
         (
             Run(notebook, {**values, **changed, **seed}, suffix=suffix + ending, exercises=False),
-            f"{notebook.name}, {about}{which}",
+            f"{notebook.name}, {case}{which}",
         )
         for notebook in training
-        for changed, suffix, about in cases
+        for changed, suffix, case in cases
         for seed, ending, which in _seeds(params)
     ]
     if shard and not number:
@@ -172,7 +172,7 @@ def run_batch(
     if not planned:
         log(f"There is nothing in shard {shard}: there are fewer runs than shards.")
     runs = [run for run, _ in planned]
-    labels = [f"[{i}/{len(runs)}] {about}" for i, (_, about) in enumerate(planned, 1)]
+    labels = [f"[{i}/{len(runs)}] {label}" for i, (_, label) in enumerate(planned, 1)]
     failures = _execute(runs, labels, upstream, log, jobs=jobs, scheduler=scheduler, force=force)
     if failures:
         failures.insert(0, f"{len(failures)} of {len(runs)} runs failed; the rest is done.")
@@ -245,12 +245,10 @@ def run_ablation(
         for variant in variants[model]
         for seed, ending, which in _seeds(params)
     ]
-    for notebook in (one for one in find_notebooks() if one.stage == "prepare" and one.suits(dataset)):
+    for notebook in (n for n in find_notebooks() if n.stage == "prepare" and n.suits(dataset)):
         upstream = _do(Run(notebook, values, exercises=False), upstream, notebook.name, log, force=force)
-    runs, labels = (
-        [run for run, _ in planned],
-        [f"[{i}/{len(planned)}] {about}" for i, (_, about) in enumerate(planned, 1)],
-    )
+    runs = [run for run, _ in planned]
+    labels = [f"[{i}/{len(runs)}] {label}" for i, (_, label) in enumerate(planned, 1)]
     if failures := _execute(runs, labels, upstream, log, jobs=jobs, scheduler=scheduler, force=force):
         raise BatchError("\n\n".join(failures))
     tables = {}

@@ -238,11 +238,12 @@ def compare_variants(variants: Sequence[Sequence[str | Path]]) -> pd.DataFrame:
     for folders in variants:
         trained = [read_json(Path(folder) / "metrics.json") for folder in folders]
         tables = [
-            _read_table(Path(folder)).assign(seed=one["seed"]) for folder, one in zip(folders, trained, strict=True)
+            _read_table(Path(folder)).assign(seed=metrics["seed"])
+            for folder, metrics in zip(folders, trained, strict=True)
         ]
         table = pd.concat(tables, ignore_index=True)
         share = rate((table["rank"] == 1).to_numpy(), table)
-        by_seed = [one["accuracy"] for one in trained]
+        by_seed = [metrics["accuracy"] for metrics in trained]
         row = {"variant": trained[0]["model"], "accuracy": share.value, "low": share.low, "high": share.high}
         row |= {"seeds": len(folders), "seed_low": min(by_seed), "seed_high": max(by_seed)}
         if first is None:
@@ -251,7 +252,7 @@ def compare_variants(variants: Sequence[Sequence[str | Path]]) -> pd.DataFrame:
             apart = difference(first, table)
             row |= {"difference": apart.value, "difference_low": apart.low, "difference_high": apart.high}
         row |= {"clips": share.n, "cells": share.cells, "signers": share.signers}
-        means = {name: np.mean([one.get(name, np.nan) for one in trained]) for name in ("epochs", "minutes")}
+        means = {name: np.mean([metrics.get(name, np.nan) for metrics in trained]) for name in ("epochs", "minutes")}
         rows.append({**row, **means})
     return pd.DataFrame(rows)
 

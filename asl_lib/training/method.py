@@ -88,12 +88,12 @@ class Method:
         if not part:
             return self
         name, equals, text = part.partition("=")
-        names = [member for one in name.split("+") for member in GROUPS.get(one, (one,))]
+        names = [member for group in name.split("+") for member in GROUPS.get(group, (group,))]
         if unknown := sorted(set(names) - set(PARTS)):
             known = ", ".join([*PARTS, *GROUPS])
             raise TrainingError(f"There is no part '{unknown[0]}' of a training. There are: {known}.")
-        present = any(self[one] != PARTS[one][1] for one in names)
-        changed = {one: PARTS[one][present] for one in names}
+        present = any(self[member] != PARTS[member][1] for member in names)
+        changed = {member: PARTS[member][present] for member in names}
         if equals:
             kind = type(PARTS[name][0]) if name in PARTS else bool
             try:
@@ -109,10 +109,10 @@ class Method:
                     raise ValueError(f"it must be {' or '.join(PARTS[name])}")
             except ValueError as error:
                 raise TrainingError(f"'{name}' cannot become '{text}': {error}.") from error
-        of_recipe = {one: value for one, value in changed.items() if one in OF_RECIPE}
+        of_recipe = {member: value for member, value in changed.items() if member in OF_RECIPE}
         if "mirrored" in changed:  # a network that has learned from mirrored clips is asked about them, too
             of_recipe["average_mirrored"] = changed["mirrored"] > 0
-        values = {**self.values, **{one: value for one, value in changed.items() if one not in OF_RECIPE}}
+        values = {**self.values, **{member: value for member, value in changed.items() if member not in OF_RECIPE}}
         label = part if equals else f"{'without' if present else 'with'} {part}"
         return replace(self, recipe=replace(self.recipe, **of_recipe), values=values, label=label)
 
