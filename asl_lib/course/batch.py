@@ -221,8 +221,9 @@ def run_ablation(
 
     Raises:
         ParameterError: a parameter does not exist or has a wrong value.
-        TrainingError: there is no such model or part.
-        BatchError: a preparing notebook or a training failed. The other trainings were finished.
+        TrainingError: there is no such model or part, or a part cannot have this value.
+        BatchError: the models or the data set have no landmarks, or a preparing notebook or a training failed. The
+            other trainings were finished.
     """
     values = {**values, "ablation": start, "seeds": values.get("seeds") or ABLATION_SEEDS}
     params = check_parameters(values)
@@ -230,6 +231,10 @@ def run_ablation(
     models = models or ["lstm" if start == "published" else "attention_lstm"]
     if others := [model for model in models if registry.find_model(model).input != "landmarks"]:
         raise BatchError(f"Only the training of models for landmarks has parts to change; got {', '.join(others)}.")
+    if dataset.kind == "photographs":
+        raise BatchError(
+            f"An ablation needs clips of landmarks; {dataset.name} has photographs. Name another data set."
+        )
     for part in over:
         Method.own(FeatureRecipe()).change(part)
     variants = {

@@ -209,6 +209,8 @@ def test_an_ablation_trains_with_and_without_each_part_on_one_split_and_keeps_wh
     assert "asl: There is no part 'mirored' of a training. There are: body_frame," in wrong.stderr
     wrong = run_batch(package, "--models", "tiny_video", command="ablate")
     assert "Only the training of models for landmarks has parts to change; got tiny_video." in wrong.stderr
+    wrong = run_batch(package, "--set", "dataset=asl_alphabet", command="ablate")
+    assert "asl: An ablation needs clips of landmarks; asl_alphabet has photographs." in wrong.stderr
 
 
 def test_models_of_one_file_for_photographs_and_videos_stand_in_the_report_too(package):
