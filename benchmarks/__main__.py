@@ -34,6 +34,7 @@ COMMANDS = {
     "sequence": ([], ["--clips", "64", "--rounds", "1"]),
     "growth": ([], ["--clips", "320", "--videos", "16"]),
     "live": (["--soak", "60"], ["--only", "stream,window,file"]),
+    "live_page": ([], ["--clips", "2"]),
 }
 """Benchmark -> its options, and its options when it is only to be tried."""
 REFERENCED = ("extraction", "tracker")
