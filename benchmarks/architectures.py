@@ -48,14 +48,17 @@ def main() -> None:
     clips = clips.with_encoding(**{name: getattr(Method.own(clips.recipe).recipe, name) for name in ENCODING})
     split = make_split(clips.table(), how="signer", seed=42, test_signers=options.test.split(",")).without_validation()
     results = folder.with_name(f"{folder.name}_architectures{'_published' * options.published}")
+    results /= f"held_out_{options.test.replace(',', '+')}"
     for seed in map(int, options.seeds.split(",")):
         for name in options.models.split(","):
-            trained = results / name / f"held_out_{options.test.replace(',', '+')}.seed_{seed}"
             sizes = {} if options.published else dict(SMALL.get(name, {}))
             sizes |= {"epochs": options.epochs} if name == "description_mlp" else {}
-            read = read_clips(
-                name, clips, split, clips, split.test, seed=seed, epochs=options.epochs, folder=trained, **sizes
-            )
+            settings: dict[str, Any] = {
+                "seed": seed,
+                "epochs": options.epochs,
+                "folder": results / name / f"seed_{seed}",
+            }
+            read = read_clips(name, clips, split, clips, split.test, options=sizes, **settings)
             print(f"{name}, seed {seed}: {read.accuracy}", flush=True)
     table = summarise(collect_results(results)).set_index("model")
     print(table[["mean_accuracy", "low", "high", "seeds", "seed_low", "seed_high", "parameters"]].to_string())

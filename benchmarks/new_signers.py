@@ -16,6 +16,7 @@ such as `trees+attention_tcn`, is the mean of the probabilities of models with t
 from __future__ import annotations
 
 import argparse
+from collections.abc import Mapping
 from dataclasses import replace
 from itertools import combinations
 from pathlib import Path
@@ -47,7 +48,7 @@ def read_clips(
     seed: int,
     epochs: int,
     folder: Path,
-    **options: Any,
+    options: Mapping[str, Any] | None = None,
 ) -> Evaluation:
     """Return how a model reads the `rows` of `tested`, trained on a split of `clips` (None for all), if not before.
 
@@ -61,7 +62,14 @@ def read_clips(
     method = Method.own(clips.recipe)
     settings: dict[str, Any] = {"epochs": epochs, "learning_rate": 2.0e-3, "monitor": "none", "seed": seed}
     settings |= {"augmentation": method.augmentation, **method.settings}
-    fit(model := build(name, clips.recipe, seed=seed, **options), clips, split, folder=folder, name=name, **settings)
+    fit(
+        model := build(name, clips.recipe, seed=seed, **(options or {})),
+        clips,
+        split,
+        folder=folder,
+        name=name,
+        **settings,
+    )
     evaluation = evaluate(predict(model, tested, rows), tested, rows)
     evaluation.save(folder)
     return evaluation

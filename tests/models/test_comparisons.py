@@ -11,11 +11,11 @@ from tests.conftest import make_clip_set
 
 @pytest.fixture
 def run(home):
-    """The folder of a run with the features of nine clips: three signs by three signers."""
+    """The folder of a run with the features of twelve clips: three signs by four signers."""
     recipe = FeatureRecipe(frames=4)
-    points = np.random.default_rng(0).normal(size=(9, 4, recipe.num_landmarks, recipe.num_coordinates))
-    signers = ["ana"] * 3 + ["ben"] * 3 + ["chen"] * 3
-    make_clip_set(points.astype(np.float32), [0, 1, 2] * 3, recipe, signers=signers).save(home / "outputs" / "tiny")
+    points = np.random.default_rng(0).normal(size=(12, 4, recipe.num_landmarks, recipe.num_coordinates))
+    signers = ["ana"] * 3 + ["ben"] * 3 + ["chen"] * 3 + ["dara"] * 3
+    make_clip_set(points.astype(np.float32), [0, 1, 2] * 4, recipe, signers=signers).save(home / "outputs" / "tiny")
     (home / "tiny.yaml").write_text("{run: tiny, split: official, test_signers: [ana]}")
     return home / "outputs" / "tiny"
 
@@ -32,22 +32,41 @@ def test_a_comparison_holds_every_signer_out_and_leaves_the_results_of_the_run_a
     printed = call(monkeypatch, capsys, new_signers, *options)
     assert sorted(path.name for path in run.iterdir()) == before
     places = sorted(path.parent.name for path in run.with_name("tiny_new_signers").glob("ridge/*/metrics.json"))
-    assert places == [f"held_out_{name}.seed_{seed}" for name in ("ana", "ben", "chen") for seed in (1, 2)]
+    assert places == [f"held_out_{name}.seed_{seed}" for name in ("ana", "ben", "chen", "dara") for seed in (1, 2)]
     assert "chance                         33.3%" in printed
     assert "chance+ridge" in printed
-    assert "n = 9 clips, 9 cells" in printed
+    assert "n = 12 clips, 12 cells" in printed
     again = call(monkeypatch, capsys, new_signers, *options)
     assert again.splitlines() == [line for line in printed.splitlines() if "%" in line], "nothing was trained again"
 
 
 def test_networks_of_published_size_do_not_take_the_results_of_small_ones(run, monkeypatch, capsys):
     monkeypatch.setitem(architectures.SMALL, "ridge", {"alpha": 5.0})
-    options = ("--run", run, "--test", "ana", "--models", "ridge,trees", "--seeds", "1")
+    options = (
+        "--run",
+        run,
+        "--test",
+        "ana",
+        "--models",
+        "ridge,trees,description_mlp",
+        "--seeds",
+        "1",
+        "--epochs",
+        "1",
+    )
     printed = call(monkeypatch, capsys, architectures, *options)
-    assert printed.count("more than trees") == 1, "trees are not compared with themselves"
+    assert printed.count("more than trees") == 2, "trees are not compared with themselves"
     call(monkeypatch, capsys, architectures, *options, "--published")
     small, published = (
-        read_json(run.with_name(f"tiny_architectures{ending}") / "ridge" / "held_out_ana.seed_1" / "metrics.json")
+        read_json(run.with_name(f"tiny_architectures{ending}") / "held_out_ana" / "ridge" / "seed_1" / "metrics.json")
         for ending in ("", "_published")
     )
     assert small["n"] == published["n"] == 3
+
+
+def test_results_of_one_group_of_signers_do_not_mix_with_those_of_another(run, monkeypatch, capsys):
+    options = ("--run", run, "--models", "ridge", "--seeds", "1")
+    call(monkeypatch, capsys, architectures, *options, "--test", "ana,ben")
+    printed = call(monkeypatch, capsys, architectures, *options, "--test", "chen")
+    assert printed.splitlines()[-1].startswith("ridge: ")
+    assert "n = 3 clips, 3 cells" in printed.splitlines()[-1]
