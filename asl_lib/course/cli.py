@@ -441,7 +441,10 @@ def _serve(options: argparse.Namespace) -> None:
         return
     hosts = split_names(options.allowed_hosts)
     with serve_page(models=models, port=options.port, allowed_hosts=hosts) as server:
-        server.serve_forever()
+        try:
+            server.serve_forever()
+        except KeyboardInterrupt:
+            print("\nThe page is closed.")
 
 
 def _record(options: argparse.Namespace) -> None:

@@ -100,6 +100,16 @@ def test_the_command_writes_the_page_into_a_folder(tmp_path, monkeypatch, capsys
     assert "The page is in page." in capsys.readouterr().out
 
 
+def test_ctrl_c_closes_the_page_without_an_error(folder, monkeypatch, capsys):
+    def interrupted(server):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(web, "serve_page", lambda **_: serve_files(folder, port=0))
+    monkeypatch.setattr(web.ThreadingHTTPServer, "serve_forever", interrupted)
+    assert main(["live", "--web"]) == 0
+    assert "The page is closed." in capsys.readouterr().out
+
+
 def test_a_model_that_the_page_cannot_use_is_left_out_with_the_reason(tmp_path, monkeypatch):
     monkeypatch.setattr(build, "fetch_runtime", lambda **_: tmp_path)
     messages = []
