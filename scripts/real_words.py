@@ -30,7 +30,7 @@ STRAIGHT, SAME_PLACE = 0.9, 0.05
 
 def lay_out_isl_words(copy: Path, folder: Path) -> None:
     """Write the clips of the words that at least two signers signed."""
-    with np.load(copy) as data:
+    with np.load(copy, allow_pickle=False) as data:
         parts = np.concatenate([data["pose"], data["left_hand"], data["right_hand"]], axis=2)
         table = pd.DataFrame({name: data[name] for name in ("signer", "gloss", "sequence")})
     signers = table.groupby("gloss")["signer"].transform("nunique")
@@ -42,7 +42,7 @@ def lay_out_isl_words(copy: Path, folder: Path) -> None:
 
 def lay_out_asl_webcams(copy: Path, folder: Path) -> None:
     """Write the clips of HELLO, THANKS and NO, without those of `FACE_FIRST`."""
-    with np.load(copy) as data:
+    with np.load(copy, allow_pickle=False) as data:
         clips = np.split(data["points"], np.cumsum(data["length"])[:-1])
         named = zip(clips, data["signer"], data["gloss"], strict=True)
         for number, (clip, signer, gloss) in enumerate(named):
@@ -64,7 +64,7 @@ def _describe(folder: Path, *lines: str) -> None:
 
 def describe_sources(copy: Path) -> Iterator[str]:
     """Give a line for each source of `asl_webcams`."""
-    with np.load(copy) as data:
+    with np.load(copy, allow_pickle=False) as data:
         frames = pd.DataFrame({name: np.repeat(data[name], data["length"]) for name in ("signer", "gloss")})
         points = data["points"].astype(np.float32)
     for signer, rows in frames[frames["signer"] != FACE_FIRST].groupby("signer"):

@@ -30,7 +30,7 @@ def ask(folder):
         threading.Thread(target=server.serve_forever, daemon=True).start()
 
         def answer(method="GET", path="/", host=None):
-            connection = HTTPConnection("127.0.0.1", server.server_port, timeout=60)
+            connection = HTTPConnection("127.0.0.1", server.server_port, timeout=600)
             connection.request(method, path, headers={"Host": host} if host else {})
             got = connection.getresponse()
             got.text = got.read().decode()
