@@ -51,6 +51,8 @@ VARIATIONS = {
     "jitter": Variation("jitter", 0.06, "shoulder widths"),
     "hand dropout": Variation("drop", 0.6, "of the frames"),
     "frame dropout": Variation("frames", 0.6, "of the frames"),
+    "mask in time": Variation("mask_time", 0.6, "of the frames, at most"),
+    "mask in space": Variation("mask_space", 0.6, "of the width, at most"),
     ALL: Variation("", 4.0, "times that of training"),
 }
 """The variations that can be chosen, by the names of `Augmentation.steps`, and all of them at once."""

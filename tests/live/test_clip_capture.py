@@ -72,4 +72,4 @@ def test_the_command_knows_by_the_recipe_what_a_network_takes(folder, clip, tmp_
     assert any(f"transcript: {gloss}" in printed for gloss in GLOSSES)
     assert (tmp_path / "out.mp4").is_file()
     assert main(["live", "--source", str(clip), "--model", str(tmp_path), "--no-window"]) == 1
-    assert "no network with its recipe" in capsys.readouterr().err
+    assert "There is no" in capsys.readouterr().err
