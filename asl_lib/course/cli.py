@@ -28,7 +28,7 @@ examples:
   asl run params/demo.yaml                             the whole course, from rendered clips to the comparison
   asl run params/recordings.yaml --set epochs=300      your own recordings, one parameter changed
   asl batch params/fingerspelling.yaml                 every signer held out in turn
-  asl ablate params/demo.yaml --over mirrored,mask     what two parts of the training are worth
+  asl ablate params/demo.yaml --over mirrored,masks    what two parts of the training are worth
   asl datasets                                         what there is to train on
   asl live --web                                       sign into your browser's camera, and see it recognised
 """
