@@ -129,8 +129,11 @@ def difference(first: pd.DataFrame, second: pd.DataFrame) -> Rate:
     both = first.merge(second[[*keys, "rank"]], on=keys, suffixes=("", "_second"))
     if both.empty:
         raise ValueError("Both tables must be of the same clips and seeds; they have none in common.")
+    both = both.sort_values(keys)
     ahead = (both["rank_second"] == 1).astype(int) - (both["rank"] == 1).astype(int)
-    sign = -1 if ahead.sum() < 0 else 1
+    # The other way round, the same draws must give the mirrored interval: of equal shares the first lead decides.
+    leads = [ahead.sum(), *ahead]
+    sign = next((-1 if lead < 0 else 1 for lead in leads if lead), 1)
     share = rate((sign * ahead).to_numpy(), both)
     low = -share.high if share.low == share.value == 0 else share.low  # of cells without a difference, to either side
     low, high = sorted((sign * low, sign * share.high))
