@@ -41,15 +41,31 @@ def atomic_write(path: str | Path) -> Iterator[Path]:
     ...     table.to_csv(tmp)
     """
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    # The extension stays last because some writers choose their format by it. The name is unique, not a
-    # process number: processes on several machines may write to one folder.
-    tmp = path.with_name(f".{path.stem}.{uuid.uuid4().hex[:12]}.part{path.suffix}")
+    tmp = _beside(path)
     try:
         yield tmp
         os.replace(tmp, path)
     finally:
         tmp.unlink(missing_ok=True)
+
+
+def _beside(path: Path) -> Path:
+    """Return a temporary path beside `path`, whose folder is made."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    # The extension stays last because some writers choose their format by it. The name is unique, not a
+    # process number: processes on several machines may write to one folder.
+    return path.with_name(f".{path.stem}.{uuid.uuid4().hex[:12]}.part{path.suffix}")
+
+
+def try_to_write(path: str | Path) -> None:
+    """Check that a file can be written under a name, before the work for it is done.
+
+    Raises:
+        OSError: it cannot.
+    """
+    tmp = _beside(Path(path))
+    tmp.touch()
+    tmp.unlink()
 
 
 def remove_abandoned(folder: str | Path) -> None:

@@ -156,7 +156,7 @@ def _add_live(live: argparse.ArgumentParser) -> None:
     live.add_argument("--record", default="", metavar="FILE.mp4", help="save the annotated video")
     live.add_argument("--no-window", action="store_true", help="only print the words, and record")
     live.add_argument("--no-mirror", action="store_true", help="show a camera's picture unmirrored")
-    live.add_argument("--fast", action="store_true", help="process a file as fast as possible, every frame of it")
+    live.add_argument("--fast", action="store_true", help="take every frame of a file, as --no-window does")
     live.add_argument("--loop", action="store_true", help="play a file again when it ends")
     web = live.add_argument_group("in a browser, with the browser's camera")
     web.add_argument("--web", action="store_true", help="serve a page to this computer instead of opening a window")

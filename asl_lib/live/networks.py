@@ -9,6 +9,7 @@ import numpy as np
 
 from asl_lib._util.files import read_npz
 from asl_lib._util.paths import project_folder, relative
+from asl_lib.data.names import clean_name
 from asl_lib.features.photographs import fit_square
 from asl_lib.features.recipe import PhotographRecipe, Recipe, RecipeError, VideoRecipe, load_recipe
 from asl_lib.live.clip_capture import ClipCapture
@@ -33,7 +34,8 @@ class Classifier:
     """
 
     def __init__(self, model: Any, recipe: Any, glosses: tuple[str, ...]) -> None:
-        self.recipe, self.glosses = recipe, glosses
+        # The names come from a file: on a terminal, control characters in them would be commands.
+        self.recipe, self.glosses = recipe, tuple(map(clean_name, glosses))
         self._probabilities = compile_predictor(model, recipe)
         classes = len(self._probabilities(np.zeros(recipe.values_shape, np.float32)))
         if classes != len(glosses):

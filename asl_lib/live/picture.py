@@ -112,6 +112,8 @@ def state_of(recognition: Recognition) -> tuple[str, tuple[int, int, int]]:
         return f"get ready: {recognition.left_s:.0f} s", ORANGE
     if recognition.phase == "capture":
         return f"sign now: {recognition.left_s:.1f} s", ORANGE
+    if recognition.phase == "done":
+        return "space, then the next sign", GRAY
     if recognition.signing:
         return "signing", ORANGE
     return "hands down", GRAY

@@ -133,6 +133,16 @@ class Pipeline:
         with self._changed:
             return self._ended and not self._has_news() and self._error is None
 
+    @property
+    def count(self) -> int:
+        """How many frames have arrived."""
+        return self._reader.count
+
+    @property
+    def dropped(self) -> int:
+        """How many of them were left out because another one was being processed."""
+        return self._reader.dropped
+
     def _has_news(self) -> bool:
         return self._number > self._taken or (self._live and self._reader.count > self._shown)
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass, field, replace
-from typing import Any, Protocol
+from typing import Any, Protocol, Self
 
 import numpy as np
 
@@ -115,7 +115,7 @@ class FrameRecogniser:
         self._last = Recognition(0.0)
         self.reset()
 
-    def __enter__(self) -> Any:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -195,10 +195,19 @@ class SignRecogniser(FrameRecogniser):
         self._size = (0, 0)
         super().__init__(classifier, settings=settings)
 
+    def __enter__(self) -> Self:
+        # The first frames of a video, or of a camera, must not wait for the tracker's models.
+        self._opened()
+        return self
+
     def close(self) -> None:
         if self._tracker is not None:
             self._tracker.close()
             self._tracker = None
+
+    def _opened(self) -> Tracker:
+        self._tracker = self._tracker or open_tracker(self.classifier.recipe.tracker, self.parts, threads=2)
+        return self._tracker
 
     def reset(self) -> None:
         if self._tracker is not None:
@@ -218,8 +227,7 @@ class SignRecogniser(FrameRecogniser):
             capture = self._capture
             self.reset()  # another camera, or a phone that was turned
             self._capture = capture
-        self._tracker = self._tracker or open_tracker(self.classifier.recipe.tracker, self.parts, threads=2)
-        return self.process_landmarks(self._tracker.track(frame), time_s, size=size)
+        return self.process_landmarks(self._opened().track(frame), time_s, size=size)
 
     def process_landmarks(self, values: np.ndarray, time_s: float, *, size: tuple[int, int]) -> Recognition:
         """Process the landmarks of the next frame, tracked elsewhere.

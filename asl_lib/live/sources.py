@@ -90,7 +90,10 @@ class VideoFile:
 
 
 class Camera:
-    """A camera of this machine, by number, or a stream, by address; times are those of arrival."""
+    """A camera of this machine, by number, or a stream, by address.
+
+    Times are those of arrival; a video at an address that has an end is played at its own speed, as a file is.
+    """
 
     live = True
     fps = 0.0
@@ -100,21 +103,32 @@ class Camera:
         self.name = f"camera {device}" if isinstance(device, int) else device.partition("?")[0]
 
     def frames(self) -> Iterator[tuple[float, np.ndarray]]:
-        """Yield frames until the camera has sent none for five seconds."""
+        """Yield frames until the stream has ended, or the camera has sent none for five seconds."""
         capture = self._open()
+        stream = not isinstance(self.device, int)
+        has_end = stream and capture.get(cv2.CAP_PROP_FRAME_COUNT) > 0
         started = last = time.monotonic()
         count = 0
         try:
             while True:
+                asked = time.monotonic()
                 ok, frame = capture.read()
                 now = time.monotonic()
                 if ok and frame is not None and frame.size:
-                    last, count = now, count + 1
-                    yield now - started, cv2.cvtColor(frame, cv2.COLOR_BGR2RGB)
+                    last, count, time_s = now, count + 1, now - started
+                    if has_end:
+                        time_s = capture.get(cv2.CAP_PROP_POS_MSEC) / 1000
+                        time.sleep(max(0.0, started + time_s - now))
+                    yield time_s, cv2.cvtColor(frame, cv2.COLOR_BGR2RGB)
+                elif stream and count and now - asked < SILENCE_S / 2:
+                    return  # at once, not after waiting in vain: the sender has ended the stream
                 elif now - last > SILENCE_S or not capture.isOpened():
+                    remedy = (
+                        "the network and the sender" if stream else "its cable, and whether another program uses it"
+                    )
                     raise LiveError(
-                        f"The {self.name} stopped sending pictures after {count} frames. Check its cable, and "
-                        "whether another program uses it, and start again."
+                        f"The {self.name} stopped sending pictures after {count} frames. Check {remedy}, "
+                        "and start again."
                     )
                 else:
                     time.sleep(RETRY_S)

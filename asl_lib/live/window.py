@@ -14,6 +14,7 @@ from typing import Any
 import cv2
 import numpy as np
 
+from asl_lib._util.files import try_to_write
 from asl_lib._util.paths import project_folder, relative
 from asl_lib.data.video import VideoSink
 from asl_lib.live.errors import LiveError
@@ -61,7 +62,7 @@ def run_live(
         record: the mp4 to write from the first frame on; "" for none until r is pressed.
         window: show a window; without one it only records and prints the words.
         mirror: show the picture as in a mirror; None does so for a camera of this machine.
-        fast: process a file as fast as possible, every frame of it.
+        fast: process a file as fast as possible, every frame of it; so it always is without a window.
         loop: play a file again when it ends.
         log: called with each status message.
 
@@ -69,16 +70,23 @@ def run_live(
         The transcript.
 
     Raises:
-        LiveError: there is no display, no model, or no such source; or the source failed.
+        LiveError: there is no display, no model, or no such source; `record` cannot be written; or the source failed.
     """
     # What cannot work fails before a model is loaded.
-    frames = open_source(source, pace=not fast, loop=loop)
+    frames = open_source(source, pace=window and not fast, loop=loop)
     if window:
         require_display()
+    if record:
+        try:
+            try_to_write(record)
+        except OSError as error:
+            raise LiveError(
+                f"{Path(record).name[:99]} cannot be written: {error.strerror}. Choose another name with --record."
+            ) from error
     folder, reason = (Path(model), f"network: {relative(model)}") if model else choose_model(letters=letters)
     with open_recogniser(folder, left_handed=left_handed) as recogniser:
         log(reason)
-        changes = {"fps": frames.fps or None, "threshold": threshold}
+        changes: dict[str, Any] = {"fps": frames.fps or None, "threshold": threshold}
         recogniser.settings = replace(
             recogniser.settings, **{name: value for name, value in changes.items() if value is not None}
         )
@@ -200,6 +208,11 @@ def run_recogniser(
                 break
         if transcript.text != logged:
             log(transcript.text)
+        if pipeline.dropped:
+            log(
+                f"{pipeline.dropped} of {pipeline.count} frames of {source.name} were left out: recognition was too "
+                "slow for them." + (" --fast takes every frame." if source.fps else "")
+            )
     return transcript
 
 
@@ -258,8 +271,12 @@ class VideoRecorder:
     def __enter__(self) -> VideoRecorder:
         return self
 
-    def __exit__(self, *_: object) -> None:
-        self.stop()
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        try:
+            self.stop()
+        except Exception:
+            if error is None:  # else it is what happened first that explains the rest
+                raise
 
     @property
     def on(self) -> bool:

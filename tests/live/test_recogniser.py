@@ -225,6 +225,12 @@ def test_a_picture_of_another_size_starts_anew(classifier):
         assert len(recogniser._frames) <= 1
 
 
+def test_glosses_of_a_model_reach_no_terminal_as_commands(classifier):
+    model = strong_network(classifier.recipe)
+    glosses = Classifier(model, classifier.recipe, ("\x1b[2JBOOK", "HEL\u202eLO", "नमस्ते")).glosses
+    assert glosses == ("[2JBOOK", "HELLO", "नमस्ते")
+
+
 def test_settings_that_cannot_be_are_refused():
     with pytest.raises(LiveError, match="threshold must be between 0 and 1"):
         LiveSettings(threshold=1.5)

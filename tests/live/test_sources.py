@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import threading
 import time
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 
 import numpy as np
 import pytest
@@ -136,6 +138,43 @@ def test_a_camera_that_vanishes_gives_what_it_had_and_then_a_sentence(monkeypatc
         seen.extend(frame for _, frame in Camera(0).frames())
     assert len(seen) == 4
     assert capture.released
+
+
+def test_a_video_at_an_address_is_played_at_its_own_speed_and_ends_without_an_error(clip):
+    class Handler(SimpleHTTPRequestHandler):
+        def log_message(self, *_):
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Handler, directory=str(clip.parent))) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        times = [time_s for time_s, _ in open_source(f"http://127.0.0.1:{server.server_port}/a.mp4").frames()]
+        server.shutdown()
+    assert times == pytest.approx(np.arange(12) / 50, abs=1e-3)
+
+
+def test_a_stream_that_stalls_is_told_apart_from_one_that_ends(monkeypatch):
+    class Capture:
+        left = 4
+
+        def isOpened(self):
+            return True
+
+        def get(self, _):
+            return 0.0
+
+        def read(self):
+            self.left -= 1
+            if self.left < 0:
+                time.sleep(0.2)  # longer than anyone waits
+            return (True, np.zeros((8, 8, 3), np.uint8)) if self.left >= 0 else (False, None)
+
+        def release(self):
+            pass
+
+    monkeypatch.setattr(Camera, "_open", lambda self: Capture())
+    monkeypatch.setattr(sources, "SILENCE_S", 0.1)
+    with pytest.raises(LiveError, match=r"rtsp://door stopped sending pictures after 4 frames\. Check the network"):
+        list(Camera("rtsp://door").frames())
 
 
 def test_the_newest_frame_wins_and_the_others_are_counted():

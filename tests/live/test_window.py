@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -13,10 +14,15 @@ import numpy as np
 import pytest
 
 from asl_lib.course.cli import main
-from asl_lib.data.video import read_frames, video_info
+from asl_lib.data.video import read_frames, video_info, write_video
+from asl_lib.live import window
 from asl_lib.live.errors import LiveError
+from asl_lib.live.picture import state_of
+from asl_lib.live.recogniser import LiveSettings, Recognition, SignRecogniser
 from asl_lib.live.window import VideoRecorder, require_display
 from tests.conftest import ROOT, make_frames
+from tests.live.test_recogniser import Oracle
+from tests.live.test_sources import Feed, Slow
 
 linux_only = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="The virtual screen is Xvfb, for Linux.")
 
@@ -105,8 +111,6 @@ def shown(picture):
 def test_signs_are_recorded_in_a_window_and_kept_with_a_key(screen, clip, tmp_path):
     arguments = ["record", "--source", str(clip), "--signer", "ana", "--glosses", "HELLO", "--repetitions", "1"]
     clip_long = tmp_path / "long.mp4"
-    from asl_lib.data.video import write_video
-
     write_video(clip_long, [picture for _, picture in read_frames(clip)] * 20, fps=25)
     arguments[2] = str(clip_long)
     with started([*arguments, "--countdown", "0.2", "--seconds", "0.6"], screen, tmp_path) as program:
@@ -139,14 +143,98 @@ def test_a_screen_that_does_not_answer_ends_in_a_sentence_not_in_a_crash(monkeyp
 
 def test_without_a_window_every_frame_of_a_file_is_recorded_with_what_was_seen(tmp_path, clip, model_folder, capsys):
     target = tmp_path / "out.mp4"
-    arguments = ["live", "--source", str(clip), "--model", str(model_folder), "--no-window", "--fast"]
+    arguments = ["live", "--source", str(clip), "--model", str(model_folder), "--no-window"]
     assert main([*arguments, "--threshold", "0", "--record", str(target)]) == 0
     printed = capsys.readouterr().out
     assert "transcript: " in printed
     assert "(nothing)" not in printed
+    assert "left out" not in printed
     frames = [picture for _, picture in read_frames(clip)]
     assert abs(len([picture for _, picture in read_frames(target)]) - len(frames)) <= 1
     assert video_info(target).width > frames[0].shape[1]
+
+
+def test_without_a_window_no_frame_of_a_file_is_left_out_however_slow_recognition_is(tmp_path, monkeypatch):
+    write_video(tmp_path / "clip.mp4", make_frames(8), fps=50)
+    recogniser = Unhurried(0.1)
+    monkeypatch.setattr(window, "open_recogniser", lambda *_, **__: recogniser)
+    log = []
+    window.run_live(str(tmp_path / "clip.mp4"), model="any", window=False, log=log.append)
+    assert recogniser.times == pytest.approx(np.arange(8) / 50)
+    assert not any("left out" in line for line in log)
+
+
+def test_frames_that_are_left_out_are_counted_at_the_end():
+    log = []
+    window.run_recogniser(Feed(make_frames(30), pause_s=0.01), Slow(0.2), window=False, log=log.append)
+    assert re.fullmatch(r"\d+ of 30 frames of feed were left out: recognition was too slow for them\.", log[-1])
+
+
+class Unhurried(Slow):
+    """A recogniser as `open_recogniser` returns it."""
+
+    settings = LiveSettings()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        pass
+
+
+def test_the_tracker_is_loaded_before_the_first_frame_is_read(monkeypatch):
+    order = []
+
+    class Watched(Feed):
+        def frames(self):
+            order.append("frames")
+            yield from super().frames()
+
+    def load(*_, **__):
+        order.append("tracker")
+        return Still()
+
+    class Still:
+        def track(self, _):
+            return np.full((75, 4), np.nan, np.float32)
+
+        def close(self):
+            pass
+
+    monkeypatch.setattr("asl_lib.live.recogniser.open_tracker", load)
+    with SignRecogniser(Oracle()) as recogniser:
+        window.run_recogniser(Watched(make_frames(2), live=False), recogniser, window=False, log=lambda _: None)
+    assert order == ["tracker", "frames"]
+
+
+def test_the_panel_says_how_to_go_on_after_press_and_sign():
+    assert state_of(Recognition(0.0))[0] == "hands down"
+    assert state_of(Recognition(0.0, phase="done"))[0] == "space, then the next sign"
+
+
+@pytest.mark.parametrize("name", ["a" * 300 + ".mp4", "file/out.mp4"])
+def test_a_recording_that_cannot_be_written_is_refused_before_the_model_is_loaded(tmp_path, capsys, clip, name):
+    (tmp_path / "file").touch()
+    target = tmp_path / name
+    assert main(["live", "--source", str(clip), "--no-window", "--model", "no model", "--record", str(target)]) == 1
+    said = capsys.readouterr().err
+    assert "cannot be written" in said
+    assert str(tmp_path) not in said
+
+
+@linux_only
+def test_of_two_errors_of_a_recording_the_first_is_told(tmp_path):
+    import resource
+
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    source = Feed(make_frames(3), live=False, error=LiveError("the camera is gone"))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (10, limits[1]))  # as on a full disk
+    try:
+        with pytest.raises(LiveError, match="the camera is gone"):
+            window.run_recogniser(source, Slow(), window=False, record=tmp_path / "out.mp4", log=lambda _: None)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_model_that_is_not_there_is_named(tmp_path, monkeypatch, capsys, clip):
@@ -175,10 +263,7 @@ def test_a_picture_of_another_size_goes_on_in_the_same_recording(tmp_path):
 
 
 def test_what_was_recorded_before_the_camera_broke_down_is_whole(tmp_path):
-    from asl_lib.live.window import run_recogniser
-    from tests.live.test_sources import Feed, Slow
-
     source = Feed(make_frames(9), live=False, error=LiveError("the camera is gone"))
     with pytest.raises(LiveError, match="the camera is gone"):
-        run_recogniser(source, Slow(), window=False, record=tmp_path / "out.mp4", log=lambda _: None)
+        window.run_recogniser(source, Slow(), window=False, record=tmp_path / "out.mp4", log=lambda _: None)
     assert len([picture for _, picture in read_frames(tmp_path / "out.mp4")]) == 9
