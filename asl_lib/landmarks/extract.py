@@ -21,12 +21,12 @@ from asl_lib.data.dataset import Dataset
 from asl_lib.data.video import FALLBACK_FPS, MIN_FRAMES, MediaError, VideoReader, time_limit_s
 from asl_lib.landmarks.landmarks import PARTS, LandmarkError, Landmarks
 from asl_lib.landmarks.pose_file import read_pose, read_record, record_path, write_pose
-from asl_lib.landmarks.tracker import Tracker
+from asl_lib.landmarks.tracker import Tracker, filter_step
 from asl_lib.landmarks.trackers import open_tracker, tracker_version
 
 FAILURE_COLUMNS = ("clip_id", "path", "reason")
-EXTRACTION_VERSION = 2
-"""Raised when the same video gives other landmarks than before."""
+EXTRACTION_VERSION = 3
+"""Raised when the same video gives other landmarks than before; from 2 to 3 only clips at uneven times changed."""
 _local = threading.local()
 
 
@@ -243,8 +243,16 @@ def track_clip(
                 tracked.append(tracked[-1])
             last = picture
 
+    def steps(fps: float) -> Iterator[float]:
+        before_s = -np.inf
+        while True:
+            since_s, before_s = times[-1] - before_s, times[-1]
+            fps = fps or 1 / since_s  # where the header has none: the rate at which the clip begins
+            yield filter_step(since_s, fps)
+
     with VideoReader(Path(source_dir) / clip["path"]) as video:
-        found = _tracker(tracker, tuple(parts)).detect(pictures(video), fps=video.fps or FALLBACK_FPS)
+        tracking = _tracker(tracker, tuple(parts))
+        found = tracking.detect(pictures(video), fps=video.fps or FALLBACK_FPS, steps=steps(video.fps))
         about = {"repeats": video.count - int(clip["start"]) - len(times), "incomplete": video.report().problem}
     since_s = np.array(times) - times[0]
     mean = (len(times) - 1) / since_s[-1] if len(times) > 1 else FALLBACK_FPS
@@ -292,6 +300,8 @@ def extraction_state(
     wanted = extraction_settings(clip, source_dir=source_dir, tracker=tracker)
     if wanted["video_bytes"] is None:  # the video was removed after extraction, to save space
         wanted["video_bytes"] = record.get("video_bytes")
+    if record.get("extraction") == 2 and "times" not in record:
+        wanted["extraction"] = 2
     same = all(record.get(key) == value for key, value in wanted.items())
     same &= incomplete == "keep" or not record.get("incomplete")
     return "done" if same and set(parts) <= set(record.get("parts", ())) else "changed"

@@ -24,15 +24,13 @@ from asl_lib._util.files import atomic_write
 from asl_lib.landmarks.landmarks import PARTS, LandmarkError
 from asl_lib.landmarks.model_files import model_path, models_folder
 from asl_lib.landmarks.regions import check_picture
-from asl_lib.landmarks.tracker import Tracker
+from asl_lib.landmarks.tracker import FRAME_S, Tracker
 
 PRIVACY_NOTICE = (
     "tracker: mediapipe. MediaPipe's Tasks send metrics about their performance and utilization to Google, as their "
     "privacy notice says: https://goo.gle/mediapipe-privacy"
 )
 BUNDLE = "holistic_landmarker.task"
-FRAME_MS = 1000 / 30
-"""Time between two frames for MediaPipe's filters: every clip counts as one of 30 frames/s, as for our own tracker."""
 
 
 class MediaPipeTracker(Tracker):
@@ -56,7 +54,7 @@ class MediaPipeTracker(Tracker):
         self._open()
 
     def _open(self) -> None:
-        self._frames = 0
+        self._time_s: float | None = None
         try:
             with quiet_native_stderr():
                 self._landmarker = vision.HolisticLandmarker.create_from_options(self._options)
@@ -73,11 +71,11 @@ class MediaPipeTracker(Tracker):
         self.close()
         self._open()
 
-    def track(self, frame: np.ndarray) -> np.ndarray:
+    def track(self, frame: np.ndarray, *, seconds: float = FRAME_S) -> np.ndarray:
         check_picture(frame)
         picture = mediapipe.Image(mediapipe.ImageFormat.SRGB, np.ascontiguousarray(frame))
-        result = self._landmarker.detect_for_video(picture, round(self._frames * FRAME_MS))
-        self._frames += 1
+        self._time_s = 0.0 if self._time_s is None else self._time_s + seconds
+        result = self._landmarker.detect_for_video(picture, round(1000 * self._time_s))
         rows = []
         for part in self.parts:
             rows.append(np.full((PARTS[part], 4), (np.nan, np.nan, np.nan, 0), np.float32))

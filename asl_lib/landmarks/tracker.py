@@ -13,13 +13,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
+from itertools import repeat
 from types import TracebackType
 from typing import Self
 
 import numpy as np
 
 from asl_lib.landmarks.detectors import Detector, Model, sigmoid
-from asl_lib.landmarks.landmarks import PARTS, LandmarkError, Landmarks
+from asl_lib.landmarks.landmarks import CLOCK_S, PARTS, LandmarkError, Landmarks
 from asl_lib.landmarks.regions import (
     Region,
     Steadiness,
@@ -32,7 +33,7 @@ from asl_lib.landmarks.regions import (
 )
 
 FRAME_S = 1 / 30
-"""Time between two frames for the filters, whatever the clip's rate: so MediaPipe's own Python interface has it."""
+"""Time between two frames of a clip of constant rate for the filters: so MediaPipe's own Python interface has it."""
 HEATMAP = 64
 """Cells to a side of the pose model's heatmaps."""
 KERNEL = np.arange(-4, 5)
@@ -43,6 +44,20 @@ EYES_OF_POSE = (5, 2)
 EYES_OF_FACE = (33, 263)
 LEAST_INSIDE = 0.2
 """A hand is not looked for where less of its region's middle lies in the picture: none was ever found there."""
+
+
+def filter_step(since_s: float, fps: float) -> float:
+    """Return the time between two frames for the filters, in seconds.
+
+    At the rate of the clip, or of those that a network has learned from, it is `FRAME_S`, whatever that rate; in a
+    stream, or a clip, whose frames come earlier or later it is the true time.
+
+    Args:
+        since_s: seconds since the frame before.
+        fps: the rate; 0 where it is not known.
+    """
+    at_rate = bool(fps) and abs(since_s - 1 / fps) <= 2 * CLOCK_S
+    return FRAME_S if at_rate else max(since_s, CLOCK_S)
 
 
 class OneEuroFilter:
@@ -57,22 +72,28 @@ class OneEuroFilter:
         self._cutoff, self._beta = cutoff, beta
         self._last: np.ndarray | None = None
 
-    def __call__(self, values: np.ndarray, *, scale: float) -> np.ndarray:
-        """Return the smoothed values of the next frame; `scale` is the object's size, in which speed is measured."""
+    def __call__(self, values: np.ndarray, *, scale: float, seconds: float = FRAME_S) -> np.ndarray:
+        """Return the smoothed values of the next frame.
+
+        Args:
+            values: of the frame.
+            scale: the object's size, in which speed is measured.
+            seconds: time since the frame before.
+        """
         if self._last is None:
             self._smooth, self._speed = values, np.zeros_like(values)
         else:
-            speed = (values - self._last) / scale / FRAME_S
-            self._speed += _weight(1.0) * (speed - self._speed)
-            weight = _weight(self._cutoff + self._beta * np.abs(self._speed))
+            speed = (values - self._last) / scale / seconds
+            self._speed += _weight(1.0, seconds) * (speed - self._speed)
+            weight = _weight(self._cutoff + self._beta * np.abs(self._speed), seconds)
             self._smooth = weight * values + (1 - weight) * self._smooth
         self._last = values
         return self._smooth
 
 
-def _weight(cutoff: np.ndarray | float) -> np.ndarray | float:
-    """Return the weight of a new value in a low-pass filter with a cut-off frequency in Hz."""
-    return 1 / (1 + 1 / (2 * math.pi * cutoff * FRAME_S))
+def _weight(cutoff: np.ndarray | float, seconds: float) -> np.ndarray | float:
+    """Return the weight of a value so many seconds after the last, in a low-pass filter with a cut-off in Hz."""
+    return 1 / (1 + 1 / (2 * math.pi * cutoff * seconds))
 
 
 class PoseTracker:
@@ -89,8 +110,13 @@ class PoseTracker:
         self._filter, self._region_filter = OneEuroFilter(0.05, 80), OneEuroFilter(0.01, 10)
         self._visibility: np.ndarray | None = None
 
-    def track(self, picture: np.ndarray) -> np.ndarray | None:
-        """Return (33, 4) smoothed landmarks of the next frame, x, y and z in px and visibility, or None."""
+    def track(self, picture: np.ndarray, *, seconds: float = FRAME_S) -> np.ndarray | None:
+        """Return (33, 4) smoothed landmarks of the next frame, x, y and z in px and visibility, or None.
+
+        Args:
+            picture: the frame.
+            seconds: as for `Tracker.track`.
+        """
         region = self._region or self.detect(picture)
         found = self.landmarks(picture, region) if region else None
         if found is None:
@@ -98,11 +124,11 @@ class PoseTracker:
             return None
         points, visibility = found[:, :3], found[:33, 3]
         scale = region_between(points[33], points[34], degrees=90).width
-        centre, rim = self._region_filter(points[33:35], scale=scale)
+        centre, rim = self._region_filter(points[33:35], scale=scale, seconds=seconds)
         self._region = region_between(centre, rim, degrees=90).square(1.25)
         previous = visibility if self._visibility is None else self._visibility
         self._visibility = 0.1 * visibility + 0.9 * previous
-        return np.column_stack([self._filter(points[:33], scale=scale), self._visibility])
+        return np.column_stack([self._filter(points[:33], scale=scale, seconds=seconds), self._visibility])
 
     def detect(self, picture: np.ndarray) -> Region | None:
         """Return the region of the person in a picture, or None."""
@@ -312,12 +338,15 @@ class Tracker:
     ) -> None:
         self.close()
 
-    def detect(self, frames: Iterable[np.ndarray], *, fps: float) -> Landmarks:
+    def detect(
+        self, frames: Iterable[np.ndarray], *, fps: float, steps: Iterable[float] = repeat(FRAME_S)
+    ) -> Landmarks:
         """Return the landmarks of one clip.
 
         Args:
             frames: (H, W, 3) uint8 RGB frames in order; only one is held at a time.
             fps: their rate.
+            steps: `seconds` of each frame, for `track`; asked for after the frame itself.
 
         Raises:
             LandmarkError: there is no frame, or one has another form.
@@ -325,8 +354,8 @@ class Tracker:
         found: list[np.ndarray] = []
         size = None
         try:
-            for frame in frames:
-                found.append(self.track(frame))
+            for frame, seconds in zip(frames, steps, strict=False):
+                found.append(self.track(frame, seconds=seconds))
                 size = size or (frame.shape[1], frame.shape[0])
         finally:
             self.reset()
@@ -339,11 +368,12 @@ class Tracker:
         """End a clip: the next frame is tracked as the first of another clip."""
         raise NotImplementedError
 
-    def track(self, frame: np.ndarray) -> np.ndarray:
+    def track(self, frame: np.ndarray, *, seconds: float = FRAME_S) -> np.ndarray:
         """Return the landmarks of the next frame of a clip, for a stream without a known end.
 
         Args:
             frame: (H, W, 3) uint8 RGB.
+            seconds: time since the frame before, for the filters; see `filter_step`.
 
         Returns:
             (L, 4) float32: x, y, z (NaN where not detected) and confidence.
@@ -384,9 +414,9 @@ class HolisticTracker(Tracker):
         for tracker in self.others.values():
             tracker.reset()
 
-    def track(self, frame: np.ndarray) -> np.ndarray:
+    def track(self, frame: np.ndarray, *, seconds: float = FRAME_S) -> np.ndarray:
         check_picture(frame)
-        pose = self.pose.track(frame)
+        pose = self.pose.track(frame, seconds=seconds)
         found: dict[str, np.ndarray | None] = {}
         if pose is None:
             self.reset()

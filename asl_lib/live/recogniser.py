@@ -16,7 +16,7 @@ from asl_lib.features.handshape import WRIST
 from asl_lib.features.recipe import FeatureRecipe, RecipeError
 from asl_lib.features.resampling import resample_in_time
 from asl_lib.landmarks.landmarks import PARTS, Landmarks
-from asl_lib.landmarks.tracker import Tracker
+from asl_lib.landmarks.tracker import Tracker, filter_step
 from asl_lib.landmarks.trackers import open_tracker
 from asl_lib.live.errors import LiveError
 from asl_lib.live.words import Commits, Smoother
@@ -227,7 +227,8 @@ class SignRecogniser(FrameRecogniser):
             capture = self._capture
             self.reset()  # another camera, or a phone that was turned
             self._capture = capture
-        return self.process_landmarks(self._opened().track(frame), time_s, size=size)
+        seconds = filter_step(time_s - self._last.time_s, self.settings.fps)
+        return self.process_landmarks(self._opened().track(frame, seconds=seconds), time_s, size=size)
 
     def process_landmarks(self, values: np.ndarray, time_s: float, *, size: tuple[int, int]) -> Recognition:
         """Process the landmarks of the next frame, tracked elsewhere.

@@ -120,16 +120,16 @@ def write_pixels(path, clip):
 
 
 TRACK = """
-    const [address, count, width, height, threads] = given;
+    const [address, steps, width, height, threads] = given;
     const {startEngine} = await import("./client.js");
     const engine = startEngine();
     const used = await engine.open({threads});
     const pixels = new Uint8ClampedArray(await (await fetch(address)).arrayBuffer());
     const rows = [], times = [];
-    for (let i = 0; i < count; i++) {
+    for (const [i, seconds] of steps.entries()) {
       const data = pixels.slice(i * width * height * 4, (i + 1) * width * height * 4);
       const began = performance.now();
-      const row = await engine.track({data, width, height});
+      const row = await engine.track({data, width, height}, seconds);
       times.push(performance.now() - began);
       rows.push([...row].map((value) => (Number.isNaN(value) ? null : value)));
     }
@@ -141,9 +141,10 @@ def test_the_browser_finds_the_landmarks_that_python_finds(site, run_script):
     folder, _ = site
     clip = render("BOOK", next(iter(load_signers())))[FIRST:LAST]  # both hands
     height, width = write_pixels(folder / "clip.rgba", clip)
+    steps = [1 / 30] * 10 + [0.05, 0.1] * 5  # first as clips have them, then as a slow camera's
     with HolisticTracker(BODY) as tracker:
-        expected = np.stack([tracker.track(frame) for frame in clip])
-    found = run_script(TRACK, "clip.rgba", len(clip), width, height, 1)
+        expected = np.stack([tracker.track(frame, seconds=step) for frame, step in zip(clip, steps, strict=True)])
+    found = run_script(TRACK, "clip.rgba", steps, width, height, 1)
     rows = np.array(found["rows"], float).reshape(len(clip), 75, 4)
     size = (width, height)
     print(found["used"], np.median(found["times"]))
@@ -375,13 +376,39 @@ def test_the_camera_is_recorded_with_its_words(site, open_page, tmp_path):
     tab.button("record").click()
     tab.until(tab.words, "a word")
     assert not tab.js("return document.getElementById('asl-badge').hidden")
-    tab.button("camera").click()  # ends the recording, too
+    tab.js("document.getElementById('asl-video').srcObject.getVideoTracks()[0].onended()")  # ends the recording, too
     path = tab.until(lambda: next(tmp_path.glob("live-*.zip"), None), "the zip")
     with zipfile.ZipFile(path) as archive:
         video, text = archive.namelist()
         assert archive.read(text).decode().split()[-1] in GLOSSES
         archive.extract(video, tmp_path)
     assert len(list(read_frames(tmp_path / video))) > 5
+    assert "The camera was taken away" in tab.text("status"), "what is saved is said after the reason"
+    assert f"{path.name} is saved" in tab.text("status")
+
+
+TAB_STOP = """
+const element = document.activeElement;
+if (element === document.body) return null;
+const {width, height} = element.getBoundingClientRect();
+const seen = width > 5 && height > 5 && element.checkVisibility({opacityProperty: true});
+return {name: element.outerHTML.slice(0, 120), seen};
+"""
+
+
+def test_every_tab_stop_can_be_seen(site, open_page):
+    from selenium.webdriver.common.action_chains import ActionChains
+    from selenium.webdriver.common.keys import Keys
+
+    tab = open_page(site[1])
+    tab.js("document.getElementById('asl-recorder').open = true")
+    stops = []
+    while len(stops) < 40 and (len(stops) == 0 or stops[-1]):
+        ActionChains(tab.driver).send_keys(Keys.TAB).perform()
+        stops.append(tab.js(TAB_STOP))
+    reached = [stop for stop in stops if stop]
+    assert 10 < len(reached) < 40
+    assert [stop["name"] for stop in reached if not stop["seen"]] == []
 
 
 def test_one_sign_is_recognised_after_a_countdown(site, open_page):

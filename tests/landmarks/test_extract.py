@@ -18,10 +18,10 @@ from asl_lib.data.clips import make_clips
 from asl_lib.data.registry import get_dataset
 from asl_lib.data.video import clip_frames, write_video
 from asl_lib.landmarks import extract
-from asl_lib.landmarks.extract import extract_clip, extract_clips, take_shard
+from asl_lib.landmarks.extract import extract_clip, extract_clips, extraction_state, take_shard, track_clip
 from asl_lib.landmarks.landmarks import LandmarkError
 from asl_lib.landmarks.pose_file import read_pose
-from asl_lib.landmarks.tracker import HolisticTracker
+from asl_lib.landmarks.tracker import FRAME_S, HolisticTracker
 from tests.conftest import ROOT, make_frames
 from tests.data.test_video import encode
 
@@ -127,10 +127,46 @@ def test_frames_at_uneven_times_come_back_with_these(folder):
     assert read_pose(path).has_constant_rate
 
 
+def test_the_filters_are_given_the_true_times_of_uneven_frames_and_of_even_ones_what_they_always_were(
+    folder, monkeypatch
+):
+    steps = []
+    track = HolisticTracker.track
+
+    def watched(self, frame, *, seconds):
+        steps.append(seconds)
+        return track(self, frame, seconds=seconds)
+
+    monkeypatch.setattr(HolisticTracker, "track", watched)
+    frames = make_frames(6)
+    encode(folder / "even.mp4", frames, rate=12)
+    encode(folder / "uneven.mp4", frames, stamps=[0, 50, 80, 200, 240, 640])
+    clips = table("even", "uneven")
+    for _, clip in clips.iterrows():
+        track_clip(clip, source_dir=folder, parts=("pose",))
+    assert steps[1:6] == [FRAME_S] * 5
+    assert steps[7:] == pytest.approx([0.05, 0.03, 0.12, 0.04, 0.4])
+
+
+def test_landmarks_of_an_earlier_version_are_done_where_their_times_are_even(folder):
+    encode(folder / "uneven.mp4", make_frames(6), stamps=[0, 50, 80, 200, 240, 640])
+    clips = table("good", "uneven")
+    run(folder, clips, workers=1)
+    for path in (folder / "poses").glob("*.json"):
+        path.write_text(path.read_text().replace('"extraction": 3', '"extraction": 2'))
+    settings = {"source_dir": folder, "parts": tuple(PARTS)}
+    states = [
+        extraction_state(clip, folder / "poses" / f"{clip.clip_id}.pose", **settings) for _, clip in clips.iterrows()
+    ]
+    assert states == ["done", "changed"]
+
+
 def test_pictures_that_a_dark_room_s_camera_sends_twice_are_tracked_once_and_reported(folder, monkeypatch):
     seen = []
     track = HolisticTracker.track
-    monkeypatch.setattr(HolisticTracker, "track", lambda self, frame: (seen.append(frame), track(self, frame))[1])
+    monkeypatch.setattr(
+        HolisticTracker, "track", lambda self, frame, **how: (seen.append(frame), track(self, frame, **how))[1]
+    )
     frames = [frame for frame in make_frames(5) for _ in range(2)]
     encode(folder / "dark.mkv", frames, codec="ffv1", form="bgr0", rate=10)
     record = extract_clip({**table("dark").iloc[0], "path": "dark.mkv"}, folder / "d.pose", source_dir=folder)
@@ -314,7 +350,7 @@ def test_a_change_of_settings_is_noticed_and_not_mixed(folder):
     run(folder, clips, workers=1)
     before = contents(folder / "poses")
     assert json.loads(before["good.json"]) == {
-        "extraction": 2,
+        "extraction": 3,
         "tracker": "litert",
         "start": 0,
         "end": -1,

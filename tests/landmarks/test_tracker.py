@@ -9,7 +9,7 @@ from asl_lib.data.video import read_frames
 from asl_lib.landmarks.hands import HandFinder, find_hands
 from asl_lib.landmarks.landmarks import PARTS, LandmarkError
 from asl_lib.landmarks.model_files import model_path, models_folder
-from asl_lib.landmarks.tracker import HolisticTracker
+from asl_lib.landmarks.tracker import FRAME_S, HolisticTracker, OneEuroFilter, filter_step
 
 
 @pytest.fixture(scope="module")
@@ -47,6 +47,25 @@ def test_landmarks_do_not_depend_on_the_clip_before_nor_on_the_face_branch(real_
     after_another = detect(("pose", "left_hand", "right_hand"), other, one)[1]
     for part in ("pose", "left_hand", "right_hand"):
         np.testing.assert_array_equal(alone.part(part), after_another.part(part))
+
+
+def test_a_slow_camera_s_landmarks_lag_no_longer_than_a_fast_one_s():
+    def after_a_jump(fps, seconds=0.5):
+        smooth = OneEuroFilter(1.0, 0.0)
+        smooth(np.zeros(1), scale=1.0)
+        steps = [filter_step(1 / fps, 25)] * round(seconds * fps)
+        return [smooth(np.ones(1), scale=1.0, seconds=step).item() for step in steps][-1]
+
+    assert after_a_jump(10) == pytest.approx(after_a_jump(30), abs=0.05)
+    assert after_a_jump(100) == pytest.approx(after_a_jump(30), abs=0.05)
+
+
+def test_frames_at_the_rate_of_a_clip_count_as_they_always_did():
+    for fps in (12, 25, 29.97, 50):
+        stamps = np.round(np.arange(50) / fps, 3)  # a clock of milliseconds
+        assert {filter_step(since_s, fps) for since_s in np.diff(stamps)} == {FRAME_S}
+    assert filter_step(0.1, 25) == 0.1
+    assert filter_step(0.0, 25) > 0
 
 
 def test_a_clip_without_frames_and_an_unknown_part_are_refused():

@@ -231,6 +231,21 @@ def test_glosses_of_a_model_reach_no_terminal_as_commands(classifier):
     assert glosses == ("[2JBOOK", "HELLO", "नमस्ते")
 
 
+def test_the_tracker_s_filters_are_given_the_true_times_of_a_camera(monkeypatch):
+    steps = []
+
+    class Tracker:
+        def track(self, _, *, seconds):
+            steps.append(seconds)
+            return np.full((75, 4), np.nan, np.float32)
+
+    monkeypatch.setattr("asl_lib.live.recogniser.open_tracker", lambda *_, **__: Tracker())
+    recogniser = SignRecogniser(Oracle())
+    for time_s in (7.0, 7.04, 7.14, 7.16):
+        recogniser.process(np.zeros((48, 64, 3), np.uint8), time_s)
+    assert steps[1:] == pytest.approx([1 / 30, 0.1, 0.02])  # 25 frames a second are those of a clip
+
+
 def test_settings_that_cannot_be_are_refused():
     with pytest.raises(LiveError, match="threshold must be between 0 and 1"):
         LiveSettings(threshold=1.5)

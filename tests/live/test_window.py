@@ -195,7 +195,7 @@ def test_the_tracker_is_loaded_before_the_first_frame_is_read(monkeypatch):
         return Still()
 
     class Still:
-        def track(self, _):
+        def track(self, _, *, seconds):
             return np.full((75, 4), np.nan, np.float32)
 
         def close(self):

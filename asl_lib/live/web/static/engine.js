@@ -47,8 +47,8 @@ export class Engine {
   }
 
   /** Recognise the next frame, an ImageBitmap, which is used up. */
-  async process(bitmap, time_s, seconds) {
-    return this.recogniser.process(this.pixels(bitmap), time_s, seconds);
+  async process(bitmap, time_s) {
+    return this.recogniser.process(this.pixels(bitmap), time_s);
   }
 
   /** Return what is recognised after the last frame. */

@@ -133,14 +133,14 @@ async function recognise(opened, message) {
   await engine.reset();
   let count = 0;
   try {
-    for await (const [picture, time_s, seconds] of opened.frames()) {
+    for await (const [picture, time_s] of opened.frames()) {
       if (session) {
         picture.close(); // the camera is recorded, and nothing else
         continue;
       }
       const began = performance.now();
       keepFrame(picture);
-      const recognition = await engine.process(picture, time_s, seconds);
+      const recognition = await engine.process(picture, time_s);
       if (opened.closed) return;
       drawFrame(byId("canvas"), frame, recognition, config);
       show(recognition);
@@ -163,10 +163,10 @@ function keepFrame(picture) {
 }
 
 function stop(message) {
-  if (recording) record();
+  if (recording) record(message);
   source?.close();
   source = null;
-  if (session) endSession();
+  if (session) endSession(message);
   answers = [];
   byId("speed").textContent = "";
   byId("count").hidden = byId("video").hidden = byId("canvas").hidden = true;
@@ -231,34 +231,34 @@ function beginSession(form) {
   session.enter("ready");
 }
 
-/** End the recording session, and let the browser save what was kept. */
-async function endSession() {
+/** End the recording session, and let the browser save what was kept; `reason` is said with it. */
+async function endSession(reason = "") {
   const ended = session;
   session = null;
   byId("recorder-form").hidden = false;
   byId("recorder-prompt").hidden = byId("replay").hidden = byId("count").hidden = byId("badge").hidden = true;
   byId("canvas").hidden = !source;
   const kept = await ended.end();
-  if (kept) save(kept, `recordings-${ended.signer}.zip`, "Unpack it into data/recordings.");
+  if (kept) save(kept, `recordings-${ended.signer}.zip`, "Unpack it into data/recordings.", reason);
 }
 
-/** Begin or end a recording of the camera and of the words. */
-async function record() {
+/** Begin or end a recording of the camera and of the words; `reason` is said with what is saved. */
+async function record(reason = "") {
   const ended = recording;
   recording = ended ? null : new WordRecording(byId("video").srcObject);
   button("record").textContent = recording ? "Stop recording" : "Record";
   button("record").setAttribute("aria-pressed", String(Boolean(recording)));
   byId("badge").hidden = !recording;
-  if (ended) save(await ended.end(), `live-${ended.recording.name}.zip`, "It has the video and the words.");
+  if (ended) save(await ended.end(), `live-${ended.recording.name}.zip`, "It has the video and the words.", reason);
 }
 
-/** Let the browser save a file. */
-function save(blob, name, message) {
+/** Let the browser save a file, and say so after the reason for it. */
+function save(blob, name, message, reason) {
   const link = document.createElement("a");
   Object.assign(link, {href: URL.createObjectURL(blob), download: name});
   link.click();
   setTimeout(() => URL.revokeObjectURL(link.href), 60000);
-  say(`${name} is saved. ${message}`);
+  say(`${reason} ${name} is saved. ${message}`.trim());
 }
 
 async function copy() {
@@ -296,11 +296,11 @@ const actions = {
   },
   clip: () => byId("file").click(),
   one: () => engine.start(performance.now() / 1000),
-  record,
+  record: () => record(),
   take: () => session.take(),
   keep: () => session.keep(),
   skip: () => session.skip(),
-  over: endSession,
+  over: () => endSession(),
   copy,
   clear: () => {
     transcript = new Transcript({spelling: transcript.spelling});
@@ -308,7 +308,13 @@ const actions = {
   },
 };
 
-document.addEventListener("click", ({target}) => actions[target.closest("[data-asl]")?.dataset.asl]?.());
+document.addEventListener("click", async ({target}) => {
+  try {
+    await actions[target.closest("[data-asl]")?.dataset.asl]?.();
+  } catch (error) {
+    say(error.message);
+  }
+});
 byId("recorder-form").addEventListener("submit", (event) => {
   event.preventDefault();
   beginSession(event.target);

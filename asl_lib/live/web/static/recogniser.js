@@ -1,7 +1,7 @@
 // Recognition in a stream of landmarks: the counterpart of asl_lib/live/recogniser.py, which explains each step.
 // Settings have the names that they have in Python, and come from it.
 
-import {PARTS} from "./tracker.js";
+import {PARTS, filterStep} from "./tracker.js";
 import {Commits, Smoother} from "./words.js";
 
 const TOP = 3;
@@ -48,9 +48,9 @@ export class SignRecogniser {
     this.capture = {begin_s, end_s: begin_s + capture_s};
   }
 
-  /** Recognise the next frame, {width, height, data}, `seconds` after the one before; see `Tracker.track`. */
-  async process(picture, time_s, seconds) {
-    const values = await this.tracker.track(picture, seconds);
+  /** Recognise the next frame, {width, height, data}. */
+  async process(picture, time_s) {
+    const values = await this.tracker.track(picture, filterStep(time_s - this.last.time_s, this.settings.fps));
     const {width, height} = picture;
     return {...(await this.processLandmarks(values, time_s, {width, height})), values};
   }

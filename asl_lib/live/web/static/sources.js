@@ -41,11 +41,10 @@ export class Camera {
   }
 
   /**
-   * Yield [picture, seconds on the page's clock, seconds since the frame before] of the newest frame. A frame that comes
-   * while the one before is recognised is there at once; of several, the older ones are left out.
+   * Yield [picture, seconds on the page's clock] of the newest frame. A frame that comes while the one before is
+   * recognised is there at once; of several, the older ones are left out.
    */
   async *frames() {
-    let before_s = null;
     this.watch();
     while (!this.closed) {
       if (!this.fresh) {
@@ -57,9 +56,7 @@ export class Camera {
       if (this.closed) return;
       this.fresh = false;
       const time_s = performance.now() / 1000;
-      const since_s = before_s === null ? undefined : Math.min(time_s - before_s, 0.5);
-      before_s = time_s;
-      yield [await frameOf(this.video), time_s, since_s];
+      yield [await frameOf(this.video), time_s];
     }
   }
 
@@ -111,7 +108,7 @@ export class Clip {
     }
   }
 
-  /** Yield [picture, seconds in the clip] of each frame; the filters take a clip's frames as in Python. */
+  /** Yield [picture, seconds in the clip] of each frame. */
   async *frames() {
     const {video, fps} = this;
     const count = Math.max(1, Math.floor(video.duration * fps));

@@ -4,8 +4,8 @@
 import {Detector, Model, sigmoid} from "./models.js";
 import {palmRegion, regionAround, regionBetween, rotationBetween, staysInUse} from "./regions.js";
 
-// Seconds between two frames for the filters, in clips: what the landmarks that models learn from were made with.
-export const FRAME_S = 1 / 30;
+// Seconds between two frames of a clip of constant rate for the filters, and the steps of the clocks of videos.
+const [FRAME_S, CLOCK_S] = [1 / 30, 1.1e-3];
 // Landmarks of each part, in the order of a row.
 export const PARTS = {pose: 33, left_hand: 21, right_hand: 21};
 // Cells to a side of the pose model's heatmaps, and cells to each side of a landmark whose heat refines it.
@@ -14,6 +14,14 @@ const WRIST_PINKY_INDEX = {left_hand: [15, 17, 19], right_hand: [16, 18, 20]};
 // A hand is not looked for where less of its region's middle lies in the picture: none was ever found there.
 const LEAST_INSIDE = 0.2;
 const STEADINESS = {degrees: 40, shift: 0.2, scale: 0.4, inner: 0.9};
+
+/**
+ * Return the time between two frames for the filters: at the rate of the clips that models learn from what these count
+ * with, else the true time.
+ */
+export function filterStep(since_s, fps) {
+  return Math.abs(since_s - 1 / fps) <= 2 * CLOCK_S ? FRAME_S : Math.max(since_s, CLOCK_S);
+}
 
 /** Smooths values over time, less the faster they change (1€ filter): cut-off frequency at rest in Hz, and its growth. */
 export class OneEuroFilter {
@@ -177,7 +185,7 @@ export class Tracker {
    * Return the landmarks of the next frame of a clip or a camera.
    *
    * @param picture {width, height, data}: RGBA, as of `getImageData`, not mirrored.
-   * @param seconds time since the frame before, for the filters.
+   * @param seconds time since the frame before, for the filters: see `filterStep`.
    * @return (75 * 4) float32: x and y in widths and heights of the picture, z in widths (NaN where not detected) and
    *   confidence; the parts follow each other as in `PARTS`.
    */
