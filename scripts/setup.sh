@@ -50,4 +50,7 @@ if ! "$bin/python" -m pip install "$@" -r requirements.lock; then
 fi
 "$bin/python" -m pip install "$@" --no-deps --no-build-isolation -e .
 "$bin/python" -m asl_lib.landmarks.model_files "$@"
+if [ -n "$wheels" ]; then
+    "$bin/python" -m asl_lib.live.web.packages "$wheels" || echo "Everything else runs without the live page." >&2
+fi
 "$bin/python" scripts/check_system.py --imports

@@ -1,4 +1,4 @@
-"""Put every wheel of `requirements.lock`, and the one with the tracker's models, into one folder for offline rooms.
+"""Put the wheels of `requirements.lock` and the packages of the live page into one folder for offline rooms.
 
 `make wheelhouse` runs it. The wheels are those of this machine's system and Python version: make one folder for each
 kind of machine in the room. What exists only as source is built here, so that nobody needs a compiler there.
@@ -15,10 +15,13 @@ import tomllib
 from pathlib import Path
 
 from asl_lib.landmarks.model_files import FETCH, WHEEL
+from asl_lib.live.errors import LiveError
+from asl_lib.live.web.packages import UNPACK, download_packages
 
 ROOT = Path(__file__).resolve().parent.parent
 README = """\
-Wheels of requirements.lock, of asl_lib itself, and of a MediaPipe for its models only: {system}, Python {python}.
+Wheels of requirements.lock, of asl_lib itself, and of a MediaPipe for its models only: {system}, Python {python};
+and the archives (.tgz) of what the live page runs in the browser.
 
 Copy this folder and the course's folder (without .venv) to the machine, by stick or over the room's network. There:
 
@@ -30,6 +33,7 @@ or, by hand and without make, in the course's folder:
     .venv/bin/python -m pip install --no-index --find-links path/to/{name} -r requirements.lock
     .venv/bin/python -m pip install --no-index --no-deps --no-build-isolation -e .
     .venv/bin/{fetch} --no-index --find-links path/to/{name}
+    .venv/bin/{unpack} path/to/{name}
 
 (On Windows it is .venv\\Scripts\\python.) No address is asked for anything.
 """
@@ -64,10 +68,11 @@ def fill(folder: Path, *, requirements: Path = ROOT / "requirements.lock", proje
         shutil.copytree(project / "asl_lib", Path(copy, "asl_lib"), ignore=shutil.ignore_patterns("__pycache__"))
         pip("wheel", "--quiet", "--wheel-dir", str(folder), *here, "--no-deps", copy)
     pip("download", "--quiet", "--dest", str(folder), *here, *WHEEL)
+    download_packages(folder)
     print("Trying whether all can be installed without a network ...", flush=True)
     pip("install", "--quiet", "--dry-run", "--ignore-installed", "--no-index", *here, "-r", str(requirements))
     python = f"{sys.version_info.major}.{sys.version_info.minor}"
-    text = README.format(system=sys.platform, python=python, name=folder.name, fetch=FETCH)
+    text = README.format(system=sys.platform, python=python, name=folder.name, fetch=FETCH, unpack=UNPACK)
     readme.write_text(text, encoding="utf-8")
     return len(list(folder.glob("*.whl")))
 
@@ -81,6 +86,9 @@ def main() -> int:
         count = fill(folder)
     except subprocess.CalledProcessError as error:
         print(f"pip failed (exit code {error.returncode}); its message is above.", file=sys.stderr)
+        return 1
+    except LiveError as error:
+        print(error, file=sys.stderr)
         return 1
     size = sum(path.stat().st_size for path in folder.glob("*.whl")) / 1e6
     print(f"{count} wheels, {size:,.0f} MB. How to install from them without a network: {folder / 'README.txt'}")

@@ -32,7 +32,8 @@ from asl_lib.live.errors import LiveError
 from asl_lib.live.letters import LETTER_SETTINGS, LetterRecogniser
 from asl_lib.live.networks import open_recogniser
 from asl_lib.live.recogniser import LiveSettings, SignRecogniser
-from asl_lib.live.web.build import HEADERS, build_page, fetch_runtime
+from asl_lib.live.web.build import HEADERS, build_page
+from asl_lib.live.web.packages import fetch_packages
 from asl_lib.live.web.server import serve_files
 from benchmarks.tracker import BODY, GROUPS, agreement, render
 from tests.browser.conftest import GLOSSES, PATIENCE_S
@@ -75,7 +76,7 @@ FIRST, LAST = 8, 28
 def site(chromium, model, tmp_path_factory):
     """Folder of the page, and its address."""
     try:
-        fetch_runtime()
+        fetch_packages()
     except LiveError as error:
         pytest.skip(str(error))
     folder = build_page(tmp_path_factory.mktemp("site"), models={"small": model, "other": model})

