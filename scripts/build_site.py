@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import base64
 import hashlib
+import html
 import json
 import os
 import posixpath
@@ -46,6 +47,26 @@ WIDGET = "application/vnd.jupyter.widget-view+json"
 NEEDS_KERNEL = "An interactive control stands here: open the notebook in JupyterLab to use it."
 
 
+LIVE_LINK = """
+
+## Sign into your camera
+
+<p><a href="live/index.html">The live page</a> recognises isolated signs of the demo in your browser. No picture leaves
+it.</p>
+"""
+NO_LIVE_PAGE = """<!doctype html>
+<html lang="en">
+<head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark"><title>Live recognition of signs</title></head>
+<body>
+<h1>The live page is not in this copy of the book</h1>
+<p>{reason}</p>
+<p>After that, <code>make site</code> puts it here. <a href="../index.html">Back to the course</a></p>
+</body>
+</html>
+"""
+
+
 class SiteError(RuntimeError):
     """The site cannot be built, or has a fault; the message names the fault."""
 
@@ -75,7 +96,7 @@ def stage(root: Path, source: Path) -> None:
     landing = (root / "docs" / "index.md").read_text(encoding="utf-8")
     landing = _relinked(landing, root, folder="docs", now="")
     linked |= _targets(landing, "")
-    _write(source / "index.md", landing + contents(root, notebooks, pages))
+    _write(source / "index.md", landing + LIVE_LINK + contents(root, notebooks, pages))
     _write(source / "figures.json", json.dumps(figures, ensure_ascii=False, indent=0))
     for name in sorted(linked):
         if (root / name).is_file() and not (source / name).exists():
@@ -175,6 +196,34 @@ def build(source: Path, output: Path, *, builder: str = "html") -> None:
         raise SiteError(f"Sphinx is not content:\n{said}")
 
 
+def add_live_page(output: Path, *, root: Path = ROOT) -> str:
+    """Put the live page with a network of the demo into `live/` of a site, or a page that says what is missing.
+
+    Args:
+        output: folder of the site.
+        root: the repository, with the `outputs/` of `make demo`.
+
+    Returns:
+        What is missing; "" where nothing is.
+    """
+    from asl_lib.landmarks.landmarks import LandmarkError
+    from asl_lib.live.errors import LiveError
+    from asl_lib.live.networks import find_models
+    from asl_lib.live.web.build import build_page
+
+    found = [(name, path) for name, path in find_models(root / "outputs").items() if path.parts[-3] == "demo"]
+    found.sort(key=lambda one: one[1].parent.name != "attention_lstm")
+    try:
+        if not found:
+            raise LiveError("The demo has not been trained on the computer that made this book. Run make demo there.")
+        build_page(output / "live", models=dict(found[:1]))
+    except (LiveError, LandmarkError) as error:
+        shutil.rmtree(output / "live", ignore_errors=True)
+        _write(output / "live" / "index.html", NO_LIVE_PAGE.format(reason=html.escape(str(error))))
+        return str(error)
+    return ""
+
+
 def build_site(output: Path, *, root: Path = ROOT, source: Path | None = None) -> None:
     """Stage, build and check the site.
 
@@ -190,6 +239,8 @@ def build_site(output: Path, *, root: Path = ROOT, source: Path | None = None) -
     shutil.rmtree(output, ignore_errors=True)
     stage(root, source)
     build(source, output)
+    if missing := add_live_page(output, root=root):
+        print(f"The live page is not in the book. {missing}")
     if faults := check_site(output):
         raise SiteError("\n".join([f"{len(faults)} faults:", *faults]))
 

@@ -135,6 +135,7 @@ def _add_models(command: Callable[..., argparse.ArgumentParser]) -> None:
     export.add_argument(
         "--to", default="", metavar="FOLDER", help="write here (default: export/ in the model's folder)"
     )
+    export.add_argument("--zip", action="store_true", help="write the folder as one zip, too, beside it")
 
     predict = command("predict", _predict, "name the handshape in a photograph")
     predict.add_argument("photograph", nargs="+", help="picture files")
@@ -367,13 +368,15 @@ def _preview(clip_id: str, clips: Any, dataset: Any, folder: Path, parts: Sequen
 def _export(options: argparse.Namespace) -> None:
     from asl_lib.live.letters import LETTER_SETTINGS
     from asl_lib.live.recogniser import LiveSettings
-    from asl_lib.training.export import export_recogniser
+    from asl_lib.training.export import export_recogniser, pack
     from asl_lib.training.saved import load_model
 
     folder = Path(options.folder)
     model, recipe = load_model(folder)
     settings = LETTER_SETTINGS if recipe.input == "photographs" else LiveSettings()
     path = export_recogniser(model, recipe, options.to or folder / "export", settings=asdict(settings))
+    if options.zip:
+        path = pack(path.parent)
     size = path.stat().st_size / 1e6
     print(f"{relative(path)}: {size:.1f} MB, from {recipe.input} to probabilities; recogniser.json says what goes in.")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import tempfile
+import zipfile
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
 VERSION = 1
 FILE = "recogniser.tflite"
+FILES = (FILE, "recogniser.json", "golden.json")
 MAX_FRAMES = 256
 """Frames that an exported recogniser takes: 10 s at 25 a second, 4 s at 60."""
 MISSING = -1e9
@@ -106,13 +108,28 @@ def export_recogniser(
         )
     about |= {"inputs": {name: array.shape for name, array in given.items()}}
     about |= {"outputs": {name: array.shape for name, array in answers.items()}}
-    write_json(folder / "recogniser.json", {**about, "recipe": asdict(recipe), "settings": dict(settings)})
-    if isinstance(recipe, FeatureRecipe):
-        with atomic_write(folder / "golden.json") as tmp:
-            tmp.write_text(json.dumps(_golden(given, expected)), encoding="utf-8")
-    with atomic_write(folder / FILE) as tmp:
-        tmp.write_bytes(content)
+    with tempfile.TemporaryDirectory(dir=folder, prefix=".") as name:
+        part = Path(name)
+        write_json(part / "recogniser.json", {**about, "recipe": asdict(recipe), "settings": dict(settings)})
+        if isinstance(recipe, FeatureRecipe):
+            (part / "golden.json").write_text(json.dumps(_golden(given, expected)), encoding="utf-8")
+        (part / FILE).write_bytes(content)
+        # Of an older export the network goes first, and the new one comes last: where it is, its companions are, too.
+        for old in FILES:
+            (folder / old).unlink(missing_ok=True)
+        for file in sorted(part.iterdir(), key=lambda path: path.name == FILE):
+            file.replace(folder / file.name)
     return folder / FILE
+
+
+def pack(folder: str | Path) -> Path:
+    """Write the files of an export as one zip beside their folder, and return its path."""
+    folder = Path(folder)
+    archive = folder.with_name(f"{folder.name}.zip")
+    with atomic_write(archive) as tmp, zipfile.ZipFile(tmp, "w", zipfile.ZIP_DEFLATED) as packed:
+        for file in filter(Path.is_file, (folder / name for name in FILES)):
+            packed.write(file, file.name)
+    return archive
 
 
 def recogniser_inputs(clip: Landmarks, *, fps: float) -> dict[str, np.ndarray]:

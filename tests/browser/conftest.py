@@ -77,7 +77,7 @@ def model(demo, tmp_path_factory):
             keras.layers.Dense(len(GLOSSES), activation="softmax"),
         ]
     )
-    trained = tmp_path_factory.mktemp("outputs") / "demo" / "small" / "held_out_ben"
+    trained = tmp_path_factory.mktemp("home") / "outputs" / "demo" / "small" / "held_out_ben"
     names = np.arange(10 * len(y)).astype(str)
     named = replace(recipe, glosses=tuple(GLOSSES))
     learned = ClipSet(named, np.repeat(points, 10, axis=0), np.repeat(y, 10), names, names, names)

@@ -15,6 +15,7 @@ from contextlib import closing, contextmanager
 from dataclasses import asdict
 from http.client import HTTPConnection
 from http.server import BaseHTTPRequestHandler, SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from types import SimpleNamespace
 from urllib.parse import urlparse
 
@@ -36,6 +37,8 @@ from asl_lib.live.web.build import HEADERS, build_page
 from asl_lib.live.web.packages import fetch_packages
 from asl_lib.live.web.server import serve_files
 from benchmarks.tracker import BODY, GROUPS, agreement, render
+from scripts.build_site import add_live_page
+from scripts.check_site import check_site
 from tests.browser.conftest import GLOSSES, PATIENCE_S
 
 CONTRASTS = """
@@ -443,6 +446,33 @@ def test_every_text_can_be_read_and_every_control_has_a_name(site, open_page, th
     tab.screenshot(f"page-{theme}")
 
 
+AXE = """
+    const done = arguments[arguments.length - 1];
+    const told = ({id, nodes}) => `${id}: ${nodes.map(({html}) => html.slice(0, 120)).join(" ")}`;
+    const answer = ({violations, passes}) => [violations.map(told), passes.length];
+    axe.run().then((found) => done(answer(found)), (error) => done([[String(error)], 0]));
+"""
+
+
+def test_axe_finds_no_barrier_while_signs_are_recognised_and_recorded(site, open_page):
+    try:
+        axe = fetch_packages(Path(__file__).parent / "package-lock.json") / "axe-core" / "axe.min.js"
+    except LiveError as error:
+        pytest.skip(str(error))
+    tab = open_page(site[1])
+    tab.button("camera").click()
+    tab.until(tab.words, "a word")
+    tab.js("document.getElementById('asl-recorder').open = true")
+    tab.js(axe.read_text(encoding="utf-8"))
+    found = {}
+    for theme in ("light", "dark"):
+        for width in (1280, 390):
+            tab.emulate(theme=theme, width=width)
+            found[theme, width], passed = tab.driver.execute_async_script(AXE)
+            assert passed > 20
+    assert {place: told for place, told in found.items() if told} == {}
+
+
 def test_on_a_phone_the_word_is_in_sight_and_nothing_is_wider_than_the_screen(site, open_page):
     tab = open_page(site[1])
     tab.emulate(width=390, height=664)
@@ -467,11 +497,15 @@ CONNECT = """
 """
 
 
-def test_a_plain_web_server_is_enough_for_an_isolated_page_that_may_connect_to_itself_only(site, open_page):
-    handler = functools.partial(SimpleHTTPRequestHandler, directory=str(site[0]))
+def test_in_the_book_on_a_plain_web_server_the_page_is_isolated_and_may_connect_to_itself_only(
+    site, model, open_page, tmp_path
+):
+    assert add_live_page(tmp_path, root=model.parents[3]) == ""
+    assert check_site(tmp_path) == []
+    handler = functools.partial(SimpleHTTPRequestHandler, directory=str(tmp_path))
     with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
-        tab = open_page(f"http://127.0.0.1:{server.server_port}/")
+        tab = open_page(f"http://127.0.0.1:{server.server_port}/live/")
         assert tab.js("return crossOriginIsolated")
         assert tab.driver.execute_async_script(CONNECT, server.server_port) == "connect-src"
         server.shutdown()

@@ -3,6 +3,7 @@ import os
 import re
 import subprocess
 import sys
+import zipfile
 from dataclasses import replace
 
 import numpy as np
@@ -195,6 +196,11 @@ def test_a_trained_model_is_exported_with_its_recipe_and_the_settings_of_the_liv
     assert about["settings"]["threshold"] == 0.4
     assert main(["export", str(tmp_path / "model"), "--to", str(tmp_path / "elsewhere")]) == 0
     assert (tmp_path / "elsewhere" / "golden.json").is_file()
+    assert main(["export", str(tmp_path / "model"), "--to", str(tmp_path / "elsewhere"), "--zip"]) == 0
+    with zipfile.ZipFile(tmp_path / "elsewhere.zip") as archive:
+        assert sorted(archive.namelist()) == ["golden.json", "recogniser.json", "recogniser.tflite"]
+        assert archive.read("recogniser.tflite") == (tmp_path / "elsewhere" / "recogniser.tflite").read_bytes()
+    assert "elsewhere.zip: 0." in capsys.readouterr().out
     assert main(["export", str(tmp_path / "nowhere")]) == 1
     assert "There is no" in capsys.readouterr().err
 

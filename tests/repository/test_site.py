@@ -8,7 +8,7 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from scripts.build_site import build, contents, for_book, read_figures, stage
+from scripts.build_site import add_live_page, build, contents, for_book, read_figures, stage
 from scripts.check_site import check_site
 from tests.conftest import ROOT
 
@@ -21,6 +21,7 @@ def site(tmp_path_factory):
     folder = tmp_path_factory.mktemp("book")
     stage(ROOT, folder / "src")
     build(folder / "src", folder / "site")
+    add_live_page(folder / "site", root=folder)
     return folder / "site"
 
 
@@ -44,6 +45,13 @@ def test_the_landing_page_names_every_notebook_by_its_title(site):
     for path in NOTEBOOKS:
         title = nbformat.read(path, as_version=4).cells[0].source.splitlines()[0].removeprefix("# ")
         assert f"[{title}](../notebooks/{path.name})" in text
+
+
+def test_a_book_without_the_demo_s_network_says_how_to_make_its_live_page(site):
+    assert 'href="live/index.html"' in (site / "index.html").read_text(encoding="utf-8")
+    text = (site / "live" / "index.html").read_text(encoding="utf-8")
+    assert "Run make demo there." in text
+    assert "make site" in text
 
 
 def test_no_link_is_dead_no_heading_is_skipped_and_no_other_host_is_asked_for_anything(faults):

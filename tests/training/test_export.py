@@ -179,6 +179,22 @@ def test_a_longer_largest_gap_than_any_clip_changes_nothing():
     np.testing.assert_array_equal(features, graph_of(replace(RECIPE, max_gap=30), clip, fps=clip.fps)[0])
 
 
+def test_an_export_that_is_interrupted_leaves_the_older_one_whole(tmp_path, monkeypatch):
+    model = BUILDERS["lstm"](frames=12, features=SMALL.num_features, classes=3)
+    recipe = replace(SMALL, glosses=("A", "B", "C"))
+    export_recogniser(model, recipe, tmp_path / "export", settings={"threshold": 0.4})
+    before = {path.name: path.read_bytes() for path in (tmp_path / "export").iterdir()}
+
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("asl_lib.training.export._golden", full)
+    with pytest.raises(OSError, match="No space left"):
+        export_recogniser(model, recipe, tmp_path / "export", settings={"threshold": 0.5})
+    assert {path.name: path.read_bytes() for path in (tmp_path / "export").iterdir()} == before
+    assert len(before) == 3
+
+
 def test_what_cannot_be_exported_is_said_in_words(tmp_path):
     from asl_lib.models.trees import HandTrees
 
