@@ -2,10 +2,11 @@
 
     python -m benchmarks.live_page [--model outputs/demo/attention_lstm/held_out_ben+eli] [--clips 24]
 
-It needs what `make demo` leaves behind, npm, Chromium and its driver. Two parts, of which `--only` chooses some:
+It needs what `make demo` leaves behind, npm, Chromium and its driver. Three parts, of which `--only` chooses some:
 
 words    clips of the held-out signers, opened in the page: their words beside those of Python's recogniser
 speed    frames of 640 x 480 through tracker and recogniser, one after the other, on one thread and on two
+memory   a camera that plays clips for some time: resident memory of the page's process
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from typing import Any
 
 import cv2
 import numpy as np
+import psutil
 from selenium import webdriver
 from selenium.webdriver.chrome.service import Service
 
@@ -37,6 +39,7 @@ from benchmarks.rows import Row, tell
 
 FLAGS = ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--window-size=1280,1000")
 PATIENCE_S = 300
+CAMERA_S = 60
 SPEED = """
     const [count, width, height, threads, done] = arguments;
     (async () => {
@@ -60,11 +63,11 @@ SPEED = """
 
 
 @contextmanager
-def chromium() -> Iterator[Any]:
+def chromium(*flags: str) -> Iterator[Any]:
     """Give Chromium, driven by Selenium."""
     options = webdriver.ChromeOptions()
     options.binary_location = shutil.which("chromium") or shutil.which("google-chrome") or ""
-    for flag in FLAGS:
+    for flag in (*FLAGS, *flags):
         options.add_argument(flag)
     driver = webdriver.Chrome(options=options, service=Service(shutil.which("chromedriver")))
     driver.set_script_timeout(PATIENCE_S)
@@ -137,15 +140,35 @@ def report_speed(driver: Any, address: str, folder: Path, model: Path) -> None:
         tell(Row("live", "the page", fact=fact))
 
 
+def report_memory(address: str, folder: Path, model: Path) -> None:
+    path = folder.parent / "camera.mjpeg"
+    with path.open("wb") as file:
+        for _, clip, _ in clips_of(model)[:8]:
+            for _, picture in read_frames(clip):
+                file.write(
+                    cv2.imencode(".jpg", cv2.cvtColor(cv2.resize(picture, SIZE), cv2.COLOR_RGB2BGR))[1].tobytes()
+                )
+    fakes = ("--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream")
+    with chromium(*fakes, f"--use-file-for-fake-video-capture={path}") as driver:
+        driver.get(address)
+        wait_for(driver, "document.documentElement.dataset.aslReady")
+        driver.execute_script("document.querySelector('[data-asl=camera]').click()")
+        time.sleep(CAMERA_S)
+        speed = driver.execute_script("return document.getElementById('asl-speed').textContent")
+        processes = psutil.Process(driver.service.process.pid).children(recursive=True)
+        largest = max(process.memory_info().rss for process in processes) / 2**20
+    tell(Row("live", "memory of the page", fact=f"{largest:.0f} MiB after {CAMERA_S} s of a camera ({speed})"))
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", type=Path, help="folder of a network (attention_lstm of the demo)")
     parser.add_argument("--clips", type=int, default=24, help="clips for the words (%(default)s)")
-    parser.add_argument("--only", default="words,speed", help="parts, separated by commas (%(default)s)")
+    parser.add_argument("--only", default="words,speed,memory", help="parts, separated by commas (%(default)s)")
     options = parser.parse_args()
     model = options.model or project_folder() / "outputs" / "demo" / "attention_lstm" / "held_out_ben+eli"
     with tempfile.TemporaryDirectory() as name, chromium() as driver:
-        folder = build_page(name, models={"model": model})
+        folder = build_page(Path(name) / "page", models={"model": model})
         with serve_files(folder, port=0) as server:
             threading.Thread(target=server.serve_forever, daemon=True).start()
             address = f"http://127.0.0.1:{server.server_port}/"
@@ -153,6 +176,8 @@ def main() -> None:
                 report_words(driver, address, model, count=options.clips)
             if "speed" in options.only:
                 report_speed(driver, address, folder, model)
+            if "memory" in options.only:
+                report_memory(address, folder, model)
             server.shutdown()
 
 

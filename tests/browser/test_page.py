@@ -352,6 +352,34 @@ def test_a_clip_is_recognised_as_in_python_and_no_other_host_is_asked(site, mode
     assert tab.errors() == []
 
 
+CAMERA = """
+    const {Camera} = await import("./sources.js");
+    const {Engine} = await import("./engine.js");
+    const video = document.createElement("video");
+    const camera = new Camera(video, () => {});
+    await camera.open();
+    const engine = new Engine();
+    const [frame] = (await camera.frames().next()).value;
+    video.pause();
+    const read = await engine.pixels(frame);
+    const shown = await engine.pixels(await createImageBitmap(video));
+    camera.close();
+    const {width, height} = read;
+    const apart = read.data.map((value, index) => Math.abs(value - shown.data[index]));
+    return {
+      kind: frame.constructor.name, size: [width, height], shown: [shown.width, shown.height],
+      mean: apart.reduce((sum, value) => sum + value, 0) / apart.length,
+    };
+"""
+
+
+def test_a_camera_s_frames_are_read_as_they_are_shown_without_a_bitmap_of_each(run_script):
+    found = run_script(CAMERA)
+    assert found["kind"] == "VideoFrame"  # Chromium keeps bitmaps of videos, up to half a gigabyte
+    assert found["size"] == found["shown"]
+    assert found["mean"] < 3  # the camera may go on between the two
+
+
 def test_a_sign_before_the_camera_becomes_a_word_and_stays_after_a_reload(site, open_page):
     from selenium.webdriver.common.keys import Keys
 

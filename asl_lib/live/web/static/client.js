@@ -19,7 +19,8 @@ export function startEngine() {
     new Promise((resolve, reject) => {
       const id = ++last;
       waiting.set(id, {resolve, reject});
-      worker.postMessage({id, name, values}, values.filter((value) => value instanceof ImageBitmap));
+      // Pictures move to the worker, and are used up.
+      worker.postMessage({id, name, values}, values.filter((value) => typeof value?.close === "function"));
     });
   // A promise must not look like one that can be waited for, hence "then".
   return new Proxy({}, {get: (_, name) => (name === "then" ? undefined : (...values) => call(name, ...values))});

@@ -6,15 +6,15 @@ import {PARTS} from "./tracker.js";
  * Draw a frame, its landmarks, and the box of a letter.
  *
  * @param canvas where to; it gets the frame's size.
- * @param frame the frame, as a canvas.
- * @param recognition {values, box}: landmarks, as `Tracker.track` returns them, and corners in px; either may be missing.
+ * @param recognition {picture, values, box}: the frame {width, height, data}; its landmarks, as `Tracker.track` returns
+ *   them, and corners in px, of which either may be missing.
  * @param style {colours, limbs}: colour and pairs of connected landmarks of each part.
  */
-export function drawFrame(canvas, frame, {values, box}, {colours, limbs}) {
-  const {width, height} = frame;
+export function drawFrame(canvas, {picture, values, box}, {colours, limbs}) {
+  const {width, height, data} = picture;
   if (canvas.width !== width || canvas.height !== height) Object.assign(canvas, {width, height});
   const context = canvas.getContext("2d");
-  context.drawImage(frame, 0, 0);
+  context.putImageData(new ImageData(data, width, height), 0, 0);
   const thickness = Math.max(2, Math.hypot(width, height) / 300);
   Object.assign(context, {lineWidth: thickness, lineCap: "round"});
   if (box) {

@@ -46,9 +46,10 @@ export class Engine {
     return this.tracker.track(picture, seconds);
   }
 
-  /** Recognise the next frame, an ImageBitmap, which is used up. */
-  async process(bitmap, time_s) {
-    return this.recogniser.process(this.pixels(bitmap), time_s);
+  /** Recognise the next frame, an ImageBitmap or VideoFrame, which is used up; return its pixels, too, as `picture`. */
+  async process(frame, time_s) {
+    const picture = await this.pixels(frame);
+    return {...(await this.recogniser.process(picture, time_s)), picture};
   }
 
   /** Return what is recognised after the last frame. */
@@ -66,14 +67,29 @@ export class Engine {
     this.recogniser.start(time_s);
   }
 
-  pixels(bitmap) {
+  async pixels(frame) {
+    try {
+      return await (frame instanceof ImageBitmap ? this.pixelsOfBitmap(frame) : pixelsOfVideo(frame));
+    } finally {
+      frame.close();
+    }
+  }
+
+  pixelsOfBitmap(bitmap) {
     const {width, height} = bitmap;
     if (this.canvas?.width !== width || this.canvas.height !== height) {
       this.canvas = new OffscreenCanvas(width, height);
       this.context = this.canvas.getContext("2d", {willReadFrequently: true});
     }
     this.context.drawImage(bitmap, 0, 0);
-    bitmap.close();
-    return this.context.getImageData(0, 0, width, height);
+    const {data} = this.context.getImageData(0, 0, width, height);
+    return {width, height, data};
   }
+}
+
+async function pixelsOfVideo(frame) {
+  const {width, height} = frame.visibleRect;
+  const data = new Uint8ClampedArray(4 * width * height);
+  await frame.copyTo(data, {format: "RGBA"});
+  return {width, height, data};
 }

@@ -15,7 +15,6 @@ const HANDS = {left_hand: "left hand", right_hand: "right hand"};
 const byId = (id) => document.getElementById(`asl-${id}`);
 const button = (name) => document.querySelector(`[data-asl="${name}"]`);
 const engine = startEngine();
-const frame = new OffscreenCanvas(1, 1); // the frame that is recognised now
 let config = {};
 let settings = {};
 let source = null; // the camera or clip whose frames are recognised now
@@ -139,10 +138,9 @@ async function recognise(opened, message) {
         continue;
       }
       const began = performance.now();
-      keepFrame(picture);
       const recognition = await engine.process(picture, time_s);
       if (opened.closed) return;
-      drawFrame(byId("canvas"), frame, recognition, config);
+      drawFrame(byId("canvas"), recognition, config);
       show(recognition);
       showSpeed(began);
       count += 1;
@@ -153,13 +151,6 @@ async function recognise(opened, message) {
   } catch (error) {
     stop(error.message);
   }
-}
-
-/** Keep a frame to draw with its landmarks: the worker uses the picture up. */
-function keepFrame(picture) {
-  const {width, height} = picture;
-  if (frame.width !== width || frame.height !== height) Object.assign(frame, {width, height});
-  frame.getContext("2d").drawImage(picture, 0, 0);
 }
 
 function stop(message) {

@@ -5,6 +5,24 @@ const LONGEST_PX = 1280;
 const [LONGEST_CLIP_S, LARGEST_CLIP_MB] = [120, 200];
 const CAMERA = {width: {ideal: 640}, height: {ideal: 480}, frameRate: {ideal: 30}, facingMode: "user"};
 
+/**
+ * Return the frame that a camera's video shows as a VideoFrame, or null where this browser does not read it as it is
+ * shown. Chromium keeps each of the bitmaps that it makes of a video, up to half a gigabyte.
+ */
+function cameraFrame(video) {
+  try {
+    const frame = new VideoFrame(video);
+    const {width, height} = frame.visibleRect;
+    const asShown = width === video.videoWidth && height === video.videoHeight && Math.max(width, height) <= LONGEST_PX;
+    // A browser that does not know the format gives another one.
+    if (asShown && frame.allocationSize({format: "RGBA"}) === 4 * width * height) return frame;
+    frame.close();
+  } catch {
+    // A browser without VideoFrame, or without RGBA.
+  }
+  return null;
+}
+
 /** Return the frame that a video shows, never mirrored: mirrored, a right hand would be a left one. */
 async function frameOf(video) {
   const {videoWidth, videoHeight} = video;
@@ -56,7 +74,7 @@ export class Camera {
       if (this.closed) return;
       this.fresh = false;
       const time_s = performance.now() / 1000;
-      yield [await frameOf(this.video), time_s];
+      yield [cameraFrame(this.video) ?? (await frameOf(this.video)), time_s];
     }
   }
 

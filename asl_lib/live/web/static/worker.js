@@ -10,5 +10,5 @@ onmessage = ({data: {id, name, values}}) => {
   last = last
     .then(() => engine)
     .then((loaded) => loaded[name](...values))
-    .then((value) => postMessage({id, value}), (error) => postMessage({id, error: error?.message ?? String(error)}));
+    .then((value) => postMessage({id, value}, value?.picture ? [value.picture.data.buffer] : []), (error) => postMessage({id, error: error?.message ?? String(error)}));
 };
