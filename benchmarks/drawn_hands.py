@@ -21,9 +21,9 @@ from asl_lib.features.sets import load_features
 from asl_lib.landmarks.hands import find_hands
 from asl_lib.models.hand_mlp import build_hand_mlp
 
-SIX = "the demo's six signers"
+DEMO = "the demo's ten signers"
 WAYS = {
-    SIX: {"variety": 1.0, "jitter": 0.0},
+    DEMO: {"variety": 1.0, "jitter": 0.0},
     "50 random people": {"variety": 1.0, "jitter": 0.0},
     "50 random people, a tracker that is a little off": {"variety": 1.0, "jitter": 0.01},
     "50 random people, more various, a tracker that is a little off": {"variety": 1.8, "jitter": 0.01},
@@ -39,7 +39,7 @@ def main() -> None:
     names, described = photos.glosses.tolist(), describe_photographs(found)
     print(f"{len(photos)} photographs, hands found in {(found[:, 0, 0] == found[:, 0, 0]).mean():.1%}")
     for name, how in WAYS.items():
-        people = list(load_signers().values()) if name == SIX else random_signers(50, seed=42)
+        people = list(load_signers().values()) if name == DEMO else random_signers(50, seed=42)
         hands, labels = drawn_joints(names, people, each=400 // len(people), seed=42, **how)
         answers = build_hand_mlp(seed=42).fit(describe_photographs(hands), labels).predict(described)
         print(f"  {name}: {rate(answers == photos.y, photos.table())}")

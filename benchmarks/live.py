@@ -1,6 +1,6 @@
 """How steady, right and fast live recognition is, on the demo's clips of signers that the network has never seen.
 
-    python -m benchmarks.live [--model outputs/demo/attention_lstm/held_out_ben+eli] [--soak 600]
+    python -m benchmarks.live [--model outputs/demo/attention_lstm/held_out_ben+eli+hana] [--soak 600]
 
 It needs what `make demo` leaves behind. Five parts, of which `--only` chooses some:
 
@@ -198,7 +198,9 @@ def resident_mb() -> float:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--model", default="outputs/demo/attention_lstm/held_out_ben+eli", help="folder of the network")
+    parser.add_argument(
+        "--model", default="outputs/demo/attention_lstm/held_out_ben+eli+hana", help="folder of the network"
+    )
     parser.add_argument(
         "--threshold", type=float, default=LiveSettings().threshold, help="least probability of a word, of both methods"
     )

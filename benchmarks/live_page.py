@@ -1,6 +1,6 @@
 """The live page, in headless Chromium: whether it finds Python's words, and how fast it is.
 
-    python -m benchmarks.live_page [--model outputs/demo/attention_lstm/held_out_ben+eli] [--clips 24]
+    python -m benchmarks.live_page [--model outputs/demo/attention_lstm/held_out_ben+eli+hana] [--clips 24]
 
 It needs what `make demo` leaves behind, npm, Chromium and its driver. Three parts, of which `--only` chooses some:
 
@@ -166,7 +166,7 @@ def main() -> None:
     parser.add_argument("--clips", type=int, default=24, help="clips for the words (%(default)s)")
     parser.add_argument("--only", default="words,speed,memory", help="parts, separated by commas (%(default)s)")
     options = parser.parse_args()
-    model = options.model or project_folder() / "outputs" / "demo" / "attention_lstm" / "held_out_ben+eli"
+    model = options.model or project_folder() / "outputs" / "demo" / "attention_lstm" / "held_out_ben+eli+hana"
     with tempfile.TemporaryDirectory() as name, chromium() as driver:
         folder = build_page(Path(name) / "page", models={"model": model})
         with serve_files(folder, port=0) as server:

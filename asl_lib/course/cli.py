@@ -131,7 +131,9 @@ def _add_notebooks(command: Callable[..., argparse.ArgumentParser]) -> None:
 
 def _add_models(command: Callable[..., argparse.ArgumentParser]) -> None:
     export = command("export", _export, "write a trained network and its recipe as one file, for phones and browsers")
-    export.add_argument("folder", help="folder of the model, for example outputs/demo/attention_tcn/held_out_ben+eli")
+    export.add_argument(
+        "folder", help="folder of the model, for example outputs/demo/attention_tcn/held_out_ben+eli+hana"
+    )
     export.add_argument(
         "--to", default="", metavar="FOLDER", help="write here (default: export/ in the model's folder)"
     )

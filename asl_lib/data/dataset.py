@@ -42,7 +42,7 @@ class Options:
 
     signs: tuple[str, ...] = ()
     signers: tuple[str, ...] = ()
-    repetitions: int = 3
+    repetitions: int = 2
     subset: str = ""
     clips_per_sign: int = 0
     also: tuple[Dataset, ...] = ()

@@ -184,7 +184,7 @@ class SignRecogniser(FrameRecogniser):
     between is classified every few frames, and becomes a word when the sign ends. **Press-and-sign**: after `start`, a
     countdown and a capture of some seconds, which is classified as a whole.
 
-    >>> with SignRecogniser(Classifier.load("outputs/demo/attention_lstm/held_out_ben+eli")) as recogniser:
+    >>> with SignRecogniser(Classifier.load("outputs/demo/attention_lstm/held_out_ben+eli+hana")) as recogniser:
     ...     for time_s, picture in read_frames("clip.mp4"):
     ...         recognition = recogniser.process(picture, time_s)
     """

@@ -22,7 +22,7 @@ CLIPS_AT_A_TIME = 256
 
 @register("ridge")
 class Ridge(PointModel):
-    """Ridge classifier (Hoerl and Kennard 1970) on the standardised features of a recipe: the model of notebook 03.
+    """Ridge classifier (Hoerl and Kennard 1970) on the standardised features of a recipe.
 
     Each gloss has a weight for every number of every frame. The probabilities are the softmax of the sums: their
     order means something, their size does not.

@@ -47,7 +47,7 @@ def test_data_sets_are_listed_with_licence_size_and_what_is_here(arguments, caps
     write_clips(make_clips([{"clip_id": str(i), **row} for i in range(3)]), home / "data" / "karsl" / "clips.csv")
     assert main(arguments) == 0
     output = capsys.readouterr().out
-    for words in ("demo: ", "teaching device", "33 MB; licence: MIT, as the course; not here", "3 clips here"):
+    for words in ("demo: ", "teaching device", "72 MB; licence: MIT, as the course; not here", "3 clips here"):
         assert words in output
     for name in find_datasets():
         assert f"{name}: " in output

@@ -134,8 +134,8 @@ def test_the_folder_of_a_model_can_be_made_whatever_the_signers_are_called(tmp_p
 
 
 def test_the_results_of_a_seed_lie_in_a_folder_of_their_own():
-    assert Params().held_out == "held_out_ben+eli"
-    assert Params(seed=2).held_out == "held_out_ben+eli.seed_2"
+    assert Params().held_out == "held_out_ben+eli+hana"
+    assert Params(seed=2).held_out == "held_out_ben+eli+hana.seed_2"
     assert Params(seed=2, split="random").held_out == "split_random.seed_2"
 
 

@@ -5,11 +5,17 @@ import pytest
 
 from asl_lib.landmarks.hands import HandFinder
 from asl_lib.landmarks.tracker import HandLandmarks, HolisticTracker
-from benchmarks.tracker import GROUPS, agreement, photographs, track, track_body, track_photographs
-from scripts.make_golden_landmarks import FACE_EVERY, GOLDEN, LEGS, PHOTOGRAPHS, golden_clips
+from benchmarks.tracker import GROUPS, agreement, photographs, render, track, track_body, track_photographs
+from scripts.make_golden_landmarks import (
+    BODY,
+    FACE_EVERY,
+    GOLDEN,
+    PHOTOGRAPHS,
+    golden_clips,
+    hand_stream,
+    without_face,
+)
 from tests.conftest import SHARED
-
-BODY = {"head": (0, 11), "arms": (11, 23), "left hand": (25, 46), "right hand": (46, 67)}
 
 
 @pytest.fixture(scope="module")
@@ -30,13 +36,15 @@ def tracked(clips):
 
 
 def test_body_and_hands_are_those_of_mediapipe(golden, tracked):
+    """They differ by less than MediaPipe's own landmarks do when every pixel becomes brighter by one grey level."""
     old = {clip: golden[f"{clip}: body"] for clip in tracked}
-    new = {clip: np.delete(np.delete(points, slice(33, 501), axis=1), LEGS, axis=1) for clip, points in tracked.items()}
+    new = {clip: without_face(points) for clip, points in tracked.items()}
     for group, rows in BODY.items():
         found = agreement(new, old, rows)
-        assert found["mean_px"] <= 0.15, group
+        assert found["median_px"] <= 0.15, group
+        assert found["mean_px"] <= golden[f"one grey level: {group}"], group
         assert found["same"] >= 0.99, group
-        assert found["found"] > 20, group
+        assert found["found"] > 60, group
 
 
 def test_the_face_is_that_of_mediapipe(golden, tracked):
@@ -48,7 +56,7 @@ def test_the_face_is_that_of_mediapipe(golden, tracked):
 
 
 def test_two_threads_give_the_landmarks_of_one(clips, tracked):
-    clip = "dara YES"
+    clip = next(iter(clips))
     two = track_body({clip: clips[clip]}, graph="holistic", threads=2).landmarks
     np.testing.assert_array_equal(two[clip], tracked[clip])
 
@@ -63,7 +71,7 @@ def test_hands_in_photographs_are_those_of_mediapipe(golden):
     assert found["mean_px"] <= 1
 
 
-def test_a_hand_in_a_stream_is_that_of_mediapipe(golden, clips):
+def test_a_hand_in_a_stream_is_that_of_mediapipe(golden):
     finder = HandFinder(confidence=0.4)
     missing = np.full((21, 3), np.nan)
 
@@ -71,16 +79,16 @@ def test_a_hand_in_a_stream_is_that_of_mediapipe(golden, clips):
         found = finder.track(picture)
         return missing if found is None else found
 
-    new = track({"": clips["ana HELLO"][:, 60:360, :300]}, step, finder.reset).landmarks
+    new = track({"": hand_stream()}, step, finder.reset).landmarks
     found = agreement(new, {"": golden["stream"]}, (0, 21))
     assert found["found"] > 15
     assert found["same"] >= 0.95
     assert found["mean_px"] <= 0.3
 
 
-def test_a_hand_outside_the_picture_costs_no_model_and_changes_nothing(clips, monkeypatch):
+def test_a_hand_outside_the_picture_costs_no_model_and_changes_nothing(monkeypatch):
     """Where less than a fifth of the middle of a hand's region lies in the picture, no hand was ever found."""
-    frames = np.ascontiguousarray(clips["fay THANK-YOU"][:, :310])
+    frames = np.ascontiguousarray(render("THANK-YOU", "fay")[:, :310])
     runs = []
     find = HandLandmarks.__call__
     monkeypatch.setattr(HandLandmarks, "__call__", lambda *given: runs.append(given) or find(*given))

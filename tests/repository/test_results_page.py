@@ -133,5 +133,5 @@ def test_the_page_repeats_what_the_stored_notebooks_print():
 @pytest.mark.parametrize("run", ["outputs/demo", "outputs/demo/letters"])
 def test_the_page_has_a_table_of_the_runs_that_make_demo_leaves(run):
     block = PAGE.read_text(encoding="utf-8").split(f"<!-- results of {run} -->\n")[1].split("<!-- end -->")[0]
-    assert block.startswith("| model | ben | eli | all clips | n | parameters |")
+    assert block.startswith("| model | ben | eli | hana | all clips | n | parameters |")
     assert len(block.splitlines()) > 5

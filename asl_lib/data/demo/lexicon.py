@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any, Literal, TypeVar, get_args, get_type_hints
@@ -30,7 +30,7 @@ class Sign:
     location: Literal["forehead", "mouth", "chin", "chest", "neutral", "side"]
     palm: Literal["forward", "in", "across", "up", "down"]
     fingers: Literal["up", "in", "across"]
-    movement: Literal["hold", "tap", "circle", "nod", "shake", "away", "arcs", "up", "pull", "open"]
+    movement: Literal["hold", "tap", "circle", "nod", "shake", "twist", "away", "arcs", "sweep", "up", "pull", "open"]
     symmetry: Literal["none", "mirrored", "support"] = "none"
     support: str = ""
     __pydantic_config__ = NO_OTHERS
@@ -55,13 +55,25 @@ class Signer:
     hair_style: Literal["short", "long", "bun"]
     clothes: tuple[int, int, int]
     background: tuple[int, int, int]
-    tempo: Number
-    amplitude: Number
-    lax: Number
-    offset: tuple[float, float]
-    tilt: Number
-    lean: Number
+    light: tuple[float, float]
     noise: Number
+    turn: Number
+    height: Number
+    tempo: Number
+    hold: Number
+    amplitude: Number
+    extent: Number
+    offset: tuple[float, float]
+    rest: tuple[float, float]
+    lax: Number
+    tilt: Number
+    palm: Number
+    direction: Number
+    lean: Number
+    extra: Literal["none", "bounce", "sway", "circle"]
+    accent: Number
+    variety: Number
+    variants: Mapping[str, Mapping[str, str]]
     __pydantic_config__ = NO_OTHERS
 
 
@@ -74,12 +86,8 @@ def load_lexicon() -> dict[str, Sign]:
     """
     entries = _read("lexicon.yaml")["signs"]
     signs = {gloss: _entry(Sign, {"gloss": gloss, **values}) for gloss, values in entries.items()}
-    for sign in signs.values():
-        for shape in (*sign.handshapes(), *([sign.support] if sign.support else [])):
-            if shape not in HANDSHAPES:
-                raise DatasetError(f"{sign.gloss}: handshape must be one of {', '.join(HANDSHAPES)}; got '{shape}'.")
-        if (sign.hands == "both") == (sign.symmetry == "none"):
-            raise DatasetError(f"{sign.gloss}: symmetry must be given for signs of both hands, and only for those.")
+    for gloss, sign in signs.items():
+        _check(sign, gloss)
     return signs
 
 
@@ -91,7 +99,21 @@ def load_signers() -> dict[str, Signer]:
         DatasetError: an entry lacks a parameter, or has an unknown parameter or value.
     """
     entries = _read("signers.yaml")["signers"]
-    return {name: _entry(Signer, {"name": name, **values}) for name, values in entries.items()}
+    signers = {name: _entry(Signer, {"name": name, **values}) for name, values in entries.items()}
+    for name, signer in signers.items():
+        for gloss, changes in signer.variants.items():
+            [usual] = choose([gloss], load_lexicon(), "sign")
+            _check(_entry(Sign, {**asdict(usual), **changes}), f"{name}, {gloss}")
+    return signers
+
+
+def _check(sign: Sign, name: str) -> None:
+    """Raise DatasetError where the parameters of a sign do not fit together; `name` says in the message which it is."""
+    for shape in (*sign.handshapes(), *([sign.support] if sign.support else [])):
+        if shape not in HANDSHAPES:
+            raise DatasetError(f"{name}: handshape must be one of {', '.join(HANDSHAPES)}; got '{shape}'.")
+    if (sign.hands == "both") == (sign.symmetry == "none"):
+        raise DatasetError(f"{name}: symmetry must be given for signs of both hands, and only for those.")
 
 
 def allowed_values() -> dict[str, tuple[str, ...]]:

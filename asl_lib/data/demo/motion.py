@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -33,7 +34,9 @@ PALMS = {
     "down": (0.0, 0.75, 0.66),
 }
 FINGERS = {"up": (-0.08, -1.0, 0.05), "in": (-0.85, -0.52, 0.12), "across": (-1.0, -0.08, 0.1)}
-REST = (0.62, 1.32, 0.12)
+CENTRE = np.array([0.30, 0.05, 0.42])  # of the signing space, from which a signer's extent is measured
+LEAST_APART = 0.36  # of each palm from the middle of the body, in signs of both hands
+HIPS = np.array([0.0, 1.4, 0.0])
 REST_FINGERS, REST_PALM = (0.05, 1.0, 0.0), (-0.8, 0.0, -0.3)
 
 
@@ -44,6 +47,7 @@ class Performance:
     Attributes:
         joints: (T, 2, 21, 3) float32 px: the joints of the [left, right] hand; z grows to the viewer.
         arms: (T, 2, 3, 3) float32 px: shoulder, elbow and wrist of the [left, right] arm.
+        body: (3, 3) float: directions of the picture (x, y, z) in which the body's x, y and z point; unit length.
         signing: (T, 2) bool: the hand takes part in the sign, is raised, and is inside the picture.
         dominant: "left" or "right".
         signer: the signer.
@@ -54,6 +58,7 @@ class Performance:
 
     joints: np.ndarray
     arms: np.ndarray
+    body: np.ndarray
     signing: np.ndarray
     dominant: str
     signer: Signer
@@ -75,7 +80,8 @@ def keyed_seed(seed: int, *words: object) -> tuple[int, ...]:
 def perform(sign: Sign, signer: Signer, *, repetition: int, seed: int) -> Performance:
     """Return one repetition of a sign: from rest, through the sign, to rest.
 
-    Repetitions differ in tempo, amplitude, location, start and end.
+    Repetitions differ in tempo, place, size and handshape as much as the signer's `variety` says. Now and then one is
+    careless: a location is lowered, a movement shortened or doubled, a hand half open.
 
     Args:
         sign: an entry of the lexicon.
@@ -85,13 +91,15 @@ def perform(sign: Sign, signer: Signer, *, repetition: int, seed: int) -> Perfor
     """
     key = keyed_seed(seed, signer.name, sign.gloss, repetition)
     rng = np.random.default_rng(key)
+    changes: dict[str, Any] = dict(signer.variants.get(sign.gloss, {}))
+    sign = replace(sign, **changes)
     tempo = signer.tempo * rng.uniform(0.9, 1.12)
     rest, end = int(rng.integers(1, 4)), int(rng.integers(1, 3))
-    up, during, down = round(5.5 / tempo), round(16 / tempo), round(5.5 / tempo)
+    up, during, down = round(5.5 / tempo), round(14 / tempo), round(5.5 / tempo)
+    variation = _Variation.draw(sign, signer, rng)
     # For each frame: how far the hand is raised, and the phase of the sign.
     raised = np.concatenate([np.zeros(rest), _ease(up), np.ones(during), 1 - _ease(down), np.zeros(end)])
-    phase = np.concatenate([np.zeros(rest + up), np.linspace(0, 1, during), np.ones(down + end)])
-    variation = _Variation.draw(signer, rng)
+    phase = np.concatenate([np.zeros(rest + up), variation.phases(during), np.ones(down + end) * variation.cycles])
 
     right = _arm(sign, signer, variation, raised, phase, dominant=True)
     second_raised = raised if sign.hands == "both" else np.zeros_like(raised)
@@ -101,35 +109,72 @@ def perform(sign: Sign, signer: Signer, *, repetition: int, seed: int) -> Perfor
     if signer.hand == "left":
         arms, hands = _mirror(arms)[:, ::-1], _mirror(hands)[:, ::-1]
         takes_part = takes_part[::-1]
-    arms, hands = (_to_picture(points, signer, variation) for points in (arms, hands))
+    body_axes = _camera(signer, variation)
+    origin = np.array([SIZE[0] / 2 + variation.centre, SHOULDER_HEIGHT * SIZE[1], 0])
+    # The body leans and turns about the hips.
+    arms, hands = ((points - HIPS) @ body_axes + HIPS for points in (arms, hands))
+    arms, hands = (points * signer.shoulders_px + origin for points in (arms, hands))
     in_picture = ((hands[..., :2] > 0) & (hands[..., :2] < SIZE)).all(axis=(2, 3))
     height = hands[:, :, 0, 1] < SHOULDER_HEIGHT * SIZE[1] + LOWEST_SIGNING * signer.shoulders_px
     signing = in_picture & height & takes_part & (raised > 0.6)[:, None]
-    return Performance(hands.astype(np.float32), arms.astype(np.float32), signing, signer.hand, signer, key)
+    arms, hands = arms.astype(np.float32), hands.astype(np.float32)
+    return Performance(hands, arms, body_axes, signing, signer.hand, signer, key)
 
 
 @dataclass(frozen=True)
 class _Variation:
-    """The signer's habits with the random variation of one repetition."""
+    """How one repetition differs from the entry of the lexicon.
+
+    By the signer's habits, by the signer's own way with this sign, the same in all repetitions, and by chance.
+    """
 
     amplitude: float
     offset: np.ndarray
+    direction: float
     tilt: float
+    palm: float
     lean: float
+    turn: float
     centre: float
     start: float
+    hold: float
+    bends: np.ndarray
+    relaxed: float
+    cycles: float
 
     @classmethod
-    def draw(cls, signer: Signer, rng: np.random.Generator) -> _Variation:
+    def draw(cls, sign: Sign, signer: Signer, rng: np.random.Generator) -> _Variation:
+        own = np.random.default_rng(keyed_seed(0, signer.name, sign.gloss, "accent"))
+
+        def differ(always: Any, now: Any) -> Any:
+            return own.normal(0, always) * signer.accent + rng.normal(0, now) * signer.variety
+
         outwards, down = signer.offset
+        # Signers lower locations now and then (Tyrone and Mauk 2010).
+        lowered = rng.uniform(0.05, 0.25) if rng.random() < 0.16 * signer.variety else 0.0
+        half_open = rng.uniform(0.2, 0.5) if rng.random() < 0.10 * signer.variety else 0.0
+        cycles = 2.0 if own.random() < 0.12 * signer.accent else 1.0
+        if rng.random() < 0.10 * signer.variety:
+            cycles = rng.uniform(0.5, 0.75) if rng.random() < 0.5 else 2.0
         return cls(
-            amplitude=signer.amplitude * rng.uniform(0.85, 1.15),
-            offset=np.array([outwards, down, 0.0]) + rng.normal(0, [0.035, 0.035, 0.02]),
-            tilt=signer.tilt + rng.normal(0, 3.0),
+            amplitude=signer.amplitude * float(np.exp(differ(0.10, 0.09))),
+            offset=np.array([outwards, down + lowered, 0.0]) + differ([0.04, 0.03, 0.01], [0.02, 0.02, 0.01]),
+            direction=signer.direction + differ(8.0, 3.0),
+            tilt=signer.tilt + differ(8.0, 2.0),
+            palm=signer.palm + differ(5.0, 2.5),
             lean=signer.lean + rng.normal(0, 0.8),
+            turn=signer.turn + rng.normal(0, 1.5),
             centre=rng.normal(0, 6.0),
             start=rng.uniform(-0.08, 0.08),
+            hold=float(np.clip(signer.hold + rng.normal(0, 0.05), 0, 0.6)),
+            bends=differ(np.full(16, 5.0), 1.2) * ([0.4, 1, 1, 0.6] * 4),
+            relaxed=float(np.clip(abs(differ(0.06, 0.03)) + half_open, 0, 0.6)),
+            cycles=cycles,
         )
+
+    def phases(self, count: int) -> np.ndarray:
+        """Return the phase of the sign in `count` frames: the hand holds still at both ends, and moves in between."""
+        return np.clip((np.linspace(0, 1, count) - self.hold / 2) / (1 - self.hold), 0, 1) * self.cycles
 
 
 def _arm(
@@ -138,42 +183,66 @@ def _arm(
     """Return the joints of an arm (T, 3, 3) and its hand (T, 21, 3), drawn as a right one, in shoulder widths."""
     supports = not dominant and sign.symmetry == "support"
     shapes = (sign.support, sign.support) if supports else sign.handshapes()
-    postures = [posture(name) for name in ("relaxed", *shapes)]
+    loose, first, last = (posture(name) for name in ("relaxed", *shapes))
+    first, last = (shape * (1 - variation.relaxed) + loose * variation.relaxed for shape in (first, last))
+    own = np.concatenate([variation.bends, np.zeros(3)])
+    first, last = first + own, last + own
     palm = body.PALM * signer.hand_size
     arms, hands = [], []
     for lift, p in zip(raised, phase, strict=True):
-        position, fingers, facing = _goal(sign, variation, float(p), supports=supports)
+        position, fingers, facing = _goal(sign, signer, variation, float(p), supports=supports)
         wrist = position - 0.55 * palm * fingers / np.linalg.norm(fingers)
         # The hand rises on a slight arc in front of the body.
-        wrist = _right(REST) * (1 - lift) + wrist * lift + np.array([-0.10, 0.0, 0.14]) * np.sin(np.pi * lift)
+        wrist = (
+            _right((*signer.rest, 0.12)) * (1 - lift)
+            + wrist * lift
+            + np.array([-0.10, 0.0, 0.14]) * np.sin(np.pi * lift)
+        )
         wrist = body.reach(wrist, arms=signer.arms)
         elbow = body.elbow(wrist, arms=signer.arms)
         fingers = _right(REST_FINGERS) * (1 - lift) + fingers * lift
         facing = _right(REST_PALM) * (1 - lift) + facing * lift
         axes = body.hand_axes(fingers, facing, wrist - elbow)
-        shape = postures[0] * (1 - lift) + (postures[1] * (1 - p) + postures[2] * p) * lift
+        share = min(float(p), 1.0)
+        shape = loose * (1 - lift) + (first * (1 - share) + last * share) * lift
         hands.append(wrist + palm * joints(shape, lax=signer.lax) @ axes)
         arms.append(np.stack([body.SHOULDER, elbow, wrist]))
     return np.array(arms), np.array(hands)
 
 
-def _goal(sign: Sign, variation: _Variation, p: float, *, supports: bool) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _goal(
+    sign: Sign, signer: Signer, variation: _Variation, p: float, *, supports: bool
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return the position of the palm and the directions of fingers and palm at phase `p` of the sign, each (3,)."""
+    position = CENTRE + (np.array(LOCATIONS[sign.location]) - CENTRE) * signer.extent + variation.offset
     if supports:
         # Palm up, level, below the dominant hand.
-        position = np.array(LOCATIONS[sign.location]) + variation.offset + (-0.12, 0.22, 0.0)
-        return _right(position), _right((-0.9, -0.15, 0.25)), _right(PALMS["up"])
-    position = np.array(LOCATIONS[sign.location]) + variation.offset
+        return _right(position + (-0.12, 0.22, 0.0)), _right((-0.9, -0.15, 0.25)), _right(PALMS["up"])
     if sign.symmetry == "support":
         position = position + (-0.16, 0.02, 0.02)
+    if sign.symmetry == "mirrored":  # the hands stay beside each other
+        position[0] = max(position[0], LEAST_APART)
     fingers, facing = _right(FINGERS[sign.fingers]), _right(PALMS[sign.palm])
     step, pitch, roll, turn = _movement(sign.movement, p + variation.start * np.sin(np.pi * p))
-    position = _right(position + np.array(step) * variation.amplitude)
+    moved = body.rotated(np.array(step), np.array([0.0, 0, 1]), variation.direction) * variation.amplitude
+    position = _right(position + moved + _extra(signer.extra, p))
     fingers = body.rotated(fingers, facing, variation.tilt + roll * variation.amplitude)
     across = np.cross(facing, fingers)
     fingers = body.rotated(fingers, across, pitch * variation.amplitude)
     facing = body.rotated(facing, across, pitch * variation.amplitude)
-    return position, fingers, body.rotated(facing, fingers, turn)
+    return position, fingers, body.rotated(facing, fingers, variation.palm + turn * variation.amplitude)
+
+
+def _extra(name: str, p: float) -> tuple[float, float, float]:
+    """Return the step at phase `p` that a signer adds to every sign out of habit."""
+    wave, other = np.sin(2 * np.pi * p), np.cos(2 * np.pi * p)
+    steps = {
+        "none": (0.0, 0.0, 0.0),
+        "bounce": (0.0, 0.09 * abs(wave), 0.03 * abs(wave)),
+        "sway": (0.09 * wave, 0.0, 0.0),
+        "circle": (0.06 * wave, 0.06 * other, 0.0),
+    }
+    return steps[name]
 
 
 def _movement(name: str, p: float) -> tuple[tuple[float, float, float], float, float, float]:
@@ -183,28 +252,32 @@ def _movement(name: str, p: float) -> tuple[tuple[float, float, float], float, f
     """
     wave = np.sin(2 * np.pi * p)
     twice = np.sin(4 * np.pi * p)
-    ease = p * p * (3 - 2 * p)
+    once = abs((p + 1) % 2 - 1)  # there, and where the sign is doubled, back
+    ease = once * once * (3 - 2 * once)
     return {
         "hold": ((0, 0, 0), 0, 0, 0),
         "tap": ((0.13 * abs(twice), 0, 0.03 * abs(twice)), 0, 0, 0),
         "circle": ((0.17 * np.cos(3.2 * np.pi * p), 0.17 * np.sin(3.2 * np.pi * p), 0), 0, 0, 0),
         "nod": ((0, 0.05 * abs(twice), 0.03 * abs(twice)), 34 * twice, 0, 0),
         "shake": ((0.07 * twice, 0, 0), 0, 20 * twice, 0),
+        "twist": ((0, 0, 0), 0, 12 * twice, 34 * twice),
         "away": ((0.26 * ease, 0.10 * ease, 0.22 * ease), 0, -14 * ease, 0),
-        "arcs": ((0.20 * p, 0.06 * p - 0.10 * abs(wave), 0.18 * p), 0, 0, 0),
+        "arcs": ((0.20 * once, 0.06 * once - 0.10 * abs(wave), 0.18 * once), 0, 0, 0),
+        "sweep": ((0.30 * ease - 0.12, 0.04 * abs(wave), 0.04 * ease), 0, 0, 0),
         "up": ((0, 0.10 - 0.30 * ease, 0.05 * ease), 0, 0, 0),
         "pull": ((0.04 * ease, 0.18 * ease, -0.16 * ease), 0, 0, 0),
         "open": ((0.14 * ease - 0.10, 0.06 * ease, 0), 0, 0, 80 * ease),
     }[name]
 
 
-def _to_picture(points: np.ndarray, signer: Signer, variation: _Variation) -> np.ndarray:
-    """Return points in px: leaned about the hips, scaled, and moved to the signer's position in the picture."""
-    angle = np.radians(variation.lean)
-    x, y = points[..., 0], points[..., 1] - 1.4
-    leaned = np.stack([x * np.cos(angle) - y * np.sin(angle), x * np.sin(angle) + y * np.cos(angle) + 1.4], axis=-1)
-    origin = np.array([SIZE[0] / 2 + variation.centre, SHOULDER_HEIGHT * SIZE[1]])
-    return np.concatenate([leaned * signer.shoulders_px + origin, points[..., 2:] * signer.shoulders_px], axis=-1)
+def _camera(signer: Signer, variation: _Variation) -> np.ndarray:
+    """Return the (3, 3) directions of the picture in which the body's x, y and z point: leaned, turned, from above."""
+    angles = np.radians([variation.lean, variation.turn, signer.height])
+    (a, b, c), (sa, sb, sc) = np.cos(angles), np.sin(angles)
+    lean = np.array([[a, sa, 0], [-sa, a, 0], [0, 0, 1]])
+    turn = np.array([[b, 0, sb], [0, 1, 0], [-sb, 0, b]])
+    height = np.array([[1, 0, 0], [0, c, -sc], [0, sc, c]])
+    return lean @ turn @ height
 
 
 def _right(vector: tuple[float, ...] | np.ndarray) -> np.ndarray:

@@ -7,6 +7,7 @@ part covers another one, a forearm in line with the hand, a smooth background, a
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -38,7 +39,7 @@ def render_frames(performance: Performance) -> Iterator[np.ndarray]:
     """
     signer = performance.signer
     rng = np.random.default_rng((*performance.seed, 1))
-    light = np.array([-0.35, -0.55, 0.76]) + rng.normal(0, 0.04, 3)
+    light = np.array([*signer.light, 0.76]) + rng.normal(0, 0.04, 3)
     still = Canvas(performance.size, light=light)
     _paint_background(still, signer, rng)
     _draw_trunk_and_head(still, performance)
@@ -97,13 +98,10 @@ def _draw_trunk_and_head(canvas: Canvas, performance: Performance) -> None:
     signer = performance.signer
     px = signer.shoulders_px
     # The shoulders of this performance are leaned and moved.
-    left, right = performance.arms[0, 0, 0], performance.arms[0, 1, 0]
-    across = (left - right)[:2] / np.linalg.norm((left - right)[:2])
-    down = np.array([-across[1], across[0]])
-    middle = 0.5 * (left + right)[:2]
+    middle = performance.arms[0, :, 0].mean(axis=0)
 
     def at(x: float, y: float, z: float = 0.0) -> np.ndarray:
-        return np.array([*(middle + (x * across + y * down) * px), z * px])
+        return np.asarray(middle + np.array([x, y, z]) @ performance.body * px)
 
     clothes, skin, hair = signer.clothes, signer.skin, signer.hair
     for side in (-1, 1):
@@ -127,6 +125,7 @@ def _draw_trunk_and_head(canvas: Canvas, performance: Performance) -> None:
 def _paint_face(canvas: Canvas, at, signer: Signer) -> None:  # type: ignore[no-untyped-def]
     """Paint eyes, brows, nose and mouth onto the head, without depth."""
     px = signer.shoulders_px
+    at = partial(at, z=0.2)
     skin, hair = np.array(signer.skin, float), np.array(signer.hair, float)
     # The hairline: a cap over the upper forehead.
     canvas.ellipse(at(0, -0.845), (0.185 * px, 0.075 * px), hair * 1.05)

@@ -20,12 +20,8 @@ from asl_lib.data.dataset import Dataset, Row
 from asl_lib.data.demo.lexicon import load_lexicon, load_signers
 from asl_lib.data.errors import DatasetError
 
-RENDERER_VERSION = 1
+RENDERER_VERSION = 2
 """Raise it with every change of code that changes a picture; tests/data/test_demo.py notices one that does."""
-EARLIER_NOTES = dict.fromkeys(
-    ("f4fc3de2627f", "9a0f5ce58609", "221052dedc81", "55b76a41362c", "1942b488baf2", "6471025c6d60"), "1-f5ef7b2c"
-)
-"""Hash of source files that identified the renderer until November 2026 -> `renderer_version` of the same pictures."""
 
 
 class RenderedDataset(Dataset):
@@ -97,13 +93,10 @@ def _check_origin(note: Path, origin: dict[str, object]) -> None:
             before = dict(read_json(note))
         except (TypeError, ValueError) as error:
             raise DatasetError(f"{note} is damaged ({error}). Delete {note.parent} to render it again.") from error
-        if "signer" in before:
-            old, comma, rest = str(before.pop("signer")).partition(",")
-            before["renderer"] = EARLIER_NOTES.get(old, old) + comma + rest
         for what, value in origin.items():
             if before.get(what) != value:
                 raise DatasetError(
-                    f"{note.parent} holds clips of {what} {before.get(what)}; got {what} {value}. "
+                    f"{note.parent} holds clips of {what} {before.get(what, 'unknown')}; got {what} {value}. "
                     "Delete the folder to render them again, or choose another data_dir."
                 )
     write_json(note, origin)

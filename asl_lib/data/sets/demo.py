@@ -18,7 +18,7 @@ from asl_lib.data.sets.demo_letters import DemoLetters
 class Demo(RenderedDataset):
     name = "demo"
     title = "Clips of procedural signers, rendered on this machine: a teaching device"
-    size = "33 MB"
+    size = "72 MB"
     obtain = "Notebook 01 renders it into {folder}."
     notice = (
         "A teaching device, not a dictionary: the signs are approximations written as Stokoe parameters. "

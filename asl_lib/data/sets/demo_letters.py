@@ -23,7 +23,7 @@ SIZE_PX = 128
 class DemoLetters(RenderedDataset):
     name = "demo_letters"
     title = "Letters by procedural signers, rendered on this machine: a teaching device"
-    size = "20 MB"
+    size = "22 MB"
     obtain = "Notebook 08 renders it into {folder}."
     notice = "A teaching device: J and Z are movements, and a picture shows no more than their handshape."
     kind = "photographs"
