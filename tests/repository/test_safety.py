@@ -18,8 +18,6 @@ METHODS = {"extractall", "to_pickle", "read_pickle", "enable_unsafe_deserializat
 ALLOWED = {
     # The plain loader is a subclass of PyYAML's safe one: see the test below.
     ("asl_lib/course/params.py", "yaml.load"),
-    # Archives whose hash the lock file has, and with Python's own filter of names and links.
-    ("asl_lib/live/web/packages.py", "files.extractall"),
 }
 
 
@@ -80,7 +78,9 @@ def faults(name, tree):
             yield node.lineno, called
         if called == "yaml.load" and (name, called) not in ALLOWED:
             yield node.lineno, called
-        if called.rpartition(".")[2] in METHODS:
+        # Python's own filter of tar archives refuses names, links and devices outside the folder.
+        filtered = called.endswith(".extractall") and getattr(given.get("filter"), "value", "") == "data"
+        if called.rpartition(".")[2] in METHODS and not filtered:
             yield node.lineno, called
         if "shell" in given and not says("shell", False):
             yield node.lineno, f"{called}(shell=...)"
@@ -117,6 +117,7 @@ keras.saving.load_model("a")
 keras.saving.load_model("a", safe_mode=False)
 subprocess.run("ls", shell=True)
 archive.extractall("a")
+archive.extractall("a", filter="fully_trusted")
 open("/tmp/guess.txt", "w")
 """
 
