@@ -16,7 +16,7 @@ import shutil
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from statistics import median
@@ -29,7 +29,7 @@ from selenium import webdriver
 from selenium.webdriver.chrome.service import Service
 
 from asl_lib._util.paths import project_folder
-from asl_lib.data.video import read_frames
+from asl_lib.data.video import fit_into, read_frames
 from asl_lib.live.networks import open_recogniser
 from asl_lib.live.replay import SIZE
 from asl_lib.live.web.build import build_page
@@ -39,7 +39,7 @@ from benchmarks.rows import Row, tell
 
 FLAGS = ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--window-size=1280,1000")
 PATIENCE_S = 300
-CAMERA_S = 60
+CAMERA_S, REST_FRAMES = 60, 15
 SPEED = """
     const [count, width, height, threads, done] = arguments;
     (async () => {
@@ -140,16 +140,21 @@ def report_speed(driver: Any, address: str, folder: Path, model: Path) -> None:
         tell(Row("live", "the page", fact=fact))
 
 
-def report_memory(address: str, folder: Path, model: Path) -> None:
-    path = folder.parent / "camera.mjpeg"
+def camera_flags(path: Path, clips: Sequence[str]) -> list[str]:
+    """Write clips, each with a rest, for Chromium's camera, and return the flags with which it plays them for ever."""
     with path.open("wb") as file:
-        for _, clip, _ in clips_of(model)[:8]:
-            for _, picture in read_frames(clip):
-                file.write(
-                    cv2.imencode(".jpg", cv2.cvtColor(cv2.resize(picture, SIZE), cv2.COLOR_RGB2BGR))[1].tobytes()
-                )
-    fakes = ("--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream")
-    with chromium(*fakes, f"--use-file-for-fake-video-capture={path}") as driver:
+        for clip in clips:
+            pictures = [picture for _, picture in read_frames(clip)]
+            for picture in [*pictures, *pictures[-1:] * REST_FRAMES]:
+                bgr = cv2.cvtColor(fit_into(picture, SIZE), cv2.COLOR_RGB2BGR)
+                file.write(cv2.imencode(".jpg", bgr)[1].tobytes())
+    fakes = ["--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"]
+    return [*fakes, f"--use-file-for-fake-video-capture={path}"]
+
+
+def report_memory(address: str, folder: Path, model: Path) -> None:
+    flags = camera_flags(folder.parent / "camera.mjpeg", [clip for _, clip, _ in clips_of(model)[:8]])
+    with chromium(*flags) as driver:
         driver.get(address)
         wait_for(driver, "document.documentElement.dataset.aslReady")
         driver.execute_script("document.querySelector('[data-asl=camera]').click()")
