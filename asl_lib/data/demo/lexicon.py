@@ -41,6 +41,29 @@ class Sign:
         return first, last or first
 
 
+Point = tuple[float, float, float]
+Wave = tuple[float, float, float, float]
+
+
+@dataclass(frozen=True, kw_only=True)
+class FreeSign(Sign):
+    """A sign whose location, orientation and movement are numbers instead of names: any point of the signing space.
+
+    Attributes:
+        place: of the palm, in shoulder widths, as (outwards, down, to the viewer) of the dominant hand.
+        pointing, facing: directions of fingers and palm.
+        waves: amplitude, cycles, phase (radians) and drift of six movements: steps outwards, down and to the viewer in
+            shoulder widths, then pitch, roll and turn in degrees.
+        other_waves: those of the other hand, in signs of both hands.
+    """
+
+    place: Point
+    pointing: Point
+    facing: Point
+    waves: tuple[Wave, ...]
+    other_waves: tuple[Wave, ...]
+
+
 @dataclass(frozen=True)
 class Signer:
     """One procedural signer, with the parameters that `signers.yaml` explains."""

@@ -10,7 +10,7 @@ import numpy as np
 
 from asl_lib.data.demo import body
 from asl_lib.data.demo.hand import joints, posture
-from asl_lib.data.demo.lexicon import Sign, Signer
+from asl_lib.data.demo.lexicon import FreeSign, Point, Sign, Signer
 
 FPS = 25.0
 SIZE = (480, 416)  # width and height in px
@@ -189,8 +189,12 @@ def _arm(
     first, last = first + own, last + own
     palm = body.PALM * signer.hand_size
     arms, hands = [], []
-    for lift, p in zip(raised, phase, strict=True):
-        position, fingers, facing = _goal(sign, signer, variation, float(p), supports=supports)
+    for frame, (lift, p) in enumerate(zip(raised, phase, strict=True)):
+        if frame and lift == raised[frame - 1] == 0:  # a hand at rest, as in the frame before
+            arms.append(arms[-1])
+            hands.append(hands[-1])
+            continue
+        position, fingers, facing = _goal(sign, signer, variation, float(p), dominant=dominant)
         wrist = position - 0.55 * palm * fingers / np.linalg.norm(fingers)
         # The hand rises on a slight arc in front of the body.
         wrist = (
@@ -211,26 +215,43 @@ def _arm(
 
 
 def _goal(
-    sign: Sign, signer: Signer, variation: _Variation, p: float, *, supports: bool
+    sign: Sign, signer: Signer, variation: _Variation, p: float, *, dominant: bool
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return the position of the palm and the directions of fingers and palm at phase `p` of the sign, each (3,)."""
-    position = CENTRE + (np.array(LOCATIONS[sign.location]) - CENTRE) * signer.extent + variation.offset
-    if supports:
+    place, pointing, facing_to = _orientation(sign)
+    position = CENTRE + (np.array(place) - CENTRE) * signer.extent + variation.offset
+    if sign.symmetry == "support" and not dominant:
         # Palm up, level, below the dominant hand.
         return _right(position + (-0.12, 0.22, 0.0)), _right((-0.9, -0.15, 0.25)), _right(PALMS["up"])
     if sign.symmetry == "support":
         position = position + (-0.16, 0.02, 0.02)
     if sign.symmetry == "mirrored":  # the hands stay beside each other
         position[0] = max(position[0], LEAST_APART)
-    fingers, facing = _right(FINGERS[sign.fingers]), _right(PALMS[sign.palm])
-    step, pitch, roll, turn = _movement(sign.movement, p + variation.start * np.sin(np.pi * p))
+    fingers, facing = _right(pointing), _right(facing_to)
+    at = p + variation.start * np.sin(np.pi * p)
+    step, pitch, roll, turn = _free_movement(sign, at, dominant) if isinstance(sign, FreeSign) else _movement(sign.movement, at)
     moved = body.rotated(np.array(step), np.array([0.0, 0, 1]), variation.direction) * variation.amplitude
     position = _right(position + moved + _extra(signer.extra, p))
     fingers = body.rotated(fingers, facing, variation.tilt + roll * variation.amplitude)
-    across = np.cross(facing, fingers)
+    across = body.cross(facing, fingers)
     fingers = body.rotated(fingers, across, pitch * variation.amplitude)
     facing = body.rotated(facing, across, pitch * variation.amplitude)
     return position, fingers, body.rotated(facing, fingers, variation.palm + turn * variation.amplitude)
+
+
+def _orientation(sign: Sign) -> tuple[Point, Point, Point]:
+    """Return the location of a sign and the directions of fingers and palm."""
+    if isinstance(sign, FreeSign):
+        return sign.place, sign.pointing, sign.facing
+    return LOCATIONS[sign.location], FINGERS[sign.fingers], PALMS[sign.palm]
+
+
+def _free_movement(sign: FreeSign, p: float, dominant: bool) -> tuple[np.ndarray, float, float, float]:
+    """Return the movement of a hand at phase `p`, as `_movement` does."""
+    amplitude, cycles, phase, drift = np.array(sign.waves if dominant else sign.other_waves).T
+    once = abs((p + 1) % 2 - 1)
+    moved = amplitude * np.sin(2 * np.pi * cycles * p + phase) + drift * once * once * (3 - 2 * once)
+    return moved[:3], *moved[3:].tolist()
 
 
 def _extra(name: str, p: float) -> tuple[float, float, float]:
