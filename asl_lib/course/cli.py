@@ -130,6 +130,16 @@ def _add_notebooks(command: Callable[..., argparse.ArgumentParser]) -> None:
 
 
 def _add_models(command: Callable[..., argparse.ArgumentParser]) -> None:
+    pretrain = command("pretrain", _pretrain, "train a sign embedding on drawn signs, to recognise signs from examples")
+    for name, default, about in (
+        ("signs", 400, "pseudo-signs"),
+        ("signers", 6, "random people who sign each of them"),
+        ("networks", 2, "networks, which differ in their first weights"),
+        ("steps", 400, "steps of each training, of 128 clips"),
+        ("seed", 42, "seed of all random numbers"),
+    ):
+        pretrain.add_argument(f"--{name}", type=int, default=default, help=f"{about} (default: {default})")
+
     export = command("export", _export, "write a trained network and its recipe as one file, for phones and browsers")
     export.add_argument(
         "folder", help="folder of the model, for example outputs/demo/attention_tcn/held_out_ben+eli+hana"
@@ -365,6 +375,14 @@ def _preview(clip_id: str, clips: Any, dataset: Any, folder: Path, parts: Sequen
     with quiet_native_stderr():
         frames = write_preview(dataset, folder, clip, path, parts=parts, tracker=tracker)
     print(f"{frames} frames with their landmarks: {relative(path)}")
+
+
+def _pretrain(options: argparse.Namespace) -> None:
+    from asl_lib.training.pretrain import pretrain
+
+    values = {name: getattr(options, name) for name in ("signs", "signers", "networks", "steps", "seed")}
+    embedding = pretrain(**values)
+    print(f"A sign embedding of {embedding.size} numbers a clip, trained on {options.signs:,} signs that nobody signs.")
 
 
 def _export(options: argparse.Namespace) -> None:

@@ -5,7 +5,6 @@ The constants are those of the demo's clips, rendered and tracked: `python -m be
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np

@@ -54,14 +54,18 @@ class FreeSign(Sign):
         pointing, facing: directions of fingers and palm.
         waves: amplitude, cycles, phase (radians) and drift of six movements: steps outwards, down and to the viewer in
             shoulder widths, then pitch, roll and turn in degrees.
-        other_waves: those of the other hand, in signs of both hands.
+        other_waves: those of the other hand in signs of both hands; empty for the same.
     """
 
     place: Point
     pointing: Point
     facing: Point
     waves: tuple[Wave, ...]
-    other_waves: tuple[Wave, ...]
+    other_waves: tuple[Wave, ...] = ()
+    location: Literal["neutral"] = "neutral"  # the names are not used
+    palm: Literal["in"] = "in"
+    fingers: Literal["up"] = "up"
+    movement: Literal["hold"] = "hold"
 
 
 @dataclass(frozen=True)

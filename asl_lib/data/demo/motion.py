@@ -188,7 +188,8 @@ def _arm(
     own = np.concatenate([variation.bends, np.zeros(3)])
     first, last = first + own, last + own
     palm = body.PALM * signer.hand_size
-    arms, hands = [], []
+    arms: list[np.ndarray] = []
+    hands: list[np.ndarray] = []
     for frame, (lift, p) in enumerate(zip(raised, phase, strict=True)):
         if frame and lift == raised[frame - 1] == 0:  # a hand at rest, as in the frame before
             arms.append(arms[-1])
@@ -229,7 +230,9 @@ def _goal(
         position[0] = max(position[0], LEAST_APART)
     fingers, facing = _right(pointing), _right(facing_to)
     at = p + variation.start * np.sin(np.pi * p)
-    step, pitch, roll, turn = _free_movement(sign, at, dominant) if isinstance(sign, FreeSign) else _movement(sign.movement, at)
+    step, pitch, roll, turn = (
+        _free_movement(sign, at, dominant) if isinstance(sign, FreeSign) else _movement(sign.movement, at)
+    )
     moved = body.rotated(np.array(step), np.array([0.0, 0, 1]), variation.direction) * variation.amplitude
     position = _right(position + moved + _extra(signer.extra, p))
     fingers = body.rotated(fingers, facing, variation.tilt + roll * variation.amplitude)
@@ -248,7 +251,7 @@ def _orientation(sign: Sign) -> tuple[Point, Point, Point]:
 
 def _free_movement(sign: FreeSign, p: float, dominant: bool) -> tuple[np.ndarray, float, float, float]:
     """Return the movement of a hand at phase `p`, as `_movement` does."""
-    amplitude, cycles, phase, drift = np.array(sign.waves if dominant else sign.other_waves).T
+    amplitude, cycles, phase, drift = np.array(sign.waves if dominant else sign.other_waves or sign.waves).T
     once = abs((p + 1) % 2 - 1)
     moved = amplitude * np.sin(2 * np.pi * cycles * p + phase) + drift * once * once * (3 - 2 * once)
     return moved[:3], *moved[3:].tolist()

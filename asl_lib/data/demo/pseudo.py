@@ -9,7 +9,9 @@ embedding, and know no language.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
+from typing import TypeVar
 
 import numpy as np
 
@@ -17,9 +19,10 @@ from asl_lib.data.demo.hand import HANDSHAPES
 from asl_lib.data.demo.lexicon import FreeSign, Point, Signer, Wave, load_signers
 from asl_lib.data.demo.motion import FINGERS, LOCATIONS, PALMS
 
-UNLIKE = ("0", "2", "9", "J", "Z", "Q", "P", "G", "H", "relaxed")
+T = TypeVar("T")
+LIKE_OTHERS = ("0", "2", "9", "J", "Z", "Q", "P", "G", "H", "relaxed")
 """Handshapes that are left out: those that others of the list hardly differ from, and the hand at rest."""
-SHAPES = tuple(name for name in HANDSHAPES if name not in UNLIKE)
+SHAPES = tuple(name for name in HANDSHAPES if name not in LIKE_OTHERS)
 BASES = ("flat", "A", "S", "B", "1", "C", "O", "5")
 """Handshapes of a hand that holds still below the other."""
 PLACES: tuple[Point, ...] = (
@@ -52,7 +55,7 @@ def random_sign(rng: np.random.Generator, gloss: str) -> FreeSign:
     if rng.random() < 0.45:  # anywhere in the space before the signer
         place = (rng.uniform(-0.25, 0.8), rng.uniform(-0.85, 0.75), rng.uniform(0.32, 0.55))
     waves = _random_movement(rng)
-    other = waves
+    other: tuple[Wave, ...] = ()
     if symmetry == "mirrored" and rng.random() < 0.25:  # the hands move in turn
         other = tuple((-amplitude, cycles, phase, drift) for amplitude, cycles, phase, drift in waves)
     return FreeSign(
@@ -61,13 +64,9 @@ def random_sign(rng: np.random.Generator, gloss: str) -> FreeSign:
         symmetry=symmetry,  # type: ignore[arg-type]
         handshape=shape,
         support=_one_of(BASES, rng) if symmetry == "support" else "",
-        location="neutral",
-        palm="in",
-        fingers="up",
-        movement="hold",
         place=place,
         pointing=_one_of(DIRECTIONS, rng),
-        facing=_one_of(tuple(PALMS.values()), rng),
+        facing=_one_of(list(PALMS.values()), rng),
         waves=waves,
         other_waves=other,
     )
@@ -102,7 +101,7 @@ def random_signer(rng: np.random.Generator, name: str) -> Signer:
         palm=normal(0, 10),
         direction=normal(0, 25),
         lean=normal(0, 2),
-        extra=_one_of(("none", "none", "none", "bounce", "sway", "circle"), rng),  # type: ignore[arg-type]
+        extra=_one_of(("none", "none", "none", "bounce", "sway", "circle"), rng),
         accent=uniform(0.6, 1.5),
         variety=uniform(0.5, 1.3),
         variants={},
@@ -121,11 +120,9 @@ def _random_movement(rng: np.random.Generator) -> tuple[Wave, ...]:
         for number in range(3):
             swings, drifts = rng.random() < share, rng.random() < 0.6 * share
             phase = 0.5 * np.pi * number if circle else 0.0
-            rows.append(
-                (rng.normal(0, size) * swings, cycles, phase, rng.normal(0, drift) * drifts)
-            )
+            rows.append((rng.normal(0, size) * swings, cycles, phase, rng.normal(0, drift) * drifts))
     return tuple(rows)
 
 
-def _one_of(values: tuple, rng: np.random.Generator):  # type: ignore[no-untyped-def, type-arg]
-    return values[rng.integers(len(values))]
+def _one_of(values: Sequence[T], rng: np.random.Generator) -> T:
+    return values[int(rng.integers(len(values)))]

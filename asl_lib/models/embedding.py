@@ -1,0 +1,217 @@
+"""`SignEmbedding`: clips as points on a sphere, where the same sign by other signers lies near.
+
+It is trained on pseudo-signs (`training.pretrain`): drawn movements, which are no language. What it has learned is what
+stays the same when another person signs the same thing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+
+from asl_lib._util.console import quiet_native_stderr
+from asl_lib._util.files import atomic_write, read_npz
+from asl_lib.features.recipe import FeatureRecipe, load_recipe
+from asl_lib.models.errors import TrainingError
+from asl_lib.models.point_model import check_arrays
+from asl_lib.models.registry import build
+from asl_lib.models.trees import describe_clips
+
+if TYPE_CHECKING:
+    import keras
+
+FILE = "embedding.npz"
+CLIPS_AT_A_TIME = 256
+WIDEST = 5.0
+"""Largest distance of a number from its mean, in standard deviations."""
+SHRINKAGE = 0.1
+"""Share of the covariance within signs that is replaced by a round one (as Ledoit and Wolf 2004): there are few clips
+of each sign."""
+
+
+@dataclass(frozen=True)
+class Whitening:
+    """A linear map of `describe_clips` in which signs differ and signers do not: linear discriminants (Fisher 1936).
+
+    Attributes:
+        mean, spread: (numbers,) of the description.
+        axes: (numbers, d) the discriminants.
+    """
+
+    mean: np.ndarray
+    spread: np.ndarray
+    axes: np.ndarray
+
+    @classmethod
+    def fit(cls, described: np.ndarray, y: np.ndarray, *, size: int) -> Whitening:
+        """Return the `size` discriminants of (n, numbers) descriptions of clips of the signs `y` (n,)."""
+        from scipy.linalg import eigh
+
+        mean, spread = described.mean(axis=0), np.maximum(described.std(axis=0), 1e-6)
+        scaled = np.clip((described - mean) / spread, -WIDEST, WIDEST)
+        signs, y = np.unique(y, return_inverse=True)
+        centres = np.stack([scaled[y == sign].mean(axis=0) for sign in range(len(signs))])
+        within = np.cov((scaled - centres[y]).T)
+        within = (1 - SHRINKAGE) * within + SHRINKAGE * np.eye(len(within)) * np.trace(within) / len(within)
+        _, axes = eigh(np.cov(centres.T), within)  # the largest last
+        return cls(*(np.asarray(part, np.float32) for part in (mean, spread, axes[:, ::-1][:, :size])))
+
+    def __call__(self, described: np.ndarray) -> np.ndarray:
+        """Return (n, d) of (n, numbers) descriptions."""
+        return np.asarray(np.clip((described - self.mean) / self.spread, -WIDEST, WIDEST) @ self.axes)
+
+
+class SignEmbedding:
+    """Clips as unit vectors, whose products say how alike two clips are: 1 for the same movement.
+
+    A vector has one part a network and one for the whitened description; each is the mean over a clip and its mirror
+    image, so that a sign is the same with either hand. The similarity of two clips is the weighted mean of the
+    similarities of their parts.
+
+    Args:
+        recipe: the recipe of the points; its encoding is that of the networks.
+        network: name of the registered model whose body the networks are.
+        networks: bodies, as `build_body` returns them.
+        whitening: of the description.
+        background: (m, d) vectors of clips of signs that were not trained on, to compare other similarities with.
+
+    Attributes:
+        size: length d of a vector.
+    """
+
+    description_share = 0.4
+    """Share of the description in a similarity."""
+
+    def __init__(
+        self,
+        recipe: FeatureRecipe,
+        *,
+        network: str,
+        networks: Sequence[keras.Model],
+        whitening: Whitening,
+        background: np.ndarray | None = None,
+    ) -> None:
+        self.recipe, self.network, self.networks, self.whitening = recipe, network, tuple(networks), whitening
+        widths = [body.output_shape[-1] for body in self.networks]
+        self.size = sum(widths) + whitening.axes.shape[1]
+        self.background = np.zeros((0, self.size), np.float32) if background is None else background
+
+    def embed(self, points: np.ndarray) -> np.ndarray:
+        """Return (n, d) float32 vectors of length 1.
+
+        Args:
+            points: (n, frames, L, C) as `recipe.points` returns them and a `ClipSet` holds them.
+        """
+        chunks = [self._embed(points[i : i + CLIPS_AT_A_TIME]) for i in range(0, len(points), CLIPS_AT_A_TIME)]
+        return np.concatenate([np.empty((0, self.size), np.float32), *chunks])
+
+    def _embed(self, points: np.ndarray) -> np.ndarray:
+        views = self.recipe.views(points)
+        outputs = [self._program(self.recipe.encode(view)) for view in views]
+        described = [self.whitening(describe_clips(view, self.recipe)) for view in views]
+        count = len(self.networks)
+        shares = [(1 - self.description_share) / max(count, 1)] * count + [self.description_share]
+        parts = [*zip(*outputs, strict=True), described]
+        together = [np.sqrt(share) * _mean_direction(part) for share, part in zip(shares, parts, strict=True)]
+        return _unit(np.concatenate(together, axis=1)).astype(np.float32)
+
+    @cached_property
+    def _program(self) -> Callable[[np.ndarray], list[np.ndarray]]:
+        """The networks as one function of (n, T, F) encoded clips."""
+        with quiet_native_stderr():
+            import tensorflow as tf
+
+        shape = tf.TensorSpec((None, *self.recipe.shape), tf.float32)
+        program = tf.function(lambda X: [body(X, training=False) for body in self.networks], input_signature=[shape])
+        return lambda X: [np.asarray(output) for output in program(X)]
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """A hash of all that a vector depends on: vectors of different embeddings cannot be compared."""
+        digest = hashlib.sha256(repr(replace(self.recipe, glosses=())).encode())
+        for name, array in self._arrays().items():
+            if name != "background":
+                digest.update(np.ascontiguousarray(array).data)
+        return digest.hexdigest()[:16]
+
+    def save(self, folder: str | Path) -> None:
+        """Write `embedding.npz` (numbers and text, no pickled objects) and `recipe.json`."""
+        about = json.dumps({"network": self.network, "networks": len(self.networks)})
+        arrays: dict[str, Any] = {"about": np.array(about), **self._arrays()}
+        with atomic_write(Path(folder) / FILE) as tmp:
+            np.savez_compressed(tmp, **arrays)
+        self.recipe.save(Path(folder) / "recipe.json")
+
+    @classmethod
+    def load(cls, folder: str | Path) -> Self:
+        """Return the embedding that `save` wrote.
+
+        Raises:
+            TrainingError: it is missing, or damaged.
+            RecipeError: its recipe is missing, or damaged.
+        """
+        path = Path(folder) / FILE
+        if not path.is_file():
+            raise TrainingError(f"There is no {path}. Make a sign embedding with: asl pretrain")
+        recipe = load_recipe(path.with_name("recipe.json"), FeatureRecipe)
+        try:
+            about = json.loads(str(read_npz(path, ["about"])["about"]))
+            networks = [build_body(str(about["network"]), recipe) for _ in range(int(about["networks"]))]
+            blank = np.full((1, *recipe.values_shape), np.nan, np.float32)
+            numbers = describe_clips(blank, recipe).shape[1]
+            shapes = {name: array.shape for name, array in _weights(networks).items()}
+            arrays = read_npz(path, [*shapes, "mean", "spread", "axes", "background"])
+            found = cls(recipe, network=about["network"], networks=networks, whitening=Whitening(
+                *(arrays[name] for name in ("mean", "spread", "axes"))
+            ), background=arrays["background"])  # fmt: skip
+            axes = arrays["axes"].shape[-1]
+            shapes |= {"mean": (numbers,), "spread": (numbers,), "axes": (numbers, axes)}
+            check_arrays(arrays, shapes | {"background": (len(arrays["background"]), found.size)})
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise TrainingError(f"{path} is no sign embedding: {error}. Make it again with: asl pretrain") from error
+        for number, body in enumerate(networks):
+            body.set_weights([arrays[name] for name in shapes if name.startswith(f"network_{number}_")])
+        return found
+
+    def _arrays(self) -> dict[str, np.ndarray]:
+        parts = {name: getattr(self.whitening, name) for name in ("mean", "spread", "axes")}
+        return {**_weights(self.networks), **parts, "background": self.background}
+
+
+def build_body(name: str, recipe: FeatureRecipe, *, dropout: float = 0.1) -> keras.Model:
+    """Return a registered model without its last layer: from encoded clips (N, T, F) to features (N, units).
+
+    Args:
+        name: one of the course's own networks, such as "attention_lstm".
+        recipe: the recipe of the clips.
+        dropout: of the network. 0.5, which few real clips need, keeps it from learning hundreds of pseudo-signs.
+    """
+    with quiet_native_stderr():
+        import keras
+
+    model = build(name, replace(recipe, glosses=("", " ")), dropout=dropout)
+    return keras.Model(model.input, model.layers[-2].output, name=name)
+
+
+def _weights(networks: Sequence[keras.Model]) -> dict[str, np.ndarray]:
+    return {
+        f"network_{number}_{index:02d}": weights
+        for number, body in enumerate(networks)
+        for index, weights in enumerate(body.get_weights())
+    }
+
+
+def _mean_direction(views: Sequence[np.ndarray]) -> np.ndarray:
+    """Return (n, d) unit vectors: the mean of the directions of one part in all views."""
+    return _unit(np.mean([_unit(view) for view in views], axis=0))
+
+
+def _unit(vectors: np.ndarray) -> np.ndarray:
+    return np.asarray(vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-9))
