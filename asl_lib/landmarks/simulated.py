@@ -48,15 +48,12 @@ def simulate_landmarks(
     def errors(shape: tuple[int, ...], *, clip: float, frame: float) -> np.ndarray:
         """Return (T, *shape, 2) px: one error for all of a clip, and one that changes from frame to frame."""
         noise = rng.normal(0, 1, (frames + 1, *shape, 2))
-        return unit * (clip * rng.normal(0, 1, (*shape, 2)) + frame * (0.4 * noise[:-1] + 0.92 * noise[1:]))
+        return unit * (clip * rng.normal(0, 1, (*shape, 2)) + frame * (0.3 * noise[:-1] + 0.95 * noise[1:]))
 
     pose = np.zeros((frames, 33, 3))
-    around = np.concatenate([np.zeros((23, 2)), np.full((10, 2), 0.0)])
-    around[:11], around[23:] = HEAD, LEGS
-    fixed = [*range(11), *range(23, 33)]
-    places = np.concatenate([around, np.zeros((33, 1))], axis=1)[fixed] @ performance.body
-    pose[:, fixed] = middle[:, None] + unit * places
-    spread = np.linspace(0.035, 0.07, 10)[:, None]
+    for part, places in ((slice(0, 11), HEAD), (slice(23, 33), LEGS)):
+        pose[:, part] = middle[:, None] + unit * np.pad(places, ((0, 0), (0, 1))) @ performance.body
+    spread = np.linspace(0.035, 0.07, 10)[:, None]  # the lower, the vaguer
     pose[:, :11, :2] += errors((), clip=0.018 * bodies, frame=0.004)[:, None] + errors((11,), clip=0.006, frame=0.004)
     pose[:, 23:, :2] += errors((10,), clip=1.0, frame=0.5) * spread * bodies
     for side, sign in enumerate((1, -1)):
@@ -70,15 +67,14 @@ def simulate_landmarks(
             at = 17 + 2 * number + side
             pose[:, at] = performance.joints[:, side, joint]
             pose[:, at, :2] += moved + errors((), clip=0.03, frame=0.03)
-    # Some hands are tracked badly, most well.
     hands = performance.joints.astype(np.float64)
-    worse = np.exp(rng.normal(-0.15, 0.55, 2))
     for side in (0, 1):
-        hands[:, side, :, :2] += worse[side] * (
-            errors((), clip=0.006, frame=0.006)[:, None] + errors((21,), clip=0.010, frame=0.006)
-        )
+        # Most hands are tracked well, some badly.
+        worse = np.exp(rng.normal(-0.2, 0.7))
+        hands[:, side, :, :2] += worse * errors((), clip=0.005, frame=0.006)[:, None]
+        hands[:, side, :, :2] += worse * errors((21,), clip=0.013, frame=0.010)
     hands[_lost(performance, rng)] = np.nan
-    points = np.concatenate([pose, hands[:, 0], hands[:, 1]], axis=1) - (0, 0, 0)
+    points = np.concatenate([pose, hands[:, 0], hands[:, 1]], axis=1)
     width, height = performance.size
     points[..., 2] = -(points[..., 2] - middle[:, None, 2])
     points = (points / (width, height, width)).astype(np.float32)
@@ -92,7 +88,7 @@ def _lost(performance: Performance, rng: np.random.Generator) -> np.ndarray:
     out = np.maximum(-xy, xy - performance.size).max(axis=(2, 3))
     frames = len(xy)
     lost = out > rng.normal(OUT_OF_PICTURE_PX, 10, (1, 2))
-    # Single frames, and runs of a few: one hand before the other, a blurred one.
+    # Single frames, and runs of a few: a hand before the other one, a blurred one.
     for side in (0, 1):
         lost[rng.random(frames) < 0.02, side] = True
         if rng.random() < 0.12:

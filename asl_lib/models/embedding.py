@@ -72,8 +72,8 @@ class SignEmbedding:
     """Clips as unit vectors, whose products say how alike two clips are: 1 for the same movement.
 
     A vector has one part a network and one for the whitened description; each is the mean over a clip and its mirror
-    image, so that a sign is the same with either hand. The similarity of two clips is the weighted mean of the
-    similarities of their parts.
+    image, so that a sign is the same with either hand. The similarity of two clips is the mean of the similarities of
+    their parts.
 
     Args:
         recipe: the recipe of the points; its encoding is that of the networks.
@@ -85,9 +85,6 @@ class SignEmbedding:
     Attributes:
         size: length d of a vector.
     """
-
-    description_share = 0.4
-    """Share of the description in a similarity."""
 
     def __init__(
         self,
@@ -116,11 +113,8 @@ class SignEmbedding:
         views = self.recipe.views(points)
         outputs = [self._program(self.recipe.encode(view)) for view in views]
         described = [self.whitening(describe_clips(view, self.recipe)) for view in views]
-        count = len(self.networks)
-        shares = [(1 - self.description_share) / max(count, 1)] * count + [self.description_share]
         parts = [*zip(*outputs, strict=True), described]
-        together = [np.sqrt(share) * _mean_direction(part) for share, part in zip(shares, parts, strict=True)]
-        return _unit(np.concatenate(together, axis=1)).astype(np.float32)
+        return _unit(np.concatenate([_mean_direction(part) for part in parts], axis=1)).astype(np.float32)
 
     @cached_property
     def _program(self) -> Callable[[np.ndarray], list[np.ndarray]]:
@@ -185,7 +179,7 @@ class SignEmbedding:
         return {**_weights(self.networks), **parts, "background": self.background}
 
 
-def build_body(name: str, recipe: FeatureRecipe, *, dropout: float = 0.1) -> keras.Model:
+def build_body(name: str, recipe: FeatureRecipe, *, dropout: float = 0.2) -> keras.Model:
     """Return a registered model without its last layer: from encoded clips (N, T, F) to features (N, units).
 
     Args:

@@ -15,7 +15,7 @@ from asl_lib._util.console import progress_bar
 from asl_lib._util.files import write_json
 from asl_lib._util.jobs import run_jobs
 from asl_lib._util.paths import project_folder
-from asl_lib.data.demo.motion import keyed_seed, perform
+from asl_lib.data.demo.motion import Performance, keyed_seed, perform
 from asl_lib.data.demo.pseudo import random_sign, random_signer
 from asl_lib.features.augment import Augmentation
 from asl_lib.features.recipe import FeatureRecipe
@@ -33,8 +33,10 @@ PEOPLE = 200
 """Signers who never existed; each pseudo-sign is signed by some of them."""
 RATES = (15.0, 20.0, 25.0, 30.0)
 """Frames a second of the clips."""
-BODIES = 3.0
+BODIES = 4.0
 """How much more people differ in head and hips than the procedural signers do."""
+WHOLE = 0.3
+"""Share of the clips that begin and end at rest. Many recordings begin and end anywhere, or with the hands raised."""
 SIGNS_A_BATCH, CLIPS_A_SIGN = 32, 4
 TEMPERATURE, SCALE = 0.1, 16.0
 DESCRIPTION_SIZE = 32
@@ -87,11 +89,23 @@ def _pseudo_points(numbers: range, *, signers: int, seed: int, recipe: FeatureRe
         for person in rng.choice(PEOPLE, signers, replace=False):
             name = f"person{person}-{seed}"
             signer = random_signer(np.random.default_rng(keyed_seed(seed, name)), name)
-            performance = perform(sign, signer, repetition=0, seed=seed)
+            performance = _cut(perform(sign, signer, repetition=0, seed=seed), rng)
             landmarks = simulate_landmarks(performance, rng, fps=float(rng.choice(RATES)), bodies=BODIES)
             points.append(recipe.points(landmarks))
             names.append(name)
     return np.stack(points), names
+
+
+def _cut(performance: Performance, rng: np.random.Generator) -> Performance:
+    """Return a performance as a recording that may begin after, and end before, the hands are at rest."""
+    signs = np.flatnonzero(performance.signing.any(axis=1))
+    if rng.random() < WHOLE or not len(signs):
+        return performance
+    first, last = signs[0], signs[-1]
+    if rng.random() < 0.4:
+        first, last = rng.integers(0, first + 1), rng.integers(last, len(performance.joints))
+    kept = {name: getattr(performance, name)[first : last + 1] for name in ("joints", "arms", "signing")}
+    return replace(performance, **kept)
 
 
 def pretrain(
@@ -104,7 +118,7 @@ def pretrain(
     network: str = "attention_lstm",
     loss: str = "contrastive",
     learning_rate: float = 2.0e-3,
-    dropout: float = 0.1,
+    dropout: float = 0.2,
     folder: str | Path | None = None,
     workers: int = 0,
 ) -> SignEmbedding:

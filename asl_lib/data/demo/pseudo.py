@@ -86,8 +86,10 @@ def random_signer(rng: np.random.Generator, name: str) -> Signer:
         name=name,
         hand="right" if rng.random() < 0.88 else "left",
         shoulders_px=uniform(130, 185),
-        arms=uniform(0.92, 1.08),
-        hand_size=uniform(0.90, 1.12),
+        arms=uniform(0.90, 1.20),
+        hand_size=uniform(
+            0.90, 1.50
+        ),  # a hand is nearer to a webcam than the shoulders: this camera has no perspective
         turn=normal(0, 10),
         height=normal(0, 6),
         tempo=uniform(0.75, 1.3),

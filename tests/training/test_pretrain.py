@@ -1,0 +1,128 @@
+"""Pretraining on pseudo-signs: an embedding in which the same sign by another signer is near."""
+
+import numpy as np
+import pytest
+
+from asl_lib.features.recipe import RecipeError
+from asl_lib.models.embedding import FILE, SignEmbedding, Whitening
+from asl_lib.models.errors import TrainingError
+from asl_lib.training.pretrain import embedding_folder, load_embedding, pretrain, pseudo_clips
+
+SMALL = {"signs": 24, "signers": 4, "networks": 1, "steps": 6, "workers": 1}
+
+
+@pytest.fixture(scope="module")
+def embedding(tmp_path_factory):
+    return pretrain(**SMALL, folder=tmp_path_factory.mktemp("embeddings"))
+
+
+@pytest.fixture(scope="module")
+def clips():
+    return pseudo_clips(12, 3, seed=5, workers=1)
+
+
+def test_the_clips_of_a_pseudo_sign_are_by_different_people_and_another_seed_gives_others(clips):
+    assert clips.values.shape == (36, *clips.recipe.values_shape)
+    for sign in range(12):
+        assert len(set(clips.signer[clips.y == sign])) == 3
+    again, others = pseudo_clips(12, 3, seed=5, workers=1), pseudo_clips(12, 3, seed=6, workers=1)
+    np.testing.assert_array_equal(again.values, clips.values)
+    assert not set(others.signer) & set(clips.signer)
+
+
+def test_vectors_have_length_one_and_a_mirrored_clip_has_the_same(embedding, clips):
+    vectors = embedding.embed(clips.values)
+    assert vectors.shape == (36, embedding.size)
+    assert vectors.dtype == np.float32
+    np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-5)
+    np.testing.assert_allclose(embedding.embed(embedding.recipe.mirror(clips.values)), vectors, atol=1e-5)
+    np.testing.assert_allclose(embedding.embed(clips.values[7:8]), vectors[7:8], atol=1e-5)
+    assert embedding.embed(clips.values[:0]).shape == (0, embedding.size)
+
+
+def test_the_same_sign_by_other_people_is_nearer_than_other_signs(embedding, clips):
+    vectors = embedding.embed(clips.values)
+    similar, same = vectors @ vectors.T, clips.y[:, None] == clips.y
+    others = ~np.eye(len(clips), dtype=bool)
+    assert similar[same & others].mean() > similar[~same].mean() + 0.2
+    nearest = np.where(others, similar, -1).argmax(axis=1)
+    assert (clips.y[nearest] == clips.y).mean() > 0.5  # of 12 signs
+
+
+def test_a_clip_in_which_nothing_was_seen_has_a_vector_too(embedding):
+    blank = np.full((1, *embedding.recipe.values_shape), np.nan, np.float32)
+    assert np.isfinite(embedding.embed(blank)).all()
+
+
+def test_a_saved_embedding_gives_the_same_vectors_and_the_same_call_finds_it(embedding, clips, tmp_path):
+    embedding.save(tmp_path / "one")
+    loaded = SignEmbedding.load(tmp_path / "one")
+    np.testing.assert_array_equal(loaded.embed(clips.values), embedding.embed(clips.values))
+    np.testing.assert_array_equal(loaded.background, embedding.background)
+    assert loaded.fingerprint == embedding.fingerprint
+    first = pretrain(**SMALL | {"networks": 0}, folder=tmp_path)
+    stamps = [path.stat().st_mtime_ns for path in tmp_path.glob(f"*/{FILE}")]
+    again = pretrain(**SMALL | {"networks": 0}, folder=tmp_path)
+    assert [path.stat().st_mtime_ns for path in tmp_path.glob(f"*/{FILE}")] == stamps
+    assert first.fingerprint == again.fingerprint != embedding.fingerprint
+
+
+def test_the_background_is_unit_vectors_of_signs_that_were_not_trained_on(embedding):
+    assert embedding.background.shape == (240, embedding.size)
+    np.testing.assert_allclose(np.linalg.norm(embedding.background, axis=1), 1, atol=1e-5)
+
+
+def test_a_missing_embedding_and_a_damaged_one_are_answered_with_the_remedy(embedding, tmp_path, monkeypatch):
+    monkeypatch.setenv("ASL_HOME", str(tmp_path))
+    with pytest.raises(TrainingError, match="asl pretrain"):
+        load_embedding()
+    with pytest.raises(TrainingError, match="asl pretrain"):
+        load_embedding(tmp_path)
+    made = embedding_folder() / "made"
+    embedding.save(made)
+    assert load_embedding().fingerprint == embedding.fingerprint
+    data = (made / FILE).read_bytes()
+    for damaged in (b"", data[:2000], data.replace(b"network_0_00", b"network_0_0x")):
+        (made / FILE).write_bytes(damaged)
+        with pytest.raises(TrainingError, match="no sign embedding.*asl pretrain"):
+            load_embedding(made)
+    (made / FILE).write_bytes(data)
+    (made / "recipe.json").write_text("{}")
+    with pytest.raises(RecipeError):
+        load_embedding(made)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"loss": "triplet"}, "contrastive, cosine, softmax"),
+        ({"signs": 1}, "at least 2"),
+        ({"signers": 1}, "2 to 200"),
+        ({"steps": 0}, "at least 1"),
+    ],
+)
+def test_an_impossible_option_is_refused_before_anything_is_made(change, words, tmp_path):
+    with pytest.raises(TrainingError, match=words):
+        pretrain(**SMALL | change, folder=tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("loss", ["cosine", "softmax"])
+def test_every_loss_trains(loss, tmp_path):
+    trained = pretrain(**SMALL | {"loss": loss, "steps": 2}, folder=tmp_path)
+    assert np.isfinite(trained.background).all()
+
+
+def test_whitening_finds_the_direction_in_which_signs_differ():
+    rng = np.random.default_rng(0)
+    y = np.repeat(np.arange(30), 8)
+    signs = rng.normal(0, 1, (30, 3))
+    # Three numbers of the sign, and three much louder ones of the signer.
+    described = np.concatenate([signs[y] + rng.normal(0, 0.2, (240, 3)), rng.normal(0, 30, (240, 3))], axis=1)
+
+    def found(vectors):
+        apart = np.linalg.norm(vectors[:, None] - vectors[None], axis=-1) + 1e9 * np.eye(240)
+        return (y[apart.argmin(axis=1)] == y).mean()
+
+    assert found(Whitening.fit(described, y, size=3)(described)) > 0.7
+    assert found((described - described.mean(axis=0)) / described.std(axis=0)) < 0.5
