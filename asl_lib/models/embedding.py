@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     import keras
 
 FILE = "embedding.npz"
+OTHERS = ("mean", "spread", "axes", "centre", "background")
+"""The arrays of the file beside the networks' weights."""
 CLIPS_AT_A_TIME = 256
 WIDEST = 5.0
 """Largest distance of a number from its mean, in standard deviations."""
@@ -80,10 +82,11 @@ class SignEmbedding:
         network: name of the registered model whose body the networks are.
         networks: bodies, as `build_body` returns them.
         whitening: of the description.
-        background: (m, d) vectors of clips of signs that were not trained on, to compare other similarities with.
 
     Attributes:
         size: length d of a vector.
+        centre: (d,) mean of the parts, see `calibrate`.
+        background: (m, d) vectors of clips of signs that were not trained on, to compare other similarities with.
     """
 
     def __init__(
@@ -93,12 +96,21 @@ class SignEmbedding:
         network: str,
         networks: Sequence[keras.Model],
         whitening: Whitening,
-        background: np.ndarray | None = None,
     ) -> None:
         self.recipe, self.network, self.networks, self.whitening = recipe, network, tuple(networks), whitening
-        widths = [body.output_shape[-1] for body in self.networks]
-        self.size = sum(widths) + whitening.axes.shape[1]
-        self.background = np.zeros((0, self.size), np.float32) if background is None else background
+        self.widths = [*(body.output_shape[-1] for body in self.networks), whitening.axes.shape[1]]
+        self.size = sum(self.widths)
+        self.centre, self.background = np.zeros(self.size, np.float32), np.zeros((0, self.size), np.float32)
+
+    def calibrate(self, points: np.ndarray) -> None:
+        """Set centre and background from clips (m, frames, L, C) of signs that were not trained on.
+
+        Networks put all clips on one side of the sphere; around their centre, unlike clips have a similarity of 0.
+        """
+        self.centre = np.zeros(self.size, np.float32)
+        parts = np.split(self.embed(points) * np.sqrt(len(self.widths)), np.cumsum(self.widths)[:-1], axis=1)
+        self.centre = np.concatenate([part.mean(axis=0) for part in parts]).astype(np.float32)
+        self.background = self.embed(points)
 
     def embed(self, points: np.ndarray) -> np.ndarray:
         """Return (n, d) float32 vectors of length 1.
@@ -114,7 +126,9 @@ class SignEmbedding:
         outputs = [self._program(self.recipe.encode(view)) for view in views]
         described = [self.whitening(describe_clips(view, self.recipe)) for view in views]
         parts = [*zip(*outputs, strict=True), described]
-        return _unit(np.concatenate([_mean_direction(part) for part in parts], axis=1)).astype(np.float32)
+        centres = np.split(self.centre, np.cumsum(self.widths)[:-1])
+        directions = [_mean_direction(part) - centre for part, centre in zip(parts, centres, strict=True)]
+        return _unit(np.concatenate([_unit(part) for part in directions], axis=1)).astype(np.float32)
 
     @cached_property
     def _program(self) -> Callable[[np.ndarray], list[np.ndarray]]:
@@ -161,22 +175,22 @@ class SignEmbedding:
             blank = np.full((1, *recipe.values_shape), np.nan, np.float32)
             numbers = describe_clips(blank, recipe).shape[1]
             shapes = {name: array.shape for name, array in _weights(networks).items()}
-            arrays = read_npz(path, [*shapes, "mean", "spread", "axes", "background"])
-            found = cls(recipe, network=about["network"], networks=networks, whitening=Whitening(
-                *(arrays[name] for name in ("mean", "spread", "axes"))
-            ), background=arrays["background"])  # fmt: skip
-            axes = arrays["axes"].shape[-1]
-            shapes |= {"mean": (numbers,), "spread": (numbers,), "axes": (numbers, axes)}
-            check_arrays(arrays, shapes | {"background": (len(arrays["background"]), found.size)})
+            arrays = read_npz(path, [*shapes, *OTHERS])
+            whitening = Whitening(*(arrays[name] for name in OTHERS[:3]))
+            found = cls(recipe, network=about["network"], networks=networks, whitening=whitening)
+            shapes |= {"mean": (numbers,), "spread": (numbers,), "axes": (numbers, found.widths[-1])}
+            shapes |= {"centre": (found.size,), "background": (len(arrays["background"]), found.size)}
+            check_arrays(arrays, shapes)
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise TrainingError(f"{path} is no sign embedding: {error}. Make it again with: asl pretrain") from error
         for number, body in enumerate(networks):
             body.set_weights([arrays[name] for name in shapes if name.startswith(f"network_{number}_")])
+        found.centre, found.background = arrays["centre"], arrays["background"]
         return found
 
     def _arrays(self) -> dict[str, np.ndarray]:
-        parts = {name: getattr(self.whitening, name) for name in ("mean", "spread", "axes")}
-        return {**_weights(self.networks), **parts, "background": self.background}
+        parts = {name: getattr(self.whitening, name) for name in OTHERS[:3]}
+        return {**_weights(self.networks), **parts, "centre": self.centre, "background": self.background}
 
 
 def build_body(name: str, recipe: FeatureRecipe, *, dropout: float = 0.2) -> keras.Model:

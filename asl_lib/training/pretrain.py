@@ -165,10 +165,8 @@ def pretrain(
         set_seeds(seed + number)
         bodies.append(body := build_body(network, RECIPE, dropout=dropout))
         _train(body, clips, seed=seed + number, **options)
-    others = pseudo_clips(*BACKGROUND, seed=seed + 1_000_000, workers=workers)
-    parts: dict[str, Any] = {"network": network, "networks": bodies, "whitening": whitening}
-    embedding = SignEmbedding(RECIPE, **parts)
-    embedding.background = embedding.embed(others.values)
+    embedding = SignEmbedding(RECIPE, network=network, networks=bodies, whitening=whitening)
+    embedding.calibrate(pseudo_clips(*BACKGROUND, seed=seed + 1_000_000, workers=workers).values)
     embedding.save(place)
     write_json(place / "training.json", {**settings, "minutes": round((time.monotonic() - started) / 60, 3)})
     return embedding
