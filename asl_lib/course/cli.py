@@ -135,7 +135,7 @@ def _add_models(command: Callable[..., argparse.ArgumentParser]) -> None:
         ("signs", 400, "pseudo-signs"),
         ("signers", 6, "random people who sign each of them"),
         ("networks", 2, "networks, which differ in their first weights"),
-        ("steps", 400, "steps of each training, of 128 clips"),
+        ("steps", 300, "steps of each training, of 128 clips"),
         ("seed", 42, "seed of all random numbers"),
     ):
         pretrain.add_argument(f"--{name}", type=int, default=default, help=f"{about} (default: {default})")

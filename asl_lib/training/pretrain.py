@@ -113,7 +113,7 @@ def pretrain(
     signs: int = 400,
     signers: int = 6,
     networks: int = 2,
-    steps: int = 400,
+    steps: int = 300,
     seed: int = 42,
     network: str = "attention_lstm",
     loss: str = "contrastive",
