@@ -122,7 +122,7 @@ def parts(embedding: SignEmbedding, values: np.ndarray) -> dict[str, Similarity]
     return {name: lambda asked, taught, v=v: v[asked] @ v[taught].T for name, v in named.items()}  # type: ignore[misc]
 
 
-def tested(similarity: Similarity, clips: ClipSet[FeatureRecipe], plan: list[Any]) -> pd.DataFrame:
+def ask(similarity: Similarity, clips: ClipSet[FeatureRecipe], plan: list[Any]) -> pd.DataFrame:
     """Return a row for every clip that was asked for: clip_id, signer, gloss, rank."""
     tables = []
     for taught, asked in plan:
@@ -155,7 +155,7 @@ def choose(seeds: list[int], options: dict[str, Any]) -> None:
         for seed in seeds:
             made = parts(pretrain(seed=seed, **{**options, "networks": 1, **changes}), clips.values)
             for part, values in found.items():
-                values.append(100 * float((tested(made[part], clips, plan)["rank"] == 1).mean()))
+                values.append(100 * float((ask(made[part], clips, plan)["rank"] == 1).mean()))
         alone, together = found.values()
         spread = f"{min(alone):.1f} to {max(alone):.1f} %"
         print(
@@ -196,7 +196,7 @@ def main() -> None:
         print("| method | recall at 1 | seeds | at 5 | at 10 | n |\n|---|---|---|---|---|---|")
         for name, similarities in fixed.items():
             some = plan[:: options.draws] if name == "trees" and number else plan  # one draw: they take long
-            print(row(name, [tested(similarity, clips, some) for similarity in similarities]), flush=True)
+            print(row(name, [ask(similarity, clips, some) for similarity in similarities]), flush=True)
 
 
 if __name__ == "__main__":
