@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -24,6 +24,7 @@ from asl_lib.landmarks.simulated import simulate_landmarks
 from asl_lib.models.embedding import FILE, SignEmbedding, Whitening, build_body
 from asl_lib.models.errors import TrainingError
 from asl_lib.models.trees import describe_clips
+from asl_lib.training.checkpoint import Checkpoint
 from asl_lib.training.fit import fingerprint, set_seeds
 
 VERSION = 1
@@ -40,6 +41,8 @@ WHOLE = 0.3
 SIGNS_A_BATCH, CLIPS_A_SIGN = 32, 4
 TEMPERATURE, SCALE = 0.1, 16.0
 DESCRIPTION_SIZE = 32
+CHECKPOINT_S = 30.0
+"""Seconds between two checkpoints."""
 BACKGROUND = (120, 2)
 """Pseudo-signs that are not trained on, and clips of each, that an embedding keeps for comparison."""
 
@@ -124,6 +127,8 @@ def pretrain(
 ) -> SignEmbedding:
     """Train a sign embedding on pseudo-signs, or load it where the same call has made it before.
 
+    A call with the same arguments resumes a killed training from its last checkpoint.
+
     Args:
         signs, signers: number of pseudo-signs, and of random people who sign each of them.
         networks: number of networks, which differ in their first weights; 0 for the whitened description alone.
@@ -160,14 +165,22 @@ def pretrain(
     labels = np.concatenate([clips.y + signs * number for number in range(len(views))])
     whitening = Whitening.fit(described, labels, size=DESCRIPTION_SIZE)
     options: dict[str, Any] = {"steps": steps, "loss": loss, "learning_rate": learning_rate}
-    bodies = []
-    for number in range(networks):
+    bodies, unfinished = [], [place / f"network_{number}.npz" for number in range(networks)]
+    for number, path in enumerate(unfinished):
         set_seeds(seed + number)
         bodies.append(body := build_body(network, RECIPE, dropout=dropout))
-        _train(body, clips, seed=seed + number, **options)
+        _train(
+            body,
+            clips,
+            seed=seed + number,
+            checkpoint=Checkpoint(path, key=place.name, every_s=CHECKPOINT_S),
+            **options,
+        )
     embedding = SignEmbedding(RECIPE, network=network, networks=bodies, whitening=whitening)
     embedding.calibrate(pseudo_clips(*BACKGROUND, seed=seed + 1_000_000, workers=workers).values)
     embedding.save(place)
+    for path in unfinished:
+        path.unlink()
     write_json(place / "training.json", {**settings, "minutes": round((time.monotonic() - started) / 60, 3)})
     return embedding
 
@@ -191,7 +204,16 @@ def load_embedding(folder: str | Path | None = None) -> SignEmbedding:
     return SignEmbedding.load(folder)
 
 
-def _train(body: Any, clips: ClipSet[FeatureRecipe], *, steps: int, loss: str, learning_rate: float, seed: int) -> None:
+def _train(
+    body: Any,
+    clips: ClipSet[FeatureRecipe],
+    *,
+    steps: int,
+    loss: str,
+    learning_rate: float,
+    seed: int,
+    checkpoint: Checkpoint,
+) -> None:
     """Train a body so that clips of one pseudo-sign have similar features."""
     import keras
     from keras import layers
@@ -205,25 +227,29 @@ def _train(body: Any, clips: ClipSet[FeatureRecipe], *, steps: int, loss: str, l
     model = keras.Model(body.input, output)
     rate = keras.optimizers.schedules.CosineDecay(learning_rate, steps, alpha=0.01)
     model.compile(keras.optimizers.AdamW(rate, weight_decay=1.0e-2), loss=LOSSES[loss])
-    batches = _batches(clips, steps, np.random.default_rng(seed))
-    for X, targets in progress_bar(batches, total=steps, description="Pretraining", unit="step"):
-        value = model.train_on_batch(X, targets)
+    progress, value = checkpoint.restore(model), 0.0
+    todo = range(progress.epoch, steps)
+    for step in progress_bar(todo, total=len(todo), description="Pretraining", unit="step"):
+        value = model.train_on_batch(*_batch(clips, np.random.default_rng((seed, step))))
+        progress.epoch = step + 1
+        if progress.epoch == steps:
+            checkpoint.every_s = 0  # what is finished is not done again
+        checkpoint.keep(model, progress)
     if not np.isfinite(value):
+        checkpoint.path.unlink()
         raise TrainingError(f"The loss must stay finite; it became {value}. Lower the learning rate.")
 
 
-def _batches(
-    clips: ClipSet[FeatureRecipe], steps: int, rng: np.random.Generator
-) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Yield batches of some signs with some clips each: varied, encoded, and their signs one-hot."""
-    signs, signers = len(clips.recipe.glosses), len(clips) // len(clips.recipe.glosses)
-    one_hot = np.eye(signs, dtype=np.float32)
+def _batch(clips: ClipSet[FeatureRecipe], rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """Return some clips of each of some signs, varied and encoded, and their signs one-hot."""
+    signs = len(clips.recipe.glosses)
+    signers = len(clips) // signs
     augmentation = Augmentation(clips.recipe, body=0.02, frames=0.05, mirrored=0.5)
-    for _ in range(steps):
-        chosen = rng.choice(signs, min(SIGNS_A_BATCH, signs), replace=False)
-        people = rng.permuted(np.tile(np.arange(signers), (len(chosen), 1)), axis=1)[:, :CLIPS_A_SIGN]
-        rows = (chosen[:, None] * signers + people).ravel()
-        yield clips.recipe.encode(augmentation(clips.values[rows], rng)), one_hot[clips.y[rows]]
+    chosen = rng.choice(signs, min(SIGNS_A_BATCH, signs), replace=False)
+    people = rng.permuted(np.tile(np.arange(signers), (len(chosen), 1)), axis=1)[:, :CLIPS_A_SIGN]
+    rows = (chosen[:, None] * signers + people).ravel()
+    targets = np.eye(signs, dtype=np.float32)[clips.y[rows]]
+    return clips.recipe.encode(augmentation(clips.values[rows], rng)), targets
 
 
 def _contrastive(targets: Any, vectors: Any) -> Any:

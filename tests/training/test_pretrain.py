@@ -6,6 +6,7 @@ import pytest
 from asl_lib.features.recipe import RecipeError
 from asl_lib.models.embedding import FILE, SignEmbedding, Whitening
 from asl_lib.models.errors import TrainingError
+from asl_lib.training import pretrain as pretraining
 from asl_lib.training.pretrain import embedding_folder, load_embedding, pretrain, pseudo_clips
 
 SMALL = {"signs": 24, "signers": 4, "networks": 1, "steps": 6, "workers": 1}
@@ -65,6 +66,27 @@ def test_a_saved_embedding_gives_the_same_vectors_and_the_same_call_finds_it(emb
     again = pretrain(**SMALL | {"networks": 0}, folder=tmp_path)
     assert [path.stat().st_mtime_ns for path in tmp_path.glob(f"*/{FILE}")] == stamps
     assert first.fingerprint == again.fingerprint != embedding.fingerprint
+
+
+def test_a_killed_pretraining_goes_on_from_its_checkpoint_and_ends_with_the_same_embedding(tmp_path, monkeypatch):
+    options = SMALL | {"signs": 12, "signers": 2, "steps": 4}
+    whole = pretrain(**options, folder=tmp_path / "whole")
+    make, left = pretraining._batch, [2]
+
+    def killed(*arguments):
+        left[0] -= 1
+        if left[0] < 0:
+            raise KeyboardInterrupt
+        return make(*arguments)
+
+    monkeypatch.setattr(pretraining, "_batch", killed)
+    monkeypatch.setattr(pretraining, "CHECKPOINT_S", 0)
+    with pytest.raises(KeyboardInterrupt):
+        pretrain(**options, folder=tmp_path / "killed")
+    left[0] = 2  # exactly the steps that are left
+    resumed = pretrain(**options, folder=tmp_path / "killed")
+    assert resumed.fingerprint == whole.fingerprint
+    assert sorted(path.name for path in (tmp_path / "killed").glob("*/*")) == [FILE, "recipe.json", "training.json"]
 
 
 def test_the_background_is_unit_vectors_of_signs_that_were_not_trained_on(embedding):
