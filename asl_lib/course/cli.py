@@ -20,6 +20,7 @@ from asl_lib._util.paths import project_folder, relative, split_names
 
 SHARD_HELP = "do only this part of the work, the same part every time: for array jobs on a cluster"
 SOURCE_HELP = "number of a camera, path of a video or address of a stream (default: 0, the first camera)"
+VOCABULARY_HELP = "file of the signs that were taught (default: outputs/vocabulary.npz)"
 MOST_LINES = 20
 MOST_SIGNERS = 50
 """With more, only the mean over them is printed."""
@@ -30,6 +31,7 @@ examples:
   asl batch params/fingerspelling.yaml                 every signer held out in turn
   asl ablate params/demo.yaml --over mirrored,masks    what two parts of the training are worth
   asl datasets                                         what there is to train on
+  asl teach HELLO --source clip.mp4                    teach a sign from one clip, without a training
   asl live --web                                       sign into your browser's camera, and see it recognised
 """
 
@@ -74,6 +76,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_models(command)
     _add_live(command("live", _live, "recognise signs in a camera's picture or a video"))
     _add_record(command("record", _record, "record your own signs, prompted one by one, for params/recordings.yaml"))
+    _add_teaching(command)
     _add_datasets(command("datasets", _list_datasets, "list, check and download data sets"))
 
     classroom = commands.add_parser("classroom", help="make the course's exercises assignments for a class (nbgrader)")
@@ -162,6 +165,7 @@ def _add_models(command: Callable[..., argparse.ArgumentParser]) -> None:
 def _add_live(live: argparse.ArgumentParser) -> None:
     live.add_argument("--source", default="0", help=SOURCE_HELP)
     live.add_argument("--model", default="", metavar="FOLDER", help="folder of a trained model (default: the newest)")
+    live.add_argument("--vocabulary", default="", metavar="FILE", help="know the signs of asl teach, and no others")
     live.add_argument("--letters", action="store_true", help="recognise letters in a box (notebook 08)")
     live.add_argument("--left-handed", action="store_true", help="put the box for letters on the other side")
     live.add_argument("--press", type=float, default=0.0, metavar="SECONDS", help="press-and-sign: capture this long")
@@ -188,6 +192,21 @@ def _add_record(record: argparse.ArgumentParser) -> None:
     record.add_argument("--seconds", type=float, default=2.5, help="length of a recording (default: 2.5)")
     record.add_argument("--source", default="0", help=SOURCE_HELP)
     record.add_argument("--folder", default="", help="folder of the recordings (default: data/recordings)")
+
+
+def _add_teaching(command: Callable[..., argparse.ArgumentParser]) -> None:
+    teach = command("teach", _teach, "teach a sign by showing it, once or more often, without a training")
+    teach.add_argument("gloss", help="name of the sign")
+    teach.add_argument("--source", nargs="+", default=["0"], metavar="SOURCE", help="clips of it, or: " + SOURCE_HELP)
+    teach.add_argument("--clips", type=int, default=1, metavar="N", help="how often to sign for a camera (default: 1)")
+    teach.add_argument("--forget", action="store_true", help="forget the sign instead")
+
+    lookup = command("lookup", _lookup, "list the signs that are most similar to the one in a clip")
+    lookup.add_argument("clip", help="path of a video")
+    lookup.add_argument("--top", type=int, default=10, metavar="N", help="length of the list (default: 10)")
+    lookup.add_argument("--model", default="", metavar="FOLDER", help="also its signs (default: those of the newest)")
+    for parser in (teach, lookup):
+        parser.add_argument("--vocabulary", default="", metavar="FILE", help=VOCABULARY_HELP)
 
 
 def _add_datasets(datasets: argparse.ArgumentParser) -> None:
@@ -440,6 +459,7 @@ def _live(options: argparse.Namespace) -> None:
     run_live(
         options.source,
         model=options.model,
+        vocabulary=options.vocabulary,
         letters=options.letters,
         left_handed=options.left_handed,
         press_s=options.press,
@@ -482,6 +502,33 @@ def _record(options: argparse.Namespace) -> None:
         capture_s=options.seconds,
         folder=options.folder,
     )
+
+
+def _teach(options: argparse.Namespace) -> None:
+    from asl_lib.live.teach import forget_sign, run_teach
+
+    if options.forget:
+        forget_sign(options.gloss, vocabulary=options.vocabulary)
+    else:
+        run_teach(options.gloss, options.source, clips=options.clips, vocabulary=options.vocabulary)
+
+
+def _lookup(options: argparse.Namespace) -> None:
+    from asl_lib.data.video import read_frames, video_info
+    from asl_lib.live.networks import find_models, known_signs
+    from asl_lib.live.vocabulary import find_movements, open_vocabulary, vocabulary_path
+
+    signs = open_vocabulary(vocabulary_path(options.vocabulary))
+    recipe = signs.embedding.recipe
+    models = [Path(options.model)] if options.model else list(find_models().values())[:1]
+    for known in (known_signs(folder, signs.embedding) for folder in models):
+        signs = signs if known is None else signs.joined(known)
+    for movement in find_movements(read_frames(options.clip), recipe, fps=video_info(options.clip).fps):
+        [ranked] = signs.rank(recipe.points(movement)[None])
+        if ranked[0][1] < signs.thresholds[ranked[0][0]]:
+            print("None of these is near enough:")
+        for number, (gloss, similarity) in enumerate(ranked[: options.top], start=1):
+            print(f"{number:3} {gloss} {similarity:.2f}")
 
 
 def _list_datasets(options: argparse.Namespace) -> None:

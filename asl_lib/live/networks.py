@@ -11,11 +11,14 @@ from asl_lib._util.files import read_npz
 from asl_lib._util.paths import project_folder, relative
 from asl_lib.data.names import clean_name
 from asl_lib.features.photographs import fit_square
-from asl_lib.features.recipe import PhotographRecipe, Recipe, RecipeError, VideoRecipe, load_recipe
+from asl_lib.features.recipe import FeatureRecipe, PhotographRecipe, Recipe, RecipeError, VideoRecipe, load_recipe
+from asl_lib.features.sets import ClipSet
 from asl_lib.live.clip_capture import ClipCapture
 from asl_lib.live.errors import LiveError
 from asl_lib.live.letters import LetterRecogniser
 from asl_lib.live.recogniser import FrameRecogniser, LiveSettings, SignRecogniser
+from asl_lib.live.vocabulary import FILE, OpenClassifier, Vocabulary
+from asl_lib.models.embedding import SignEmbedding
 from asl_lib.training.saved import compile_predictor, load_model
 
 NO_MODELS = "There is no trained network under outputs/. Run make demo, or notebooks 01 to 05, or name a folder of one."
@@ -70,22 +73,58 @@ class Classifier:
 
 
 def open_recogniser(
-    folder: str | Path, *, settings: LiveSettings | None = None, left_handed: bool = False
+    folder: str | Path | None,
+    *,
+    taught: Vocabulary | None = None,
+    settings: LiveSettings | None = None,
+    left_handed: bool = False,
 ) -> FrameRecogniser:
     """Return a recogniser with the model in a folder; its recipe tells which kind.
 
     Args:
-        folder: folder of a trained model.
+        folder: folder of a trained model; None for one that knows only the signs that were taught.
+        taught: signs that were taught besides, or may be. With it, a model for landmarks also refuses what is none of
+            its signs, see `known_signs`.
         settings: how to decide; None for the defaults of its kind.
         left_handed: put the box for letters on the left hand's side.
 
     Raises:
         LiveError, TrainingError: the model cannot be used.
     """
-    return _recogniser(Classifier.load(folder), settings, left_handed=left_handed)
+    classifier: Any = None if folder is None else Classifier.load(folder)
+    if taught is not None and (folder is None or isinstance(classifier.recipe, FeatureRecipe)):
+        known = None if folder is None else known_signs(folder, taught.embedding)
+        classifier = OpenClassifier(taught, model=classifier, known=known)
+    return _recogniser(classifier, settings, left_handed=left_handed)
 
 
-def _recogniser(classifier: Classifier, settings: LiveSettings | None, *, left_handed: bool) -> FrameRecogniser:
+def known_signs(folder: str | Path, embedding: SignEmbedding) -> Vocabulary | None:
+    """Return the vocabulary of the clips that a model was trained on, None where they are not there any more.
+
+    It is made once, from the run's features without the clips that the model was tested on, and kept beside the model.
+
+    Args:
+        folder: the model's folder, `outputs/<run>/<model>/<split>`.
+        embedding: a `SignEmbedding`.
+    """
+    folder, path = Path(folder), Path(folder) / FILE
+    try:
+        return Vocabulary.load(path, embedding)
+    except LiveError:  # there is none yet, or of an earlier embedding
+        pass
+    try:
+        clips = ClipSet.load(folder.parent.parent)
+        tested = read_npz(folder / "probabilities.npz", ["clip_id"])["clip_id"]
+        known = Vocabulary.of_clips(embedding, clips, np.flatnonzero(~np.isin(clips.clip_id, tested)))
+    except (OSError, ValueError):
+        return None
+    if not len(known):
+        return None
+    known.save(path)
+    return known
+
+
+def _recogniser(classifier: Any, settings: LiveSettings | None, *, left_handed: bool) -> FrameRecogniser:
     if isinstance(classifier.recipe, PhotographRecipe):
         return LetterRecogniser(classifier, settings=settings, left_handed=left_handed)
     kind = ClipCapture if isinstance(classifier.recipe, VideoRecipe) else SignRecogniser

@@ -32,6 +32,7 @@ PROMPTS = {
     "finished": ("all signs are recorded · q: quit", GREEN),
 }
 """The hint in each phase of a recording session, and its colour."""
+NOT_KNOWN = "not a sign I know"
 PERSON = {"left_hand": "left hand", "right_hand": "right hand"}
 
 
@@ -127,7 +128,8 @@ def _draw_panel(canvas: np.ndarray, now: Recognition, *, left: int, speed: Speed
     _write(canvas, below, (left, 38), size=13, colour=GRAY)
     # During a sign the last one stays, marked as such.
     before = bool(now.shown and now.signing and now.top and now.top[0][0] != now.shown)
-    name = f"before: {now.shown}" if before else now.shown or ("unknown" if now.top else "")
+    unnamed = NOT_KNOWN if now.refused else "unknown" if now.top else ""
+    name = f"before: {now.shown}" if before else now.shown or unnamed
     colour = GREEN if now.shown and not before else GRAY
     _write(canvas, name, (left, 66), size=30, colour=colour, width=PANEL_PX - 32)
     for row, (gloss, probability) in enumerate(now.top):

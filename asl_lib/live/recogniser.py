@@ -80,6 +80,7 @@ class Recognition:
             until a new one has been classified.
         shown: the gloss to show, or "" for unknown; it stays until the next sign is known.
         committed: the gloss that became a word with this frame, or "".
+        refused: whether the last movement was none of the signs that are known, until the next one begins.
         parts: part -> (l, 4) x, y, z and confidence, for `overlay.draw_frame`.
         inset: (h, w, 3) uint8 RGB picture of the classifier's input, where it is not the camera's picture.
         box: left, top, right, bottom in px of the part of the picture that is classified; empty for all of it.
@@ -93,6 +94,7 @@ class Recognition:
     top: tuple[tuple[str, float], ...] = ()
     shown: str = ""
     committed: str = ""
+    refused: bool = False
     parts: dict[str, np.ndarray] = field(default_factory=dict)
     box: tuple[int, ...] = ()
     inset: np.ndarray | None = None
@@ -134,6 +136,15 @@ class FrameRecogniser:
         begin_s = time_s + countdown_s
         self._capture = (begin_s, begin_s + (self.capture_s if capture_s is None else capture_s))
 
+    def teach(self, gloss: str) -> None:
+        """Learn the last movement that ended as a clip of a sign.
+
+        Raises:
+            LiveError: this recogniser cannot learn, or has nothing to learn from.
+            RecipeError: the movement does not show what the recipe needs.
+        """
+        raise LiveError("This recogniser cannot learn signs: only one for landmarks with a sign embedding can.")
+
     def process(self, frame: np.ndarray, time_s: float) -> Recognition:
         """Process the next frame.
 
@@ -148,9 +159,9 @@ class FrameRecogniser:
         return self._last
 
     def _top(self, probabilities: np.ndarray) -> tuple[tuple[str, float], ...]:
-        """Return the three most probable glosses with their probabilities, best first."""
+        """Return the three most probable glosses with their probabilities, best first; none where all are 0."""
         best = np.argsort(-probabilities, kind="stable")[:TOP]
-        return tuple((self.classifier.glosses[i], float(probabilities[i])) for i in best)
+        return tuple((self.classifier.glosses[i], float(probabilities[i])) for i in best if probabilities.any())
 
     def _label(self, probabilities: np.ndarray) -> int | None:
         """Return the most probable class, or None where its probability is below the threshold."""
@@ -165,7 +176,10 @@ class FrameRecogniser:
         if probabilities is None:
             return Recognition(**about, phase="done")
         gloss = self._gloss(self._label(probabilities))
-        return Recognition(**about, phase="done", top=self._top(probabilities), shown=gloss, committed=gloss)
+        return Recognition(
+            **about, phase="done", top=self._top(probabilities), shown=gloss, committed=gloss,
+            refused=is_refused(probabilities),
+        )  # fmt: skip
 
 
 class LandmarkClassifier(Protocol):
@@ -174,7 +188,8 @@ class LandmarkClassifier(Protocol):
     recipe: FeatureRecipe
     glosses: tuple[str, ...]
 
-    def __call__(self, clip: Landmarks, /) -> np.ndarray: ...
+    def __call__(self, clip: Landmarks, /) -> np.ndarray:
+        """Return (classes,) probabilities. Where they sum to less than 1, the rest is that of "none of the signs"."""
 
 
 class SignRecogniser(FrameRecogniser):
@@ -193,6 +208,7 @@ class SignRecogniser(FrameRecogniser):
         self.parts = classifier.recipe.tracked_parts
         self._tracker: Tracker | None = None
         self._size = (0, 0)
+        self.movement: Landmarks | None = None  # the last one that ended
         super().__init__(classifier, settings=settings)
 
     def __enter__(self) -> Self:
@@ -252,23 +268,33 @@ class SignRecogniser(FrameRecogniser):
     def finish(self) -> Recognition:
         about = {"time_s": self._last.time_s, "parts": self._last.parts}
         if self._capture is not None and self._last.phase == "capture":
-            self._last = self._captured(self._predict(-np.inf, np.inf), **about)
+            self._last = self._captured(self._predict(-np.inf, np.inf, ended=True), **about)
         elif self._capture is None and self._began_s is not None:
             self._last = self._end_sign(about)
         else:
             self._last = replace(self._last, committed="")
         return self._last
 
+    def teach(self, gloss: str) -> None:
+        if not hasattr(self.classifier, "teach"):
+            super().teach(gloss)
+        if self.movement is None:
+            raise LiveError("There is nothing to learn from yet: show the sign first.")
+        self.classifier.teach(gloss, self.movement)
+        self.movement = None
+        self.reset()  # the classes have changed
+
     def _process_capture(self, values: np.ndarray, time_s: float, about: dict[str, Any]) -> Recognition:
         begin_s, end_s = self._capture or (0.0, 0.0)
         if self._last.phase == "done":
-            return Recognition(**about, phase="done", top=self._last.top, shown=self._last.shown)
+            last = self._last
+            return Recognition(**about, phase="done", top=last.top, shown=last.shown, refused=last.refused)
         if time_s < begin_s:
             return Recognition(**about, phase="countdown", left_s=begin_s - time_s)
         if time_s <= end_s:
             self._frames.append((time_s, values))
             return Recognition(**about, phase="capture", signing=True, left_s=end_s - time_s)
-        return self._captured(self._predict(-np.inf, np.inf), **about)
+        return self._captured(self._predict(-np.inf, np.inf, ended=True), **about)
 
     def _process_continuous(self, values: np.ndarray, time_s: float, about: dict[str, Any]) -> Recognition:
         settings = self.settings
@@ -279,7 +305,8 @@ class SignRecogniser(FrameRecogniser):
                 self._began_s, self._since_prediction = time_s, 0
         if self._began_s is None:
             self._forget_before(time_s - settings.lead_s)
-            return Recognition(**about, top=self._last.top, shown=self._last.shown)
+            last = self._last
+            return Recognition(**about, top=last.top, shown=last.shown, refused=last.refused)
         if time_s - self._raised_s >= settings.rest_s:
             return self._end_sign(about)
         first_s = max(self._began_s - settings.lead_s, time_s - settings.window_s)
@@ -309,17 +336,19 @@ class SignRecogniser(FrameRecogniser):
         first_s, last_s = began_s - settings.lead_s, self._raised_s + settings.lead_s
         probabilities = None
         if self._raised_s - began_s >= settings.shortest_s:
-            probabilities = self._predict(max(first_s, last_s - settings.window_s), last_s)
+            probabilities = self._predict(max(first_s, last_s - settings.window_s), last_s, ended=True)
         self._began_s = None
         self._smoother.reset()
         self._forget_before(about["time_s"] - settings.lead_s)
         if probabilities is None:
             return Recognition(**about, shown=self._last.shown)
         label = self._label(probabilities)
-        word = self._commits.ended(label)
-        return Recognition(**about, top=self._top(probabilities), shown=self._gloss(label), committed=self._gloss(word))
+        return Recognition(
+            **about, top=self._top(probabilities), shown=self._gloss(label),
+            committed=self._gloss(self._commits.ended(label)), refused=is_refused(probabilities),
+        )  # fmt: skip
 
-    def _predict(self, first_s: float, last_s: float) -> np.ndarray | None:
+    def _predict(self, first_s: float, last_s: float, *, ended: bool = False) -> np.ndarray | None:
         """Return (classes,) probabilities of the frames between two times, or None where they cannot be classified."""
         chosen = [(time_s, values) for time_s, values in self._frames if first_s <= time_s <= last_s]
         if len(chosen) < 2:
@@ -327,6 +356,8 @@ class SignRecogniser(FrameRecogniser):
         times, values = np.array([time_s for time_s, _ in chosen]), np.stack([values for _, values in chosen])
         values = resample_in_time(values, times, fps=self.settings.fps)
         landmarks = Landmarks(values[..., :3], values[..., 3], self.parts, self.settings.fps, *self._size)
+        if ended:
+            self.movement = landmarks
         try:
             return self.classifier(landmarks)
         except RecipeError:  # no person in the picture
@@ -360,6 +391,11 @@ def hand_raised(parts: dict[str, np.ndarray], size: tuple[int, int]) -> bool:
         if not np.isnan(point[1]) and point[1] <= 1 and point[1] * scale[1] <= lowest:
             return True
     return False
+
+
+def is_refused(probabilities: np.ndarray) -> bool:
+    """Return whether "none of the signs" is the most probable: its probability is what the others lack to 1."""
+    return bool(1 - probabilities.sum() > probabilities.max(initial=0.0))
 
 
 def _in_view(points: np.ndarray | None) -> bool:

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,28 +18,33 @@ import numpy as np
 from asl_lib._util.files import try_to_write
 from asl_lib._util.paths import project_folder, relative
 from asl_lib.data.video import VideoSink
+from asl_lib.features.recipe import RecipeError
 from asl_lib.live.errors import LiveError
 from asl_lib.live.letters import LetterRecogniser
-from asl_lib.live.networks import choose_model, open_recogniser
-from asl_lib.live.picture import compose, compose_prompt
+from asl_lib.live.networks import choose_model, find_models, open_recogniser
+from asl_lib.live.picture import NOT_KNOWN, compose, compose_prompt
 from asl_lib.live.pipeline import Pipeline, View
 from asl_lib.live.recogniser import FrameRecogniser
 from asl_lib.live.record import Prompt, RecordingSession
 from asl_lib.live.sources import Camera, FrameReader, Source, open_source
+from asl_lib.live.vocabulary import OpenClassifier, Vocabulary, open_vocabulary, vocabulary_path
 from asl_lib.live.words import Transcript
+from asl_lib.models.errors import TrainingError
 
 TITLE = "asl live"
+TEACH_HINT = " · t teach"
 HINT = "q quit · space press-and-sign · m follow me · r record · c clear · backspace undo"
 RECORDING_FPS = 25.0
 MAX_AGE_S = 0.2
 """Landmarks of an older frame would lie beside the hand: on a slow machine they are not drawn."""
-ESCAPE, BACKSPACE, DELETE = 27, 8, 127
+ESCAPE, BACKSPACE, DELETE, ENTER = 27, 8, 127, 13
 
 
 def run_live(
     source: str = "0",
     *,
     model: str | Path = "",
+    vocabulary: str | Path = "",
     letters: bool = False,
     left_handed: bool = False,
     press_s: float = 0.0,
@@ -54,7 +60,9 @@ def run_live(
 
     Args:
         source: number of a camera, path of a video, or address of a stream.
-        model: folder of a trained model; "" for the newest one under `outputs/`.
+        model: folder of a trained model; "" for the newest one under `outputs/`, unless a vocabulary is named.
+        vocabulary: file of the signs that were taught; "" for that of `asl teach`. Named without a model, or where
+            there is none, it gives all the signs that are known.
         letters: where no model is named, use the newest network for letters.
         left_handed: put the box for letters on the left hand's side.
         press_s: begin with press-and-sign: capture this many seconds; 0 waits for the space bar.
@@ -83,8 +91,27 @@ def run_live(
             raise LiveError(
                 f"{Path(record).name[:99]} cannot be written: {error.strerror}. Choose another name with --record."
             ) from error
-    folder, reason = (Path(model), f"network: {relative(model)}") if model else choose_model(letters=letters)
-    with open_recogniser(folder, left_handed=left_handed) as recogniser:
+    path, taught, learn = vocabulary_path(vocabulary), None, None
+    folder, reason = None, ""
+    if model:
+        folder, reason = Path(model), f"network: {relative(model)}"
+    elif letters or not (vocabulary or (path.is_file() and not find_models())):
+        folder, reason = choose_model(letters=letters)
+    try:
+        taught = None if letters else open_vocabulary(path)
+    except (LiveError, TrainingError) as error:
+        if folder is None:
+            raise
+        reason += f"\nIt names every movement, and cannot be taught: {error}"
+    if taught is not None and folder is None:
+        reason = f"signs: {', '.join(taught.glosses)}"
+        if not len(taught):
+            raise LiveError(f"There is no sign in {path} yet. Teach some: asl teach HELLO.")
+    with open_recogniser(folder, taught=taught, left_handed=left_handed) as recogniser:
+        if taught is not None and isinstance(recogniser.classifier, OpenClassifier):
+            learn = partial(_learn, taught, path, log)
+            if folder and recogniser.classifier.known is None:
+                reason += "\nIt names every movement: the clips that its network was trained on are not there any more."
         log(reason)
         changes: dict[str, Any] = {"fps": frames.fps or None, "threshold": threshold}
         recogniser.settings = replace(
@@ -99,10 +126,23 @@ def run_live(
             transcript=Transcript(spelling=isinstance(recogniser, LetterRecogniser)),
             mirror=mirror,
             press_s=press_s,
+            learn=learn,
             log=log,
         )
     log(f"transcript: {transcript.text or '(nothing)'}")
     return transcript
+
+
+def _learn(
+    taught: Vocabulary, path: Path, log: Callable[[str], None], gloss: str, recogniser: FrameRecogniser, _: float
+) -> None:
+    """Learn the last movement as a clip of a sign; called in the thread of recognition, which an error would end."""
+    try:
+        recogniser.teach(gloss)
+        taught.save(path)
+        log(f"{gloss}: learned; {len(taught)} signs in {relative(path)}")
+    except (LiveError, RecipeError, OSError) as error:
+        log(str(error))
 
 
 def run_record(
@@ -168,6 +208,7 @@ def run_recogniser(
     transcript: Transcript | None = None,
     mirror: bool | None = None,
     press_s: float = 0.0,
+    learn: Callable[[str, FrameRecogniser, float], None] | None = None,
     log: Callable[[str], None] = print,
 ) -> Transcript:
     """Show, and record, what is recognised until the source ends or q is pressed, and return the transcript.
@@ -177,6 +218,8 @@ def run_recogniser(
         recogniser: recognises signs in them.
         recordings: folder for the recordings that r starts.
         transcript: the words are added to it; None for a new one.
+        learn: called with a name that was typed for the last movement, the recogniser, and the time, in the thread of
+            recognition; None where the recogniser cannot learn.
         window, record, mirror, press_s, log: as for `run_live`.
 
     Raises:
@@ -193,18 +236,26 @@ def run_recogniser(
         if press_s:
             pipeline.request(lambda recogniser, time_s: recogniser.start(time_s, countdown_s=0.0, capture_s=press_s))
         stack.enter_context(pipeline)
-        logged = ""
+        logged, refused, name = "", False, NameInput()
+        hint = HINT + (TEACH_HINT if learn else "") if window else ""
         while not pipeline.ended:
             view = pipeline.view()
             if transcript.text != logged:
                 logged = transcript.text
                 log(logged)
             if view is not None:
-                picture = _draw(view, transcript, mirror=mirror, recording=recorder.on, hint=HINT if window else "")
+                if view.recognition.refused and not refused:
+                    log(f"({NOT_KNOWN})")
+                refused = view.recognition.refused
+                picture = _draw(view, transcript, mirror=mirror, recording=recorder.on, hint=name.prompt or hint)
                 recorder.write(picture, view.time_s)
                 if screen is not None:
                     screen.show(picture)
-            if screen is not None and not _handle_key(screen.key(), pipeline, recorder, transcript):
+            key = -1 if screen is None else screen.key()
+            if learn is not None and name.handle(key):
+                if name.entered:
+                    pipeline.request(partial(learn, name.entered))
+            elif not _handle_key(key, pipeline, recorder, transcript):
                 break
         if transcript.text != logged:
             log(transcript.text)
@@ -251,6 +302,35 @@ def _handle_recording_key(
     elif key in (ord(" "), ord("r")) and prompt.phase in ("ready", "review"):
         session.start(time_s)
     return True
+
+
+class NameInput:
+    """A name that is typed in the window, after t; enter ends it, and escape discards it.
+
+    Attributes:
+        prompt: the line to show, "" while no name is typed.
+        entered: the name that the last key ended, or "".
+    """
+
+    def __init__(self) -> None:
+        self.prompt, self.entered = "", ""
+        self._typed: str | None = None
+
+    def handle(self, key: int) -> bool:
+        """Handle a key; return whether it belonged to a name."""
+        self.entered = ""
+        if self._typed is None:
+            if key != ord("t"):
+                return False
+            self._typed = ""
+        elif key in (ESCAPE, ENTER):
+            self.entered, self._typed = self._typed.strip() if key == ENTER else "", None
+        elif key in (BACKSPACE, DELETE):
+            self._typed = self._typed[:-1]
+        elif chr(max(key, 0)).isprintable():
+            self._typed += chr(key)
+        self.prompt = "" if self._typed is None else f"name of the last movement: {self._typed}_ · enter · escape"
+        return True
 
 
 class VideoRecorder:
@@ -336,10 +416,10 @@ class _Screen:
         self._shown = True
 
     def key(self) -> int:
-        """Return the key that was pressed, -1 for none, q where the window was closed."""
+        """Return the key that was pressed, -1 for none, escape where the window was closed."""
         key = cv2.waitKey(1)
         if self._shown and cv2.getWindowProperty(self._title, cv2.WND_PROP_VISIBLE) < 1:
-            return ord("q")
+            return ESCAPE
         return key & 0xFF if key >= 0 else -1
 
 

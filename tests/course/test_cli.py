@@ -28,7 +28,8 @@ def test_help_names_every_command():
     output = subprocess.run(
         [sys.executable, "-m", "asl_lib.course.cli", "--help"], capture_output=True, text=True, check=True
     ).stdout
-    for command in ("run", "batch", "ablate", "extract", "export", "pretrain", "classroom", "datasets"):
+    commands = ("run", "batch", "ablate", "extract", "export", "pretrain", "teach", "lookup", "classroom", "datasets")
+    for command in commands:
         assert command in output
 
 

@@ -11,6 +11,22 @@ from asl_lib.live.networks import Classifier
 GLOSSES = ("BOOK", "HELLO", "MOTHER")
 
 
+class RandomFeatures:
+    """A stand-in for a sign embedding: clips are the more alike the nearer their features (Rahimi and Recht 2007)."""
+
+    def __init__(self, recipe, *, size=256, seed=0, width=12.0):
+        self.recipe, self.size, self.fingerprint = recipe, size, str(seed)
+        rng = np.random.default_rng(seed)
+        self._weights = rng.normal(0, 1 / width, (int(np.prod(recipe.shape)), size)).astype(np.float32)
+        self._phases = rng.uniform(0, 2 * np.pi, size).astype(np.float32)
+        self.background = self.embed(rng.normal(size=(40, *recipe.values_shape)).astype(np.float32))
+
+    def embed(self, points):
+        features = np.clip(self.recipe.encode(points).reshape(len(points), -1), -9, 9)
+        waves = np.cos(features @ self._weights + self._phases)
+        return waves / np.linalg.norm(waves, axis=1, keepdims=True)
+
+
 @pytest.fixture(scope="session")
 def classifier():
     recipe = FeatureRecipe(frames=16, handshape=True)

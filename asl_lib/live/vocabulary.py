@@ -1,0 +1,337 @@
+"""Signs learned from examples: which is nearest, how near it is, and what is none of them."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from asl_lib._util.files import atomic_write, read_npz
+from asl_lib._util.paths import project_folder
+from asl_lib.data.names import clean_name
+from asl_lib.data.video import Frame
+from asl_lib.features.recipe import FeatureRecipe, RecipeError
+from asl_lib.features.sets import ENCODING, ClipSet
+from asl_lib.landmarks.landmarks import Landmarks
+from asl_lib.live.errors import LiveError
+from asl_lib.live.recogniser import LiveSettings, SignRecogniser
+from asl_lib.models.embedding import SignEmbedding
+from asl_lib.training.pretrain import load_embedding
+
+NAMED_BACKGROUND = 0.05
+"""Share of the embedding's background, clips of movements that are none of the signs, that a threshold accepts."""
+REFUSED_OWN = 0.10
+"""Share of the clips of known signs that a threshold refuses, where several signers show how much signers differ."""
+TEMPERATURE = 0.05
+"""Difference of similarities that makes a sign e times as probable."""
+ARRAYS = ("vectors", "glosses", "signers")
+
+FILE = "vocabulary.npz"
+"""Name of a vocabulary's file: in `outputs/` that of taught signs, beside a model that of its training clips."""
+
+
+class Vocabulary:
+    """Signs, each known by one or more clips, as unit vectors in the space of a sign embedding.
+
+    A clip is as similar to a sign as to the sign's nearest clip: their cosine. It is *accepted* as the sign where that
+    reaches a threshold. How similar clips by one person are says little about another's, so the threshold of signs that
+    one signer has shown is what 1 in 20 clips of the embedding's background reach: signs that nobody signs, and that
+    were not trained on. Where several signers have shown a sign, the threshold is what 9 in 10 of all such clips reach
+    with the other signers' clips of their own sign.
+
+    Args:
+        embedding: a `SignEmbedding`. Its vectors mean nothing to another one.
+    """
+
+    def __init__(self, embedding: SignEmbedding) -> None:
+        self.embedding = embedding
+        self._set(np.empty((0, embedding.size), np.float32), np.empty(0, str), np.empty(0, str))
+
+    def __len__(self) -> int:
+        return len(self.glosses)
+
+    def __contains__(self, gloss: str) -> bool:
+        return gloss in self.glosses
+
+    @property
+    def glosses(self) -> tuple[str, ...]:
+        """The signs, in alphabetical order."""
+        return self._names
+
+    @property
+    def thresholds(self) -> dict[str, float]:
+        """Gloss -> least similarity of a clip that is accepted as this sign."""
+        return dict(zip(self._names, self._thresholds.tolist(), strict=True))
+
+    def count(self, gloss: str) -> int:
+        """Return how many clips of a sign are known."""
+        return int((self._glosses == gloss).sum())
+
+    def add(self, gloss: str, points: np.ndarray, *, signer: str = "") -> None:
+        """Learn a sign, or further clips of it.
+
+        Args:
+            gloss: its name.
+            points: (frames, L, C) or (n, frames, L, C), as `embedding.recipe.points` returns them.
+            signer: who signs; clips of several signers tell how much signers differ.
+
+        Raises:
+            LiveError: the name is empty.
+        """
+        gloss = clean_name(gloss)
+        if not gloss:
+            raise LiveError("A sign needs a name, its gloss; got an empty one.")
+        vectors = self._embed(points)
+        texts = (np.full(len(vectors), text) for text in (gloss, signer))
+        self._set(*(np.concatenate(pair) for pair in zip(self._arrays, (vectors, *texts), strict=True)))
+
+    def remove(self, gloss: str) -> None:
+        """Forget a sign.
+
+        Raises:
+            LiveError: there is no such sign.
+        """
+        if gloss not in self:
+            raise LiveError(f"There is no sign '{gloss}' to forget. There are: {', '.join(self.glosses) or 'none'}.")
+        others = self._glosses != gloss
+        self._set(*(values[others] for values in self._arrays))
+
+    def similarities(self, points: np.ndarray) -> np.ndarray:
+        """Return (n, signs) cosines of (n, frames, L, C) points, or (1, signs) of one clip, in the order of glosses."""
+        return self._nearest(self._embed(points))
+
+    def rank(self, points: np.ndarray) -> list[list[tuple[str, float]]]:
+        """Return for each clip all signs with their similarities, the nearest first."""
+        ranked = []
+        for row in self.similarities(points):
+            best = np.argsort(-row, kind="stable")
+            ranked.append([(self._names[index], float(row[index])) for index in best])
+        return ranked
+
+    def above(self, points: np.ndarray) -> np.ndarray:
+        """Return (n, signs): how far the similarities of clips are above the thresholds of the signs."""
+        return self.similarities(points) - self._thresholds
+
+    def name(self, points: np.ndarray) -> str | list[str]:
+        """Return the gloss of one clip, or a list for several; "" for a clip that is none of the signs."""
+        best = [self._names[row.argmax()] if row.max(initial=-1.0) >= 0 else "" for row in self.above(points)]
+        return best if np.ndim(points) == 4 else best[0]
+
+    def joined(self, other: Vocabulary) -> Vocabulary:
+        """Return a vocabulary with the clips of both."""
+        both = Vocabulary(self.embedding)
+        both._set(*(np.concatenate(pair) for pair in zip(self._arrays, other._arrays, strict=True)))
+        return both
+
+    def save(self, path: str | Path) -> None:
+        """Write a small `.npz` of numbers and text."""
+        arrays: dict[str, Any] = dict(zip(ARRAYS, self._arrays, strict=True))
+        with atomic_write(path) as tmp:
+            np.savez_compressed(tmp, embedding=np.array(self.embedding.fingerprint), **arrays)
+
+    @classmethod
+    def load(cls, path: str | Path, embedding: SignEmbedding) -> Vocabulary:
+        """Read what `save` wrote.
+
+        Raises:
+            LiveError: it is missing, damaged, or was made with another embedding.
+        """
+        try:
+            arrays = read_npz(path, [*ARRAYS, "embedding"])
+        except (OSError, ValueError) as error:
+            raise LiveError(f"{path} is not a vocabulary ({error}). Teach the signs again: asl teach.") from error
+        vectors, *texts = (arrays[name] for name in ARRAYS)
+        if str(arrays["embedding"]) != embedding.fingerprint:
+            raise LiveError(
+                f"{path} was made with another embedding: its numbers mean nothing to this one. Teach the signs again "
+                "(asl teach), or bring the embedding back that they were taught with (asl pretrain)."
+            )
+        fits = all(text.dtype.kind == "U" and text.shape == (len(vectors),) for text in texts)
+        if vectors.shape != (len(vectors), embedding.size) or not fits or not np.isfinite(vectors).all():
+            raise LiveError(f"{path} is not a vocabulary: its arrays do not fit. Teach the signs again: asl teach.")
+        vocabulary = cls(embedding)
+        # A file from elsewhere must not write control characters into a terminal.
+        vocabulary._set(vectors.astype(np.float32), *(np.array([*map(clean_name, text)], str) for text in texts))
+        return vocabulary
+
+    @classmethod
+    def of_clips(
+        cls, embedding: SignEmbedding, clips: ClipSet[FeatureRecipe], rows: np.ndarray | None = None
+    ) -> Vocabulary:
+        """Return the vocabulary of labelled clips, such as those that a network was trained on.
+
+        Args:
+            embedding: a `SignEmbedding`.
+            clips: clips whose points are those of the embedding's recipe; how a recipe encodes them does not matter.
+            rows: which of them; None for all.
+
+        Raises:
+            RecipeError: the clips were prepared in another way than the embedding needs.
+        """
+        if not same_points(clips.recipe, embedding.recipe):
+            raise RecipeError("The clips were prepared with another recipe than the embedding's: their points differ.")
+        rows = np.arange(len(clips)) if rows is None else np.asarray(rows, int)
+        vocabulary = cls(embedding)
+        if len(rows):
+            vocabulary._set(vocabulary._embed(clips.values[rows]), clips.glosses[clips.y[rows]], clips.signer[rows])
+        return vocabulary
+
+    def _embed(self, points: np.ndarray) -> np.ndarray:
+        return self.embedding.embed(points if np.ndim(points) == 4 else points[None])
+
+    def _nearest(self, vectors: np.ndarray) -> np.ndarray:
+        """Return (n, signs): the cosine of n vectors and the nearest clip of each sign."""
+        cosines = vectors @ self._vectors.T
+        return np.stack([cosines[:, self._glosses == gloss].max(axis=1) for gloss in self._names], axis=1)
+
+    @property
+    def _arrays(self) -> tuple[np.ndarray, ...]:
+        return self._vectors, self._glosses, self._signers
+
+    def _set(self, vectors: np.ndarray, glosses: np.ndarray, signers: np.ndarray) -> None:
+        """Take other clips, and measure the thresholds anew."""
+        self._vectors, self._glosses, self._signers = vectors, glosses, signers
+        self._names = tuple(sorted(set(glosses.tolist())))
+        shown_by = {gloss: set(signers[glosses == gloss].tolist()) for gloss in self._names}
+        several = np.array([len(shown_by[gloss]) > 1 for gloss in self._names], bool)
+        self._thresholds = np.zeros(len(self._names))
+        if len(self._names):
+            strangers = self._nearest(self.embedding.background).max(axis=1)
+            self._thresholds[:] = np.quantile(strangers, 1 - NAMED_BACKGROUND)
+        if several.any():
+            same_sign, others = glosses[:, None] == glosses, signers[:, None] != signers
+            own = np.where(same_sign & others, vectors @ vectors.T, -1.0).max(axis=1)
+            own = own[np.isin(glosses, np.array(self._names)[several])]
+            self._thresholds[several] = np.quantile(own, REFUSED_OWN)
+
+
+def shares_of(above: np.ndarray) -> np.ndarray:
+    """Return (signs,): the probability of each sign, 0 for all of a clip that is none of them.
+
+    They are a softmax over how far the similarity of each sign is above its threshold, and a further class, "none of
+    them", at 0: those of an accepted clip sum to less than 1.
+    """
+    weights = np.exp(above / TEMPERATURE) if (above >= 0).any() else np.zeros_like(above)
+    return np.asarray(weights / (1 + weights.sum()))
+
+
+def vocabulary_path(path: str | Path = "") -> Path:
+    """Return the path of the file of taught signs; that of the project where none is named."""
+    return Path(path) if path else project_folder() / "outputs" / FILE
+
+
+def open_vocabulary(path: str | Path) -> Vocabulary:
+    """Return the vocabulary in a file, an empty one where there is no such file, for the embedding of `asl pretrain`.
+
+    Raises:
+        LiveError: it is damaged, or was made with another embedding.
+        TrainingError: there is no embedding.
+    """
+    embedding = load_embedding()
+    return Vocabulary.load(path, embedding) if Path(path).is_file() else Vocabulary(embedding)
+
+
+def find_movements(frames: Iterable[Frame], recipe: FeatureRecipe, *, fps: float) -> list[Landmarks]:
+    """Return the movements in a video, each from the raising of a hand to its lowering, as `SignRecogniser` finds them.
+
+    Args:
+        frames: its frames.
+        recipe: tells what to track.
+        fps: the rate to which the frames are resampled by their times: the video's own.
+    """
+    settings = LiveSettings(fps=fps, every=sys.maxsize)  # ask about whole movements only
+    with SignRecogniser(_Nothing(recipe), settings=settings) as recogniser:
+        found: list[Landmarks] = []
+        for time_s, picture in frames:
+            recogniser.process(picture, time_s)
+            found += [recogniser.movement] if recogniser.movement is not None else []
+            recogniser.movement = None
+        recogniser.finish()
+        return found + ([recogniser.movement] if recogniser.movement is not None else [])
+
+
+class _Nothing:
+    """A classifier that knows no sign."""
+
+    glosses: tuple[str, ...] = ("",)
+
+    def __init__(self, recipe: FeatureRecipe) -> None:
+        self.recipe = recipe
+
+    def __call__(self, clip: Landmarks, /) -> np.ndarray:
+        return np.zeros(1)
+
+
+class OpenClassifier:
+    """Names signs of vocabularies and refuses every other movement; takes the place of a `networks.Classifier`.
+
+    Its probabilities sum to less than 1 where they come from a vocabulary: the rest is that of "not a sign I know".
+    They are all 0 for a movement that is refused.
+
+    Without a model, the vocabulary names a movement. With one, a movement whose nearest clip is one of a taught sign
+    is named by the vocabulary, too. Any other is accepted where its expected similarity reaches the expected threshold:
+    those of the model's signs, each times the sign's probability. So a movement that is like one sign while the model
+    says another is refused. The model names what is accepted.
+
+    Args:
+        taught: signs that somebody taught; `teach` adds to it.
+        model: a `networks.Classifier` with a `FeatureRecipe`; None to know only what was taught.
+        known: the vocabulary of the clips that the model was trained on.
+
+    Raises:
+        LiveError: the model does not track all that the embedding needs.
+    """
+
+    def __init__(self, taught: Vocabulary, *, model: Any = None, known: Vocabulary | None = None) -> None:
+        self.embedding, self.taught, self.model, self.known = taught.embedding, taught, model, known
+        self.recipe = self.embedding.recipe if model is None else model.recipe
+        lacking = sorted(set(self.embedding.recipe.tracked_parts) - set(self.recipe.tracked_parts))
+        if lacking or self.recipe.tracker != self.embedding.recipe.tracker:
+            raise LiveError(
+                f"The model's landmarks ({self.recipe.tracker}: {', '.join(self.recipe.tracked_parts)}) lack what the "
+                f"embedding needs ({self.embedding.recipe.tracker}: {', '.join(self.embedding.recipe.tracked_parts)})."
+            )
+        self._learned()
+
+    def __call__(self, landmarks: Landmarks) -> np.ndarray:
+        """Return (signs,) probabilities of a clip, in the order of `glosses`.
+
+        Raises:
+            RecipeError: the clip does not show what a recipe needs.
+        """
+        signs = self._signs
+        above = dict.fromkeys(self.glosses, -1.0)
+        if len(signs):
+            [found] = signs.above(self.embedding.recipe.points(landmarks))
+            above |= dict(zip(signs.glosses, found.tolist(), strict=True))
+        nearest = max(above, key=above.__getitem__, default="")
+        if self.model is None or (nearest in self.taught and above[nearest] >= 0):
+            return shares_of(np.array([*above.values()]))
+        own = self.model(landmarks)
+        expected = own @ [above[gloss] for gloss in self.model.glosses]
+        accepted = self.known is None or expected >= 0
+        return np.append(own if accepted else np.zeros(len(own)), np.zeros(len(self.glosses) - len(own)))
+
+    def teach(self, gloss: str, landmarks: Landmarks) -> None:
+        """Learn a sign from one more clip.
+
+        Raises:
+            LiveError: the sign has no name.
+            RecipeError: the clip does not show what the recipe needs.
+        """
+        self.taught.add(gloss, self.embedding.recipe.points(landmarks))
+        self._learned()
+
+    def _learned(self) -> None:
+        self._signs = self.taught if self.known is None else self.known.joined(self.taught)
+        own = tuple(self.model.glosses) if self.model is not None else ()
+        self.glosses: tuple[str, ...] = own + tuple(gloss for gloss in self.taught.glosses if gloss not in own)
+
+
+def same_points(first: FeatureRecipe, second: FeatureRecipe) -> bool:
+    """Return whether two recipes make the same points of a clip, however they encode them."""
+    entries = set(vars(first)) - {"glosses", *ENCODING}
+    return all(getattr(first, name) == getattr(second, name) for name in entries)
