@@ -117,6 +117,8 @@ class Params(BaseModel):
     source: str = Field("", description="video to recognise signs in; empty for test clips one after the other")
     live_model: str = Field("attention_lstm", description="network of this run for the live demo")
     threshold: float = Field(0.4, ge=0, le=1, description="least probability of a sign that is named")
+    pseudo_signs: int = Field(400, ge=2, le=MOST, description="signs that nobody signs, to train the sign embedding")
+    pseudo_steps: int = Field(300, ge=1, le=MOST, description="steps of its training")
     video_frames: int = Field(16, ge=8, le=1000, description="frames of every clip for the video networks")
     video_size: int = Field(64, ge=32, le=1024, description="side of their frames, in px")
     video_width: float = Field(0.25, gt=0, le=1, description="share of I3D's published filters; 1 for all")
