@@ -46,7 +46,7 @@ test-fast: $(READY)  ## unit, property and end-to-end tests
 test-notebooks: $(READY)  ## execute the stored notebooks and compare the cells marked NBVAL_CHECK_OUTPUT
 	$(NBVAL) $(PREPARE)
 	$(NBVAL) -n 2 --dist loadscope --no-loadscope-reorder $(MODELS)
-	$(NBVAL) $(AFTERWARDS)
+	$(NBVAL) -n 2 --dist loadscope $(AFTERWARDS)
 
 lint: $(READY)  ## formatter, linter, type check
 	$(BIN)/ruff format --check .
