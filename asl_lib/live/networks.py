@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -101,7 +102,8 @@ def open_recogniser(
 def known_signs(folder: str | Path, embedding: SignEmbedding) -> Vocabulary | None:
     """Return the vocabulary of the clips that a model was trained on, None where they are not there any more.
 
-    It is made once, from the run's features without the clips that the model was tested on, and kept beside the model.
+    It is made once after each training, from the run's features without the clips that the model was tested on, and
+    kept beside the model.
 
     Args:
         folder: the model's folder, `outputs/<run>/<model>/<split>`.
@@ -109,8 +111,9 @@ def known_signs(folder: str | Path, embedding: SignEmbedding) -> Vocabulary | No
     """
     folder, path = Path(folder), Path(folder) / FILE
     try:
-        return Vocabulary.load(path, embedding)
-    except LiveError:  # there is none yet, or of an earlier embedding
+        if path.stat().st_mtime_ns >= (folder / "recipe.json").stat().st_mtime_ns:
+            return Vocabulary.load(path, embedding)
+    except (OSError, LiveError):  # there is none yet, or of an earlier embedding
         pass
     try:
         clips = ClipSet.load(folder.parent.parent)
@@ -120,7 +123,8 @@ def known_signs(folder: str | Path, embedding: SignEmbedding) -> Vocabulary | No
         return None
     if not len(known):
         return None
-    known.save(path)
+    with suppress(OSError):  # a shared folder may be read-only
+        known.save(path)
     return known
 
 

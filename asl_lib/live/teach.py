@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from asl_lib._util.paths import relative
+from asl_lib.data.names import clean_name
 from asl_lib.data.video import read_frames, video_info
 from asl_lib.live.errors import LiveError
 from asl_lib.live.vocabulary import Vocabulary, find_movements, open_vocabulary, vocabulary_path
@@ -42,9 +43,10 @@ def run_teach(
         LiveError: no movement was seen in a clip; or there is no display, no such source, or no name.
         TrainingError: there is no embedding.
     """
-    path = vocabulary_path(vocabulary)
-    taught = open_vocabulary(path)
-    recipe = taught.embedding.recipe
+    gloss, path, shown = clean_name(gloss), vocabulary_path(vocabulary), []
+    if not gloss:
+        raise LiveError("A sign needs a name, its gloss; got an empty one.")
+    recipe = open_vocabulary(path).embedding.recipe
     with tempfile.TemporaryDirectory() as folder:
         for number, source in enumerate(sources):
             files = [Path(source)]
@@ -56,9 +58,15 @@ def run_teach(
                     raise LiveError("No recording was kept, so there is nothing to learn from.")
             for file in files:
                 movements = find_movements(read_frames(file), recipe, fps=video_info(file).fps)
-                if not movements:
+                if not movements and len(files) > 1:
+                    log("No hand is raised in one of the recordings: it is left out.")
+                elif not movements:
                     raise LiveError(f"No hand is raised in {source}: there is nothing to learn from. Use another clip.")
-                taught.add(gloss, np.stack([recipe.points(movement) for movement in movements]))
+                shown += [recipe.points(movement) for movement in movements]
+    if not shown:
+        raise LiveError("No hand is raised in any recording: there is nothing to learn from.")
+    taught = open_vocabulary(path)  # again: a running `asl live` may have learned meanwhile
+    taught.add(gloss, np.stack(shown))
     taught.save(path)
     log(f"{gloss}: {taught.count(gloss)} clips; {len(taught)} signs in {relative(path)}")
     return taught
@@ -71,7 +79,7 @@ def forget_sign(gloss: str, *, vocabulary: str | Path = "", log: Callable[[str],
         LiveError: there is no such sign.
         TrainingError: there is no embedding.
     """
-    path = vocabulary_path(vocabulary)
+    gloss, path = clean_name(gloss), vocabulary_path(vocabulary)
     taught = open_vocabulary(path)
     taught.remove(gloss)
     taught.save(path)

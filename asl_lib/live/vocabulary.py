@@ -54,7 +54,7 @@ class Vocabulary:
         return len(self.glosses)
 
     def __contains__(self, gloss: str) -> bool:
-        return gloss in self.glosses
+        return clean_name(gloss) in self.glosses
 
     @property
     def glosses(self) -> tuple[str, ...]:
@@ -68,7 +68,7 @@ class Vocabulary:
 
     def count(self, gloss: str) -> int:
         """Return how many clips of a sign are known."""
-        return int((self._glosses == gloss).sum())
+        return int((self._glosses == clean_name(gloss)).sum())
 
     def add(self, gloss: str, points: np.ndarray, *, signer: str = "") -> None:
         """Learn a sign, or further clips of it.
@@ -94,6 +94,7 @@ class Vocabulary:
         Raises:
             LiveError: there is no such sign.
         """
+        gloss = clean_name(gloss)
         if gloss not in self:
             raise LiveError(f"There is no sign '{gloss}' to forget. There are: {', '.join(self.glosses) or 'none'}.")
         others = self._glosses != gloss
@@ -149,12 +150,18 @@ class Vocabulary:
                 f"{path} was made with another embedding: its numbers mean nothing to this one. Teach the signs again "
                 "(asl teach), or bring the embedding back that they were taught with (asl pretrain)."
             )
-        fits = all(text.dtype.kind == "U" and text.shape == (len(vectors),) for text in texts)
-        if vectors.shape != (len(vectors), embedding.size) or not fits or not np.isfinite(vectors).all():
+        fits = vectors.dtype == np.float32 and vectors.ndim == 2 and vectors.shape[1] == embedding.size
+        fits = fits and all(text.dtype.kind == "U" and text.shape == vectors.shape[:1] for text in texts)
+        fits = (
+            fits
+            and np.allclose(np.linalg.norm(vectors.astype(float), axis=1), 1, atol=1e-3)
+            and all(map(clean_name, texts[0]))
+        )
+        if not fits:
             raise LiveError(f"{path} is not a vocabulary: its arrays do not fit. Teach the signs again: asl teach.")
         vocabulary = cls(embedding)
         # A file from elsewhere must not write control characters into a terminal.
-        vocabulary._set(vectors.astype(np.float32), *(np.array([*map(clean_name, text)], str) for text in texts))
+        vocabulary._set(vectors, *(np.array([*map(clean_name, text)], str) for text in texts))
         return vocabulary
 
     @classmethod
@@ -184,8 +191,9 @@ class Vocabulary:
 
     def _nearest(self, vectors: np.ndarray) -> np.ndarray:
         """Return (n, signs): the cosine of n vectors and the nearest clip of each sign."""
-        cosines = vectors @ self._vectors.T
-        return np.stack([cosines[:, self._glosses == gloss].max(axis=1) for gloss in self._names], axis=1)
+        if not len(self):
+            return np.empty((len(vectors), 0), np.float32)
+        return np.asarray(np.maximum.reduceat(vectors @ self._vectors[self._order].T, self._starts, axis=1))
 
     @property
     def _arrays(self) -> tuple[np.ndarray, ...]:
@@ -195,6 +203,8 @@ class Vocabulary:
         """Take other clips, and measure the thresholds anew."""
         self._vectors, self._glosses, self._signers = vectors, glosses, signers
         self._names = tuple(sorted(set(glosses.tolist())))
+        self._order = np.argsort(glosses, kind="stable")
+        self._starts = np.unique(glosses[self._order], return_index=True)[1]
         shown_by = {gloss: set(signers[glosses == gloss].tolist()) for gloss in self._names}
         several = np.array([len(shown_by[gloss]) > 1 for gloss in self._names], bool)
         self._thresholds = np.zeros(len(self._names))
@@ -202,10 +212,11 @@ class Vocabulary:
             strangers = self._nearest(self.embedding.background).max(axis=1)
             self._thresholds[:] = np.quantile(strangers, 1 - NAMED_BACKGROUND)
         if several.any():
-            same_sign, others = glosses[:, None] == glosses, signers[:, None] != signers
-            own = np.where(same_sign & others, vectors @ vectors.T, -1.0).max(axis=1)
-            own = own[np.isin(glosses, np.array(self._names)[several])]
-            self._thresholds[several] = np.quantile(own, REFUSED_OWN)
+            similar = []
+            for gloss in np.array(self._names)[several]:
+                of_sign, by = vectors[glosses == gloss], signers[glosses == gloss]
+                similar.append(np.where(by[:, None] != by, of_sign @ of_sign.T, -1.0).max(axis=1))
+            self._thresholds[several] = np.quantile(np.concatenate(similar), REFUSED_OWN)
 
 
 def shares_of(above: np.ndarray) -> np.ndarray:
@@ -306,7 +317,8 @@ class OpenClassifier:
         above = dict.fromkeys(self.glosses, -1.0)
         if len(signs):
             [found] = signs.above(self.embedding.recipe.points(landmarks))
-            above |= dict(zip(signs.glosses, found.tolist(), strict=True))
+            nearness = dict(zip(signs.glosses, found.tolist(), strict=True))
+            above |= {gloss: nearness[gloss] for gloss in above.keys() & nearness.keys()}
         nearest = max(above, key=above.__getitem__, default="")
         if self.model is None or (nearest in self.taught and above[nearest] >= 0):
             return shares_of(np.array([*above.values()]))

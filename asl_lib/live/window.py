@@ -99,7 +99,7 @@ def run_live(
         folder, reason = choose_model(letters=letters)
     try:
         taught = None if letters else open_vocabulary(path)
-    except (LiveError, TrainingError) as error:
+    except (LiveError, TrainingError, RecipeError) as error:
         if folder is None:
             raise
         reason += f"\nIt names every movement, and cannot be taught: {error}"
@@ -107,11 +107,21 @@ def run_live(
         reason = f"signs: {', '.join(taught.glosses)}"
         if not len(taught):
             raise LiveError(f"There is no sign in {path} yet. Teach some: asl teach HELLO.")
-    with open_recogniser(folder, taught=taught, left_handed=left_handed) as recogniser:
+    try:
+        opened = open_recogniser(folder, taught=taught, left_handed=left_handed)
+    except LiveError as error:
+        if folder is None or taught is None or vocabulary:
+            raise
+        opened = open_recogniser(folder, left_handed=left_handed)  # what is wrong with the model itself is said again
+        reason += f"\nIt names every movement, and cannot be taught: {error}"
+    with opened as recogniser:
         if taught is not None and isinstance(recogniser.classifier, OpenClassifier):
             learn = partial(_learn, taught, path, log)
             if folder and recogniser.classifier.known is None:
-                reason += "\nIt names every movement: the clips that its network was trained on are not there any more."
+                reason += (
+                    "\nIt names every movement: the clips that its network was trained on are not there any more, "
+                    "or were prepared in another way than the embedding needs."
+                )
         log(reason)
         changes: dict[str, Any] = {"fps": frames.fps or None, "threshold": threshold}
         recogniser.settings = replace(
@@ -328,7 +338,7 @@ class NameInput:
         elif key in (BACKSPACE, DELETE):
             self._typed = self._typed[:-1]
         elif chr(max(key, 0)).isprintable():
-            self._typed += chr(key)
+            self._typed += chr(key).upper()  # as glosses are written: a window may tell no capitals
         self.prompt = "" if self._typed is None else f"name of the last movement: {self._typed}_ · enter · escape"
         return True
 
@@ -417,10 +427,12 @@ class _Screen:
 
     def key(self) -> int:
         """Return the key that was pressed, -1 for none, escape where the window was closed."""
-        key = cv2.waitKey(1)
+        key = cv2.waitKeyEx(1)
         if self._shown and cv2.getWindowProperty(self._title, cv2.WND_PROP_VISIBLE) < 1:
             return ESCAPE
-        return key & 0xFF if key >= 0 else -1
+        code = key & 0xFFFF  # without the state of Shift, Caps Lock and the like
+        # Other codes are of arrows and such keys; backspace, enter and escape have two.
+        return code & 0xFF if key >= 0 and (code < 0x100 or code in (0xFF08, 0xFF0D, 0xFF1B)) else -1
 
 
 @contextmanager

@@ -153,9 +153,9 @@ class SignEmbedding:
         """Write `embedding.npz` (numbers and text, no pickled objects) and `recipe.json`."""
         about = json.dumps({"network": self.network, "networks": len(self.networks)})
         arrays: dict[str, Any] = {"about": np.array(about), **self._arrays()}
+        self.recipe.save(Path(folder) / "recipe.json")  # first: where the numbers are, the recipe is
         with atomic_write(Path(folder) / FILE) as tmp:
             np.savez_compressed(tmp, **arrays)
-        self.recipe.save(Path(folder) / "recipe.json")
 
     @classmethod
     def load(cls, folder: str | Path) -> Self:

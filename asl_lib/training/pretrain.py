@@ -18,7 +18,7 @@ from asl_lib._util.paths import project_folder
 from asl_lib.data.demo.motion import Performance, keyed_seed, perform
 from asl_lib.data.demo.pseudo import random_sign, random_signer
 from asl_lib.features.augment import Augmentation
-from asl_lib.features.recipe import FeatureRecipe
+from asl_lib.features.recipe import FeatureRecipe, RecipeError
 from asl_lib.features.sets import ClipSet
 from asl_lib.landmarks.simulated import simulate_landmarks
 from asl_lib.models.embedding import FILE, SignEmbedding, Whitening, build_body
@@ -155,8 +155,12 @@ def pretrain(
     settings |= {"network": network, "loss": loss, "learning_rate": learning_rate, "dropout": dropout}
     root = embedding_folder() if folder is None else Path(folder)
     place = root / fingerprint(settings=[VERSION, settings, repr(RECIPE)])[:12]
-    if (place / FILE).is_file():
-        return SignEmbedding.load(place)
+    try:
+        found = SignEmbedding.load(place)
+        (place / FILE).touch()  # `load_embedding` takes the newest
+        return found
+    except (TrainingError, RecipeError):  # there is none yet, or it is damaged
+        pass
     started = time.monotonic()
     clips = pseudo_clips(signs, signers, seed=seed, workers=workers)
     views = RECIPE.views(clips.values)

@@ -105,6 +105,19 @@ def test_a_clip_without_a_raised_hand_teaches_nothing(taught_home, clips, capsys
     assert not (taught_home / "outputs" / "vocabulary.npz").exists()
 
 
+def test_a_look_up_without_a_movement_or_a_sign_says_so(taught_home, clips, capsys):
+    assert main(["lookup", str(clips / "HELLO-ana.mp4")]) == 1
+    assert "There is no sign to compare with yet. Teach some: asl teach HELLO" in capsys.readouterr().err
+    assert main(["teach", "BOOK  IT", "--source", str(clips / "BOOK-ana.mp4")]) == 0
+    assert "BOOK IT: 1 clips; 1 signs" in capsys.readouterr().out
+    performance = perform(load_lexicon()["HELLO"], load_signers()["ana"], repetition=0, seed=42)
+    write_video(taught_home / "still.mp4", [next(iter(render_frames(performance)))] * 20, fps=25)
+    assert main(["lookup", str(taught_home / "still.mp4")]) == 1
+    assert "there is nothing to look up" in capsys.readouterr().err
+    assert main(["lookup", str(clips / "HELLO-ana.mp4"), "--model", "nowhere"]) == 1
+    assert "The signs of nowhere are not known" in capsys.readouterr().err
+
+
 def test_every_movement_of_a_clip_is_an_example(clips, embedding_folder):
     from asl_lib.data.video import read_frames
 
@@ -135,7 +148,7 @@ def typed(keys):
 
 def test_a_name_is_typed_after_t_and_ended_with_enter():
     assert typed([ord("q")]) == ("", [False])
-    assert typed([ord("t"), -1, *map(ord, "quit"), ENTER]) == ("quit", [True] * 7)
+    assert typed([ord("t"), -1, *map(ord, "quit"), ENTER]) == ("QUIT", [True] * 7)
     assert typed([*map(ord, "tHX"), 8, ord("I"), ENTER, -1])[1][-1] is False
     assert typed([*map(ord, "tHX"), 8, ord("I"), ENTER])[0] == "HI"
     assert typed([*map(ord, "tHI"), ESCAPE]) == ("", [True] * 4)
@@ -151,18 +164,18 @@ def test_a_movement_is_taught_with_a_key_in_the_window_and_its_next_one_has_a_wo
         embedding = load_embedding()
 
         def teach():
-            for key in ("t", "h", "i", "Return"):
+            for key in ("t", "shift", "h", "Left", "i", "Return"):
                 press(screen, window, key)
-            return "hi" in Vocabulary.load(file, embedding)
+            return "HI" in Vocabulary.load(file, embedding)
 
         wait_for(teach, program)
         lines = []
-        wait_for(lambda: lines.append(program.stdout.readline()) or lines[-1].strip().endswith("hi"), program)
+        wait_for(lambda: lines.append(program.stdout.readline()) or lines[-1].strip().endswith("HI"), program)
         press(screen, window, "q")
         output, _ = program.communicate(timeout=600)
     assert program.returncode == 0, output
     assert "(not a sign I know)\n" in lines
-    assert lines[-1].strip().endswith("hi")
+    assert lines[-1].strip().endswith("HI")
 
 
 def test_a_name_that_is_empty_is_refused(taught_home, clips, capsys):

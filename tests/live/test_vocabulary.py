@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -70,6 +72,21 @@ def test_shares_are_probabilities_that_leave_room_for_none_of_the_signs(above):
         assert shares.max() >= 1 - shares.sum() - 1e-9  # it is not refused
 
 
+def test_a_name_is_the_same_however_it_is_spaced():
+    vocabulary = taught(0)
+    vocabulary.add("GOOD  MORNING", clips_of(1, 1))
+    assert vocabulary.count("GOOD  MORNING") == 1
+    assert "GOOD  MORNING" in vocabulary
+    vocabulary.remove(" GOOD MORNING")
+    assert vocabulary.glosses == ("A",)
+
+
+def test_an_empty_vocabulary_ranks_nothing_and_names_nothing():
+    empty = Vocabulary(RandomFeatures(RECIPE))
+    assert empty.rank(clips_of(0, 2)) == [[], []]
+    assert empty.name(clips_of(0, 2)) == ["", ""]
+
+
 def test_a_sign_that_is_forgotten_is_refused_again():
     vocabulary = taught(0, 1)
     vocabulary.remove("B")
@@ -126,6 +143,12 @@ def test_a_file_of_another_embedding_or_a_damaged_one_is_refused_with_a_remedy(t
     np.savez(tmp_path / "short.npz", **{**arrays, "glosses": np.array(["A"])})
     with pytest.raises(LiveError, match="its arrays do not fit"):
         Vocabulary.load(tmp_path / "short.npz", RandomFeatures(RECIPE))
+    vectors, glosses = arrays["vectors"], arrays["glosses"]
+    wrong = [{"vectors": np.array(1.0)}, {"vectors": vectors * 1e30}, {"vectors": vectors.astype(complex)}]
+    for values in [*wrong, {"vectors": vectors[:, 1:]}, {"glosses": np.full(len(glosses), "\x1b")}]:
+        np.savez(tmp_path / "odd.npz", **{**arrays, **values})
+        with pytest.raises(LiveError, match="its arrays do not fit"):
+            Vocabulary.load(tmp_path / "odd.npz", RandomFeatures(RECIPE))
 
 
 def test_names_from_a_file_cannot_write_control_characters(tmp_path):
@@ -251,6 +274,33 @@ def test_the_vocabulary_of_a_model_holds_its_training_clips_only_and_is_kept_bes
     assert (folder / "vocabulary.npz").stat().st_mtime_ns == before
     # With another embedding it would have to be made again, from clips that are gone.
     assert known_signs(folder, RandomFeatures(recipe, seed=1)) is None
+
+
+def test_after_another_training_the_vocabulary_of_a_model_is_made_again(tmp_path):
+    recipe = FeatureRecipe(frames=16)
+    folder, embedding = make_run(tmp_path / "run", recipe), RandomFeatures(recipe)
+    known_signs(folder, embedding)
+    os.utime(folder / "vocabulary.npz", ns=(0, 0))  # the recipe of a later training
+    np.savez(folder / "probabilities.npz", clip_id=np.array(["none of them"]))
+    assert known_signs(folder, embedding).count("B") == 2
+
+
+def test_a_model_in_a_folder_that_cannot_be_written_refuses_too(tmp_path, monkeypatch):
+    def refuse(*_):
+        raise PermissionError(13, "Permission denied")
+
+    folder = make_run(tmp_path / "run", FeatureRecipe(frames=16))
+    monkeypatch.setattr(Vocabulary, "save", refuse)
+    assert len(known_signs(folder, RandomFeatures(FeatureRecipe(frames=16)))) == 3
+
+
+def test_a_sign_that_the_model_does_not_know_any_more_changes_no_answer():
+    embedding = RandomFeatures(RECIPE)
+    known = Vocabulary(embedding)
+    for gloss in ("A", "B", "GONE"):
+        known.add(gloss, RECIPE.points(movement()))
+    model = Sure()
+    assert len(OpenClassifier(Vocabulary(embedding), model=model, known=known)(movement())) == len(model.glosses)
 
 
 def test_a_recogniser_of_a_folder_answers_as_before_where_it_accepts(tmp_path):

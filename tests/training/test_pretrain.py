@@ -62,10 +62,14 @@ def test_a_saved_embedding_gives_the_same_vectors_and_the_same_call_finds_it(emb
     np.testing.assert_array_equal(loaded.background, embedding.background)
     assert loaded.fingerprint == embedding.fingerprint
     first = pretrain(**SMALL | {"networks": 0}, folder=tmp_path)
-    stamps = [path.stat().st_mtime_ns for path in tmp_path.glob(f"*/{FILE}")]
+    [place] = [path.parent for path in tmp_path.glob("*/training.json")]
+    made, used = (place / "training.json").stat().st_mtime_ns, (place / FILE).stat().st_mtime_ns
     again = pretrain(**SMALL | {"networks": 0}, folder=tmp_path)
-    assert [path.stat().st_mtime_ns for path in tmp_path.glob(f"*/{FILE}")] == stamps
+    assert (place / "training.json").stat().st_mtime_ns == made
+    assert (place / FILE).stat().st_mtime_ns > used  # it is the newest again
     assert first.fingerprint == again.fingerprint != embedding.fingerprint
+    (place / FILE).write_bytes((place / FILE).read_bytes()[:1000])
+    assert pretrain(**SMALL | {"networks": 0}, folder=tmp_path).fingerprint == first.fingerprint
 
 
 def test_a_killed_pretraining_goes_on_from_its_checkpoint_and_ends_with_the_same_embedding(tmp_path, monkeypatch):

@@ -46,6 +46,8 @@ def fetch_packages(lock: Path = LOCK, *, archives: Path | None = None, log: Call
     folder = models_folder().parent / f"{title.partition('/')[0].lstrip('@')}-{version}"
     if folder.is_dir():
         return folder
+    if not hasattr(tarfile, "data_filter"):
+        raise LiveError("The packages of the live page are unpacked safely from Python 3.11.4 on: install a newer one.")
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder.parent) as name:
         whole = Path(name) / "whole"
@@ -118,6 +120,9 @@ def _is_whole(archive: Path, integrity: str) -> bool:
 
 
 def main() -> int:
+    if len(sys.argv) != 2:
+        print(f"Usage: {UNPACK} FOLDER, as make wheelhouse filled it", file=sys.stderr)
+        return 2
     try:
         print(f"The live page's packages are in {fetch_packages(archives=Path(sys.argv[1]))}.")
     except (LiveError, OSError) as error:
