@@ -1,4 +1,4 @@
-# make demo   the whole course on rendered clips, from a fresh clone to a report (ten to fifteen minutes, 2 cores)
+# make demo   the whole course on rendered clips, from a fresh clone to a report (fifteen to twenty minutes, 2 cores)
 # make test   everything that CI checks: format, lint, types, unit tests, the stored notebooks
 # make lab    JupyterLab with the notebooks
 # See `make help` for the rest.
