@@ -37,7 +37,7 @@ def test_all_notebooks_and_pages_are_in_the_book_and_in_its_contents(site):
     for page in pages - {"docs/index.html"}:
         assert (site / page).is_file(), page
         assert f'href="{page}"' in landing, page
-    assert len(NOTEBOOKS) == 12
+    assert len(NOTEBOOKS) == 13
 
 
 def test_the_landing_page_names_every_notebook_by_its_title(site):
