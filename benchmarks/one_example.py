@@ -111,7 +111,7 @@ def trees(clips: ClipSet[FeatureRecipe], *, seed: int) -> Similarity:
 def parts(embedding: SignEmbedding, values: np.ndarray) -> dict[str, Similarity]:
     """Return the similarities of an embedding, and of its parts alone."""
     vectors = embedding.embed(values)
-    pieces = np.split(vectors * np.sqrt(len(embedding.widths)), np.cumsum(embedding.widths)[:-1], axis=1)
+    pieces = embedding.parts(vectors)
     named = {"embedding": vectors, "description alone": pieces[-1]}
     if embedding.networks:
         named["one network alone"] = pieces[0]

@@ -28,7 +28,6 @@ these clips: thresholds come from the training signers' clips. Trainings are kep
 from __future__ import annotations
 
 import argparse
-import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cache, partial
@@ -41,6 +40,7 @@ import pandas as pd
 from asl_lib._util.files import atomic_write
 from asl_lib.course.params import Params, check_parameters, read_yaml
 from asl_lib.data.clips import read_clips
+from asl_lib.data.dataset import shared_folder
 from asl_lib.data.demo import load_signers, perform
 from asl_lib.data.demo.lexicon import Sign, Signer, minimal_pairs
 from asl_lib.data.demo.pseudo import random_sign, random_signer
@@ -64,6 +64,7 @@ from asl_lib.training.pretrain import load_embedding
 from asl_lib.training.saved import load_model
 from benchmarks.gestures import HELD_OUT, TUNING
 
+ROOT = Path(__file__).resolve().parent.parent
 SPLITS = 3
 NETWORK = "attention_lstm"
 ACCEPTED = 0.9
@@ -134,22 +135,17 @@ def negatives(signers: int = 60) -> Clips:
     return collected(clips)
 
 
-def shared_data() -> Path | None:
-    """Return the folder of the shared real data, None where it is not there."""
-    folder = Path(os.environ.get("ASL_SHARED_DATA", Path(__file__).resolve().parents[2] / "shared" / "data"))
-    return folder if folder.is_dir() else None
-
-
 @cache
 def real_clips(*, most: int = 3) -> dict[str, Clips]:
     """Return a third of the real letters, and real words: at most `most` clips of a word by one signer."""
-    folder = shared_data()
-    if folder is None:
+    holds = {"fingerspelling": "index.csv", "isl_words": "landmarks.npz", "asl_webcams": "landmarks.npz"}
+    folders = {name: shared_folder(ROOT / "data" / name, holds=entry) for name, entry in holds.items()}
+    if not all((folders[name] / entry).exists() for name, entry in holds.items()):
         print("The shared data are not here: real letters and words are left out.")
         return {}
-    paths = sorted((folder / "fingerspelling").rglob("*.pose"))[::3]
+    paths = sorted(folders["fingerspelling"].rglob("*.pose"))[::3]
     found = {"real letters": [(path.stem, path.parent.name, read_pose(path)) for path in paths]}
-    isl, webcams = (np.load(folder / name / "landmarks.npz") for name in ("isl_words", "asl_webcams"))
+    isl, webcams = (np.load(folders[name] / "landmarks.npz") for name in ("isl_words", "asl_webcams"))
     frames = np.concatenate([isl[part].astype(np.float32) for part in ("pose", "left_hand", "right_hand")], axis=2)
     ends = np.cumsum(webcams["length"])[:-1]
     for name, arrays, clips in (

@@ -108,9 +108,12 @@ class SignEmbedding:
         Networks put all clips on one side of the sphere; around their centre, unlike clips have a similarity of 0.
         """
         self.centre = np.zeros(self.size, np.float32)
-        parts = np.split(self.embed(points) * np.sqrt(len(self.widths)), np.cumsum(self.widths)[:-1], axis=1)
-        self.centre = np.concatenate([part.mean(axis=0) for part in parts]).astype(np.float32)
+        self.centre = np.concatenate([part.mean(axis=0) for part in self.parts(self.embed(points))]).astype(np.float32)
         self.background = self.embed(points)
+
+    def parts(self, vectors: np.ndarray) -> list[np.ndarray]:
+        """Return the parts of (n, d) vectors, each of length 1: those of the networks, then that of the description."""
+        return np.split(vectors * np.sqrt(len(self.widths)), np.cumsum(self.widths)[:-1], axis=1)
 
     def embed(self, points: np.ndarray) -> np.ndarray:
         """Return (n, d) float32 vectors of length 1.
