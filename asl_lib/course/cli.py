@@ -514,30 +514,9 @@ def _teach(options: argparse.Namespace) -> None:
 
 
 def _lookup(options: argparse.Namespace) -> None:
-    from asl_lib.data.video import read_frames, video_info
-    from asl_lib.live.errors import LiveError
-    from asl_lib.live.networks import find_models, known_signs
-    from asl_lib.live.vocabulary import find_movements, open_vocabulary, vocabulary_path
+    from asl_lib.live.teach import run_lookup
 
-    signs = open_vocabulary(vocabulary_path(options.vocabulary))
-    recipe = signs.embedding.recipe
-    models = [Path(options.model)] if options.model else list(find_models().values())[:1]
-    for folder in models:
-        known = known_signs(folder, signs.embedding)
-        if known is None and options.model:
-            raise LiveError(f"The signs of {folder} are not known: the clips of its training are not there, or differ.")
-        signs = signs if known is None else signs.joined(known)
-    if not len(signs):
-        raise LiveError("There is no sign to compare with yet. Teach some: asl teach HELLO.")
-    movements = find_movements(read_frames(options.clip), recipe, fps=video_info(options.clip).fps)
-    if not movements:
-        raise LiveError(f"No hand is raised in {options.clip}: there is nothing to look up.")
-    for movement in movements:
-        [ranked] = signs.rank(recipe.points(movement)[None])
-        if ranked[0][1] < signs.thresholds[ranked[0][0]]:
-            print("None of these is near enough:")
-        for number, (gloss, similarity) in enumerate(ranked[: options.top], start=1):
-            print(f"{number:3} {gloss} {similarity:.2f}")
+    run_lookup(options.clip, top=options.top, model=options.model, vocabulary=options.vocabulary)
 
 
 def _list_datasets(options: argparse.Namespace) -> None:

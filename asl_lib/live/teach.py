@@ -1,4 +1,4 @@
-"""Teaching a sign by showing it, and forgetting it again: the command `asl teach`."""
+"""Teaching a sign by showing it, forgetting it again, and looking one up: the commands `asl teach` and `asl lookup`."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from asl_lib._util.paths import relative
 from asl_lib.data.names import clean_name
 from asl_lib.data.video import read_frames, video_info
 from asl_lib.live.errors import LiveError
+from asl_lib.live.networks import find_models, known_signs
 from asl_lib.live.vocabulary import Vocabulary, find_movements, open_vocabulary, vocabulary_path
 from asl_lib.live.window import run_record
 
@@ -46,7 +47,8 @@ def run_teach(
     gloss, path, shown = clean_name(gloss), vocabulary_path(vocabulary), []
     if not gloss:
         raise LiveError("A sign needs a name, its gloss; got an empty one.")
-    recipe = open_vocabulary(path).embedding.recipe
+    embedding = open_vocabulary(path).embedding
+    recipe = embedding.recipe
     with tempfile.TemporaryDirectory() as folder:
         for number, source in enumerate(sources):
             files = [Path(source)]
@@ -65,7 +67,7 @@ def run_teach(
                 shown += [recipe.points(movement) for movement in movements]
     if not shown:
         raise LiveError("No hand is raised in any recording: there is nothing to learn from.")
-    taught = open_vocabulary(path)  # again: a running `asl live` may have learned meanwhile
+    taught = open_vocabulary(path, embedding)  # again: a running `asl live` may have learned meanwhile
     taught.add(gloss, np.stack(shown))
     taught.save(path)
     log(f"{gloss}: {taught.count(gloss)} clips; {len(taught)} signs in {relative(path)}")
@@ -84,3 +86,44 @@ def forget_sign(gloss: str, *, vocabulary: str | Path = "", log: Callable[[str],
     taught.remove(gloss)
     taught.save(path)
     log(f"{gloss}: forgotten; {len(taught)} signs in {relative(path)}")
+
+
+def run_lookup(
+    clip: str | Path,
+    *,
+    top: int = 10,
+    model: str | Path = "",
+    vocabulary: str | Path = "",
+    log: Callable[[str], None] = print,
+) -> None:
+    """List the signs that are most similar to each movement in a clip: the command `asl lookup`.
+
+    Args:
+        clip: path of a video.
+        top: length of a list.
+        model: folder of a trained model, whose signs are compared, too; "" for the newest one, if there is one.
+        vocabulary: file of the signs that were taught; "" for `outputs/vocabulary.npz`.
+        log: called with each line.
+
+    Raises:
+        LiveError: there is no sign, no movement in the clip, or nothing is known of the model's signs.
+        TrainingError: there is no embedding.
+    """
+    signs = open_vocabulary(vocabulary_path(vocabulary))
+    recipe = signs.embedding.recipe
+    for folder in [Path(model)] if model else list(find_models().values())[:1]:
+        known = known_signs(folder, signs.embedding)
+        if known is None and model:
+            raise LiveError(f"The signs of {folder} are not known: the clips of its training are not there, or differ.")
+        signs = signs if known is None else signs.joined(known)
+    if not len(signs):
+        raise LiveError("There is no sign to compare with yet. Teach some: asl teach HELLO.")
+    movements = find_movements(read_frames(clip), recipe, fps=video_info(clip).fps)
+    if not movements:
+        raise LiveError(f"No hand is raised in {clip}: there is nothing to look up.")
+    for movement in movements:
+        [ranked] = signs.rank(recipe.points(movement)[None])
+        if ranked[0][1] < signs.thresholds[ranked[0][0]]:
+            log("None of these is near enough:")
+        for number, (gloss, similarity) in enumerate(ranked[:top], start=1):
+            log(f"{number:3} {gloss} {similarity:.2f}")

@@ -234,14 +234,18 @@ def vocabulary_path(path: str | Path = "") -> Path:
     return Path(path) if path else project_folder() / "outputs" / FILE
 
 
-def open_vocabulary(path: str | Path) -> Vocabulary:
-    """Return the vocabulary in a file, an empty one where there is no such file, for the embedding of `asl pretrain`.
+def open_vocabulary(path: str | Path, embedding: SignEmbedding | None = None) -> Vocabulary:
+    """Return the vocabulary in a file, an empty one where there is no such file.
+
+    Args:
+        path: the file.
+        embedding: None for that of `asl pretrain`.
 
     Raises:
         LiveError: it is damaged, or was made with another embedding.
         TrainingError: there is no embedding.
     """
-    embedding = load_embedding()
+    embedding = embedding or load_embedding()
     return Vocabulary.load(path, embedding) if Path(path).is_file() else Vocabulary(embedding)
 
 

@@ -91,38 +91,9 @@ def run_live(
             raise LiveError(
                 f"{Path(record).name[:99]} cannot be written: {error.strerror}. Choose another name with --record."
             ) from error
-    path, taught, learn = vocabulary_path(vocabulary), None, None
-    folder, reason = None, ""
-    if model:
-        folder, reason = Path(model), f"network: {relative(model)}"
-    elif letters or not (vocabulary or (path.is_file() and not find_models())):
-        folder, reason = choose_model(letters=letters)
-    try:
-        taught = None if letters else open_vocabulary(path)
-    except (LiveError, TrainingError, RecipeError) as error:
-        if folder is None:
-            raise
-        reason += f"\nIt names every movement, and cannot be taught: {error}"
-    if taught is not None and folder is None:
-        reason = f"signs: {', '.join(taught.glosses)}"
-        if not len(taught):
-            raise LiveError(f"There is no sign in {path} yet. Teach some: asl teach HELLO.")
-    try:
-        opened = open_recogniser(folder, taught=taught, left_handed=left_handed)
-    except LiveError as error:
-        if folder is None or taught is None or vocabulary:
-            raise
-        opened = open_recogniser(folder, left_handed=left_handed)  # what is wrong with the model itself is said again
-        reason += f"\nIt names every movement, and cannot be taught: {error}"
-    with opened as recogniser:
-        if taught is not None and isinstance(recogniser.classifier, OpenClassifier):
-            learn = partial(_learn, taught, path, log)
-            if folder and recogniser.classifier.known is None:
-                reason += (
-                    "\nIt names every movement: the clips that its network was trained on are not there any more, "
-                    "or were prepared in another way than the embedding needs."
-                )
-        log(reason)
+    recogniser, learn, about = _open_recogniser(model, vocabulary, letters=letters, left_handed=left_handed, log=log)
+    with recogniser:
+        log(about)
         changes: dict[str, Any] = {"fps": frames.fps or None, "threshold": threshold}
         recogniser.settings = replace(
             recogniser.settings, **{name: value for name, value in changes.items() if value is not None}
@@ -141,6 +112,47 @@ def run_live(
         )
     log(f"transcript: {transcript.text or '(nothing)'}")
     return transcript
+
+
+def _open_recogniser(
+    model: str | Path, vocabulary: str | Path, *, letters: bool, left_handed: bool, log: Callable[[str], None]
+) -> tuple[FrameRecogniser, Callable[[str, FrameRecogniser, float], None] | None, str]:
+    """Return the recogniser that `run_live` was asked for, how it learns a sign, and what it knows, in words.
+
+    A model without what refusal needs (an embedding, its landmarks, its training's clips) names every movement.
+    """
+    path, taught = vocabulary_path(vocabulary), None
+    folder, about = None, ""
+    if model:
+        folder, about = Path(model), f"network: {relative(model)}"
+    elif letters or not (vocabulary or (path.is_file() and not find_models())):
+        folder, about = choose_model(letters=letters)
+    try:
+        taught = None if letters else open_vocabulary(path)
+    except (LiveError, TrainingError, RecipeError) as error:
+        if folder is None:
+            raise
+        about += f"\nIt names every movement, and cannot be taught: {error}"
+    if taught is not None and folder is None:
+        about = f"signs: {', '.join(taught.glosses)}"
+        if not len(taught):
+            raise LiveError(f"There is no sign in {path} yet. Teach some: asl teach HELLO.")
+    try:
+        recogniser = open_recogniser(folder, taught=taught, left_handed=left_handed)
+    except LiveError as error:
+        if folder is None or taught is None or vocabulary:
+            raise
+        # What is wrong with the model itself is said again.
+        recogniser = open_recogniser(folder, left_handed=left_handed)
+        about += f"\nIt names every movement, and cannot be taught: {error}"
+    if taught is None or not isinstance(recogniser.classifier, OpenClassifier):
+        return recogniser, None, about
+    if folder and recogniser.classifier.known is None:
+        about += (
+            "\nIt names every movement: the clips that its network was trained on are not there any more, "
+            "or were prepared in another way than the embedding needs."
+        )
+    return recogniser, partial(_learn, taught, path, log), about
 
 
 def _learn(
