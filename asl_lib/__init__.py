@@ -12,7 +12,7 @@ A clip goes through the subpackages in this order, and each imports only from it
 - `evaluation`: `make_split`, `evaluate`, the results of a run
 - `plots`: figures, and landmarks drawn into a video
 - `live`: frames in, words out (`recogniser`, `words`), in a window or on a web page
-- `course`: the command `asl`, parameters, batches of notebooks
+- `course`: the command `asl`, parameters, batches of notebooks, the `quiz` of each
 
 `_util` (files, caches, processes) is private. Every name of `asl_lib` itself is imported when it is first used:
 TensorFlow only to train, load or apply a model.
@@ -28,6 +28,7 @@ import os
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from asl_lib.course.quiz import quiz
     from asl_lib.data.clips import read_clips
     from asl_lib.data.registry import get_dataset
     from asl_lib.evaluation.metrics import evaluate
@@ -53,6 +54,7 @@ __all__ = [
     "load_model",
     "make_split",
     "predict",
+    "quiz",
     "read_clips",
 ]
 
@@ -67,6 +69,7 @@ _MODULES = {
     "load_model": "training.saved",
     "make_split": "evaluation.splits",
     "predict": "training.saved",
+    "quiz": "course.quiz",
     "read_clips": "data.clips",
 }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -30,6 +31,19 @@ def progress_bar(
 def progress_enabled() -> bool:
     """Return whether progress bars are enabled: `ASL_PROGRESS=off` disables them, for batches and tests."""
     return os.environ.get("ASL_PROGRESS", "").lower() not in ("off", "0", "no")
+
+
+def has_interactive_front_end() -> bool:
+    """Return whether this kernel belongs to a notebook that is open in a browser or an editor.
+
+    A kernel cannot ask, but interactive front ends leave a trace: Jupyter's server (JupyterLab, JupyterHub, Binder)
+    sets JPY_SESSION_NAME, VS Code a variable of the notebook, and Colab loads its own module. Papermill, nbclient and
+    nbval start bare kernels. Batches set `ASL_PROGRESS=off`.
+    """
+    shell = sys.modules["IPython"].get_ipython() if "IPython" in sys.modules else None  # a kernel has loaded it
+    if shell is None or not hasattr(shell, "kernel") or not progress_enabled():
+        return False
+    return "JPY_SESSION_NAME" in os.environ or "__vsc_ipynb_file__" in shell.user_ns or "google.colab" in sys.modules
 
 
 @contextmanager

@@ -24,6 +24,12 @@ def project_folder() -> Path:
     return here
 
 
+def course_folder() -> Path:
+    """Return the folder that holds `notebooks/`: the working copy this library is installed from."""
+    beside = Path(__file__).resolve().parent.parent.parent
+    return beside if (beside / "notebooks").is_dir() else project_folder()
+
+
 def split_names(text: str) -> list[str]:
     """Return the names in a list such as "a, b", without spaces around them."""
     return [name.strip() for name in text.split(",") if name.strip()]

@@ -18,7 +18,7 @@ import nbformat
 import yaml
 
 from asl_lib._util.files import atomic_write, read_json, write_json
-from asl_lib._util.paths import project_folder, relative
+from asl_lib._util.paths import course_folder, project_folder, relative
 from asl_lib.course.fingerprint import PACKAGE, code_hash
 from asl_lib.course.params import Params, check_parameters
 from asl_lib.data.dataset import Dataset
@@ -104,12 +104,6 @@ def model_notebook(model: str) -> Notebook:
     return replace(_read_notebook(ANY_MODEL), subject=SUBJECTS[find_model(model).input], model=model)
 
 
-def course_folder() -> Path:
-    """Return the folder that holds `notebooks/`: the working copy this library is installed from."""
-    beside = Path(__file__).resolve().parent.parent.parent
-    return beside if (beside / "notebooks").is_dir() else project_folder()
-
-
 def _read_notebook(path: Path) -> Notebook:
     notebook = nbformat.read(path, as_version=4)
     about = notebook.metadata.get("asl", {})
@@ -174,9 +168,11 @@ class Run:
     def key(self, upstream: str) -> str:
         """Return a hash of all that the result depends on: cells, their code in asl_lib, parameters, earlier notebooks.
 
-        No result depends on an exercise: a course with exercises and a batch without them share their results.
+        No result depends on an exercise: a course with exercises and a batch without them share their results. None
+        depends on a quiz, the cell with that tag.
         """
-        cells = [cell.source for cell in self._cells() if cell.cell_type == "code" and not is_exercise(cell)]
+        code = (cell for cell in self._cells() if cell.cell_type == "code" and not is_exercise(cell))
+        cells = [cell.source for cell in code if "quiz" not in cell.metadata.get("tags", [])]
         effective = {name: getattr(self.params, name, None) for name in self.notebook.parameters}
         if self.notebook.model:
             effective["model"] = self.notebook.model

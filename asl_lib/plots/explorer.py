@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from html import escape
@@ -11,9 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import ipywidgets as widgets
 import numpy as np
-from IPython.core.getipython import get_ipython
 
-from asl_lib._util.console import progress_enabled
+from asl_lib._util.console import has_interactive_front_end
 from asl_lib.features.augment import Augmentation
 from asl_lib.features.body import RECIPE_PARTS
 from asl_lib.features.recipe import FeatureRecipe
@@ -98,19 +95,6 @@ def explore_clip(
     if has_interactive_front_end() if interactive is None else interactive:
         return _explorer(points, recipe, title=title, variation=variation, seed=seed)
     return _still(points, recipe, title=title, variation=variation, seed=seed)
-
-
-def has_interactive_front_end() -> bool:
-    """Return whether this kernel belongs to a notebook that is open in a browser or an editor.
-
-    A kernel cannot ask, but interactive front ends leave a trace: Jupyter's server (JupyterLab, JupyterHub, Binder)
-    sets JPY_SESSION_NAME, VS Code a variable of the notebook, and Colab loads its own module. Papermill, nbclient and
-    nbval start bare kernels. Batches set `ASL_PROGRESS=off`.
-    """
-    shell = get_ipython()
-    if shell is None or not hasattr(shell, "kernel") or not progress_enabled():
-        return False
-    return "JPY_SESSION_NAME" in os.environ or "__vsc_ipynb_file__" in shell.user_ns or "google.colab" in sys.modules
 
 
 def vary(points: np.ndarray, recipe: FeatureRecipe, name: str, *, strength: float, seed: int) -> np.ndarray:

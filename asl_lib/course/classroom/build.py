@@ -16,10 +16,10 @@ from pathlib import Path
 from traitlets.config.loader import PyFileConfigLoader
 
 from asl_lib._util.files import atomic_write, read_json, write_json
-from asl_lib._util.paths import project_folder
+from asl_lib._util.paths import course_folder, project_folder
 from asl_lib.course.batch import log_line
 from asl_lib.course.classroom.convert import POINTS_UNKNOWN, convert_notebook
-from asl_lib.course.notebooks import BatchError, course_folder
+from asl_lib.course.notebooks import BatchError
 
 LINK = re.compile(
     r"""(?P<before>!?\[(?P<text>[^\[\]]*)\]\(|(?:src|href)=")(?P<target>[^()\s"]+)(?P<after>(?:\s+"[^"]*")?\)|")"""
