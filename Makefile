@@ -1,4 +1,5 @@
-# make demo   the whole course on rendered clips, from a fresh clone to a report (fifteen to twenty minutes, 2 cores)
+# make try    a first look: one network, tested on a signer whom it has never seen (two minutes after set-up)
+# make demo   the whole course on rendered clips, from a fresh clone to a report (a quarter of an hour, 2 cores)
 # make test   everything that CI checks: format, lint, types, unit tests, the stored notebooks
 # make lab    JupyterLab with the notebooks
 # See `make help` for the rest.
@@ -23,7 +24,7 @@ NBVAL = ASL_HOME="$(CURDIR)/build/nbval" ASL_PROGRESS=off $(BIN)/python -m pytes
 MUTMUT := mutmut==3.8.1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-fast test-notebooks lint format lab notebooks benchmarks coverage mutation site site-links \
+.PHONY: help setup try demo test test-fast test-notebooks lint format lab notebooks benchmarks coverage mutation site site-links \
 	lock classroom wheelhouse audit fuzz clean
 
 help:  ## show this list
@@ -34,6 +35,13 @@ $(READY): requirements.lock pyproject.toml scripts/check_system.py asl_lib/landm
 	@touch $@
 
 setup: $(READY)  ## make the virtual environment with the locked versions (done once)
+
+TRIED := outputs/try/attention_lstm/held_out_ben
+
+try: $(READY)  ## a first look in two minutes: four signs, five signers, one network
+	@$(BIN)/asl run params/try.yaml --notebooks 01,02,03 --models attention_lstm
+	@echo "See it name a clip of that signer:  $(BIN)/asl live --source data/try/demo/videos/ben/HELLO-01.mp4 --model $(TRIED)"
+	@echo "Sign the four signs yourself:       $(BIN)/asl live --web --model $(TRIED)"
 
 demo: $(READY)  ## render, extract, train, test on a held-out signer: the executed notebooks in outputs/demo/
 	@$(BIN)/asl run params/demo.yaml
@@ -98,5 +106,5 @@ fuzz: $(READY)  ## hostile files, fifty times as many as in `make test` and othe
 audit: $(READY)  ## look every locked version up among the known vulnerabilities (needs the network)
 	@sh scripts/audit.sh $(BIN)/uv
 
-clean:  ## remove the environment, build/, and the demo's clips and outputs
-	rm -rf $(VENV) build data/demo outputs/demo
+clean:  ## remove the environment, build/, and the clips and outputs of make demo and make try
+	rm -rf $(VENV) build data/demo outputs/demo data/try outputs/try

@@ -106,12 +106,11 @@ def main() -> None:
         return
     for notebook in (notebook for notebook in chosen if notebook.stage == "prepare"):
         store(notebook.path)
-    # The models in parallel, as in `asl run`: both give the same digits.
-    models = [notebook.path for notebook in reversed(chosen) if notebook.stage == "model"]
-    with ThreadPoolExecutor(cores()) as pool:
-        list(pool.map(partial(store_apart, threads=1), models))
-    for notebook in (notebook for notebook in chosen if notebook.stage in ("report", "live")):
-        store(notebook.path)
+    # The models in parallel and then the rest, as in `asl run`: both give the same digits.
+    for stages, threads in ((("model",), 1), (("report", "live"), cores())):
+        paths = [notebook.path for notebook in reversed(chosen) if notebook.stage in stages]
+        with ThreadPoolExecutor(cores()) as pool:
+            list(pool.map(partial(store_apart, threads=threads), paths))
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -25,6 +26,7 @@ from asl_lib.models import registry
 from asl_lib.training.method import GROUPS, PARTS, Method
 
 NOTHING_TO_REPORT = "is left out: this run has no results of signs yet"
+DONE_ALREADY = "is done already"
 
 
 def log_line(line: str) -> None:
@@ -37,34 +39,36 @@ def run_course(
     values: Mapping[str, Any],
     *,
     models: Sequence[str] = (),
+    notebooks: Sequence[str] = (),
     jobs: int = 0,
     log: Callable[[str], None] = log_line,
     force: bool = False,
 ) -> Params:
-    """Execute all notebooks with one set of parameters: preparation, then the models in parallel, then the rest.
+    """Execute the notebooks with one set of parameters: preparation, then the models in parallel, then the rest.
 
-    A notebook whose results exist already, from the same code and parameters, is skipped.
+    A notebook whose results exist already, from the same code and parameters, is skipped. Each line of the log ends
+    with the time since the start and, for the demo, about how long the rest will take.
 
     Args:
         values: parameters as in a YAML file; unknown ones are refused. With `seeds`, each model is trained once with
             each seed, and the exercises are done with the first.
         models: which models to train; empty for those of all numbered notebooks. Other registered models are trained
             by `course/model.ipynb`.
-        jobs: model notebooks at a time; 0 for one per core.
+        notebooks: execute only these, by number ("05") or name; empty for all.
+        jobs: notebooks at a time where they do not need each other; 0 for one per core.
         log: called with each status message.
         force: execute every notebook, done or not.
 
     Raises:
         ParameterError: a parameter does not exist or has a wrong value.
-        BatchError: a notebook failed. The other models were finished; notebooks that need them were not started.
+        BatchError: a notebook failed, or there is none of that number. What runs beside it was finished; notebooks that
+            need it were not started.
     """
     params = check_parameters(values)
     dataset = get_dataset(params.dataset)
-    notebooks = [notebook for notebook in find_notebooks() if notebook.suits(dataset)]
-    others = [notebook for notebook in notebooks if notebook.stage != "model"]
-    chosen = sorted(
-        [*others, *_training(notebooks, models, dataset)], key=lambda notebook: STAGES.index(notebook.stage)
-    )
+    suitable = [notebook for notebook in find_notebooks(wanted=notebooks) if notebook.suits(dataset)]
+    others = [notebook for notebook in suitable if notebook.stage != "model"]
+    chosen = sorted([*others, *_training(suitable, models, dataset)], key=lambda notebook: STAGES.index(notebook.stage))
     seeds = _seeds(params)
     runs = []
     for notebook in chosen:
@@ -77,21 +81,31 @@ def run_course(
             changed = {} if notebook.stage == "prepare" else seeds[0][0]
             runs.append(Run(notebook, {**values, **changed}))
     labels = {run.output.stem: f"[{number}/{len(runs)}] {run.output.stem}" for number, run in enumerate(runs, 1)}
+    # The later a notebook, the longer it takes: the last is started first. Nothing needs one without results.
+    first = [run for run in runs if run.notebook.stage == "prepare" and run.notebook.results]
+    last = [run for run in reversed(runs) if run.notebook.stage in ("report", "live")]
+    parallel = [run for run in reversed(runs) if run not in first and run not in last]
+    minutes = {}
+    if params.dataset == Params().dataset and not params.signs and not params.signers:
+        beside = jobs or cores()
+        minutes = {labels[run.output.stem]: run.notebook.minutes / (1 if run in first else beside) for run in runs}
+        about = math.ceil(sum(minutes.values()))
+        log(f"{len(runs)} notebooks: about {about} minutes, less where some are done already")
+    log = _with_clock(log, minutes)
     upstream = ""
-    for run in (run for run in runs if run.notebook.stage == "prepare"):
+    for run in first:
         upstream = _do(run, upstream, labels[run.output.stem], log, force=force)
-    # The models need the features, not each other; the later a notebook, the longer it takes.
-    parallel = [run for run in reversed(runs) if run.notebook.stage == "model"]
     names = [labels[run.output.stem] for run in parallel]
     if failures := _execute(parallel, names, upstream, log, jobs=jobs, force=force):
         raise BatchError("\n\n".join(failures))
-    keys = sorted(run.key(upstream) for run in parallel)
+    keys = sorted(run.key(upstream) for run in parallel if run.notebook.stage == "model")
     upstream = hashlib.sha256("".join([upstream, *keys]).encode()).hexdigest()
-    for run in (run for run in runs if run.notebook.stage in ("report", "live")):
-        if has_results(params.run_dir):
-            upstream = _do(run, upstream, labels[run.output.stem], log, force=force)
-        else:
-            log(f"{labels[run.output.stem]}  {NOTHING_TO_REPORT}")
+    names = [labels[run.output.stem] for run in last]
+    if not has_results(params.run_dir):
+        for name in names:
+            log(f"{name}  {NOTHING_TO_REPORT}")
+    elif failures := _execute(last, names, upstream, log, jobs=jobs, threads=cores(), force=force):
+        raise BatchError("\n\n".join(failures))
     return params
 
 
@@ -314,16 +328,20 @@ def _execute(
     log: Callable[[str], None],
     *,
     jobs: int,
+    threads: int = 0,
     scheduler: str = "",
     force: bool,
 ) -> list[str]:
-    """Execute runs on a cluster or here, `jobs` at a time (0: one per core), and return the messages of failed ones."""
+    """Execute runs on a cluster or here and return the messages of failed ones.
+
+    Here, `jobs` at a time (0: one per core), with `threads` for the networks of each (0: its share of the cores).
+    """
     if scheduler:
         return _execute_on_dask(runs, labels, upstream, log, scheduler=scheduler, force=force)
     jobs = max(1, min(jobs or cores(), len(runs)))
     failures = []
     with ThreadPoolExecutor(jobs) as pool:
-        threads = max(1, cores() // jobs)
+        threads = threads or max(1, cores() // jobs)
         try:
             started = [
                 pool.submit(_do, run, upstream, label, log, force=force, threads=threads, live=jobs == 1)
@@ -354,7 +372,7 @@ def _execute_on_dask(
     waiting: dict[str, Run] = {}
     for run, label in zip(runs, labels, strict=True):
         if not force and run.is_done(upstream):
-            log(f"{label}  is done already")
+            log(f"{label}  {DONE_ALREADY}")
         else:
             waiting[label] = run
     failures, started = [], list(waiting)
@@ -364,6 +382,29 @@ def _execute_on_dask(
         if outcome.error:
             failures.append(outcome.error)
     return failures
+
+
+def _with_clock(log: Callable[[str], None], minutes: Mapping[str, float]) -> Callable[[str], None]:
+    """Return `log` with the time since now after each line about a run, and about how long the rest will take.
+
+    Args:
+        log: called with each status message.
+        minutes: label of each run -> about how long it takes, divided by the number of runs at a time; empty if not
+            known. A computer that takes twice as long for the first is taken to need twice as long for the rest.
+    """
+    started, rest, spent = time.monotonic(), dict(minutes), 0.0
+
+    def timed(line: str) -> None:
+        nonlocal spent
+        label, _, what = line.partition("  ")
+        took = rest.pop(label, 0.0)
+        spent += took if what.startswith("done") else 0.0
+        passed_s = time.monotonic() - started
+        left = sum(rest.values()) * (passed_s / 60 / spent if spent else 1)
+        clock = f"{passed_s // 60:.0f}:{passed_s % 60:02.0f}"
+        log(f"{line} [{clock}{f', about {math.ceil(left)} min left' if rest else ''}]")
+
+    return timed
 
 
 def _do(
@@ -376,9 +417,9 @@ def _do(
     threads: int | None = None,
     live: bool = True,
 ) -> str:
-    """Execute or skip one run, log it in one line, and return the key of its result."""
+    """Execute or skip one run, log it in one line, and return what later runs depend on: the key of its results."""
     if not force and run.is_done(upstream):
-        log(f"{label}  is done already")
+        log(f"{label}  {DONE_ALREADY}")
     else:
         started = time.monotonic()
         try:
@@ -389,4 +430,4 @@ def _do(
             log(f"{label}  FAILED after {time.monotonic() - started:.0f} s")
             raise
         log(f"{label}  done in {time.monotonic() - started:.0f} s")
-    return run.key(upstream)
+    return run.key(upstream) if run.notebook.results else upstream

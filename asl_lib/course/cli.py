@@ -91,7 +91,8 @@ def _parser() -> argparse.ArgumentParser:
 
 def _add_notebooks(command: Callable[..., argparse.ArgumentParser]) -> None:
     run = command("run", _run, "execute all notebooks with one parameter file")
-    run.add_argument("--jobs", type=int, default=0, help="model notebooks at a time (default: one per core)")
+    run.add_argument("--notebooks", default="", metavar="01,02", help="only these, by number or name (default: all)")
+    run.add_argument("--jobs", type=int, default=0, help="notebooks at a time (default: one per core)")
 
     batch = command("batch", _batch, "execute the model notebooks once per held-out signer")
     batch.add_argument("--only", default="", metavar="A,B", help="hold out only these signers (default: all, in turn)")
@@ -245,8 +246,14 @@ def _values(options: argparse.Namespace) -> dict[str, Any]:
 def _run(options: argparse.Namespace) -> None:
     from asl_lib.course.batch import run_course
 
-    models = split_names(options.models)
-    _print_summary(run_course(_values(options), models=models, jobs=options.jobs, force=options.force))
+    params = run_course(
+        _values(options),
+        models=split_names(options.models),
+        notebooks=split_names(options.notebooks),
+        jobs=options.jobs,
+        force=options.force,
+    )
+    _print_summary(params)
 
 
 def _batch(options: argparse.Namespace) -> None:

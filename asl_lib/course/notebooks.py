@@ -9,7 +9,7 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -55,6 +55,7 @@ class Notebook:
             data set.
         results: files that it writes, with {dataset_dir}, {run_dir} and {held_out} to fill in, or, for `model`,
             {model_dir}.
+        minutes: about how long it takes with the demo, two notebooks at a time on two cores where they can be.
         model: name of the one model that it trains; empty for a numbered notebook, whose cells name its models.
     """
 
@@ -63,6 +64,7 @@ class Notebook:
     parameters: tuple[str, ...]
     results: tuple[str, ...]
     subject: str = "clips"
+    minutes: float = 0.0
     model: str = ""
 
     @property
@@ -86,17 +88,37 @@ class Notebook:
         return self.subject == "any" or dataset.kind != "photographs"
 
 
-def find_notebooks(folder: str | Path | None = None) -> list[Notebook]:
+def find_notebooks(folder: str | Path | None = None, *, wanted: Sequence[str] = ()) -> list[Notebook]:
     """Return the numbered notebooks of a folder, in order; by default the course's.
 
+    Args:
+        folder: with the notebooks; None for the course's.
+        wanted: numbers ("5", "05") or names; empty for all.
+
     Raises:
-        BatchError: there are none, or one lacks its `parameters` cell or stage.
+        BatchError: there are none, none of a wanted name, or one lacks its `parameters` cell or stage.
     """
-    folder = Path(folder) if folder else course_folder() / "notebooks"
-    notebooks = [_read_notebook(path) for path in sorted(folder.glob("[0-9][0-9]_*.ipynb"))]
-    if not notebooks:
+    paths = choose_notebooks(Path(folder) if folder else course_folder() / "notebooks", wanted)
+    return [_read_notebook(path) for path in paths]
+
+
+def choose_notebooks(folder: Path, wanted: Sequence[str]) -> list[Path]:
+    """Return the numbered notebooks of `folder` with the wanted numbers or names; all where none is named.
+
+    Raises:
+        BatchError: there is none, or none of that name.
+    """
+    there = sorted(folder.glob("[0-9][0-9]_*.ipynb"))
+    if not there:
         raise BatchError(f"There are no notebooks in {folder}. Run this in the course's folder, where README.md is.")
-    return notebooks
+    chosen = set()
+    for name in wanted:
+        stem = Path(name).name.removesuffix(".ipynb")
+        found = [path for path in there if stem in (path.stem, path.stem[:2]) or stem.zfill(2) == path.stem[:2]]
+        if not found:
+            raise BatchError(f"There is no notebook '{name}'. There are: {', '.join(path.stem for path in there)}.")
+        chosen.update(found)
+    return sorted(chosen) if wanted else there
 
 
 def model_notebook(model: str) -> Notebook:
@@ -121,7 +143,7 @@ def _read_notebook(path: Path) -> Notebook:
         if isinstance(target, ast.Name)
     ]
     results, subject = tuple(about.get("results", ())), about.get("subject", "clips")
-    return Notebook(path, about["stage"], tuple(names), results, subject)
+    return Notebook(path, about["stage"], tuple(names), results, subject, float(about.get("minutes", 0)))
 
 
 @dataclass(frozen=True)

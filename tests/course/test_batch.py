@@ -13,10 +13,11 @@ import nbformat
 import pandas as pd
 import pytest
 
+from asl_lib._util.paths import project_folder
 from asl_lib.course import notebooks
 from asl_lib.course.batch import run_batch, run_course
 from asl_lib.course.notebooks import EXERCISE_TAGS, BatchError, Run, find_notebooks
-from asl_lib.course.params import ParameterError, check_parameters, read_yaml
+from asl_lib.course.params import ParameterError, Params, check_parameters, read_yaml
 from asl_lib.data.registry import get_dataset
 from tests.conftest import ROOT
 
@@ -213,6 +214,61 @@ def test_models_are_trained_side_by_side_and_all_of_them_end_before_a_failure_st
     assert calls == ["01_clips", "03_features", "06_model", "05_model"]
 
 
+def test_the_report_and_the_live_notebooks_run_side_by_side_and_one_that_fails_does_not_lose_the_other(
+    course, papermill
+):
+    path = course / "notebooks" / "11_report.ipynb"
+    shutil.copy(path, path.with_name("12_live.ipynb"))
+    said, calls = [], papermill("", "", "", "Exception encountered at: a cell")
+    with pytest.raises(BatchError, match="12_live failed"):
+        run_course(VALUES, force=True, jobs=1, log=said.append)
+    assert calls[-2:] == ["12_live", "11_report"]
+    assert news(said)[-2:] == [("12_live", "failed"), ("11_report", "done")]
+
+
+def test_a_notebook_that_leaves_nothing_behind_is_waited_for_by_no_other(course, papermill):
+    path = course / "notebooks" / "03_features.ipynb"
+    notebook = nbformat.read(path, as_version=4)
+    notebook.metadata["asl"]["results"] = []
+    nbformat.write(notebook, path.with_name("04_look.ipynb"))
+    said, calls = [], papermill()
+    run_course(VALUES, jobs=1, log=said.append)
+    assert calls == ["04_look"]
+    assert news(said)[2:] == [("05_model", "kept"), ("04_look", "done"), ("11_report", "kept")]
+
+
+def test_only_the_wanted_notebooks_are_executed(course, papermill):
+    calls = papermill()
+    run_course(VALUES, notebooks=["3", "01_clips"], force=True, log=lambda _: None)
+    assert calls == ["01_clips", "03_features"]
+    with pytest.raises(BatchError, match=r"There is no notebook '07'. There are: 01_clips, 03_features"):
+        run_course(VALUES, notebooks=["07"], log=lambda _: pytest.fail("something ran"))
+
+
+def test_a_run_of_the_demo_says_how_long_it_takes_and_at_each_line_how_long_the_rest_takes(
+    course, papermill, monkeypatch
+):
+    for path in (course / "notebooks").iterdir():
+        notebook = nbformat.read(path, as_version=4)
+        notebook.metadata["asl"]["minutes"] = 2
+        nbformat.write(notebook, path)
+    said, calls, now = [], papermill(), [0.0]
+
+    def execute(run, upstream, **options):
+        now[0] += 4 * 60  # on a computer that takes twice as long
+        calls.append(run.notebook.name)
+
+    monkeypatch.setattr(Run, "execute", execute)
+    monkeypatch.setattr("asl_lib.course.batch.time.monotonic", lambda: now[0])
+    run_course({"run": "short", "test_signers": ["ben"]}, force=True, jobs=1, log=said.append)
+    assert said[0] == "4 notebooks: about 8 minutes, less where some are done already"
+    clocks = ["[4:00, about 12 min left]", "[8:00, about 8 min left]", "[12:00, about 4 min left]", "[16:00]"]
+    assert [line.partition(" s ")[2] for line in said[1:]] == clocks
+    said.clear()
+    run_course(VALUES, force=True, jobs=1, log=said.append)
+    assert said[0].endswith("done in 240 s [4:00]"), "of other clips than the demo's nobody knows how long they take"
+
+
 def test_a_batch_holds_each_signer_out_in_turn_without_exercises_and_rebuilds_the_report(course):
     said = []
     (course / "outputs" / "short" / "solved.txt").unlink()
@@ -402,6 +458,7 @@ def test_a_notebook_keeps_the_shape_of_the_course(path):
     beside = EXERCISE_TAGS | {"quiz"}
     assert len([cell for _, cell in code if beside.isdisjoint(cell.metadata.get("tags", []))]) <= most
     assert notebook.cells[0].source.startswith(f"# {path.name[:2]} · ")
+    assert 0 < notebook.metadata["asl"]["minutes"] <= 10, "how long it takes in `make demo`"
     tags = [tag for _, cell in code for tag in cell.metadata.get("tags", [])]
     assert tags.count("parameters") == 1
     assert tags.count("solution") >= 1
@@ -418,6 +475,19 @@ def test_a_notebook_keeps_the_shape_of_the_course(path):
 
 
 def test_the_demo_s_parameter_file_is_the_notebooks_default():
-    from asl_lib.course.params import Params
-
     assert check_parameters(read_yaml(ROOT / "params" / "demo.yaml")) == Params()
+
+
+def test_the_first_look_is_small_and_disturbs_neither_the_demo_s_clips_nor_its_results():
+    first, demo = check_parameters(read_yaml(ROOT / "params" / "try.yaml")), Params()
+    assert first.dataset == demo.dataset
+    assert not first.dataset_dir.is_relative_to(demo.dataset_dir)
+    assert not demo.dataset_dir.is_relative_to(first.dataset_dir)
+    assert first.run_dir != demo.run_dir
+    assert len(first.signs) * len(first.signers) * first.repetitions <= 60, "clips, each of which takes a second"
+    assert set(first.test_signers) < set(first.signers)
+    command = f"run params/try.yaml --notebooks 01,02,03 --models {first.live_model}"
+    makefile = (ROOT / "Makefile").read_text()
+    assert command in makefile
+    folder = first.model_dir(first.live_model).relative_to(project_folder())
+    assert f"TRIED := {folder.as_posix()}\n" in makefile, "what comes next"

@@ -9,10 +9,10 @@ import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
 from asl_lib._util.paths import project_folder
-from asl_lib.course.classroom.build import build_classroom, choose_notebooks, convert
+from asl_lib.course.classroom.build import build_classroom, convert
 from asl_lib.course.classroom.convert import convert_notebook
 from asl_lib.course.cli import main
-from asl_lib.course.notebooks import BatchError
+from asl_lib.course.notebooks import BatchError, choose_notebooks
 from tests.conftest import ROOT
 
 NAME = "01_numbers"

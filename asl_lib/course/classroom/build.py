@@ -19,7 +19,7 @@ from asl_lib._util.files import atomic_write, read_json, write_json
 from asl_lib._util.paths import course_folder, project_folder
 from asl_lib.course.batch import log_line
 from asl_lib.course.classroom.convert import POINTS_UNKNOWN, convert_notebook
-from asl_lib.course.notebooks import BatchError
+from asl_lib.course.notebooks import BatchError, choose_notebooks
 
 LINK = re.compile(
     r"""(?P<before>!?\[(?P<text>[^\[\]]*)\]\(|(?:src|href)=")(?P<target>[^()\s"]+)(?P<after>(?:\s+"[^"]*")?\)|")"""
@@ -145,25 +145,6 @@ def build_classroom(
     for name in kept:
         log(f"{name} was changed by hand and stays as it is. Remove it to have it made anew.")
     return assignments
-
-
-def choose_notebooks(folder: Path, wanted: Sequence[str]) -> list[Path]:
-    """Return the numbered notebooks of `folder` with the wanted numbers or names; all where none is named.
-
-    Raises:
-        BatchError: there is none, or none of that name.
-    """
-    there = sorted(folder.glob("[0-9][0-9]_*.ipynb"))
-    if not there:
-        raise BatchError(f"There are no notebooks in {folder}. Run this in the course's folder, where README.md is.")
-    chosen = set()
-    for name in wanted:
-        stem = Path(name).name.removesuffix(".ipynb")
-        found = [path for path in there if stem in (path.stem, path.stem[:2]) or stem.zfill(2) == path.stem[:2]]
-        if not found:
-            raise BatchError(f"There is no notebook '{name}'. There are: {', '.join(path.stem for path in there)}.")
-        chosen.update(found)
-    return sorted(chosen) if wanted else there
 
 
 def convert(path: Path, course: Path) -> tuple[Assignment, dict[str, bytes]]:
