@@ -37,8 +37,8 @@ PARTS = {
     "Compare and use": ("11", "12"),
 }
 """Parts of the course -> numbers of their notebooks; one that is in none of them stands in the last."""
-PROOF = ("results", "benchmarks", "reliability", "read")
-"""First letters of the pages with measurements; other pages of docs/ are guides."""
+MAINTAINERS = ("CONTRIBUTING", "docs/reliability", "docs/readings", "docs/benchmarks", "docs/cluster", "CHANGELOG")
+"""Pages for people who work on the course; the others are for everybody."""
 LINK = re.compile(r"(\]\()(<[^>]*>|[^)\s]+)((?:\s+\"[^\"]*\")?\))")
 """A Markdown link's or image's target, between what stands before and after it."""
 TEXT_LINK = re.compile(r"(?<!!)\[([^\[\]]*)\]\(([^)\s]+)\)")
@@ -105,23 +105,18 @@ def stage(root: Path, source: Path) -> None:
 
 
 def contents(root: Path, notebooks: list[Path], pages: list[Path]) -> str:
-    """Return the table of contents that the landing page ends with: the course's parts, guides, data sets, proof."""
+    """Return the table of contents that the landing page ends with: the course's parts, and two shelves."""
     rest = [path for path in notebooks if not any(path.name[:2] in numbers for numbers in PARTS.values())]
     parts: dict[str, list[str]] = {}
     for part, numbers in PARTS.items():
         parts[part] = [f"notebooks/{path.stem}" for path in notebooks if path.name[:2] in numbers]
     parts["Compare and use"] += [f"notebooks/{path.stem}" for path in rest]
     names = [path.relative_to(root).with_suffix("").as_posix() for path in pages]
-    docs = [name for name in names if posixpath.dirname(name) == "docs"]
-    proof = [name for name in docs if posixpath.basename(name).startswith(PROOF)]
     data_sets = [name for name in names if name.startswith("docs/datasets/")]
-    parts["Guides"] = ["Overview: all commands, what was measured <README>"]
-    parts["Guides"] += [name for name in docs if name not in proof]
-    parts["Guides"] += [name for name in ("CONTRIBUTING", "CHANGELOG") if name in names]
+    everybody = [name for name in names if name not in ("README", *MAINTAINERS, *data_sets)]
+    parts["For you"] = ["Overview <README>", *everybody]
     parts["Data sets"] = sorted(data_sets, key=lambda name: (posixpath.basename(name) != "README", name))
-    parts["Proof"] = proof
-    others = [name for name in names if posixpath.dirname(name) not in ("", "docs", "docs/datasets")]
-    parts["Guides"] += others
+    parts["For maintainers"] = [name for name in MAINTAINERS if name in names]
     blocks = [
         "\n".join(["```{toctree}", ":hidden:", f":caption: {part}", "", *entries, "```"])
         for part, entries in parts.items()

@@ -1,4 +1,4 @@
-"""Write the tables of data sets in README.md and docs/datasets/README.md from the registry.
+"""Write the table of data sets in docs/datasets/README.md from the registry.
 
 python scripts/dataset_tables.py
 """
@@ -15,23 +15,14 @@ ROOT = Path(__file__).resolve().parent.parent
 TABLE = re.compile(r"(<!-- table of data sets -->\n).*?(\n<!-- end of table -->)", re.DOTALL)
 
 
-def published_table() -> str:
-    """Return the table of README.md: the published data sets with the counts that their publishers give."""
-    rows = [["data set", "what", "signs", "signers", "clips"], ["---"] * 5]
+def full_table() -> str:
+    """Return the table: every data set, the counts that its publishers give, and how to get it."""
+    rows = [["data set", "what", "signs", "signers", "clips", "comes as", "size", "how to get it"], ["---"] * 8]
     for dataset in find_datasets().values():
         counts = dataset.published
-        if counts.clips:
-            numbers = [f"{number:,}" for number in (counts.signs, counts.signers, counts.clips)]
-            rows.append([f"[{dataset.name}]({dataset.page})", dataset.title, *numbers])
-    return _markdown(rows)
-
-
-def full_table() -> str:
-    """Return the table of docs/datasets/README.md: every data set, and how to get it."""
-    rows = [["data set", "what", "comes as", "size", "how to get it"], ["---"] * 5]
-    for dataset in find_datasets().values():
+        numbers = [f"{number:,}" if counts.clips else "" for number in (counts.signs, counts.signers, counts.clips)]
         link = f"[{dataset.name}]({Path(dataset.page).name})"
-        rows.append([link, dataset.title, dataset.kind, dataset.size, _source(dataset)])
+        rows.append([link, dataset.title, *numbers, dataset.kind, dataset.size, _source(dataset)])
     return _markdown(rows)
 
 
@@ -41,9 +32,8 @@ def with_table(text: str, table: str) -> str:
 
 
 def main() -> None:
-    for name, table in (("README.md", published_table()), ("docs/datasets/README.md", full_table())):
-        path = ROOT / name
-        path.write_text(with_table(path.read_text(encoding="utf-8"), table), encoding="utf-8")
+    path = ROOT / "docs" / "datasets" / "README.md"
+    path.write_text(with_table(path.read_text(encoding="utf-8"), full_table()), encoding="utf-8")
 
 
 def _source(dataset: Dataset) -> str:

@@ -78,7 +78,7 @@ def check_clips(table: pd.DataFrame, *, source: str) -> pd.DataFrame:
         if column not in table.columns:
             raise DatasetError(
                 f"{source} has no column '{column}' (found: {', '.join(map(str, table.columns)) or 'none'}). "
-                "A clips table needs clip_id, path, gloss and signer; see README, 'Your own recordings'."
+                "A clips table needs clip_id, path, gloss and signer; see docs/datasets/README.md."
             )
     if table.empty:
         raise DatasetError(f"{source} must hold at least one clip; it has none.")

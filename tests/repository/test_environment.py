@@ -64,7 +64,8 @@ def test_ci_set_up_and_pyproject_name_the_same_pythons():
     assert jobs["test"]["strategy"]["matrix"]["python"] == list(PYTHONS)
     newest_first = " ".join(f"python{python}" for python in reversed(PYTHONS))
     assert newest_first in (ROOT / "scripts/setup.sh").read_text()
-    assert "3.11, 3.12 or 3.13" in (ROOT / "README.md").read_text()
+    for name in ("README.md", "docs/setup.md"):
+        assert "3.11, 3.12 or 3.13" in (ROOT / name).read_text()
 
 
 def test_the_pages_name_the_versions_and_the_limit_of_coverage_that_hold():
@@ -89,7 +90,7 @@ def test_a_python_for_intel_macs_is_told_that_tensorflow_has_no_release(monkeypa
 
 def test_every_way_to_set_up_fetches_the_models():
     command = "python -m asl_lib.landmarks.model_files"
-    for name in ("environment.yml", ".binder/postBuild", "README.md", "docs/teaching.md"):
+    for name in ("environment.yml", ".binder/postBuild", "docs/setup.md", "docs/teaching.md"):
         assert command in (ROOT / name).read_text(), name
     assert '"$bin/python" -m asl_lib.landmarks.model_files "$@"' in (ROOT / "scripts/setup.sh").read_text()
     notice = (ROOT / "NOTICE").read_text()
@@ -145,7 +146,7 @@ def test_binder_gets_the_python_and_the_system_libraries_of_the_course():
     assert (folder / "runtime.txt").read_text().strip() == f"python-{CONDA_PYTHON}"
     libraries = {debian for _, debian, _ in LIBRARIES.values()}
     assert set((folder / "apt.txt").read_text().split()) == libraries
-    for name in ("README.md", ".ci/run", *(f".github/workflows/{job}.yml" for job in ("site", "test", "weekly"))):
+    for name in ("docs/setup.md", ".ci/run", *(f".github/workflows/{job}.yml" for job in ("site", "test", "weekly"))):
         assert " ".join(sorted(libraries)) in (ROOT / name).read_text(), name
     script = folder / "postBuild"
     assert os.access(script, os.X_OK)

@@ -102,3 +102,11 @@ def test_every_word_of_the_glossary_is_explained_in_a_few_sentences_and_leads_to
         word, _, text = entry.partition("\n")
         assert 20 <= len(text.split()) <= 110, f"{word}: {len(text.split())} words"
         assert re.search(r"\.\./notebooks/\d\d_\w+\.ipynb", text), f"{word} leads to no notebook."
+
+
+def test_the_readme_is_short_names_every_notebook_and_leads_to_every_page():
+    page = ROOT / "README.md"
+    assert len(page.read_text(encoding="utf-8").split()) <= 900
+    linked = {link.partition("#")[0] for link in links_of(page)}
+    pages = {path.relative_to(ROOT).as_posix() for path in [*NOTEBOOKS, *(ROOT / "docs").glob("*.md")]}
+    assert pages - {"docs/index.md"} <= linked

@@ -124,12 +124,12 @@ def test_nothing_of_the_book_is_wider_than_a_phone(site):
 
 
 def test_pages_that_nobody_listed_find_a_place_in_the_contents():
-    pages = [ROOT / "docs" / name for name in ("teaching.md", "results.md", "new_idea.md", "datasets/README.md")]
+    pages = [ROOT / "docs" / name for name in ("teaching.md", "reliability.md", "new_idea.md", "datasets/README.md")]
     text = contents(ROOT, [Path("notebooks/01_download.ipynb"), Path("notebooks/13_new.ipynb")], pages)
     parts = dict(re.findall(r":caption: (.*)\n\n((?:.+\n)*)```", text))
     assert parts["Compare and use"].split() == ["notebooks/13_new"]
-    assert {"docs/teaching", "docs/new_idea"} <= set(parts["Guides"].split())
-    assert parts["Proof"].split() == ["docs/results"]
+    assert {"docs/teaching", "docs/new_idea"} <= set(parts["For you"].split())
+    assert parts["For maintainers"].split() == ["docs/reliability"]
     assert parts["Data sets"].split() == ["docs/datasets/README"]
     assert "Sequence models" not in parts, "A part without a page has no place."
 
