@@ -1,6 +1,7 @@
 """Draw the diagrams of the notebooks as SVG files in docs/images: `python scripts/drawings.py`.
 
-A drawing is text: it stays sharp at any size, follows a dark theme, and a changed word is a changed line.
+A drawing is text: it stays sharp at any size, and a changed word is a changed line. It has a ground of its own, light
+or dark as the system is: the theme of a page may be the other one.
 """
 
 from __future__ import annotations
@@ -8,6 +9,16 @@ from __future__ import annotations
 from html import escape
 from pathlib import Path
 
+STATIONS = {
+    "recording": ("01",),
+    "landmarks": ("02",),
+    "preprocessing": ("03",),
+    "augmentation": ("04",),
+    "network": ("05", "06", "07", "08", "09", "10"),
+    "evaluation": ("11",),
+    "live": ("12", "13"),
+}
+"""The way of a clip through the course: each station, with the numbers of its notebooks."""
 IMAGES = Path(__file__).resolve().parent.parent / "docs/images"
 STYLE = """\
 text { font: 15px system-ui, sans-serif; fill: #222; text-anchor: middle }
@@ -15,6 +26,8 @@ text { font: 15px system-ui, sans-serif; fill: #222; text-anchor: middle }
 rect { fill: #eef3fa; stroke: #4878a8; stroke-width: 1.5 }
 .data { fill: #fff; stroke: #999 }
 .model { fill: #fdf1dd; stroke: #c98a1b }
+.page { fill: #fff; stroke: none }
+.here { fill: #fdf1dd; stroke: #c98a1b; stroke-width: 3 }
 path { fill: none; stroke: #666; stroke-width: 1.8; marker-end: url(#head) }
 .loop { stroke-dasharray: 5 4 }
 #head path { fill: #666; stroke: none; marker-end: none }
@@ -23,7 +36,8 @@ path { fill: none; stroke: #666; stroke-width: 1.8; marker-end: url(#head) }
   .small { fill: #bbb }
   rect { fill: #22344a; stroke: #7fb0e0 }
   .data { fill: #2a2a2a; stroke: #888 }
-  .model { fill: #46371a; stroke: #e0b057 }
+  .model, .here { fill: #46371a; stroke: #e0b057 }
+  .page { fill: #1b1b1b; stroke: none }
   path { stroke: #aaa }
   #head path { fill: #aaa }
 }"""
@@ -56,7 +70,8 @@ def label(x: float, y: float, text: str) -> str:
 def drawing(name: str, title: str, width: int, height: int, *parts: str) -> None:
     """Write docs/images/<name>.svg."""
     opening = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" role="img">'
-    lines = [opening, f"<title>{escape(title)}</title>", f"<style>{STYLE}</style>", HEAD, *parts, "</svg>"]
+    page = f'<rect class="page" width="{width}" height="{height}" rx="8"/>'
+    lines = [opening, f"<title>{escape(title)}</title>", f"<style>{STYLE}</style>", HEAD, page, *parts, "</svg>"]
     svg = "\n".join(lines) + "\n"
     (IMAGES / f"{name}.svg").write_text(svg, encoding="utf-8")
 
@@ -93,5 +108,24 @@ def tracker() -> None:
     )
 
 
+def pipeline(notebook: str) -> None:
+    """Draw the way of a clip through the course, with the station of a notebook marked, as pipeline_NN.svg."""
+    parts = [arrow("M124 56H139"), arrow("M254 56H269"), arrow("M384 56H399")]
+    parts += [arrow("M457 82V100H67V118"), arrow("M124 146H139"), arrow("M254 146H269")]
+    title = ""
+    for index, (station, notebooks) in enumerate(STATIONS.items()):
+        row, column = divmod(index, 4)
+        x, y = 67 + 130 * column, 56 + 90 * row
+        numbers = ", ".join(notebooks) if len(notebooks) < 3 else f"{notebooks[0]} to {notebooks[-1]}"
+        here = notebook in notebooks
+        parts.append(box(x, y, f"{station}\n{numbers}", kind="here" if here else "", width=114, height=52))
+        if here:  # the label is where no arrow is
+            parts.append(label(x, y + (45 if row else -34), f"{'▲' if row else '▼'} {notebook}: you are here"))
+            title = f"From a recording to live recognition in seven steps; notebook {notebook} is at: {station}"
+    drawing(f"pipeline_{notebook}", title, 524, 204, *parts)
+
+
 if __name__ == "__main__":
+    for number in (number for notebooks in STATIONS.values() for number in notebooks):
+        pipeline(number)
     tracker()

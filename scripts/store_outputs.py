@@ -48,6 +48,7 @@ def execute(path: Path) -> None:
                 continue  # a wheel of all colours would come out in patches
             for picture in (output["data"] for output in cell.outputs if "image/png" in output.get("data", {})):
                 picture["image/png"] = shrink_picture(picture["image/png"])
+    notebook.metadata.pop("widgets", None)
     notebook.metadata["language_info"] = {"name": "python"}
     nbformat.write(notebook, path)
     if (kilobytes := path.stat().st_size // 1024) > LARGEST_KB:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import ast
+import base64
 import hashlib
 import json
 import os
+import re
 import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +31,7 @@ from asl_lib.models.registry import find_model
 # Kernels that start at the same moment sometimes choose the same port: such a run is tried once more.
 KERNEL_START_ERRORS = ("Kernel died before replying", "Address already in use", "Kernel didn't respond")
 STAGES = ("prepare", "model", "report", "live")
+DRAWING = re.compile(r"!\[([^\]]*)\]\(([^)\s]+\.svg)\)")
 EXERCISE_TAGS = frozenset({"exercise", "solution", "check"})
 """Tags of the cells of an exercise: its text and the reader's own code, the solution, the check of both."""
 
@@ -314,8 +318,19 @@ def write_page(notebook: str | Path, folder: str | Path) -> Path:
         raise ValueError(f"{notebook} cannot be read as a notebook ({error}). Run the course again.") from error
     exporter = HTMLExporter(mathjax_url="", require_js_url="", jquery_url="", mermaid_js_url="")
     exporter.exclude_input_prompt = exporter.exclude_output_prompt = True
+    for cell in content.cells:
+        cell.source = DRAWING.sub(_embed, cell.source) if cell.cell_type == "markdown" else cell.source
     body, _ = exporter.from_notebook_node(content, {"metadata": {"name": notebook.stem.replace("_", " ")}})
     page = Path(folder) / "index.html"
     with atomic_write(page) as tmp:
         Path(tmp).write_text(body, encoding="utf-8")
     return page
+
+
+def _embed(drawing: re.Match[str]) -> str:
+    """Return a drawing of the course as an image that needs no file; nbconvert embeds none from another folder."""
+    path = course_folder() / "notebooks" / drawing[2]
+    if not path.is_file():
+        return drawing[0]
+    content = base64.b64encode(path.read_bytes()).decode()
+    return f'<img alt="{escape(drawing[1])}" src="data:image/svg+xml;base64,{content}">'

@@ -454,7 +454,7 @@ def test_a_folder_without_notebooks_and_a_notebook_without_parameters_are_named(
 def test_a_notebook_keeps_the_shape_of_the_course(path):
     notebook = nbformat.read(path, as_version=4)
     code = [(i, cell) for i, cell in enumerate(notebook.cells) if cell.cell_type == "code"]
-    most = 33 if path.stem.startswith("13") else 25  # 13 has two topics, and is long: make two notebooks of it
+    most = 31 if path.stem.startswith("13") else 25  # 13 has two topics, and is long: make two notebooks of it
     beside = EXERCISE_TAGS | {"quiz"}
     assert len([cell for _, cell in code if beside.isdisjoint(cell.metadata.get("tags", []))]) <= most
     assert notebook.cells[0].source.startswith(f"# {path.name[:2]} · ")

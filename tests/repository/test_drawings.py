@@ -1,0 +1,27 @@
+"""The drawings of the notebooks are those that the script draws, small, and described where they stand."""
+
+import re
+
+import pytest
+
+from scripts import drawings
+from tests.conftest import ROOT
+
+NUMBERS = [number for notebooks in drawings.STATIONS.values() for number in notebooks]
+
+
+@pytest.mark.parametrize("number", NUMBERS)
+def test_the_way_through_the_course_marks_the_station_of_its_notebook(number, tmp_path, monkeypatch):
+    monkeypatch.setattr(drawings, "IMAGES", tmp_path)
+    drawings.pipeline(number)
+    stored = ROOT / "docs" / "images" / f"pipeline_{number}.svg"
+    svg = stored.read_text(encoding="utf-8")
+    assert (tmp_path / stored.name).read_text(encoding="utf-8") == svg, "Run `python scripts/drawings.py`."
+    assert len(svg.encode()) < 6000
+    [marked] = re.findall(r'<rect class="here".*?<text[^>]*>(\w+)</text>', svg)
+    assert number in drawings.STATIONS[marked]
+    assert f"{number}: you are here" in svg
+
+
+def test_every_notebook_is_a_station():
+    assert [path.name[:2] for path in sorted((ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb"))] == NUMBERS
