@@ -16,10 +16,12 @@ from asl_lib._util.paths import course_folder
 from asl_lib.course.params import ParameterError, parse_yaml
 
 WIDGET = "application/vnd.jupyter.widget-view+json"
-# ipywidgets cuts an answer off after one line.
+# ipywidgets cuts an answer off after one line, and sets lines far apart.
 STYLE = """<style>
-.asl-quiz .widget-radio-box label { height: auto; white-space: normal; line-height: 1.4; margin-bottom: .4em }
-.asl-quiz .widget-radio-box input { flex: none; align-self: flex-start; margin-top: .25em }
+.asl-quiz .widget-html-content { line-height: 1.4 }
+.asl-quiz .widget-radio-box label { display: flex; flex-direction: row-reverse; justify-content: flex-end; gap: .5em;
+  height: auto; white-space: normal; line-height: 1.4; margin-bottom: .4em }
+.asl-quiz .widget-radio-box input { flex: none; margin: .2em 0 0 }
 </style>"""
 
 
