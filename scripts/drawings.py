@@ -69,7 +69,8 @@ def label(x: float, y: float, text: str) -> str:
 
 def drawing(name: str, title: str, width: int, height: int, *parts: str) -> None:
     """Write docs/images/<name>.svg."""
-    opening = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" role="img">'
+    size = f'viewBox="0 0 {width} {height}" width="{width}" height="{height}"'  # no wider, however wide the page is
+    opening = f'<svg xmlns="http://www.w3.org/2000/svg" {size} role="img">'
     page = f'<rect class="page" width="{width}" height="{height}" rx="8"/>'
     lines = [opening, f"<title>{escape(title)}</title>", f"<style>{STYLE}</style>", HEAD, page, *parts, "</svg>"]
     svg = "\n".join(lines) + "\n"
