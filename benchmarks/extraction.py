@@ -215,7 +215,9 @@ def compare_opening() -> None:
             pose = folder / "poses" / f"{clip['clip_id']}.pose"
             pose.write_bytes(b"landmarks")
             made = {"parts": list(PARTS), "frames": 30, "pose_bytes": 9}
-            write_json(pose.with_suffix(".json"), {**extraction_settings(clip, source_dir=folder), **made})
+            write_json(
+                pose.with_suffix(".json"), {**extraction_settings(clip, source_dir=folder, tracker="litert"), **made}
+            )
         started = time.perf_counter()
         found = extract_clips(get_dataset("recordings"), folder, clips)
         seconds = time.perf_counter() - started

@@ -216,7 +216,7 @@ class VideoReader:
                 raise MediaError(f"{path} {_refusal(file)}") from error
             if self._stream is None:
                 raise MediaError(f"{path} {_refusal(file)}")
-            self._check()
+            self._open_decoder()
             self.fps = float(self._stream.average_rate or 0)
             self._stack = stack.pop_all()
 
@@ -295,7 +295,8 @@ class VideoReader:
             return VideoReport("readable", "", self.count, self._end_s)
         return VideoReport("incomplete", problem, self.count, self._end_s)
 
-    def _check(self) -> None:
+    def _open_decoder(self) -> None:
+        """Choose the decoder; raise MediaError where there is none, or the pictures are too large."""
         stream = self._stream
         if stream.codec_context is None:
             raise MediaError(f"{self.path} has a codec that cannot be decoded here. Convert it to H.264 (mp4).")

@@ -232,27 +232,23 @@ def track_clip(
     times: list[float] = []
     tracked: list[int] = []  # of each frame, which of the pictures that were tracked it shows
 
-    def pictures(video: VideoReader) -> Iterator[np.ndarray]:
-        last = None
+    def pictures(video: VideoReader) -> Iterator[tuple[np.ndarray, float]]:
+        """Yield each picture that differs from the one before, with the seconds since that one, for the filters."""
+        last, last_s, fps = None, -np.inf, video.fps
         for time_s, picture in video.clip(clip):
             times.append(time_s)
-            if picture is not last:
-                tracked.append(tracked[-1] + 1 if tracked else 0)
-                yield picture
-            else:
+            if picture is last:
                 tracked.append(tracked[-1])
-            last = picture
-
-    def steps(fps: float) -> Iterator[float]:
-        before_s = -np.inf
-        while True:
-            since_s, before_s = times[-1] - before_s, times[-1]
+                continue
+            tracked.append(tracked[-1] + 1 if tracked else 0)
+            since_s = time_s - last_s
+            last, last_s = picture, time_s
             fps = fps or 1 / since_s  # where the header has none: the rate at which the clip begins
-            yield filter_step(since_s, fps)
+            yield picture, filter_step(since_s, fps)
 
     with VideoReader(Path(source_dir) / clip["path"]) as video:
         tracking = _tracker(tracker, tuple(parts))
-        found = tracking.detect(pictures(video), fps=video.fps or FALLBACK_FPS, steps=steps(video.fps))
+        found = tracking.detect_timed(pictures(video), fps=video.fps or FALLBACK_FPS)
         about = {"repeats": video.count - int(clip["start"]) - len(times), "incomplete": video.report().problem}
     since_s = np.array(times) - times[0]
     mean = (len(times) - 1) / since_s[-1] if len(times) > 1 else FALLBACK_FPS
@@ -271,9 +267,10 @@ def read_or_track_clip(
     Raises:
         MediaError: the video cannot be read.
     """
-    if extraction_state(clip, pose_path, source_dir=source_dir, parts=parts, tracker=tracker) == "done":
+    settings: dict[str, Any] = {"source_dir": source_dir, "parts": parts, "tracker": tracker}
+    if extraction_state(clip, pose_path, **settings, incomplete="keep") == "done":
         return read_pose(pose_path)
-    return track_clip(clip, source_dir=source_dir, parts=parts, tracker=tracker)[0]
+    return track_clip(clip, **settings)[0]
 
 
 def extraction_state(
@@ -282,8 +279,8 @@ def extraction_state(
     *,
     source_dir: str | Path,
     parts: Sequence[str],
-    tracker: str = "litert",
-    incomplete: str = "keep",
+    tracker: str,
+    incomplete: str,
 ) -> str:
     """Return whether a clip's landmarks are "done", "changed" (made with other settings) or "new".
 
@@ -312,7 +309,7 @@ def recorded_tracker(pose_path: Path) -> str:
     return str(read_record(pose_path).get("tracker", "")).partition(" ")[0]
 
 
-def extraction_settings(clip: Clip, *, source_dir: str | Path, tracker: str = "litert") -> dict[str, Any]:
+def extraction_settings(clip: Clip, *, source_dir: str | Path, tracker: str) -> dict[str, Any]:
     """Return all that a clip's landmarks depend on, besides the parts."""
     try:
         video_bytes = (Path(source_dir) / clip["path"]).stat().st_size

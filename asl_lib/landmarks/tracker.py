@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from itertools import repeat
 from types import TracebackType
 from typing import Self
 
@@ -338,23 +337,24 @@ class Tracker:
     ) -> None:
         self.close()
 
-    def detect(
-        self, frames: Iterable[np.ndarray], *, fps: float, steps: Iterable[float] = repeat(FRAME_S)
-    ) -> Landmarks:
+    def detect(self, frames: Iterable[np.ndarray], *, fps: float) -> Landmarks:
         """Return the landmarks of one clip.
 
         Args:
-            frames: (H, W, 3) uint8 RGB frames in order; only one is held at a time.
+            frames: (H, W, 3) uint8 RGB frames in order, at a constant rate; only one is held at a time.
             fps: their rate.
-            steps: `seconds` of each frame, for `track`; asked for after the frame itself.
 
         Raises:
             LandmarkError: there is no frame, or one has another form.
         """
+        return self.detect_timed(((frame, FRAME_S) for frame in frames), fps=fps)
+
+    def detect_timed(self, frames: Iterable[tuple[np.ndarray, float]], *, fps: float) -> Landmarks:
+        """Return the landmarks of one clip as `detect` does, each frame given with its `seconds` for `track`."""
         found: list[np.ndarray] = []
         size = None
         try:
-            for frame, seconds in zip(frames, steps, strict=False):
+            for frame, seconds in frames:
                 found.append(self.track(frame, seconds=seconds))
                 size = size or (frame.shape[1], frame.shape[0])
         finally:

@@ -154,7 +154,7 @@ def test_landmarks_of_an_earlier_version_are_done_where_their_times_are_even(fol
     run(folder, clips, workers=1)
     for path in (folder / "poses").glob("*.json"):
         path.write_text(path.read_text().replace('"extraction": 3', '"extraction": 2'))
-    settings = {"source_dir": folder, "parts": tuple(PARTS)}
+    settings = {"source_dir": folder, "parts": tuple(PARTS), "tracker": "litert", "incomplete": "keep"}
     states = [
         extraction_state(clip, folder / "poses" / f"{clip.clip_id}.pose", **settings) for _, clip in clips.iterrows()
     ]
