@@ -18,7 +18,7 @@ from asl_lib.live.clip_capture import ClipCapture
 from asl_lib.live.errors import LiveError
 from asl_lib.live.letters import LetterRecogniser
 from asl_lib.live.recogniser import FrameRecogniser, LiveSettings, SignRecogniser
-from asl_lib.live.vocabulary import FILE, OpenClassifier, Vocabulary
+from asl_lib.live.vocabulary import VOCABULARY_FILE, OpenClassifier, Vocabulary
 from asl_lib.models.embedding import SignEmbedding
 from asl_lib.training.saved import compile_predictor, load_model
 
@@ -109,7 +109,7 @@ def known_signs(folder: str | Path, embedding: SignEmbedding) -> Vocabulary | No
         folder: the model's folder, `outputs/<run>/<model>/<split>`.
         embedding: a `SignEmbedding`.
     """
-    folder, path = Path(folder), Path(folder) / FILE
+    folder, path = Path(folder), Path(folder) / VOCABULARY_FILE
     try:
         if path.stat().st_mtime_ns >= (folder / "recipe.json").stat().st_mtime_ns:
             return Vocabulary.load(path, embedding)
@@ -146,11 +146,11 @@ def find_models(folder: str | Path | None = None, *, letters: bool = False) -> d
     found = []
     # A training writes the recipe last.
     for path in outputs.glob("*/letters/letter_cnn/*/recipe.json" if letters else "*/*/*/recipe.json"):
-        folder, recipe = path.parent, _recipe(path.parent)
+        model, recipe = path.parent, _recipe(path.parent)
         if recipe is None or recipe.input != ("photographs" if letters else "landmarks"):
             continue
-        if (recipe.glosses or (folder / "probabilities.npz").is_file()) and any(folder.glob("model.*")):
-            found.append((-path.stat().st_mtime, folder))
+        if (recipe.glosses or (model / "probabilities.npz").is_file()) and any(model.glob("model.*")):
+            found.append((-path.stat().st_mtime, model))
     return {
         " · ".join(part for part in model.relative_to(outputs).parts if part != "letters"): model
         for _, model in sorted(found)

@@ -19,7 +19,7 @@ RECORDING_FPS = 25.0
 MIN_INTERVAL_S = 0.012
 """Frames closer to the last one are left out: memory holds at most 84 a second."""
 SAFE_NAME = re.compile(r"[\w][\w .'&()+-]*", re.UNICODE)
-LONGEST_NAME_BYTES = 90
+LONGEST_FOLDER_BYTES = 90
 """Signer, gloss and number together are the name of a file of landmarks: file systems take 255 bytes."""
 
 
@@ -79,7 +79,8 @@ class RecordingSession:
                 if not _is_safe(name):
                     raise LiveError(
                         f"{what} becomes a folder, so it must be made of letters, digits, spaces, '-' and '_', "
-                        f"begin with a letter or digit, and have at most {LONGEST_NAME_BYTES} bytes; got {name[:99]!r}."
+                        f"begin with a letter or digit, and have at most {LONGEST_FOLDER_BYTES} bytes; "
+                        f"got {name[:99]!r}."
                     )
         if not glosses or repetitions < 1 or capture_s <= 0:
             raise LiveError(
@@ -170,5 +171,5 @@ def _is_safe(name: str) -> bool:
     """Return whether a name can be the name of a folder on every system."""
     # A vowel sign or an accent of its own belongs to the letter before it, but is no letter to `re`.
     letters = name[:1] + "".join(character for character in name[1:] if unicodedata.category(character)[0] != "M")
-    short = len(name.encode(errors="replace")) <= LONGEST_NAME_BYTES
+    short = len(name.encode(errors="replace")) <= LONGEST_FOLDER_BYTES
     return bool(SAFE_NAME.fullmatch(letters)) and name.strip() == name and name[-1] != "." and short

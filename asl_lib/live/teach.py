@@ -13,7 +13,7 @@ from asl_lib.data.names import clean_name
 from asl_lib.data.video import read_frames, video_info
 from asl_lib.live.errors import LiveError
 from asl_lib.live.networks import find_models, known_signs
-from asl_lib.live.vocabulary import Vocabulary, find_movements, open_vocabulary, vocabulary_path
+from asl_lib.live.vocabulary import Vocabulary, editing, find_movements, open_vocabulary, vocabulary_path
 from asl_lib.live.window import run_record
 
 
@@ -47,8 +47,8 @@ def run_teach(
     gloss, path, shown = clean_name(gloss), vocabulary_path(vocabulary), []
     if not gloss:
         raise LiveError("A sign needs a name, its gloss; got an empty one.")
-    embedding = open_vocabulary(path).embedding
-    recipe = embedding.recipe
+    taught = open_vocabulary(path)
+    recipe = taught.embedding.recipe
     with tempfile.TemporaryDirectory() as folder:
         for number, source in enumerate(sources):
             files = [Path(source)]
@@ -67,9 +67,8 @@ def run_teach(
                 shown += [recipe.points(movement) for movement in movements]
     if not shown:
         raise LiveError("No hand is raised in any recording: there is nothing to learn from.")
-    taught = open_vocabulary(path, embedding)  # again: a running `asl live` may have learned meanwhile
-    taught.add(gloss, np.stack(shown))
-    taught.save(path)
+    with editing(path, taught):
+        taught.add(gloss, np.stack(shown))
     log(f"{gloss}: {taught.count(gloss)} clips; {len(taught)} signs in {relative(path)}")
     return taught
 
@@ -83,8 +82,8 @@ def forget_sign(gloss: str, *, vocabulary: str | Path = "", log: Callable[[str],
     """
     gloss, path = clean_name(gloss), vocabulary_path(vocabulary)
     taught = open_vocabulary(path)
-    taught.remove(gloss)
-    taught.save(path)
+    with editing(path, taught):
+        taught.remove(gloss)
     log(f"{gloss}: forgotten; {len(taught)} signs in {relative(path)}")
 
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from filelock import FileLock
 
 from asl_lib._util.files import atomic_write, read_npz
 from asl_lib._util.paths import project_folder
@@ -19,7 +21,8 @@ from asl_lib.landmarks.landmarks import Landmarks
 from asl_lib.live.errors import LiveError
 from asl_lib.live.recogniser import LiveSettings, SignRecogniser
 from asl_lib.models.embedding import SignEmbedding
-from asl_lib.training.pretrain import load_embedding
+from asl_lib.models.errors import TrainingError
+from asl_lib.training.pretrain import embedding_folder, load_embedding
 
 NAMED_BACKGROUND = 0.05
 """Share of the embedding's background, clips of movements that are none of the signs, that a threshold accepts."""
@@ -29,7 +32,7 @@ TEMPERATURE = 0.05
 """Difference of similarities that makes a sign e times as probable."""
 ARRAYS = ("vectors", "glosses", "signers")
 
-FILE = "vocabulary.npz"
+VOCABULARY_FILE = "vocabulary.npz"
 """Name of a vocabulary's file: in `outputs/` that of taught signs, beside a model that of its training clips."""
 
 
@@ -135,7 +138,13 @@ class Vocabulary:
 
     @classmethod
     def load(cls, path: str | Path, embedding: SignEmbedding) -> Vocabulary:
-        """Read what `save` wrote.
+        """Return the vocabulary that `save` wrote; errors as of `reload`."""
+        vocabulary = cls(embedding)
+        vocabulary.reload(path)
+        return vocabulary
+
+    def reload(self, path: str | Path) -> None:
+        """Read what `save` wrote, in place of the signs so far.
 
         Raises:
             LiveError: it is missing, damaged, or was made with another embedding.
@@ -145,24 +154,21 @@ class Vocabulary:
         except (OSError, ValueError) as error:
             raise LiveError(f"{path} is not a vocabulary ({error}). Teach the signs again: asl teach.") from error
         vectors, *texts = (arrays[name] for name in ARRAYS)
-        if str(arrays["embedding"]) != embedding.fingerprint:
+        if str(arrays["embedding"]) != self.embedding.fingerprint:
             raise LiveError(
                 f"{path} was made with another embedding: its numbers mean nothing to this one. Teach the signs again "
                 "(asl teach), or bring the embedding back that they were taught with (asl pretrain)."
             )
-        fits = vectors.dtype == np.float32 and vectors.ndim == 2 and vectors.shape[1] == embedding.size
-        fits = fits and all(text.dtype.kind == "U" and text.shape == vectors.shape[:1] for text in texts)
         fits = (
-            fits
+            (vectors.dtype == np.float32 and vectors.ndim == 2 and vectors.shape[1] == self.embedding.size)
+            and all(text.dtype.kind == "U" and text.shape == vectors.shape[:1] for text in texts)
             and np.allclose(np.linalg.norm(vectors.astype(float), axis=1), 1, atol=1e-3)
             and all(map(clean_name, texts[0]))
         )
         if not fits:
             raise LiveError(f"{path} is not a vocabulary: its arrays do not fit. Teach the signs again: asl teach.")
-        vocabulary = cls(embedding)
         # A file from elsewhere must not write control characters into a terminal.
-        vocabulary._set(vectors, *(np.array([*map(clean_name, text)], str) for text in texts))
-        return vocabulary
+        self._set(vectors, *(np.array([*map(clean_name, text)], str) for text in texts))
 
     @classmethod
     def of_clips(
@@ -231,22 +237,53 @@ def shares_of(above: np.ndarray) -> np.ndarray:
 
 def vocabulary_path(path: str | Path = "") -> Path:
     """Return the path of the file of taught signs; that of the project where none is named."""
-    return Path(path) if path else project_folder() / "outputs" / FILE
+    return Path(path) if path else project_folder() / "outputs" / VOCABULARY_FILE
 
 
-def open_vocabulary(path: str | Path, embedding: SignEmbedding | None = None) -> Vocabulary:
-    """Return the vocabulary in a file, an empty one where there is no such file.
-
-    Args:
-        path: the file.
-        embedding: None for that of `asl pretrain`.
+def open_vocabulary(path: str | Path) -> Vocabulary:
+    """Return the vocabulary in a file with its embedding; an empty one with the newest where there is no such file.
 
     Raises:
-        LiveError: it is damaged, or was made with another embedding.
+        LiveError: it is damaged, or was made with an embedding that is not here.
         TrainingError: there is no embedding.
     """
-    embedding = embedding or load_embedding()
-    return Vocabulary.load(path, embedding) if Path(path).is_file() else Vocabulary(embedding)
+    if not Path(path).is_file():
+        return Vocabulary(load_embedding())
+    return Vocabulary.load(path, _embedding_of(path))
+
+
+def _embedding_of(path: str | Path) -> SignEmbedding:
+    """Return the embedding that a vocabulary was made with; the newest where that one is not here."""
+    newest = load_embedding()
+    try:
+        fingerprint = str(read_npz(path, ["embedding"])["embedding"])
+    except (OSError, ValueError):
+        return newest
+    if fingerprint != newest.fingerprint:
+        for folder in embedding_folder().iterdir():
+            with suppress(TrainingError, RecipeError):  # one that is damaged, or not finished
+                if (found := SignEmbedding.load(folder)).fingerprint == fingerprint:
+                    return found
+    return newest
+
+
+@contextmanager
+def editing(path: str | Path, vocabulary: Vocabulary) -> Iterator[None]:
+    """Bring a vocabulary up to date with its file, and save what the block changes in it, as one step.
+
+    `asl live` and `asl teach` may run at once: whoever comes second adds to what the first has saved.
+
+    Raises:
+        LiveError: the file is damaged, or was made with another embedding.
+        OSError: it cannot be written.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(path.with_suffix(".lock")):
+        if path.is_file():
+            vocabulary.reload(path)
+        yield
+        vocabulary.save(path)
 
 
 def find_movements(frames: Iterable[Frame], recipe: FeatureRecipe, *, fps: float) -> list[Landmarks]:

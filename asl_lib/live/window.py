@@ -25,16 +25,15 @@ from asl_lib.live.networks import choose_model, find_models, open_recogniser
 from asl_lib.live.picture import NOT_KNOWN, compose, compose_prompt
 from asl_lib.live.pipeline import Pipeline, View
 from asl_lib.live.recogniser import FrameRecogniser
-from asl_lib.live.record import Prompt, RecordingSession
+from asl_lib.live.record import RECORDING_FPS, Prompt, RecordingSession
 from asl_lib.live.sources import Camera, FrameReader, Source, open_source
-from asl_lib.live.vocabulary import OpenClassifier, Vocabulary, open_vocabulary, vocabulary_path
+from asl_lib.live.vocabulary import OpenClassifier, Vocabulary, editing, open_vocabulary, vocabulary_path
 from asl_lib.live.words import Transcript
 from asl_lib.models.errors import TrainingError
 
 TITLE = "asl live"
 TEACH_HINT = " · t teach"
 HINT = "q quit · space press-and-sign · m follow me · r record · c clear · backspace undo"
-RECORDING_FPS = 25.0
 MAX_AGE_S = 0.2
 """Landmarks of an older frame would lie beside the hand: on a slow machine they are not drawn."""
 ESCAPE, BACKSPACE, DELETE, ENTER = 27, 8, 127, 13
@@ -160,8 +159,8 @@ def _learn(
 ) -> None:
     """Learn the last movement as a clip of a sign; called in the thread of recognition, which an error would end."""
     try:
-        recogniser.teach(gloss)
-        taught.save(path)
+        with editing(path, taught):
+            recogniser.teach(gloss)
         log(f"{gloss}: learned; {len(taught)} signs in {relative(path)}")
     except (LiveError, RecipeError, OSError) as error:
         log(str(error))

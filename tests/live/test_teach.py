@@ -11,7 +11,7 @@ from asl_lib.course.cli import main
 from asl_lib.data.demo import load_lexicon, load_signers, perform, render_frames
 from asl_lib.data.video import write_video
 from asl_lib.live.errors import LiveError
-from asl_lib.live.vocabulary import OpenClassifier, Vocabulary, find_movements
+from asl_lib.live.vocabulary import OpenClassifier, Vocabulary, find_movements, open_vocabulary
 from asl_lib.live.window import ENTER, ESCAPE, NameInput
 from asl_lib.training.pretrain import load_embedding, pretrain
 from benchmarks.gestures import HELD_OUT
@@ -95,6 +95,15 @@ def test_further_clips_of_a_sign_are_added(taught_home, clips, capsys):
     sources = [str(clips / f"HELLO-{signer}.mp4") for signer in ("ana", "dara")]
     assert main(["teach", "HELLO", "--source", *sources, "--vocabulary", str(taught_home / "mine.npz")]) == 0
     assert Vocabulary.load(taught_home / "mine.npz", load_embedding()).count("HELLO") == 2
+
+
+def test_a_vocabulary_finds_the_embedding_that_it_was_made_with_though_another_one_is_newer(taught_home, clips, capsys):
+    assert main(["teach", "HELLO", "--source", str(clips / "HELLO-ana.mp4")]) == 0
+    newer = pretrain(signs=30, signers=3, networks=0, workers=1)
+    assert load_embedding().fingerprint == newer.fingerprint
+    assert main(["teach", "BOOK", "--source", str(clips / "BOOK-ana.mp4")]) == 0
+    assert open_vocabulary(taught_home / "outputs" / "vocabulary.npz").glosses == ("BOOK", "HELLO")
+    assert open_vocabulary(taught_home / "none.npz").embedding.fingerprint == newer.fingerprint
 
 
 def test_a_clip_without_a_raised_hand_teaches_nothing(taught_home, clips, capsys):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
 
 import numpy as np
 import pandas as pd
@@ -14,7 +16,7 @@ from asl_lib.features.recipe import FeatureRecipe, RecipeError
 from asl_lib.live.errors import LiveError
 from asl_lib.live.networks import Classifier, known_signs, open_recogniser
 from asl_lib.live.recogniser import SignRecogniser
-from asl_lib.live.vocabulary import OpenClassifier, Vocabulary, shares_of
+from asl_lib.live.vocabulary import OpenClassifier, Vocabulary, editing, shares_of
 from asl_lib.models.rivals import Ridge
 from asl_lib.training.saved import save_model
 from tests.conftest import make_clip_set, make_landmarks
@@ -311,3 +313,27 @@ def test_a_recogniser_of_a_folder_answers_as_before_where_it_accepts(tmp_path):
         answer = recogniser.classifier(clip)
         assert recogniser.classifier(movement()).sum() == 0
     np.testing.assert_allclose(answer, Classifier.load(folder)(clip), atol=1e-6)
+
+
+def test_two_programs_that_teach_at_once_keep_each_other_s_signs(tmp_path):
+    path, begun = tmp_path / "vocabulary.npz", Barrier(4)
+
+    def teach(sign):
+        vocabulary = Vocabulary(RandomFeatures(RECIPE))  # as empty as the file was when the program started
+        begun.wait()
+        for seed in range(5):
+            with editing(path, vocabulary):
+                vocabulary.add("ABCD"[sign], clips_of(sign, 1, seed=seed))
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(teach, range(4)))
+    found = Vocabulary.load(path, RandomFeatures(RECIPE))
+    assert {gloss: found.count(gloss) for gloss in found.glosses} == dict.fromkeys("ABCD", 5)
+
+
+def test_a_change_that_fails_leaves_the_file_as_another_program_wrote_it(tmp_path):
+    path, mine = tmp_path / "vocabulary.npz", taught(0)
+    taught(1).save(path)
+    with pytest.raises(LiveError, match="no sign 'A' to forget. There are: B"), editing(path, mine):
+        mine.remove("A")
+    assert Vocabulary.load(path, RandomFeatures(RECIPE)).glosses == ("B",)
