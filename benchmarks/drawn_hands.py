@@ -8,6 +8,7 @@ reads the 2,062 photographs of asl_digits, of which it has seen none, through Me
 
 from __future__ import annotations
 
+import argparse
 import tempfile
 
 from asl_lib._util.paths import project_folder
@@ -31,6 +32,9 @@ WAYS = {
 
 
 def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seed", type=int, default=42, help="seed of the people, the hands and the perceptron")
+    seed = parser.parse_args().seed
     data, folder = get_dataset("asl_digits"), project_folder() / "data" / "asl_digits"
     clips = data.prepare(folder)
     with tempfile.TemporaryDirectory() as place:
@@ -39,9 +43,9 @@ def main() -> None:
     names, described = photos.glosses.tolist(), describe_photographs(found)
     print(f"{len(photos)} photographs, hands found in {(found[:, 0, 0] == found[:, 0, 0]).mean():.1%}")
     for name, how in WAYS.items():
-        people = list(load_signers().values()) if name == DEMO else random_signers(50, seed=42)
-        hands, labels = drawn_joints(names, people, each=400 // len(people), seed=42, **how)
-        answers = build_hand_mlp(seed=42).fit(describe_photographs(hands), labels).predict(described)
+        people = list(load_signers().values()) if name == DEMO else random_signers(50, seed=seed)
+        hands, labels = drawn_joints(names, people, each=400 // len(people), seed=seed, **how)
+        answers = build_hand_mlp(seed=seed).fit(describe_photographs(hands), labels).predict(described)
         print(f"  {name}: {rate(answers == photos.y, photos.table())}")
 
 

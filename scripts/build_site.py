@@ -203,20 +203,30 @@ def add_live_page(output: Path, *, root: Path = ROOT) -> str:
     """
     from asl_lib.landmarks.landmarks import LandmarkError
     from asl_lib.live.errors import LiveError
-    from asl_lib.live.networks import find_models
     from asl_lib.live.web.build import build_page
 
-    found = [(name, path) for name, path in find_models(root / "outputs").items() if path.parts[-3] == "demo"]
-    found.sort(key=lambda one: one[1].parent.name != "attention_lstm")
     try:
-        if not found:
-            raise LiveError("The demo has not been trained on the computer that made this book. Run make demo there.")
-        build_page(output / "live", models=dict(found[:1]))
+        build_page(output / "live", models=demo_network(root))
     except (LiveError, LandmarkError) as error:
         shutil.rmtree(output / "live", ignore_errors=True)
         _write(output / "live" / "index.html", NO_LIVE_PAGE.format(reason=html.escape(str(error))))
         return str(error)
     return ""
+
+
+def demo_network(root: Path = ROOT) -> dict[str, Path]:
+    """Return the folder of the demo's network for a live page, by a name to show: attention_lstm, or the newest.
+
+    Raises:
+        LiveError: there is none.
+    """
+    from asl_lib.live.errors import LiveError
+    from asl_lib.live.networks import find_models
+
+    found = [(name, path) for name, path in find_models(root / "outputs").items() if path.parts[-3] == "demo"]
+    if not found:
+        raise LiveError("The demo has not been trained on the computer that made this book. Run make demo there.")
+    return dict([min(found, key=lambda one: one[1].parent.name != "attention_lstm")])
 
 
 def build_site(output: Path, *, root: Path = ROOT, source: Path | None = None) -> None:

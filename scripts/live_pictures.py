@@ -14,12 +14,11 @@ from pathlib import Path
 
 from PIL import Image
 
-from asl_lib._util.paths import project_folder
-from asl_lib.live.networks import find_models
 from asl_lib.live.web.build import build_page
 from asl_lib.live.web.server import serve_files
 from benchmarks.live import clips_of
 from benchmarks.live_page import camera_flags, chromium, wait_for
+from scripts.build_site import demo_network
 
 ROOT = Path(__file__).resolve().parent.parent
 SIZES = {1440: 900, 720: 1000, 390: 664}
@@ -31,13 +30,13 @@ COLOURS = 256
 
 
 def main() -> None:
-    models = find_models(project_folder() / "outputs")
-    model = next(path for path in models.values() if path.parts[-3:-1] == ("demo", "attention_lstm"))
+    models = demo_network()
+    [model] = models.values()
     clips = [next(clip for known, clip, _ in clips_of(model) if known == gloss) for gloss in SHOWN]
     folder = ROOT / "build" / "screenshots"
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as name:
-        page = build_page(Path(name) / "page", models={"demo · attention_lstm": model})
+        page = build_page(Path(name) / "page", models=models)
         flags = camera_flags(Path(name) / "camera.mjpeg", clips)
         with chromium(*flags) as driver, serve_files(page, port=0) as server:
             threading.Thread(target=server.serve_forever, daemon=True).start()

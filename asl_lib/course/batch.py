@@ -23,7 +23,7 @@ from asl_lib.evaluation.results import compare_variants, has_results, save_table
 from asl_lib.evaluation.splits import signer_folds
 from asl_lib.features.recipe import FeatureRecipe
 from asl_lib.models import registry
-from asl_lib.training.method import GROUPS, PARTS, Method
+from asl_lib.training.method import METHOD_PARTS, PART_GROUPS, Method
 
 NOTHING_TO_REPORT = "is left out: this run has no results of signs yet"
 DONE_ALREADY = "is done already"
@@ -252,7 +252,7 @@ def run_ablation(
     for part in over:
         Method.own(FeatureRecipe()).change(part)
     variants = {
-        model: [{**values, "change": part} for part in ["", *dict.fromkeys(over or [*PARTS, *GROUPS])]]
+        model: [{**values, "change": part} for part in ["", *dict.fromkeys(over or [*METHOD_PARTS, *PART_GROUPS])]]
         for model in dict.fromkeys(models)
     }
     planned = [

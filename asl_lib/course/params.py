@@ -18,7 +18,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 
 from asl_lib._util.paths import project_folder
 from asl_lib.data.dataset import Options
-from asl_lib.data.names import clean_name
+from asl_lib.data.names import LONGEST_NAME_BYTES, clean_name
 from asl_lib.data.registry import get_dataset
 
 
@@ -41,8 +41,8 @@ def _different(seeds: list[int]) -> list[int]:
     return seeds
 
 
-LONGEST_NAME, LONGEST_NAME_BYTES = 100, 200
-"""Longest list of signers in the name of a folder: file systems take 255 characters or, on Linux, bytes."""
+LONGEST_LIST = 100
+"""Most characters of a list of signers in the name of a folder."""
 MOST = 10**9
 """The largest count of anything; a number of thousands of digits is valid YAML."""
 LONGEST_REASON, LONGEST_SHOWN = 300, 200
@@ -172,7 +172,7 @@ class Params(BaseModel):
         if self.split != "signer":
             return f"split_{self.split}{seed}"
         names = "+".join(self.test_signers)
-        if len(names) > LONGEST_NAME or len(names.encode()) > LONGEST_NAME_BYTES:
+        if len(names) > LONGEST_LIST or len(names.encode()) > LONGEST_NAME_BYTES:
             names = f"{len(self.test_signers)}+signers+{hashlib.sha256(names.encode()).hexdigest()[:8]}"
         return f"held_out_{names}{seed}"
 

@@ -346,8 +346,8 @@ class PairedTest:
     p: float
 
     def __str__(self) -> str:
-        cells = f"{self.cells} cell{'s' * (self.cells != 1)}"
-        return f"{self.first_only} clips to {self.second_only}, different in {cells}; p = {self.p:.2g}"
+        clips, cells = f"clip{'s' * (self.first_only != 1)}", f"cell{'s' * (self.cells != 1)}"
+        return f"{self.first_only} {clips} to {self.second_only}, different in {self.cells} {cells}; p = {self.p:.2g}"
 
 
 def mcnemar(first: Evaluation, second: Evaluation) -> PairedTest:

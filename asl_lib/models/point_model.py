@@ -17,8 +17,9 @@ class PointModel(ABC):
     """A model without a network, for clips of (frames, L, C) points as `recipe.points` gives them.
 
     Attributes:
-        name: the name of its results.
-        file: the file that it is saved as, in its folder.
+        name: the name of its results, with which it is registered.
+        file: the `.npz` file that it is saved as, in its folder; no other model has it. The live demo, where no model
+            is named, takes the newest file called `model.*`.
         recipe: the recipe of the points.
         classes: number of glosses.
     """

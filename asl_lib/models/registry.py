@@ -1,7 +1,7 @@
 """All models by the names that their results have.
 
-A model is one file in this folder: a builder with `@register("name")`. The registry imports the files by itself, and
-TensorFlow only when a network is built.
+A model is one file in this folder: a builder, or a `PointModel`, with `@register("name")`. The registry imports the
+files by itself, and TensorFlow only when a network is built.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 
 from asl_lib.features.recipe import Recipe
 from asl_lib.models.errors import TrainingError
+from asl_lib.models.point_model import PointModel
 
 INPUTS: dict[str, tuple[str, ...]] = {
     "landmarks": ("frames", "features"),
@@ -81,6 +82,12 @@ def find_model(name: str) -> Registered:
     if name not in names():
         raise TrainingError(f"There is no model '{name}' in asl_lib/models. There are: {', '.join(names())}.")
     return _models[name]
+
+
+def point_models() -> list[type[PointModel]]:
+    """Return the registered classes of models that are no networks."""
+    builders = [find_model(name).builder for name in names()]
+    return [builder for builder in builders if isinstance(builder, type) and issubclass(builder, PointModel)]
 
 
 def build(name: str, recipe: Recipe, *, seed: int = 42, **options: Any) -> Any:

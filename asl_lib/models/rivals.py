@@ -1,7 +1,4 @@
-"""The simplest rivals of every network: a linear classifier, and guessing.
-
-Their files are not called model.npz: the live demo takes the newest `model.*` where none is named.
-"""
+"""The simplest rivals of every network: a linear classifier, and guessing. The live demo takes neither by itself."""
 
 from __future__ import annotations
 

@@ -33,12 +33,12 @@ OF_FIT = {
     "mixup": (0.4, 0.0),
 }
 """Argument of `fit` -> its value with and without it. A constant schedule also has its own epochs, and stops early."""
-PARTS: dict[str, tuple[Any, Any]] = {**OF_RECIPE, **OF_AUGMENTATION, **OF_FIT}
+METHOD_PARTS: dict[str, tuple[Any, Any]] = {**OF_RECIPE, **OF_AUGMENTATION, **OF_FIT}
 LARGEST = {"scale": 0.99, "warp": 0.99, "crop": 0.49} | dict.fromkeys(
     ("drop", "frames", "mirrored", "mask_time", "mask_space", "label_smoothing"), 1.0
 )
 """Largest value of a part; the others have none."""
-GROUPS = {
+PART_GROUPS = {
     "augmentation": tuple(name for name, strength in OWN.items() if strength and name != "mirrored"),
     "masks": ("mask_time", "mask_space"),
     "features": ("handshape", "velocities"),
@@ -79,8 +79,8 @@ class Method:
         """Return the method without a part that it has, or with one that it has not.
 
         Args:
-            part: a name in `PARTS` or `GROUPS`, several joined by "+", or name=value, such as body_frame=minmax; empty
-                for no change.
+            part: a name in `METHOD_PARTS` or `PART_GROUPS`, several joined by "+", or name=value, such as
+                body_frame=minmax; empty for no change.
 
         Raises:
             TrainingError: there is no such part, or it cannot have this value.
@@ -88,14 +88,14 @@ class Method:
         if not part:
             return self
         name, equals, text = part.partition("=")
-        names = [member for group in name.split("+") for member in GROUPS.get(group, (group,))]
-        if unknown := sorted(set(names) - set(PARTS)):
-            known = ", ".join([*PARTS, *GROUPS])
+        names = [member for group in name.split("+") for member in PART_GROUPS.get(group, (group,))]
+        if unknown := sorted(set(names) - set(METHOD_PARTS)):
+            known = ", ".join([*METHOD_PARTS, *PART_GROUPS])
             raise TrainingError(f"There is no part '{unknown[0]}' of a training. There are: {known}.")
-        present = any(self[member] != PARTS[member][1] for member in names)
-        changed = {member: PARTS[member][present] for member in names}
+        present = any(self[member] != METHOD_PARTS[member][1] for member in names)
+        changed = {member: METHOD_PARTS[member][present] for member in names}
         if equals:
-            kind = type(PARTS[name][0]) if name in PARTS else bool
+            kind = type(METHOD_PARTS[name][0]) if name in METHOD_PARTS else bool
             try:
                 if kind is bool:
                     raise ValueError("it can only be left out or added")
@@ -105,8 +105,8 @@ class Method:
                     raise ValueError(
                         f"it must be at least 0 and {'finite' if most == math.inf else f'at most {most:g}'}"
                     )
-                if name == "schedule" and text not in PARTS[name]:
-                    raise ValueError(f"it must be {' or '.join(PARTS[name])}")
+                if name == "schedule" and text not in METHOD_PARTS[name]:
+                    raise ValueError(f"it must be {' or '.join(METHOD_PARTS[name])}")
             except ValueError as error:
                 raise TrainingError(f"'{name}' cannot become '{text}': {error}.") from error
         of_recipe = {member: value for member, value in changed.items() if member in OF_RECIPE}

@@ -16,18 +16,15 @@ from asl_lib._util.console import quiet_native_stderr
 from asl_lib._util.files import LARGEST_RATIO, atomic_write, largest_unpacked
 from asl_lib.features.recipe import AnyRecipe, FeatureRecipe, Recipe, load_recipe
 from asl_lib.features.sets import ClipSet
-from asl_lib.models.description_mlp import DescriptionMLP
 from asl_lib.models.errors import TrainingError
 from asl_lib.models.point_model import PointModel
-from asl_lib.models.rivals import Chance, MirroredRidge, Ridge
-from asl_lib.models.trees import HandTrees
+from asl_lib.models.registry import point_models
 
 BATCH_BYTES = 2**27
 """Most bytes of the clips that are evaluated in one batch."""
 NETWORK = "model.keras"
 NETWORK_FILES = ("metadata.json", "config.json", "model.weights.h5")
 """What Keras writes into the `.keras` archive of a network of layers."""
-POINT_MODELS: tuple[type[PointModel], ...] = (HandTrees, DescriptionMLP, MirroredRidge, Ridge, Chance)
 
 
 def save_model(model: Any, recipe: Recipe, history: pd.DataFrame, folder: str | Path) -> None:
@@ -61,7 +58,7 @@ def load_model(folder: str | Path, kind: type[Any] = Recipe) -> tuple[Any, Any]:
         RecipeError: the recipe cannot be read, or is of another kind.
     """
     path = Path(folder) / NETWORK
-    found = [kind for kind in POINT_MODELS if path.with_name(kind.file).is_file()]
+    found = [model for model in point_models() if path.with_name(model.file).is_file()]
     remedy = "Train the model first (notebooks 05 to 10), or name another folder."
     if not path.is_file() and not found:
         raise TrainingError(f"There is no {path}. {remedy}")
@@ -200,7 +197,7 @@ def measure_latencies(run_dir: str | Path, models: Iterable[str], *, repeat: int
     Raises:
         TrainingError, RecipeError: as `load_model`.
     """
-    latencies, files = {}, [NETWORK, *(kind.file for kind in POINT_MODELS)]
+    latencies, files = {}, [NETWORK, *(model.file for model in point_models())]
     for name in models:
         saved = sorted(path for file in files for path in (Path(run_dir) / name).glob(f"*/{file}"))
         if not saved:

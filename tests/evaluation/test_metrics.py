@@ -376,6 +376,7 @@ def test_mcnemar_counts_where_only_one_is_right():
     assert found.p == pytest.approx(2 * 0.5**12)
     assert str(found) == "12 clips to 0, different in 12 cells; p = 0.00049"
     assert str(mcnemar(one, one)) == "0 clips to 0, different in 0 cells; p = 1"
+    assert str(PairedTest(1, 2, 1, 1.0)) == "1 clip to 2, different in 1 cell; p = 1"
 
 
 def test_three_copies_of_a_clip_are_no_more_evidence_than_one():

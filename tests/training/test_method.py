@@ -6,13 +6,13 @@ from hypothesis import strategies as st
 
 from asl_lib import Augmentation, FeatureRecipe
 from asl_lib.models.errors import TrainingError
-from asl_lib.training.method import GROUPS, OF_FIT, OF_RECIPE, PARTS, Method
+from asl_lib.training.method import METHOD_PARTS, OF_FIT, OF_RECIPE, PART_GROUPS, Method
 
 RECIPE = FeatureRecipe(frames=12, glosses=("BOOK", "HELP"))
 
 
 def values_of(method):
-    return {part: method[part] for part in PARTS}
+    return {part: method[part] for part in METHOD_PARTS}
 
 
 def test_the_two_methods_are_those_of_notebook_05():
@@ -29,13 +29,13 @@ def test_the_two_methods_are_those_of_notebook_05():
     assert turned["mirrored"] == 0, "all clips are turned to one hand already"
 
 
-@given(part=st.sampled_from(sorted(PARTS)), start=st.sampled_from([Method.own, Method.published]))
+@given(part=st.sampled_from(sorted(METHOD_PARTS)), start=st.sampled_from([Method.own, Method.published]))
 def test_a_change_is_of_one_part_and_a_second_one_takes_it_back(part, start):
     method = start(RECIPE)
     changed = method.change(part)
     before, after = values_of(method), values_of(changed)
-    assert {name for name in PARTS if before[name] != after[name]} == {part}
-    with_it, without = PARTS[part]
+    assert {name for name in METHOD_PARTS if before[name] != after[name]} == {part}
+    with_it, without = METHOD_PARTS[part]
     assert after[part] == (with_it if before[part] == without else without)
     assert changed.label == f"{'with' if before[part] == without else 'without'} {part}"
     there_and_back = values_of(changed.change(part))
@@ -51,7 +51,7 @@ def test_parts_are_changed_together_by_the_name_of_their_group_or_joined():
     assert (rich.recipe.handshape, rich.recipe.velocities, rich["mirrored"]) == (True, True, 0.5)
     assert rich.label == "with features+mirrored"
     assert Method.own(RECIPE).change("regularisation").settings["weight_decay"] == 0
-    assert set().union(*GROUPS.values()) <= set(PARTS)
+    assert set().union(*PART_GROUPS.values()) <= set(METHOD_PARTS)
 
 
 def test_a_part_takes_another_value_by_its_name():
@@ -90,7 +90,7 @@ def test_every_part_is_an_option_of_a_recipe_of_an_augmentation_or_of_a_training
 
     taken = set(vars(RECIPE)), set(vars(Augmentation(RECIPE))), set(inspect.signature(fit).parameters)
     for names, options in zip(
-        (set(OF_RECIPE), set(PARTS) - set(OF_RECIPE) - set(OF_FIT), set(OF_FIT)), taken, strict=True
+        (set(OF_RECIPE), set(METHOD_PARTS) - set(OF_RECIPE) - set(OF_FIT), set(OF_FIT)), taken, strict=True
     ):
         assert names <= options
     assert issubclass(TrainingError, ValueError)
