@@ -90,7 +90,7 @@ def test_a_python_for_intel_macs_is_told_that_tensorflow_has_no_release(monkeypa
 
 def test_every_way_to_set_up_fetches_the_models():
     command = "python -m asl_lib.landmarks.model_files"
-    for name in ("environment.yml", ".binder/postBuild", "docs/setup.md", "docs/teaching.md"):
+    for name in ("environment.yml", "scripts/install.sh", "docs/setup.md", "docs/teaching.md"):
         assert command in (ROOT / name).read_text(), name
     assert '"$bin/python" -m asl_lib.landmarks.model_files "$@"' in (ROOT / "scripts/setup.sh").read_text()
     notice = (ROOT / "NOTICE").read_text()
@@ -146,12 +146,52 @@ def test_binder_gets_the_python_and_the_system_libraries_of_the_course():
     assert (folder / "runtime.txt").read_text().strip() == f"python-{CONDA_PYTHON}"
     libraries = {debian for _, debian, _ in LIBRARIES.values()}
     assert set((folder / "apt.txt").read_text().split()) == libraries
-    for name in ("docs/setup.md", ".ci/run", *(f".github/workflows/{job}.yml" for job in ("site", "test", "weekly"))):
+    for name in (
+        "docs/setup.md",
+        "Dockerfile",
+        ".devcontainer/devcontainer.json",
+        ".ci/run",
+        *(f".github/workflows/{job}.yml" for job in ("site", "test", "weekly")),
+    ):
         assert " ".join(sorted(libraries)) in (ROOT / name).read_text(), name
-    script = folder / "postBuild"
-    assert os.access(script, os.X_OK)
-    assert subprocess.run(["bash", "-n", script], check=False).returncode == 0
-    assert "-r requirements.lock" in script.read_text()
+    assert os.access(folder / "postBuild", os.X_OK)
+
+
+def test_binder_and_the_image_install_the_course_by_the_same_script():
+    for name in (".binder/postBuild", "Dockerfile"):
+        assert "sh scripts/install.sh " in (ROOT / name).read_text(), name
+    assert f"FROM python:{CONDA_PYTHON}-slim" in (ROOT / "Dockerfile").read_text()
+    for name in (".binder/postBuild", "scripts/install.sh", "scripts/start.sh"):
+        assert subprocess.run(["bash", "-n", ROOT / name], check=False).returncode == 0, name
+    script = (ROOT / "scripts/install.sh").read_text()
+    assert script.index("-r requirements.lock") < script.index("--no-deps --no-build-isolation -e .")
+
+
+def test_the_image_leaves_out_what_git_ignores():
+    def entries(name):
+        lines = (ROOT / name).read_text().splitlines()
+        return {line.strip("/").removeprefix("**/") for line in lines if line and line[0] != "!"}
+
+    ignored = {re.sub(r"^\.\w+_cache$", ".*_cache", entry) for entry in entries(".gitignore")}
+    assert ignored - {".coverage", ".coverage.*"} <= entries(".dockerignore")
+
+
+def test_a_new_user_of_the_image_gets_a_copy_of_the_course_and_keeps_it(tmp_path):
+    course, home = tmp_path / "image", tmp_path / "home"
+    for folder in (course / "scripts", course / "notebooks", home):
+        folder.mkdir(parents=True)
+    shutil.copy(ROOT / "scripts" / "start.sh", course / "scripts")
+    (course / "notebooks" / "01.ipynb").write_text("{}")
+
+    def start(*command):
+        command = ["sh", course / "scripts" / "start.sh", *command]
+        environment = {**os.environ, "HOME": str(home)}
+        return subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout
+
+    assert start("pwd") == f"{home / 'course'}\n"
+    (home / "course" / "notebooks" / "01.ipynb").write_text('{"mine": 1}')
+    assert start("cat", "notebooks/01.ipynb") == '{"mine": 1}'
+    assert sorted(path.name for path in home.iterdir()) == ["course"]
 
 
 def test_setup_names_a_wheelhouse_that_is_not_complete(tmp_path):
