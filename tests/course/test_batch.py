@@ -1,5 +1,6 @@
 """Which notebooks run with which parameters, and what is not done twice: on a course of four short notebooks."""
 
+import ast
 import json
 import shutil
 import signal
@@ -476,6 +477,30 @@ def test_a_notebook_keeps_the_shape_of_the_course(path):
 
 def test_the_demo_s_parameter_file_is_the_notebooks_default():
     assert check_parameters(read_yaml(ROOT / "params" / "demo.yaml")) == Params()
+
+
+def defaults(path):
+    """Return the values in the `parameters` cell of a notebook."""
+    cells = nbformat.read(path, as_version=4).cells
+    [cell] = [cell for cell in cells if "parameters" in cell.metadata.get("tags", [])]
+    return {line.targets[0].id: ast.literal_eval(line.value) for line in ast.parse(cell.source).body}
+
+
+def test_a_model_without_a_notebook_of_its_own_is_trained_and_found_with_the_default_parameters():
+    from asl_lib.course.params import Params
+
+    given = defaults(ROOT / "asl_lib" / "course" / "model.ipynb")
+    del given["model"]
+    assert {name: getattr(Params(), name) for name in given} == given
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "notebooks").glob("*.ipynb")), ids=lambda path: path.stem)
+def test_a_notebook_s_results_are_where_batches_look_for_them(path):
+    from asl_lib.course.params import Params
+
+    places = {"run", "dataset", "data_dir", "output_dir", "split", "test_signers", "seed"}
+    given = {name: value for name, value in defaults(path).items() if name in places}
+    assert {name: getattr(Params(), name) for name in given} == given
 
 
 def test_the_first_look_is_small_and_disturbs_neither_the_demo_s_clips_nor_its_results():
