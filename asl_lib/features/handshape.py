@@ -48,7 +48,7 @@ def describe_photographs(hands: np.ndarray) -> np.ndarray:
     its thumb, seen from the palm.
     """
     upright = hands.copy()
-    # Of a right hand whose palm faces the camera, index and little finger lie clockwise around the wrist.
+    # Of a right hand whose palm faces the camera, the little finger lies counter-clockwise from the index finger.
     index, pinky = (hands[:, joint, :2] - hands[:, 0, :2] for joint in (5, 17))
     left = index[:, 0] * pinky[:, 1] - index[:, 1] * pinky[:, 0] > 0
     upright[left, :, 0] *= -1

@@ -16,13 +16,15 @@ from asl_lib.evaluation.metrics import (
     average,
     calibration_error,
     difference,
+    evaluate,
     fit_temperature,
     mcnemar,
     mean_over_signers,
     rate,
     reliability,
 )
-from tests.conftest import make_clips
+from asl_lib.features.recipe import PhotographRecipe
+from tests.conftest import make_clip_set, make_clips
 
 
 def independent_rate(hits, n):
@@ -483,3 +485,18 @@ def test_macro_f1_counts_rare_glosses_as_much_as_frequent_ones():
     assert table.loc["A", "recall"] == 1
     assert table.loc["A", "precision"] == 0.9
     assert table.loc["C", "n"] == 0
+
+
+def test_an_evaluation_is_of_the_rows_that_were_predicted_or_of_all_clips():
+    clips = make_clip_set(
+        np.zeros((4, 2, 2, 3), np.uint8), [0, 1, 1, 0], PhotographRecipe(size=2), signers=list("abab")
+    )
+    probabilities = np.array([[0.9, 0.1], [0.8, 0.2]])
+    some = evaluate(probabilities, clips, np.array([3, 1]))
+    assert some.table[["clip_id", "signer", "gloss", "predicted", "rank"]].to_numpy().tolist() == [
+        ["c3", "b", "A", "A", 1],
+        ["c1", "b", "B", "A", 2],
+    ]
+    assert some.glosses == ("A", "B")
+    np.testing.assert_array_equal(some.probabilities, probabilities)
+    assert evaluate(np.eye(2)[clips.y], clips).table["clip_id"].tolist() == ["c0", "c1", "c2", "c3"]

@@ -304,3 +304,18 @@ def test_the_same_recording_under_another_name_and_signer_is_a_leak():
     with pytest.raises(ValueError, match="No content may be in both train and test"):
         check_split(table, train=[0, 1, 2], test=[3])
     check_split(table, train=[0, 1], test=[2])
+
+
+def test_a_split_without_validation_trains_on_it_and_forgets_its_share():
+    split = make_split(make_clips(list("aabbccdd")), test_signers=["d"], validation_signers=["c"])
+    whole = split.without_validation()
+    assert {name: rows.tolist() for name, rows in whole.sides().items()} == {
+        "train": [0, 1, 2, 3, 4, 5],
+        "validation": [],
+        "test": [6, 7],
+    }
+    shared = make_split(make_clips(list("aabbccdd") * 4), test_signers=["d"], validation_share=0.5)
+    assert "validation_share" in shared.settings
+    assert shared.without_validation().settings == {
+        name: value for name, value in shared.settings.items() if name != "validation_share"
+    }

@@ -2,7 +2,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from asl_lib.features.handshape import HANDSHAPE_SIZE, describe_hand
+from asl_lib.features.handshape import HANDSHAPE_SIZE, describe_hand, describe_photographs
 
 
 def turned(points, degrees):
@@ -36,3 +36,25 @@ def test_a_straight_finger_has_joints_of_cosine_one():
         direction = np.array([np.cos(number), np.sin(number), 0.3])
         hand[base : base + 4] = np.arange(1, 5)[:, None] * direction
     np.testing.assert_allclose(describe_hand(hand)[:15], 1, atol=1e-5)
+
+
+@given(shift=st.floats(-2, 2), scale=st.floats(0.3, 3), seed=st.integers(0, 9))
+@settings(max_examples=30, deadline=None)
+def test_a_photographed_hand_has_the_same_numbers_wherever_it_is_and_whichever_hand_it_is(shift, scale, seed):
+    hands = np.random.default_rng(seed).normal(size=(3, 21, 3)).astype(np.float32)
+    hands[2] = np.nan
+    before = hands.copy()
+    described = describe_photographs(hands)
+    assert (described.shape, described.dtype) == ((3, HANDSHAPE_SIZE[2] + HANDSHAPE_SIZE[3]), np.float32)
+    np.testing.assert_array_equal(hands, before)
+    np.testing.assert_array_equal(described[2], 0)
+    np.testing.assert_allclose(describe_photographs(hands * scale + shift), described, atol=5e-3)
+    np.testing.assert_allclose(describe_photographs(hands * [-1, 1, 1]), described, atol=1e-5)
+
+
+def test_a_right_hand_s_palm_is_described_as_it_is():
+    hand = np.random.default_rng(0).normal(size=(1, 21, 3)).astype(np.float32)
+    hand[0, [0, 5, 17], :2] = [0, 0], [1, -1], [-1, -1]  # above the wrist, the little finger to the left
+    flat, solid = (describe_hand(hand[..., :axes]) for axes in (2, 3))
+    for right in (hand, hand * [-1, 1, 1]):
+        np.testing.assert_allclose(describe_photographs(right), np.concatenate([flat, solid], axis=-1), atol=1e-5)

@@ -5,9 +5,13 @@ import numpy as np
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
+from PIL import Image
 
+from asl_lib.data.video import read_frames, write_video
 from asl_lib.features.body import POSE_MIRROR, RECIPE_PARTS, mirror_order
+from asl_lib.features.photographs import read_photograph
 from asl_lib.features.recipe import (
+    LARGEST_PX,
     FeatureRecipe,
     PhotographRecipe,
     RecipeError,
@@ -15,7 +19,8 @@ from asl_lib.features.recipe import (
     load_recipe,
     recipe_from_dict,
 )
-from tests.conftest import make_landmarks
+from asl_lib.features.resampling import MOST_FRAMES
+from tests.conftest import make_frames, make_landmarks
 
 BODY = FeatureRecipe(hand_frame="body", mask=False)
 
@@ -491,3 +496,69 @@ def test_an_entry_of_another_kind_is_refused_in_words(entry, words):
 def test_a_recipe_that_comes_from_no_file_is_called_the_recipe():
     with pytest.raises(RecipeError, match="^The recipe must be a recipe of version 3"):
         recipe_from_dict({"version": 99})
+
+
+def test_pixels_are_encoded_as_numbers_and_mirrored_from_left_to_right():
+    values = np.random.default_rng(0).integers(0, 256, (2, 3, 3, 3), np.uint8)
+    recipe = PhotographRecipe(size=3)
+    assert recipe.encode(values).dtype == np.float32
+    np.testing.assert_array_equal(recipe.encode(values), values)
+    np.testing.assert_array_equal(recipe.mirror(values), np.flip(values, axis=2))
+    [view] = recipe.views(values)
+    np.testing.assert_array_equal(view, values)
+
+
+@pytest.mark.parametrize("mirror_left_handed", [False, True])
+def test_a_clip_is_asked_about_twice_unless_its_recipe_has_turned_it_already(mirror_left_handed):
+    recipe = FeatureRecipe(frames=4, average_mirrored=True, mirror_left_handed=mirror_left_handed)
+    points = recipe.points(make_landmarks(frames=6))[None]
+    views = recipe.views(points)
+    assert len(views) == recipe.num_views == (1 if mirror_left_handed else 2)
+    np.testing.assert_array_equal(views[0], points)
+    if not mirror_left_handed:
+        np.testing.assert_array_equal(views[1], recipe.mirror(points))
+    assert len(FeatureRecipe(frames=4).views(points)) == 1
+
+
+@pytest.mark.parametrize("flow", ["", "dis"])
+def test_a_video_s_squares_give_the_same_as_its_file_and_its_mirror_is_another_video(tmp_path, flow):
+    pictures = make_frames(9, height=48, width=64)
+    write_video(tmp_path / "clip.mp4", pictures, fps=25)
+    recipe = VideoRecipe(frames=4, size=32, flow=flow)
+    values = recipe.transform(tmp_path / "clip.mp4")
+    assert (values.shape, values.dtype) == (recipe.shape, np.uint8)
+    squares = [recipe.square(picture) for _, picture in read_frames(tmp_path / "clip.mp4")]
+    np.testing.assert_array_equal(recipe.transform_squares(squares), values)
+    cut = recipe.transform(tmp_path / "clip.mp4", start=2, end=7)
+    np.testing.assert_array_equal(recipe.transform_squares(squares[2:7]), cut)
+    mirrored = np.flip(values, axis=2)
+    np.testing.assert_array_equal(recipe.mirror(values)[..., -1], mirrored[..., -1])
+    assert np.array_equal(recipe.mirror(values), mirrored) == (flow == "")  # what moves right in a mirror moves left
+
+
+def test_a_photograph_is_read_into_the_size_of_its_recipe(tmp_path):
+    Image.fromarray(make_frames(1, height=40, width=40)[0]).save(tmp_path / "hand.png")
+    recipe = PhotographRecipe(size=20)
+    values = recipe.transform(tmp_path / "hand.png")
+    assert (values.shape, values.dtype) == (recipe.shape, np.uint8)
+    np.testing.assert_array_equal(values, read_photograph(tmp_path / "hand.png", size=20))
+
+
+@pytest.mark.parametrize(
+    ("kind", "values", "largest"),
+    [
+        (PhotographRecipe, {"size": 0}, {"size": LARGEST_PX}),
+        (VideoRecipe, {"size": LARGEST_PX + 1, "frames": 1}, {"size": 1, "frames": MOST_FRAMES}),
+        (VideoRecipe, {"size": 1, "frames": 0}, {"size": 1, "frames": 1}),
+        (VideoRecipe, {"size": 1, "frames": MOST_FRAMES + 1}, {"size": 1, "frames": 1}),
+    ],
+)
+def test_pixels_have_sizes_from_one_to_the_largest_and_others_are_named(kind, values, largest):
+    assert all(getattr(kind(**largest), name) == value for name, value in largest.items())
+    with pytest.raises(RecipeError, match=r"(size|frames) must be from 1 to [\d,]+( px)?; got \d+\."):
+        kind(**values)
+
+
+def test_a_flow_that_nobody_computes_is_refused_with_the_names_of_those_that_are():
+    with pytest.raises(RecipeError, match="flow must be empty or one of tvl1, farneback, dis; got 'raft'"):
+        VideoRecipe(size=8, frames=4, flow="raft")

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asl_lib.features.resampling import fill_gaps, resample
+from asl_lib.features.resampling import MOST_FRAMES, fill_gaps, nearest_frames, resample, resample_in_time
 
 
 @given(gap=st.integers(1, 8), longest=st.integers(0, 8), start=st.integers(0, 19))
@@ -50,3 +50,34 @@ def test_resampling_does_not_guess_across_a_gap():
     for bad in (lambda: resample(clip, num_frames=1), lambda: resample(clip[:0], num_frames=4)):
         with pytest.raises(ValueError, match="must"):
             bad()
+
+
+def test_the_nearest_frames_to_an_even_grid_repeat_and_leave_out_what_came_unevenly():
+    times = np.array([3.0, 3.09, 3.14, 3.2, 3.51])
+    assert nearest_frames(times, fps=10).tolist() == [0, 1, 3, 3, 4, 4]
+    assert nearest_frames(np.arange(8) / 25, fps=25).tolist() == list(range(8))
+
+
+def ramp(*values):
+    """Return a clip of one point with these coordinates."""
+    return np.array(values, np.float32)[:, None, None]
+
+
+def test_uneven_frames_come_to_the_rate_of_half_of_them_or_to_the_one_that_is_asked_for():
+    times = np.array([5.0, 5.1, 5.2, 5.5])
+    usual = resample_in_time(ramp(0, 1, 2, 5), times)
+    np.testing.assert_allclose(usual, ramp(0, 1, 2, 3, 4, 5), atol=1e-5)
+    np.testing.assert_allclose(resample_in_time(ramp(0, 1, 2, 5), times, fps=4), ramp(0, 2.5, 5), atol=1e-5)
+    np.testing.assert_array_equal(resample_in_time(ramp(7), np.array([3.0])), ramp(7, 7))
+
+
+def test_frames_at_their_rate_already_are_unchanged_though_a_clock_is_a_little_off():
+    times = 7 + np.arange(6) / 25 + np.array([0, 3e-5, -3e-5, 3e-5, -3e-5, 0])
+    clip = ramp(1e6, -1e6, 3, 1e6, -1e6, 0)
+    np.testing.assert_array_equal(resample_in_time(clip, times, fps=25), clip)
+
+
+def test_a_wrong_time_of_years_makes_no_more_than_the_most_frames():
+    found = resample_in_time(ramp(0, 1, 2, 3), np.array([0.0, 0.04, 0.08, 1e8]))
+    assert len(found) == MOST_FRAMES
+    np.testing.assert_allclose(found[[0, -1]], ramp(0, 3))
