@@ -11,7 +11,6 @@ import os
 import platform
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -412,19 +411,16 @@ def _pretrain(options: argparse.Namespace) -> None:
 
 
 def _export(options: argparse.Namespace) -> None:
-    from asl_lib.live.letters import LETTER_SETTINGS
-    from asl_lib.live.recogniser import LiveSettings
-    from asl_lib.training.export import export_recogniser, pack
-    from asl_lib.training.saved import load_model
+    from asl_lib.live.exported import export_model
+    from asl_lib.training.export import pack
 
     folder = Path(options.folder)
-    model, recipe = load_model(folder)
-    settings = LETTER_SETTINGS if recipe.input == "photographs" else LiveSettings()
-    path = export_recogniser(model, recipe, options.to or folder / "export", settings=asdict(settings))
+    path = export_model(folder, options.to or folder / "export")
     if options.zip:
         path = pack(path.parent)
-    size = path.stat().st_size / 1e6
-    print(f"{relative(path)}: {size:.1f} MB, from {recipe.input} to probabilities; recogniser.json says what goes in.")
+    print(
+        f"{relative(path)}: {path.stat().st_size / 1e6:.1f} MB; recogniser.json says what goes in and what comes out."
+    )
 
 
 def _predict(options: argparse.Namespace) -> int:

@@ -164,9 +164,9 @@ class FrameRecogniser:
         return tuple((self.classifier.glosses[i], float(probabilities[i])) for i in best if probabilities.any())
 
     def _label(self, probabilities: np.ndarray) -> int | None:
-        """Return the most probable class, or None where its probability is below the threshold."""
+        """Return the most probable class, or None where its probability is below the threshold, or 0."""
         best = int(np.argmax(probabilities))
-        return best if probabilities[best] >= self.settings.threshold else None
+        return best if probabilities[best] > 0 and probabilities[best] >= self.settings.threshold else None
 
     def _gloss(self, label: int | None) -> str:
         return "" if label is None else self.classifier.glosses[label]

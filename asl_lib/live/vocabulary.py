@@ -130,9 +130,9 @@ class Vocabulary:
         both._set(*(np.concatenate(pair) for pair in zip(self._arrays, other._arrays, strict=True)))
         return both
 
-    def save(self, path: str | Path) -> None:
-        """Write a small `.npz` of numbers and text."""
-        arrays: dict[str, Any] = dict(zip(ARRAYS, self._arrays, strict=True))
+    def save(self, path: str | Path, **more: np.ndarray) -> None:
+        """Write a small `.npz` of numbers and text, with more arrays where they are given."""
+        arrays: dict[str, Any] = {**more, **dict(zip(ARRAYS, self._arrays, strict=True))}
         with atomic_write(path) as tmp:
             np.savez_compressed(tmp, embedding=np.array(self.embedding.fingerprint), **arrays)
 

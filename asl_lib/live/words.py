@@ -58,7 +58,7 @@ class Smoother:
         if shown is not None and self.mean[shown] < self.threshold - self.margin:
             shown = None
         ahead = shown is None or (best != shown and self.mean[best] >= self.mean[shown] + self.margin)
-        if ahead and self.mean[best] >= self.threshold:
+        if ahead and self.mean[best] >= self.threshold and self.mean[best] > 0:
             shown = best
         if shown != self.shown:
             self.shown, self.since_s = shown, time_s

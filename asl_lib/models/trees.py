@@ -17,6 +17,8 @@ from asl_lib.models.registry import register
 
 SEEN_ENOUGH = 0.3
 """Least share of the frames in which the left hand must be seen to count as part of the sign."""
+DESCRIBED = {"resample": (0.25, 0.2), "pad": (0.25, 0.2), "window": (0.0, 0.0)}
+"""A recipe's timing -> shares of the clip that are left out at both ends, of the means and of the wider movements."""
 
 
 @register("trees")
@@ -110,13 +112,13 @@ def describe_clips(points: np.ndarray, recipe: FeatureRecipe) -> np.ndarray:
     _check_hands(recipe)
     count, frames = points.shape[:2]
     time = np.linspace(0, 1, frames)
-    inner, outer = (0.0, 0.0) if recipe.timing == "window" else (0.25, 0.2)
+    inner, outer = DESCRIBED[recipe.timing]
     right, _ = _held(points[:, :, recipe.columns("right_hand")])
     left, left_seen = _held(points[:, :, recipe.columns("left_hand")])
 
     palm = np.median(np.linalg.norm(right[:, :, MIDDLE_KNUCKLE] - right[:, :, WRIST], axis=-1), axis=1)
     in_palms = right / np.maximum(palm, 1e-6)[:, None, None, None]
-    speed = _smooth(np.linalg.norm(np.gradient(in_palms, axis=1), axis=-1).mean(axis=-1))  # (N, T)
+    speed = smooth(np.linalg.norm(np.gradient(in_palms, axis=1), axis=-1).mean(axis=-1))  # (N, T)
     still = np.exp(-speed / np.maximum(np.median(speed, axis=1, keepdims=True), 1e-6))
     inside = (time >= inner) & (time <= 1 - inner)
     # A hand that is hardly ever seen and then jumps is never still: all frames have the same weight.
@@ -154,6 +156,6 @@ def _held(hand: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return np.nan_to_num(held).astype(np.float64), seen.mean(axis=1)
 
 
-def _smooth(speed: np.ndarray) -> np.ndarray:
+def smooth(speed: np.ndarray) -> np.ndarray:
     """Return (N, T) averaged over a tenth of the clip."""
     return np.asarray(uniform_filter1d(speed, max(1, round(speed.shape[1] / 10)), axis=1, mode="nearest"))

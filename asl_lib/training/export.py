@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 VERSION = 1
 FILE = "recogniser.tflite"
 FILES = (FILE, "recogniser.json", "golden.json")
+SIGN_FILES = ("embedding.tflite", "vocabulary.npz", "golden_vocabulary.json", "vocabulary.json")
+"""What `live.exported.export_signs` adds."""
 MAX_FRAMES = 256
 """Frames that an exported recogniser takes: 10 s at 25 a second, 4 s at 60."""
 MISSING = -1e9
@@ -83,39 +85,28 @@ def export_recogniser(
         raise TrainingError(f"{folder} must be a folder to write to: {error.strerror}. Name another one.") from error
     about: dict[str, Any] = {"version": VERSION, "name": model.name, "input": recipe.input, "glosses": recipe.glosses}
     if isinstance(recipe, FeatureRecipe):
-        clip = _made_up_clip(recipe.tracked_parts)
-        content = _convert(model, _landmark_graph(model, recipe))
+        clip = made_up_clip(recipe.tracked_parts)
+        content = convert(model.name, _landmark_graph(model, recipe))
         given, expected = recogniser_inputs(clip, fps=clip.fps), recogniser_outputs(model, recipe, clip, fps=clip.fps)
         about |= {"parts": {part: PARTS[part] for part in recipe.tracked_parts}}
         about |= {"max_frames": MAX_FRAMES, "missing": MISSING}
     else:
-        content = _convert(model, _pixel_graph(model, recipe))
+        content = convert(model.name, _pixel_graph(model, recipe))
         given = {"pixels": np.random.default_rng(0).integers(0, 256, (1, *recipe.shape)).astype(np.float32)}
         expected = {"probabilities": glosses_of(model.predict(given["pixels"], verbose=0))}
     if not all(np.isfinite(numbers).all() for numbers in expected.values()):
         raise TrainingError(f"'{model.name}' names no sign: its weights are no finite numbers. Train it again.")
-    with quiet_native_stderr():
-        interpreter = Interpreter(model_content=content)
-        answers = interpreter.get_signature_runner()(**given)
-    apart = max(
-        float((np.abs(answers[name] - numbers) / np.maximum(1, np.abs(numbers))).max())
-        for name, numbers in expected.items()
-    )
-    if not apart <= LARGEST_ERROR:
-        raise TrainingError(
-            f"'{model.name}' as a LiteRT file gives other numbers than the network, by up to {apart:.2g}. "
-            "Update tensorflow and ai-edge-litert."
-        )
+    answers = checked_answers(model.name, content, given, expected)
     about |= {"inputs": {name: array.shape for name, array in given.items()}}
     about |= {"outputs": {name: array.shape for name, array in answers.items()}}
     with tempfile.TemporaryDirectory(dir=folder, prefix=".") as name:
         part = Path(name)
         write_json(part / "recogniser.json", {**about, "recipe": asdict(recipe), "settings": dict(settings)})
         if isinstance(recipe, FeatureRecipe):
-            (part / "golden.json").write_text(json.dumps(_golden(given, expected)), encoding="utf-8")
+            write_golden(part / "golden.json", given, expected)
         (part / FILE).write_bytes(content)
         # Of an older export the network goes first, and the new one comes last: where it is, its companions are, too.
-        for old in FILES:
+        for old in (*FILES, *SIGN_FILES):
             (folder / old).unlink(missing_ok=True)
         for file in sorted(part.iterdir(), key=lambda path: path.name == FILE):
             file.replace(folder / file.name)
@@ -127,7 +118,7 @@ def pack(folder: str | Path) -> Path:
     folder = Path(folder)
     archive = folder.with_name(f"{folder.name}.zip")
     with atomic_write(archive) as tmp, zipfile.ZipFile(tmp, "w", zipfile.ZIP_DEFLATED) as packed:
-        for file in filter(Path.is_file, (folder / name for name in FILES)):
+        for file in filter(Path.is_file, (folder / name for name in (*FILES, *SIGN_FILES))):
             packed.write(file, file.name)
     return archive
 
@@ -173,10 +164,15 @@ def recogniser_outputs(
     Raises:
         RecipeError: as `recipe.points`; `found` is 0 then.
     """
-    values = resample_in_time(_values(clip), clip.times, fps=fps)
-    points = recipe.points(Landmarks(values[..., :3], values[..., 3], clip.parts, fps, clip.width, clip.height))
+    points = recipe.points(at_rate(clip, fps))
     answers = mean_over_views(lambda X: glosses_of(model.predict(X, verbose=0)), recipe, points[None])
     return {"features": np.stack([recipe.encode(view) for view in recipe.views(points)]), "probabilities": answers}
+
+
+def at_rate(clip: Landmarks, fps: float) -> Landmarks:
+    """Return a clip as an exported file brings it to a constant rate."""
+    values = resample_in_time(_values(clip), clip.times, fps=fps)
+    return Landmarks(values[..., :3], values[..., 3], clip.parts, fps, clip.width, clip.height)
 
 
 def _values(clip: Landmarks) -> np.ndarray:
@@ -184,27 +180,47 @@ def _values(clip: Landmarks) -> np.ndarray:
     return np.concatenate([clip.points, clip.confidence[..., None]], axis=-1)
 
 
-def _network(model: keras.Model, recipe: Recipe, *, views: int) -> Callable[[Any], Any]:
-    """Return a function from (views, *recipe.shape) to the mean (1, classes) of the probabilities of the glosses."""
+def fix(program: Callable[[Any], Any], recipe: Recipe, *, views: int) -> Callable[[Any], list[Any]]:
+    """Return a function of TensorFlow from (views, *recipe.shape) to a list of tensors, with constants as weights.
+
+    A fixed number of clips at a time: otherwise an LSTM's loop has no counterpart in LiteRT. Variables would have to be
+    initialised on the phone.
+    """
     from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
-    program = tf.function(lambda X: glosses_of(model(X, training=False)))
-    # A fixed number of clips at a time: otherwise an LSTM's loop has no counterpart in LiteRT. The weights become
-    # constants: variables would have to be initialised on the phone.
-    fixed = convert_variables_to_constants_v2(program.get_concrete_function(tf.TensorSpec((views, *recipe.shape))))
+    concrete = tf.function(program).get_concrete_function(tf.TensorSpec((views, *recipe.shape)))
+    return convert_variables_to_constants_v2(concrete)
+
+
+def _network(model: keras.Model, recipe: Recipe, *, views: int) -> Callable[[Any], Any]:
+    """Return a function from (views, *recipe.shape) to the mean (1, classes) of the probabilities of the glosses."""
+    fixed = fix(lambda X: glosses_of(model(X, training=False)), recipe, views=views)
     return lambda X: tf.reduce_mean(fixed(X)[0], axis=0, keepdims=True)
 
 
 def _landmark_graph(model: keras.Model, recipe: FeatureRecipe) -> Any:
-    size = sum(PARTS[part] for part in recipe.tracked_parts)
     network = _network(model, recipe, views=recipe.num_views)
 
-    def graph(landmarks: Any, times: Any, count: Any, aspect: Any, fps: Any) -> dict[str, Any]:
-        used = tf.cast(count[0], tf.int32)
-        features, found = landmark_features(recipe, landmarks[0], times[0], used, aspect[0], fps[0])
+    def graph(*clip: Any) -> dict[str, Any]:
+        features, found = landmark_features(recipe, *clip)
         features = tf.ensure_shape(features, (recipe.num_views, *recipe.shape))
         return {"probabilities": network(features), "features": features, "found": tf.cast(found, tf.float32)[None]}
 
+    return of_one_clip(graph, recipe)
+
+
+def of_one_clip(graph: Callable[..., dict[str, Any]], recipe: FeatureRecipe) -> Any:
+    """Return a function of TensorFlow with the inputs of `recogniser_inputs`.
+
+    Args:
+        graph: a function of the arguments of `landmark_views` but for the recipe.
+        recipe: the recipe.
+    """
+
+    def program(landmarks: Any, times: Any, count: Any, aspect: Any, fps: Any) -> dict[str, Any]:
+        return graph(landmarks[0], times[0], tf.cast(count[0], tf.int32), aspect[0], fps[0])
+
+    size = sum(PARTS[part] for part in recipe.tracked_parts)
     shapes = {
         "landmarks": (1, MAX_FRAMES, size, 4),
         "times": (1, MAX_FRAMES),
@@ -212,7 +228,7 @@ def _landmark_graph(model: keras.Model, recipe: FeatureRecipe) -> Any:
         "aspect": (1,),
         "fps": (1,),
     }
-    return tf.function(graph, input_signature=[tf.TensorSpec(shape, name=name) for name, shape in shapes.items()])
+    return tf.function(program, input_signature=[tf.TensorSpec(shape, name=name) for name, shape in shapes.items()])
 
 
 def _pixel_graph(model: keras.Model, recipe: Recipe) -> Any:
@@ -221,8 +237,16 @@ def _pixel_graph(model: keras.Model, recipe: Recipe) -> Any:
     return tf.function(lambda pixels: {"probabilities": network(pixels)}, input_signature=signature)
 
 
-def _convert(model: keras.Model, graph: Any) -> bytes:
-    """Return a function as the content of a LiteRT file that needs built-in operators only."""
+def convert(name: str, graph: Any) -> bytes:
+    """Return a function as the content of a LiteRT file that needs built-in operators only.
+
+    Args:
+        name: of the network, for messages.
+        graph: a `tf.function` with an input signature.
+
+    Raises:
+        TrainingError: LiteRT has no counterpart of a layer.
+    """
     try:
         with quiet_native_stderr(), tempfile.TemporaryDirectory() as folder:
             # Through a SavedModel, which keeps the names of inputs and outputs; gradients are not needed any more.
@@ -233,11 +257,33 @@ def _convert(model: keras.Model, graph: Any) -> bytes:
         # The converter raises its own, undocumented classes.
         reason = " ".join(str(error).split())[:200]
         raise TrainingError(
-            f"'{model.name}' cannot be exported to LiteRT, which has no operator for one of its layers: {reason}"
+            f"'{name}' cannot be exported to LiteRT, which has no operator for one of its layers: {reason}"
         ) from error
 
 
-def _made_up_clip(parts: tuple[str, ...]) -> Landmarks:
+def checked_answers(
+    name: str, content: bytes, given: Mapping[str, np.ndarray], expected: Mapping[str, np.ndarray]
+) -> dict[str, np.ndarray]:
+    """Return the answers of a LiteRT file.
+
+    Raises:
+        TrainingError: they are not what is expected.
+    """
+    with quiet_native_stderr():
+        answers: dict[str, np.ndarray] = Interpreter(model_content=content).get_signature_runner()(**given)
+    apart = max(
+        float((np.abs(answers[key] - numbers) / np.maximum(1, np.abs(numbers))).max())
+        for key, numbers in expected.items()
+    )
+    if not apart <= LARGEST_ERROR:
+        raise TrainingError(
+            f"'{name}' as a LiteRT file gives other numbers than the network, by up to {apart:.2g}. "
+            "Update tensorflow and ai-edge-litert."
+        )
+    return answers
+
+
+def made_up_clip(parts: tuple[str, ...]) -> Landmarks:
     """Return a clip that is no sign: a body whose hands move, with gaps, at uneven times."""
     rng, n = np.random.default_rng(0), 40
     times = np.round(np.cumsum(rng.uniform(0.025, 0.055, n)), 3)
@@ -255,8 +301,8 @@ def _made_up_clip(parts: tuple[str, ...]) -> Landmarks:
     return Landmarks(points, seen.astype(np.float32), parts, 25.0, 640, 480, times - times[0])
 
 
-def _golden(given: Mapping[str, np.ndarray], expected: Mapping[str, np.ndarray]) -> dict[str, Any]:
-    """Return inputs and outputs as JSON holds them: the used frames only, and null for a missing landmark."""
+def write_golden(path: Path, given: Mapping[str, np.ndarray], expected: Mapping[str, np.ndarray], **about: Any) -> None:
+    """Write inputs and outputs as JSON: the used frames only, and null for a missing landmark."""
     n = int(given["count"][0])
     frames = [
         [None if point[0] == np.float32(MISSING) else _short(point) for point in frame]
@@ -264,7 +310,8 @@ def _golden(given: Mapping[str, np.ndarray], expected: Mapping[str, np.ndarray])
     ]
     inputs = {name: _short(numbers) for name, numbers in given.items() if name != "landmarks"}
     inputs |= {"landmarks": [frames], "times": [_short(given["times"][0, :n])]}
-    return {"inputs": inputs, **{name: _short(numbers) for name, numbers in expected.items()}}
+    values = {"inputs": inputs, **{name: _short(numbers) for name, numbers in expected.items()}, **about}
+    path.write_text(json.dumps(values), encoding="utf-8")
 
 
 def _short(numbers: np.ndarray) -> Any:

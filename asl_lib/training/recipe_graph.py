@@ -1,4 +1,4 @@
-"""`FeatureRecipe` in TensorFlow's operators, for `export`: the same features as `recipe.transform`, in one graph.
+"""`FeatureRecipe` and `describe_clips` in TensorFlow's operators, for `export`: the same numbers, in one graph.
 
 LiteRT has an operator built in for everything here. Shapes are fixed and NaN is avoided: points are two tensors, values
 (0 where missing) and `seen`, and frames behind the clip's last one are missing.
@@ -24,6 +24,7 @@ from asl_lib.features.handshape import FINGERS, MIDDLE_KNUCKLE, TIPS, WRIST
 from asl_lib.features.recipe import FeatureRecipe
 from asl_lib.features.resampling import cut_or_pad
 from asl_lib.landmarks.landmarks import PARTS
+from asl_lib.models.trees import DESCRIBED, SEEN_ENOUGH, smooth
 
 with quiet_native_stderr():  # TensorFlow's notes come before it reads any setting
     import tensorflow as tf
@@ -31,6 +32,8 @@ with quiet_native_stderr():  # TensorFlow's notes come before it reads any setti
 LEAST_X = -1e6
 """A landmark whose x is smaller, or NaN, is missing."""
 LARGE = 1e9
+SMALLEST_EXPONENT = 745.0
+"""exp(-745) is the smallest number that float64 has."""
 
 
 @dataclass(frozen=True)
@@ -49,10 +52,24 @@ class Points:
         return Points(tf.where(seen[..., None], self.values, tf.zeros_like(self.values)), seen)
 
 
-def landmark_features(
-    recipe: FeatureRecipe, landmarks: Any, times: Any, count: Any, aspect: Any, fps: Any
-) -> tuple[Any, Any]:
+def landmark_features(recipe: FeatureRecipe, *clip: Any) -> tuple[Any, Any]:
     """Return the features of a clip for each view that `recipe.views` gives, and whether it can be classified.
+
+    Args:
+        recipe: the recipe.
+        clip: landmarks, times, count, aspect and fps, as for `landmark_views`.
+
+    Returns:
+        (views, frames, num_features) features, and a bool.
+    """
+    views, found = landmark_views(recipe, *clip)
+    return tf.stack([encode_points(view, recipe) for view in views]), found
+
+
+def landmark_views(
+    recipe: FeatureRecipe, landmarks: Any, times: Any, count: Any, aspect: Any, fps: Any
+) -> tuple[list[Points], Any]:
+    """Return the `recipe.views` of the `recipe.points` of a clip, and whether it can be classified.
 
     Args:
         recipe: the recipe.
@@ -64,8 +81,8 @@ def landmark_features(
         fps: rate to which the frames are brought, as `resample_in_time` does.
 
     Returns:
-        (views, frames, num_features) features, and a bool: False with fewer than 2 frames, or without the shoulders
-        that the recipe needs.
+        The clip in each view, and a bool: False with fewer than 2 frames, or without the shoulders that the recipe
+        needs.
     """
     ends = np.cumsum([PARTS[part] for part in recipe.tracked_parts])
     starts = {part: end - PARTS[part] for part, end in zip(recipe.tracked_parts, ends, strict=True)}
@@ -86,8 +103,7 @@ def landmark_features(
         clip = _stretch(clip)
     clip = _fill_gaps(clip.cleared(clip.seen), max_gap=recipe.max_gap)
     clip = _take_frames(clip, frames, recipe)
-    views = [clip, _mirrored(clip, recipe)] if recipe.num_views == 2 else [clip]
-    return tf.stack([_encode(view, recipe) for view in views]), found
+    return [clip, _mirrored(clip, recipe)] if recipe.num_views == 2 else [clip], found
 
 
 def _sample(clip: Points, before: Any, after: Any, weight: Any) -> Points:
@@ -226,7 +242,7 @@ def _take_frames(clip: Points, frames: Any, recipe: FeatureRecipe) -> Points:
     return taken.cleared(taken.seen & there[:, None])
 
 
-def _encode(clip: Points, recipe: FeatureRecipe) -> Any:
+def encode_points(clip: Points, recipe: FeatureRecipe) -> Any:
     """Return `recipe.encode` of the clip: (frames, num_features)."""
     own, moved, shapes = [], [], []
     for part in recipe.parts:
@@ -285,6 +301,59 @@ def _describe_hand(hand: Points) -> Any:
         distance = _norm(first.values - second.values) / palm
         distances.append(tf.where(first.seen & second.seen & measured, distance, 0.0))
     return tf.concat([bends, *distances, _flat(bones.cleared(bones.seen).values)], axis=1)
+
+
+def describe_points(clip: Points, recipe: FeatureRecipe) -> Any:
+    """Return `trees.describe_clips` of one clip: (numbers,)."""
+    frames = recipe.frames
+    time = np.linspace(0, 1, frames)
+    inner, outer = DESCRIBED[recipe.timing]
+    right, _ = _held(clip, recipe.columns("right_hand"))
+    left, left_seen = _held(clip, recipe.columns("left_hand"))
+    always = tf.fill((frames,), True)
+    palm, _ = _median(_norm(right[:, MIDDLE_KNUCKLE] - right[:, WRIST])[:, None], always)
+    in_palms = right / tf.maximum(palm, 1e-6)
+    # Both are linear in the frames: the library's own functions, applied to one frame each, give the matrices.
+    change, smoothing = np.asarray(np.gradient(np.eye(frames), axis=0)), smooth(np.eye(frames)).T
+    moved = tf.reshape(_times(change, _flat(in_palms)), in_palms.shape)
+    speed = _times(smoothing, tf.reduce_mean(_norm(moved), axis=1, keepdims=True))
+    haste = (speed / tf.maximum(_median(speed, always)[0], 1e-6))[:, 0]
+    inside = tf.constant((time >= inner) & (time <= 1 - inner), tf.float32)
+    # float32 has no such small numbers as float64: the stillest frame inside has the weight 1.
+    least = tf.reduce_min(tf.where(inside > 0, haste, LARGE))
+    weight = tf.where(least < SMALLEST_EXPONENT, tf.exp(-tf.maximum(haste - least, 0.0)), 1.0) * inside
+    weight /= tf.reduce_sum(weight)
+
+    def mean(values: Any) -> Any:
+        return tf.reduce_sum(values * weight[:, None], axis=0)
+
+    from_wrist = right - right[:, WRIST : WRIST + 1]
+    depths = [2, 3] if recipe.num_coordinates == 3 else [2]
+    seen = tf.fill((frames, right.shape[1]), True)
+    numbers = [mean(_describe_hand(Points(from_wrist[..., :depth], seen))) for depth in depths]
+    for margin in (outer, inner):
+        kept = np.flatnonzero((time >= margin) & (time <= 1 - margin))
+        tips = _flat(tf.gather(in_palms[kept[0] : kept[-1] + 1], TIPS, axis=1)[..., :2])
+        numbers.append(tf.sqrt(tf.reduce_mean(tf.square(tips - tf.reduce_mean(tips, axis=0)), axis=0)))
+        numbers += [tips[-1] - tips[0], tf.reduce_sum(tf.abs(tips[1:] - tips[:-1]), axis=0)]
+    ends = [WRIST, MIDDLE_KNUCKLE]
+    beside = mean(_flat(tf.gather(left - right, ends, axis=1)[..., :2]))
+    numbers += [mean(_flat(tf.gather(right, ends, axis=1)[..., :2])), tf.where(left_seen > SEEN_ENOUGH, beside, 0.0)]
+    return tf.concat([*numbers, left_seen[None]], axis=0)
+
+
+def _held(clip: Points, hand: slice) -> tuple[Any, Any]:
+    """Return (T, 21, C), each missing frame replaced by the nearest seen one, and the share of seen frames."""
+    values, seen = clip.values[:, hand], clip.seen[:, hand.start]
+    number = np.arange(values.shape[0])
+    # Of two frames that are as near, the earlier one.
+    distance = np.abs(number[:, None] - number[None]) + number[None] / (2.0 * len(number))
+    nearest = tf.argmin(tf.where(seen[None], tf.constant(distance, tf.float32), LARGE), axis=1, output_type=tf.int32)
+    return tf.gather(values, nearest), tf.reduce_mean(tf.cast(seen, tf.float32))
+
+
+def _times(matrix: np.ndarray, values: Any) -> Any:
+    return tf.matmul(tf.constant(matrix, tf.float32), values)
 
 
 def _flat(values: Any) -> Any:

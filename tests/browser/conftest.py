@@ -124,6 +124,26 @@ def browser(chromium, camera_file, tmp_path_factory):
     driver.quit()
 
 
+@pytest.fixture(scope="module")
+def run_script(site, browser):
+    """A function that runs the body of an asynchronous function in the page and returns its result."""
+    browser.switch_to.new_window("tab")
+    browser.set_script_timeout(600)
+
+    def run(body, *values):
+        browser.get(f"{site[1]}LICENCES.txt")  # a page without scripts of its own
+        script = f"""
+            const done = arguments[arguments.length - 1];
+            (async (...given) => {{ {body} }})(...arguments).then(
+              (value) => done({{value}}), (error) => done({{error: String(error?.stack ?? error)}}));
+        """
+        answer = browser.execute_async_script(script, *values)
+        assert "error" not in answer, answer["error"]
+        return answer["value"]
+
+    return run
+
+
 def write_mjpeg(path: Path, frames: list[np.ndarray], *, rest: int = 20) -> Path:
     """Write frames, and the first one as often as `rest` says before and after, as Chromium's camera wants them."""
     import cv2

@@ -96,26 +96,6 @@ def served(folder):
         server.shutdown()
 
 
-@pytest.fixture(scope="module")
-def run_script(site, browser):
-    """A function that runs the body of an asynchronous function in the page and returns its result."""
-    browser.switch_to.new_window("tab")
-    browser.set_script_timeout(600)
-
-    def run(body, *values):
-        browser.get(f"{site[1]}LICENCES.txt")  # a page without scripts of its own
-        script = f"""
-            const done = arguments[arguments.length - 1];
-            (async (...given) => {{ {body} }})(...arguments).then(
-              (value) => done({{value}}), (error) => done({{error: String(error?.stack ?? error)}}));
-        """
-        answer = browser.execute_async_script(script, *values)
-        assert "error" not in answer, answer["error"]
-        return answer["value"]
-
-    return run
-
-
 def write_pixels(path, clip):
     """Write the frames of a clip as `getImageData` has them, and return their height and width."""
     alpha = np.full((*clip.shape[:3], 1), 255, np.uint8)
@@ -286,7 +266,9 @@ def test_a_stream_of_landmarks_gives_the_events_that_python_gives(run_script, se
     glosses = ("BOOK", "HELLO", "WHERE", "YES")
     stream = landmark_stream(rng)
     # Probabilities that stay for a while, so that some classes settle, hold and become words.
-    lasting = np.repeat(rng.dirichlet(np.full(len(glosses), 0.4), 60), 5, axis=0)
+    lasting = rng.dirichlet(np.full(len(glosses), 0.4), 60)
+    lasting[rng.random(60) < 0.2] = 0  # refused
+    lasting = np.repeat(lasting, 5, axis=0)
     answers = [None if rng.random() < 0.1 else [float(value) for value in row] for row in lasting]
     expected, asked = recognise(stream, answers, glosses, start_s=start_s)
     frames = [(time_s, [None if np.isnan(v) else float(v) for v in row.ravel()]) for time_s, row in stream]
@@ -294,7 +276,7 @@ def test_a_stream_of_landmarks_gives_the_events_that_python_gives(run_script, se
     assert found["asked"] == asked
     assert len(found["events"]) == len(expected)
     for event, python in zip(found["events"], expected, strict=True):
-        for name in ("hands", "signing", "phase", "shown", "committed"):
+        for name in ("hands", "signing", "phase", "shown", "committed", "refused"):
             one = getattr(python, name)
             assert event[name] == (list(one) if name == "hands" else one), (python.time_s, name)
         assert event["left_s"] == pytest.approx(python.left_s)
@@ -303,6 +285,7 @@ def test_a_stream_of_landmarks_gives_the_events_that_python_gives(run_script, se
     if start_s is None:
         assert sum(bool(event.committed) for event in expected) >= 3
         assert any(event.committed and event.signing for event in expected)
+        assert any(event.refused for event in expected)
 
 
 CLASSIFY = """
@@ -482,16 +465,22 @@ AXE = """
 """
 
 
-def test_axe_finds_no_barrier_while_signs_are_recognised_and_recorded(site, open_page):
+def axe_script():
+    """Return axe-core as a program, or skip."""
     try:
-        axe = fetch_packages(Path(__file__).parent / "package-lock.json") / "axe-core" / "axe.min.js"
+        folder = fetch_packages(Path(__file__).parent / "package-lock.json")
     except LiveError as error:
         pytest.skip(str(error))
+    return (folder / "axe-core" / "axe.min.js").read_text(encoding="utf-8")
+
+
+def test_axe_finds_no_barrier_while_signs_are_recognised_and_recorded(site, open_page):
+    axe = axe_script()
     tab = open_page(site[1])
     tab.button("camera").click()
     tab.until(tab.words, "a word")
     tab.js("document.getElementById('asl-recorder').open = true")
-    tab.js(axe.read_text(encoding="utf-8"))
+    tab.js(axe)
     found = {}
     for theme in ("light", "dark"):
         for width in (1280, 390):

@@ -187,12 +187,14 @@ def test_landmark_data_sets_have_nothing_to_extract(capsys, home):
     assert "nothing to extract" in capsys.readouterr().out
 
 
-def test_a_trained_model_is_exported_with_its_recipe_and_the_settings_of_the_live_demo(capsys, tmp_path):
+def test_a_trained_model_is_exported_with_its_recipe_and_the_settings_of_the_live_demo(capsys, tmp_path, home):
     from tests.training.test_fit import train
 
     train(tmp_path / "model")
     assert main(["export", str(tmp_path / "model")]) == 0
-    assert "recogniser.tflite: 0." in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert "recogniser.tflite: 0." in printed
+    assert "It names every movement, and cannot be taught: There is no sign embedding" in printed
     about = json.loads((tmp_path / "model" / "export" / "recogniser.json").read_text())
     assert about["settings"]["threshold"] == 0.4
     assert main(["export", str(tmp_path / "model"), "--to", str(tmp_path / "elsewhere")]) == 0

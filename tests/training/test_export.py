@@ -188,7 +188,7 @@ def test_an_export_that_is_interrupted_leaves_the_older_one_whole(tmp_path, monk
     def full(*_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("asl_lib.training.export._golden", full)
+    monkeypatch.setattr("asl_lib.training.export.write_golden", full)
     with pytest.raises(OSError, match="No space left"):
         export_recogniser(model, recipe, tmp_path / "export", settings={"threshold": 0.5})
     assert {path.name: path.read_bytes() for path in (tmp_path / "export").iterdir()} == before

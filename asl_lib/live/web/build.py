@@ -10,7 +10,7 @@ import json
 import re
 import shutil
 from collections.abc import Callable, Mapping
-from dataclasses import asdict
+from contextlib import suppress
 from importlib.metadata import distribution
 from pathlib import Path
 from types import MappingProxyType
@@ -18,17 +18,16 @@ from typing import Any
 
 from asl_lib._util.files import read_json, write_json
 from asl_lib._util.paths import relative
-from asl_lib.features.recipe import FeatureRecipe
+from asl_lib.features.recipe import FeatureRecipe, Recipe, RecipeError
 from asl_lib.landmarks.model_files import model_path
 from asl_lib.live.errors import LiveError
-from asl_lib.live.letters import LETTER_SETTINGS
+from asl_lib.live.exported import export_model
 from asl_lib.live.networks import NO_MODELS
-from asl_lib.live.recogniser import LiveSettings
+from asl_lib.live.vocabulary import FILE
 from asl_lib.live.web.packages import fetch_packages
 from asl_lib.models.errors import TrainingError
 from asl_lib.plots.style import LIMBS, PART_COLOURS
-from asl_lib.training.export import export_recogniser
-from asl_lib.training.saved import load_model
+from asl_lib.training.pretrain import load_embedding
 
 STATIC = Path(__file__).parent / "static"
 PARTS = ("pose", "left_hand", "right_hand")
@@ -103,39 +102,38 @@ def _export_models(
     folder: Path, models: Mapping[str, Path], letters: Mapping[str, Path], log: Callable[[str], None]
 ) -> dict[str, dict[str, Any]]:
     """Write each model as one file; return name -> what the page must know about it."""
+    embedding = None
+    with suppress(TrainingError, RecipeError):  # each model says so
+        embedding = load_embedding()
+    stamp, made = "" if embedding is None else embedding.fingerprint, {}
+    with suppress(OSError, ValueError, KeyError, TypeError, AttributeError):  # there is no page yet, or an older one
+        made = {about["folder"]: about["stamp"] for about in read_json(folder / "config.json")["models"].values()}
     offered: dict[str, dict[str, Any]] = {}
     for spells, some in ((False, models), (True, letters)):
         for name, source in some.items():
             target = f"models/{hashlib.sha256(str(source.resolve()).encode()).hexdigest()[:12]}/"
+            trained_s = max((path.stat().st_mtime for path in source.glob("*") if path.name != FILE), default=0.0)
+            written = folder / target / "recogniser.tflite"
             try:
-                _export_model(source, folder / target, spells=spells, log=log)
+                if made.get(target) != stamp or not written.is_file() or written.stat().st_mtime <= trained_s:
+                    log(f"Exporting {relative(source)} ...")
+                    export_model(source, folder / target, embedding=embedding, check=_check_parts, log=log)
             except (LiveError, TrainingError) as error:
                 log(f"{name} is left out: {error}")
                 continue
+            learns = (folder / target / "vocabulary.json").is_file()
+            about = {"folder": target, "spells": spells, "learns": learns, "stamp": stamp}
             for hand in ("right", "left") if spells else ("",):
                 shown = f"Letters, {hand} hand: {name}" if spells else name
-                offered[shown] = {"folder": target, "spells": spells, "left_handed": hand == "left"}
+                offered[shown] = {**about, "left_handed": hand == "left"}
     if not offered:
         raise LiveError("The page cannot use any of the models: the reasons are above.")
     return offered
 
 
-def _export_model(source: Path, target: Path, *, spells: bool, log: Callable[[str], None]) -> None:
-    """Write a model as one file, unless it is there already.
-
-    Raises:
-        LiveError: the model needs what the page does not track.
-        TrainingError: it cannot be loaded or exported.
-    """
-    trained_s = max((path.stat().st_mtime for path in source.glob("*")), default=0.0)
-    written = target / "recogniser.tflite"
-    if written.is_file() and written.stat().st_mtime > trained_s:
-        return
-    log(f"Exporting {relative(source)} ...")
-    model, recipe = load_model(source)
+def _check_parts(recipe: Recipe) -> None:
     if isinstance(recipe, FeatureRecipe) and (unknown := set(recipe.tracked_parts) - set(PARTS)):
         raise LiveError(f"it needs the {sorted(unknown)[0]}, which the page does not track")
-    export_recogniser(model, recipe, target, settings=asdict(LETTER_SETTINGS if spells else LiveSettings()))
 
 
 def _for_parts(values: Mapping[str, Any]) -> dict[str, Any]:

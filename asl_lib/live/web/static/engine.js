@@ -3,8 +3,9 @@
 import {Classifier} from "./classifier.js";
 import {LetterRecogniser} from "./letters.js";
 import {loadRuntime} from "./models.js";
-import {SignRecogniser} from "./recogniser.js";
+import {SignRecogniser, raised} from "./recogniser.js";
 import {HandFinder, Tracker} from "./tracker.js";
+import {OpenClassifier, Vocabulary, cleanName} from "./vocabulary.js";
 
 export class Engine {
   /** Load the tracker; `threads` are used where the browser gives memory to several. Return how many they are. */
@@ -18,22 +19,59 @@ export class Engine {
 
   /**
    * Use the model in a folder of the page, and return its settings; of a model for letters, for the right or the left
-   * hand.
+   * hand. Where it learns signs, `embedding` names the space in which it compares them; `refuses` tells whether it
+   * refuses what is none of its signs.
    */
-  async useModel({folder, left_handed: leftHanded}) {
-    const classifier = await Classifier.load(this.runtime, this.address(folder));
+  async useModel({folder, left_handed: leftHanded, learns}) {
+    const own = await Classifier.load(this.runtime, this.address(folder));
+    const classifier = learns ? await OpenClassifier.load(this.runtime, this.address(folder), own) : own;
     this.classifier?.close();
     this.classifier = classifier;
-    const {input, glosses, settings} = classifier.about;
+    const {input, settings} = classifier.about;
     if (input === "photographs") {
       this.finder ??= await HandFinder.load(this.runtime, this.address("tracker/"), {confidence: 0.4});
       const classify = (picture) => classifier.classifyPicture(picture);
-      this.recogniser = new LetterRecogniser(glosses, classify, settings, this.finder, {leftHanded});
+      this.recogniser = new LetterRecogniser(classifier.glosses, classify, settings, this.finder, {leftHanded});
     } else {
       const classify = (frames, size) => classifier.classify(frames, size, this.recogniser.settings);
-      this.recogniser = new SignRecogniser(glosses, classify, settings, this.tracker);
+      this.recogniser = new SignRecogniser(classifier.glosses, classify, settings, this.tracker);
     }
-    return settings;
+    return {settings, refuses: Boolean(classifier.refuses), embedding: classifier.space?.embedding ?? ""};
+  }
+
+  /** Learn the last movement that ended as a clip of a sign; return what `know` does. */
+  async teach(name) {
+    const {classifier, recogniser} = this;
+    const gloss = cleanName(name);
+    if (!gloss) throw new Error("A sign needs a name, its gloss.");
+    if (!recogniser.movement) throw new Error("There is nothing to learn from yet: show the sign first.");
+    const {frames, size} = recogniser.movement;
+    const sign = raised(frames, size, recogniser.settings);
+    if (sign.length < 2) throw new Error("No hand was raised, so there is nothing to learn from: show the sign again.");
+    const vector = await classifier.embed(sign, size, recogniser.settings);
+    if (!vector) throw new Error("Your shoulders were not in the picture: sit further back, and show the sign again.");
+    recogniser.movement = null;
+    return this.know(classifier.taught.with([{gloss, signer: "", vector}]));
+  }
+
+  /** Forget a sign that was taught; return what `know` does. */
+  async forget(gloss) {
+    return this.know(this.classifier.taught.without(gloss));
+  }
+
+  /** Learn the signs in the bytes of a file, whose name is for messages; return what `know` does. */
+  async learn(bytes, name) {
+    const read = await Vocabulary.read(this.classifier.space, bytes, name);
+    return this.know(this.classifier.taught.with(read.clips));
+  }
+
+  /** Return the signs that were taught: [gloss, number of clips] of each, and the file of them. */
+  async know(taught) {
+    this.classifier.learn(taught);
+    this.recogniser.glosses = this.classifier.glosses;
+    this.recogniser.reset(); // the classes have changed
+    const count = (gloss) => taught.clips.filter((clip) => clip.gloss === gloss).length;
+    return {signs: taught.glosses.map((gloss) => [gloss, count(gloss)]), bytes: await taught.bytes()};
   }
 
   /** Change settings of the recogniser, such as {threshold: 0.5}. */

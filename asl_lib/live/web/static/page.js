@@ -4,6 +4,7 @@ import {startEngine} from "./client.js";
 import {drawFrame} from "./drawing.js";
 import {RecordingSession, WordRecording} from "./recorder.js";
 import {Camera, Clip} from "./sources.js";
+import {Teacher} from "./teacher.js";
 import {Transcript} from "./words.js";
 
 // Under which names the browser keeps the words and the letters.
@@ -15,11 +16,13 @@ const HANDS = {left_hand: "left hand", right_hand: "right hand"};
 const byId = (id) => document.getElementById(`asl-${id}`);
 const button = (name) => document.querySelector(`[data-asl="${name}"]`);
 const engine = startEngine();
+const teacher = new Teacher(engine, {byId, say, save});
 let config = {};
 let settings = {};
 let source = null; // the camera or clip whose frames are recognised now
 let recording = null; // the recording of the camera and its words, while it lasts
 let session = null; // the session of "Record your own signs", while it lasts
+let phaseBefore = ""; // that of the frame before
 let answers = []; // [when it came, how long it took] of each answer of the last seconds
 let transcript = new Transcript({pieces: stored(false)});
 
@@ -28,17 +31,20 @@ function say(text) {
   if (byId("status").textContent !== text) byId("status").textContent = text;
 }
 
-function show({shown, signing, top, hands, phase, left_s, committed}) {
+function show({shown, signing, top, hands, phase, left_s, committed, refused}) {
   // While the next sign is under way, the last one stays, and says that it is the last one.
   const before = shown && signing && top.length && top[0][0] !== shown;
-  const name = before ? `before: ${shown}` : shown || (top.length ? "unknown" : "–");
+  const unnamed = refused ? "not a sign I know" : top.length ? "unknown" : "–";
+  const name = before ? `before: ${shown}` : shown || unnamed;
   if (byId("shown").textContent !== name) byId("shown").textContent = name;
   const seen = hands.length > 1 ? "both hands" : (HANDS[hands[0]] ?? "no hand");
   byId("hands").textContent = `In view: ${seen}. ${signing ? "A sign is in progress." : "No sign is in progress."}`;
   byId("count").hidden = phase !== "countdown";
   byId("count").textContent = Math.ceil(left_s);
   if (phase === "capture") say("Sign now.");
-  if (phase === "done") say("The sign has been recognised. Press the button again for the next.");
+  const ended = phase === "done" && phaseBefore !== "done";
+  phaseBefore = phase;
+  if (ended && !teacher.captured()) say("The sign has been recognised. Press the button again for the next.");
   showTop(top, shown);
   if (committed) {
     transcript.add(committed);
@@ -127,7 +133,7 @@ async function recognise(opened, message) {
   mirror();
   button("camera").textContent = camera ? "Stop the camera" : "Stop the clip";
   button("clip").disabled = true;
-  button("one").disabled = button("record").disabled = !camera;
+  enableCamera(camera);
   say(message);
   await engine.reset();
   let count = 0;
@@ -153,6 +159,11 @@ async function recognise(opened, message) {
   }
 }
 
+/** Let the buttons be pressed that need a camera, or not. */
+function enableCamera(on) {
+  for (const each of [button("one"), button("record"), ...document.querySelectorAll("[data-asl-camera]")]) each.disabled = !on;
+}
+
 function stop(message) {
   if (recording) record(message);
   source?.close();
@@ -164,7 +175,8 @@ function stop(message) {
   byId("hint").hidden = false;
   button("camera").textContent = "Start the camera";
   button("clip").disabled = false;
-  button("one").disabled = button("record").disabled = true;
+  enableCamera(false);
+  teacher.stop();
   say(message);
 }
 
@@ -274,7 +286,9 @@ function showThreshold() {
 
 async function useModel(name) {
   const {spells} = config.models[name];
-  settings = await engine.useModel(config.models[name]);
+  const used = await engine.useModel(config.models[name]);
+  ({settings} = used);
+  await teacher.use({...used, spells});
   if (transcript.spelling !== spells) transcript = new Transcript({spelling: spells, pieces: stored(spells)});
   showWords();
   showThreshold();
@@ -286,7 +300,12 @@ const actions = {
     else recognise(new Camera(byId("video"), () => stop("The camera was taken away. Connect it again and press Start.")), "The camera is on.");
   },
   clip: () => byId("file").click(),
-  one: () => engine.start(performance.now() / 1000),
+  one: () => {
+    teacher.stop();
+    return engine.start(performance.now() / 1000);
+  },
+  "save-signs": () => teacher.download(),
+  "open-signs": () => byId("signs-file").click(),
   record: () => record(),
   take: () => session.take(),
   keep: () => session.keep(),

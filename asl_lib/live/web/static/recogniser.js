@@ -14,7 +14,7 @@ const WRISTS = {left_hand: PARTS.pose, right_hand: PARTS.pose + PARTS.left_hand}
 /**
  * Recognises isolated signs from the landmarks of one signer, continuously or, after `start`, one sign on demand.
  *
- * `process` and `finish` return {time_s, hands, signing, phase, left_s, top, shown, committed}, as `Recognition` in
+ * `process` and `finish` return {time_s, hands, signing, phase, left_s, top, shown, committed, refused}, as `Recognition` in
  * Python, and `process` the landmarks as `values`.
  */
 export class SignRecogniser {
@@ -27,6 +27,7 @@ export class SignRecogniser {
    */
   constructor(glosses, classify, settings, tracker = null) {
     Object.assign(this, {glosses, classify, settings, tracker});
+    this.movement = null; // the frames of the last one that ended, and the size of their pictures
     this.reset();
   }
 
@@ -73,7 +74,7 @@ export class SignRecogniser {
   /** Return what is recognised after the last frame: a sign in progress, or a capture, has ended. */
   async finish() {
     const {time_s, phase} = this.last;
-    if (this.capture && phase === "capture") this.last = this.captured(await this.predict(-Infinity, Infinity), time_s, []);
+    if (this.capture && phase === "capture") this.last = this.captured(await this.predictEnded(-Infinity, Infinity), time_s, []);
     else if (!this.capture && this.began_s !== null) this.last = await this.endSign(time_s, []);
     else this.last = {...this.last, committed: ""};
     return this.last;
@@ -81,17 +82,17 @@ export class SignRecogniser {
 
   async processCapture(values, time_s, hands) {
     const {begin_s, end_s} = this.capture;
-    const {phase, top, shown} = this.last;
-    if (phase === "done") return recognition(time_s, {hands, phase, top, shown});
+    const {phase, top, shown, refused} = this.last;
+    if (phase === "done") return recognition(time_s, {hands, phase, top, shown, refused});
     if (time_s < begin_s) return recognition(time_s, {hands, phase: "countdown", left_s: begin_s - time_s});
-    if (time_s > end_s) return this.captured(await this.predict(-Infinity, Infinity), time_s, hands);
+    if (time_s > end_s) return this.captured(await this.predictEnded(-Infinity, Infinity), time_s, hands);
     this.frames.push({time_s, values});
     return recognition(time_s, {hands, phase: "capture", signing: true, left_s: end_s - time_s});
   }
 
   async processContinuous(values, time_s, hands) {
     const {settings, smoother} = this;
-    const {top, shown} = this.last;
+    const {top, shown, refused} = this.last;
     this.frames.push({time_s, values});
     if (handRaised(values, this.size)) {
       this.raised_s = time_s;
@@ -99,7 +100,7 @@ export class SignRecogniser {
     }
     if (this.began_s === null) {
       this.forgetBefore(time_s - settings.lead_s);
-      return recognition(time_s, {hands, top, shown});
+      return recognition(time_s, {hands, top, shown, refused});
     }
     if (time_s - this.raised_s >= settings.rest_s) return this.endSign(time_s, hands);
     const first_s = Math.max(this.began_s - settings.lead_s, time_s - settings.window_s);
@@ -129,7 +130,7 @@ export class SignRecogniser {
     const {settings, began_s, raised_s} = this;
     const last_s = raised_s + settings.lead_s;
     const first_s = Math.max(began_s - settings.lead_s, last_s - settings.window_s);
-    const probabilities = raised_s - began_s >= settings.shortest_s ? await this.predict(first_s, last_s) : null;
+    const probabilities = raised_s - began_s >= settings.shortest_s ? await this.predictEnded(first_s, last_s) : null;
     this.began_s = null;
     this.smoother.reset();
     this.forgetBefore(time_s - settings.lead_s);
@@ -141,6 +142,7 @@ export class SignRecogniser {
       top: topOf(this.glosses, probabilities),
       shown: this.gloss(label),
       committed: this.gloss(word),
+      refused: isRefused(probabilities),
     });
   }
 
@@ -148,13 +150,25 @@ export class SignRecogniser {
   captured(probabilities, time_s, hands) {
     if (!probabilities) return recognition(time_s, {hands, phase: "done"});
     const gloss = this.gloss(this.label(probabilities));
-    return recognition(time_s, {hands, phase: "done", top: topOf(this.glosses, probabilities), shown: gloss, committed: gloss});
+    const [top, refused] = [topOf(this.glosses, probabilities), isRefused(probabilities)];
+    return recognition(time_s, {hands, phase: "done", top, shown: gloss, committed: gloss, refused});
   }
 
   /** Resolve to the probabilities of the frames between two times, or to null where they cannot be classified. */
   async predict(first_s, last_s) {
-    const chosen = this.frames.filter(({time_s}) => first_s <= time_s && time_s <= last_s);
+    const chosen = this.between(first_s, last_s);
     return chosen.length < 2 ? null : this.classify(chosen, this.size);
+  }
+
+  /** The same of a movement that has ended, which is kept. */
+  predictEnded(first_s, last_s) {
+    const frames = this.between(first_s, last_s);
+    if (frames.length > 1) this.movement = {frames, size: this.size};
+    return this.predict(first_s, last_s);
+  }
+
+  between(first_s, last_s) {
+    return this.frames.filter(({time_s}) => first_s <= time_s && time_s <= last_s);
   }
 
   forgetBefore(time_s) {
@@ -164,7 +178,7 @@ export class SignRecogniser {
   /** Return the most probable class, or null where its probability is below the threshold. */
   label(probabilities) {
     const best = probabilities.indexOf(Math.max(...probabilities));
-    return probabilities[best] >= this.settings.threshold ? best : null;
+    return probabilities[best] > 0 && probabilities[best] >= this.settings.threshold ? best : null;
   }
 
   gloss(label) {
@@ -172,15 +186,21 @@ export class SignRecogniser {
   }
 }
 
-/** Return the three most probable glosses with their probabilities, best first. */
+/** Return the three most probable glosses with their probabilities, best first; none where all are 0. */
 export function topOf(glosses, probabilities) {
+  if (!probabilities.some(Boolean)) return [];
   const pairs = glosses.map((gloss, index) => [gloss, probabilities[index]]);
   return pairs.sort(([, one], [, other]) => other - one).slice(0, TOP);
 }
 
+/** Return whether "none of the signs" is the most probable: its probability is what the others lack to 1. */
+export function isRefused(probabilities) {
+  return 1 - probabilities.reduce((sum, probability) => sum + probability, 0) > Math.max(0, ...probabilities);
+}
+
 /** Return a recognition at a time: what is known about it, and for the rest that nothing is. */
 export function recognition(time_s, about = {}) {
-  const none = {hands: [], signing: false, phase: "continuous", left_s: 0, top: [], shown: "", committed: ""};
+  const none = {hands: [], signing: false, phase: "continuous", left_s: 0, top: [], shown: "", committed: "", refused: false};
   return {time_s, ...none, ...about};
 }
 
@@ -202,6 +222,12 @@ export function handRaised(values, {width, height}) {
     const [, y] = place(seen(part) ? WRISTS[part] : wrist);
     return y <= 1 && y * scale <= lowest;
   });
+}
+
+/** Return the frames of a movement from the raising of a hand to its lowering: a capture also shows the rest before. */
+export function raised(frames, size, {lead_s}) {
+  const times = frames.filter(({values}) => handRaised(values, size)).map(({time_s}) => time_s);
+  return frames.filter(({time_s}) => times[0] - lead_s <= time_s && time_s <= times.at(-1) + lead_s);
 }
 
 function handInView(values, part) {

@@ -26,7 +26,7 @@ export class Smoother {
     let shown = this.shown;
     if (shown !== null && this.mean[shown] < threshold - margin) shown = null;
     const ahead = shown === null || (best !== shown && this.mean[best] >= this.mean[shown] + margin);
-    if (ahead && this.mean[best] >= threshold) shown = best;
+    if (ahead && this.mean[best] > 0 && this.mean[best] >= threshold) shown = best;
     if (shown !== this.shown) [this.shown, this.since_s] = [shown, time_s];
     return shown;
   }

@@ -1,0 +1,306 @@
+"""The live page refuses and learns as Python does, and keeps what it has learned."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import threading
+from dataclasses import asdict, replace
+from urllib.parse import urlparse
+
+import numpy as np
+import pytest
+
+from asl_lib.data.demo import load_lexicon, load_signers, perform, render_frames
+from asl_lib.data.video import write_video
+from asl_lib.features.recipe import FeatureRecipe
+from asl_lib.features.sets import ClipSet
+from asl_lib.live.errors import LiveError
+from asl_lib.live.networks import open_recogniser
+from asl_lib.live.recogniser import LiveSettings
+from asl_lib.live.vocabulary import Vocabulary
+from asl_lib.live.web.build import build_page
+from asl_lib.live.web.packages import fetch_packages
+from asl_lib.live.web.server import serve_files
+from asl_lib.training.pretrain import load_embedding, pretrain
+from benchmarks.gestures import HELD_OUT
+from benchmarks.open_set import performed
+from tests.browser.conftest import GLOSSES
+from tests.browser.test_page import AXE, axe_script
+
+NEW_SIGNERS = ("ana", "dara")
+GESTURES = {gesture.gloss.split()[0].upper(): gesture for gesture in HELD_OUT}
+
+
+@pytest.fixture(scope="module")
+def learning_home(tmp_path_factory):
+    """A folder with a small sign embedding, a small network, and the clips of six signers that it learned from."""
+    from asl_lib.training.fit import fit, set_seeds
+
+    home = tmp_path_factory.mktemp("learning")
+    pretrain(signs=50, signers=4, networks=0, folder=home / "outputs" / "embedding", workers=1)
+    set_seeds(1)
+    import keras
+
+    signers = [signer for name, signer in load_signers().items() if name not in NEW_SIGNERS][:6]
+    clips = performed([load_lexicon()[gloss] for gloss in GLOSSES], signers)
+    recipe = FeatureRecipe(glosses=tuple(GLOSSES))
+    y = np.array([GLOSSES.index(gloss) for gloss in clips.table["gloss"]])
+    points = np.stack([recipe.points(landmarks) for landmarks in clips.landmarks])
+    names = np.arange(len(y)).astype(str)
+    learned = ClipSet(recipe, points, y, clips.table["signer"].to_numpy(str), names, names)
+    learned.save(home / "outputs" / "demo")
+    layers = [keras.Input(recipe.shape), keras.layers.Flatten(), keras.layers.Dense(3, activation="softmax")]
+    folder = home / "outputs" / "demo" / "small" / "held_out"
+    fit(keras.Sequential(layers), learned, folder=folder, epochs=20, monitor="none", learning_rate=3e-3)
+    np.savez(folder / "probabilities.npz", glosses=np.array(GLOSSES), clip_id=np.array(["none"]))
+    return home
+
+
+@pytest.fixture(scope="module")
+def learning_model(learning_home):
+    """Folder of the network."""
+    return learning_home / "outputs" / "demo" / "small" / "held_out"
+
+
+@pytest.fixture(scope="module")
+def embedding(learning_home):
+    return load_embedding(next((learning_home / "outputs" / "embedding").iterdir()))
+
+
+@pytest.fixture(scope="module")
+def site(chromium, learning_home, learning_model, tmp_path_factory):
+    """Folder of the page, and its address."""
+    try:
+        fetch_packages()
+    except LiveError as error:
+        pytest.skip(str(error))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("ASL_HOME", str(learning_home))
+        folder = build_page(tmp_path_factory.mktemp("site"), models={"small": learning_model})
+    with serve_files(folder, port=0) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield folder, f"http://127.0.0.1:{server.server_port}/"
+        server.shutdown()
+
+
+@pytest.fixture(scope="module")
+def clips(tmp_path_factory):
+    """Rendered movements of a new signer, `{name}.mp4`, with a moment of rest at the end."""
+    folder = tmp_path_factory.mktemp("clips")
+    for name, seed in (("BOOK", 1), ("SCRATCH", 1), ("SCRATCH", 2), ("DRINK", 1)):
+        performance = perform((load_lexicon() | GESTURES)[name], load_signers()["dara"], repetition=0, seed=seed)
+        frames = list(render_frames(performance))
+        write_video(folder / f"{name}-{seed}.mp4", [*frames, *[frames[-1]] * 12], fps=25)
+    return folder
+
+
+OPEN = """
+    const {loadRuntime} = await import("./models.js");
+    const {Classifier} = await import("./classifier.js");
+    const {OpenClassifier, Vocabulary} = await import("./vocabulary.js");
+    const {readNpz, writeNpz} = await import("./npz.js");
+    const {SignRecogniser} = await import("./recogniser.js");
+    const runtime = await loadRuntime(new URL("litert/", location.href).href);
+    const {models} = await (await fetch("config.json")).json();
+    const {folder} = models.small;
+    const open = await OpenClassifier.load(runtime, folder, await Classifier.load(runtime, folder));
+    const numbers = (row) => Float32Array.from(row, (value) => value ?? NaN);
+"""
+GOLDEN = (
+    OPEN
+    + """
+    const {inputs, vector} = await (await fetch(`${folder}golden_vocabulary.json`)).json();
+    const frames = inputs.landmarks[0].map((rows, index) => ({
+      time_s: inputs.times[0][index],
+      values: numbers(rows.flatMap((row) => row ?? [null, null, null, 0])),
+    }));
+    const size = {width: 1000, height: 1000 * inputs.aspect[0]};
+    const settings = {fps: inputs.fps[0]};
+    open.own.classify = async () => open.about.glosses.map((_, index) => Number(index === 0));
+    const found = await open.embed(frames, size, settings);
+    const similarities = Object.fromEntries(open.signs.similarities(found));
+    const probabilities = await open.classify(frames, size, settings);
+    open.learn(open.taught.with([{gloss: "the golden clip", signer: "", vector: found}]));
+    const learned = await open.classify(frames, size, settings);
+    return {vector: [...found], similarities, probabilities, learned};
+"""
+)
+
+
+def test_the_exported_file_compares_refuses_and_learns_as_its_golden_sample_says(site, run_script):
+    folder = site[0] / json.loads((site[0] / "config.json").read_text())["models"]["small"]["folder"]
+    golden = json.loads((folder / "golden_vocabulary.json").read_text())
+    found = run_script(GOLDEN)
+    np.testing.assert_allclose(found["vector"], np.ravel(golden["vector"]), atol=1e-4)
+    assert found["similarities"] == pytest.approx(golden["similarities"], abs=1e-4)
+    np.testing.assert_allclose(found["probabilities"], golden["probabilities"], atol=1e-4)
+    np.testing.assert_allclose(found["learned"], golden["learned"], atol=1e-3)
+    assert not any(golden["probabilities"])
+    assert np.argmax(golden["learned"]) == len(GLOSSES)
+
+
+STREAMS = (
+    OPEN
+    + """
+    const [streams, taught, settings, size] = given;
+    open.learn(await Vocabulary.read(open.space, Uint8Array.from(taught), "taught"));
+    const answers = [];
+    for (const frames of streams) {
+      const classify = (...asked) => open.classify(...asked, settings);
+      const recogniser = new SignRecogniser(open.glosses, classify, settings);
+      const events = [];
+      for (const [time_s, row] of frames) events.push(await recogniser.processLandmarks(numbers(row), time_s, size));
+      events.push(await recogniser.finish());
+      answers.push(events.map(({refused, shown, committed, signing}) => ({refused, shown, committed, signing})));
+    }
+    return {answers, thresholds: Object.fromEntries(open.signs.thresholds)};
+"""
+)
+
+
+def test_streams_of_signs_and_gestures_give_the_events_that_python_gives(
+    run_script, embedding, learning_model, tmp_path
+):
+    movements = [load_lexicon()[gloss] for gloss in (*GLOSSES, "SORRY")] + list(HELD_OUT[:7])
+    shown = performed(movements, [load_signers()["ana"]], repetitions=1)
+    one = performed([load_lexicon()["SORRY"]], [load_signers()["ben"]], repetitions=1).landmarks[0]
+    taught = Vocabulary(embedding)
+    taught.add("SORRY", embedding.recipe.points(one))
+    taught.save(tmp_path / "taught.npz")
+    settings, expected, streams = LiveSettings(), [], []
+    for landmarks in shown.landmarks:
+        recogniser = open_recogniser(learning_model, taught=taught, settings=replace(settings))
+        values = np.concatenate([landmarks.points, landmarks.confidence[..., None]], axis=-1).astype(np.float32)
+        frames = list(zip(landmarks.times.tolist(), values, strict=True))
+        size = (landmarks.width, landmarks.height)
+        events = [recogniser.process_landmarks(row, time_s, size=size) for time_s, row in frames]
+        expected.append([*events, recogniser.finish()])
+        streams.append([(time_s, [None if np.isnan(v) else float(v) for v in row.ravel()]) for time_s, row in frames])
+    size = {"width": shown.landmarks[0].width, "height": shown.landmarks[0].height}
+    found = run_script(STREAMS, streams, list((tmp_path / "taught.npz").read_bytes()), asdict(settings), size)
+    assert found["thresholds"] == pytest.approx(recogniser.classifier._signs.thresholds, abs=1e-5)
+    for events, python in zip(found["answers"], expected, strict=True):
+        assert events == [{name: getattr(event, name) for name in events[0]} for event in python]
+    words = [[event.committed for event in events if event.committed] for events in expected]
+    refused = [any(event.refused for event in events) for events in expected]
+    assert words[3] == ["SORRY"]
+    assert sum(map(bool, words[:3])) >= 2
+    assert sum(refused[4:]) >= 3
+
+
+FILES = (
+    OPEN
+    + """
+    const [bytes] = given;
+    const arrays = await readNpz(Uint8Array.from(bytes));
+    return {file: [...(await writeNpz(arrays))], shapes: Object.values(arrays).map(({shape}) => shape)};
+"""
+)
+
+
+def test_a_file_of_taught_signs_is_the_same_in_python_and_in_the_browser(run_script, embedding, tmp_path):
+    vocabulary = Vocabulary(embedding)
+    points = np.random.default_rng(0).normal(size=(3, *embedding.recipe.values_shape)).astype(np.float32)
+    for gloss, one in zip(("HELLO", "Grüß Gott 🤟", "HELLO"), points, strict=True):
+        vocabulary.add(gloss, one)
+    vocabulary.save(tmp_path / "python.npz")
+    found = run_script(FILES, list((tmp_path / "python.npz").read_bytes()))
+    (tmp_path / "browser.npz").write_bytes(bytes(found["file"]))
+    again = Vocabulary.load(tmp_path / "browser.npz", embedding)
+    assert again.glosses == vocabulary.glosses == ("Grüß Gott 🤟", "HELLO")
+    np.testing.assert_array_equal(again.similarities(points), vocabulary.similarities(points))
+
+
+def open_clip(tab, path):
+    """Open a clip in the page, wait for its end, and return what is shown and the new words."""
+    before = tab.words()
+    tab.driver.find_element("id", "asl-file").send_keys(str(path))
+    tab.until(lambda: f"{path.name} was recognised to its end" in tab.text("status"), "the clip's end")
+    return tab.text("shown"), tab.words()[len(before) :]
+
+
+def unfold(tab):
+    from selenium.webdriver.common.keys import Keys
+
+    tab.driver.find_element("css selector", "#asl-teacher summary").send_keys(Keys.ENTER)
+
+
+def test_a_gesture_is_refused_taught_named_kept_saved_forgotten_and_opened_again(
+    site, embedding, open_page, clips, tmp_path
+):
+    from selenium.webdriver.common.keys import Keys
+
+    tab = open_page(site[1])
+    tab.errors()
+    tab.driver.execute_cdp_cmd("Page.setDownloadBehavior", {"behavior": "allow", "downloadPath": str(tmp_path)})
+    tab.button("clear").click()
+    assert "none of its signs is refused" in tab.text("refuses")
+    assert open_clip(tab, clips / "BOOK-1.mp4") == ("BOOK", ["BOOK"])
+    assert open_clip(tab, clips / "DRINK-1.mp4") == ("not a sign I know", [])
+    assert open_clip(tab, clips / "SCRATCH-1.mp4") == ("not a sign I know", [])
+    tab.screenshot("refused")
+
+    unfold(tab)
+    tab.driver.find_element("name", "gloss").send_keys("SCRATCH\u00ad", Keys.ENTER)
+    tab.until(lambda: "Learned" in tab.text("status"), "the sign to be learned")
+    assert tab.text("taught").split("\n")[0] == "SCRATCH, 1 clip"
+    assert open_clip(tab, clips / "SCRATCH-2.mp4") == ("SCRATCH", ["SCRATCH"])
+    tab.screenshot("taught")
+
+    tab.driver.refresh()
+    tab.until(lambda: tab.js("return document.documentElement.dataset.aslReady"), "the page to be ready again")
+    unfold(tab)
+    assert tab.text("taught").startswith("SCRATCH, 1 clip")
+    tab.button("save-signs").click()
+    path = tmp_path / "vocabulary.npz"
+    tab.until(path.is_file, "the file")
+    assert Vocabulary.load(path, embedding).glosses == ("SCRATCH",)
+
+    tab.driver.find_element("css selector", "#asl-taught button").send_keys(Keys.ENTER)
+    tab.until(lambda: "SCRATCH is forgotten" in tab.text("status"), "the sign to be forgotten")
+    assert open_clip(tab, clips / "SCRATCH-1.mp4") == ("not a sign I know", [])
+    tab.driver.find_element("id", "asl-signs-file").send_keys(str(path))
+    tab.until(lambda: "vocabulary.npz is learned; 1 signs" in tab.text("status"), "the file to be learned")
+    assert tab.text("taught").startswith("SCRATCH, 1 clip")
+
+    arrays = dict(np.load(path))
+    np.savez(tmp_path / "other.npz", **{**arrays, "embedding": np.array("0" * 16)})
+    (tmp_path / "cut.npz").write_bytes(path.read_bytes()[:999])
+    for name, words in (("other", "was made with another sign embedding"), ("cut", "is not a file of taught signs")):
+        tab.driver.find_element("id", "asl-signs-file").send_keys(str(tmp_path / f"{name}.npz"))
+        tab.until(lambda words=words: words in tab.text("status"), "the refusal")
+    assert tab.errors() == []
+    assert {urlparse(address).netloc for address in tab.requests()} == {urlparse(site[1]).netloc}
+
+
+def test_a_sign_is_shown_three_times_to_the_camera_with_keys_alone(site, open_page):
+    from selenium.webdriver.common.action_chains import ActionChains
+    from selenium.webdriver.common.keys import Keys
+
+    tab = open_page(site[1])
+    tab.button("camera").send_keys(Keys.ENTER)
+    tab.until(lambda: "frames a second" in tab.text("speed"), "the camera")
+    unfold(tab)
+    tab.driver.find_element("name", "gloss").send_keys("WELCOME", Keys.TAB, Keys.TAB)
+    ActionChains(tab.driver).send_keys(Keys.TAB, Keys.ENTER).perform()  # "Show it three times"
+    tab.until(lambda: "WELCOME, 3 clips" in tab.text("taught"), "three clips")
+    for theme in ("light", "dark"):
+        tab.emulate(theme=theme, width=390)
+        tab.js(axe_script())
+        found, passed = tab.driver.execute_async_script(AXE)
+        assert (found, passed > 20) == ([], True)
+    tab.screenshot("teaching")
+
+
+def test_an_export_without_an_embedding_names_every_movement_and_says_so(site, open_page, tmp_path):
+    folder = shutil.copytree(site[0], tmp_path / "page")
+    config = json.loads((folder / "config.json").read_text())
+    del config["models"]["small"]["learns"]  # as earlier versions wrote it
+    (folder / "config.json").write_text(json.dumps(config))
+    with serve_files(folder, port=0) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        tab = open_page(f"http://127.0.0.1:{server.server_port}/")
+        assert "names every movement" in tab.text("refuses")
+        assert tab.js("return document.getElementById('asl-teacher').hidden")
+        server.shutdown()
