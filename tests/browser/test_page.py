@@ -260,15 +260,15 @@ def recognise(stream, answers, glosses, *, start_s):
     return [*events, recogniser.finish()], asked
 
 
-@pytest.mark.parametrize(("seed", "start_s"), [(1, None), (2, None), (3, 0.1), (4, 11)])
+@pytest.mark.parametrize(("seed", "start_s"), [(1, None), (2, None), (3, 0.1), (4, 11), (5, None)])
 def test_a_stream_of_landmarks_gives_the_events_that_python_gives(run_script, seed, start_s):
     rng = np.random.default_rng(seed)
     glosses = ("BOOK", "HELLO", "WHERE", "YES")
     stream = landmark_stream(rng)
     # Probabilities that stay for a while, so that some classes settle, hold and become words.
-    lasting = rng.dirichlet(np.full(len(glosses), 0.4), 60)
-    lasting[rng.random(60) < 0.2] = 0  # refused
-    lasting = np.repeat(lasting, 5, axis=0)
+    lasting = np.repeat(rng.dirichlet(np.full(len(glosses), 0.4), 60), 5, axis=0)
+    if seed == 5:
+        lasting[::3] = 0  # refused
     answers = [None if rng.random() < 0.1 else [float(value) for value in row] for row in lasting]
     expected, asked = recognise(stream, answers, glosses, start_s=start_s)
     frames = [(time_s, [None if np.isnan(v) else float(v) for v in row.ravel()]) for time_s, row in stream]
@@ -282,10 +282,11 @@ def test_a_stream_of_landmarks_gives_the_events_that_python_gives(run_script, se
         assert event["left_s"] == pytest.approx(python.left_s)
         assert [gloss for gloss, _ in event["top"]] == [gloss for gloss, _ in python.top]
         assert [p for _, p in event["top"]] == pytest.approx([p for _, p in python.top])
-    if start_s is None:
+    if seed == 5:
+        assert any(event.refused for event in expected)
+    elif start_s is None:
         assert sum(bool(event.committed) for event in expected) >= 3
         assert any(event.committed and event.signing for event in expected)
-        assert any(event.refused for event in expected)
 
 
 CLASSIFY = """
