@@ -23,7 +23,7 @@ from asl_lib.landmarks.model_files import model_path
 from asl_lib.live.errors import LiveError
 from asl_lib.live.exported import export_model
 from asl_lib.live.networks import NO_MODELS
-from asl_lib.live.vocabulary import FILE
+from asl_lib.live.vocabulary import VOCABULARY_FILE
 from asl_lib.live.web.packages import fetch_packages
 from asl_lib.models.errors import TrainingError
 from asl_lib.plots.style import LIMBS, PART_COLOURS
@@ -112,7 +112,9 @@ def _export_models(
     for spells, some in ((False, models), (True, letters)):
         for name, source in some.items():
             target = f"models/{hashlib.sha256(str(source.resolve()).encode()).hexdigest()[:12]}/"
-            trained_s = max((path.stat().st_mtime for path in source.glob("*") if path.name != FILE), default=0.0)
+            trained_s = max(
+                (path.stat().st_mtime for path in source.glob("*") if path.name != VOCABULARY_FILE), default=0.0
+            )
             written = folder / target / "recogniser.tflite"
             try:
                 if made.get(target) != stamp or not written.is_file() or written.stat().st_mtime <= trained_s:
