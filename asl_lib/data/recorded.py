@@ -26,7 +26,7 @@ def table_of(path: Path) -> Path | None:
     return next((folder / TABLE for folder in list(path.parents)[:DEPTH] if (folder / TABLE).is_file()), None)
 
 
-def recorded(path: Path) -> dict[str, str]:
+def table_entries(path: Path) -> dict[str, str]:
     """Return what the nearest table says of a clip: signer, fps, width and height, those that it says.
 
     Each line's `path` is the path of a clip relative to the table, or a pattern of paths: `*`, `?` and `[0-9]` stand
@@ -47,7 +47,7 @@ def recorded(path: Path) -> dict[str, str]:
 
 def rate_and_size(path: Path, *, assumed: tuple[float, int, int]) -> tuple[float, int, int]:
     """Return frames per second, width and height (px) of a clip, `assumed` where the nearest table says nothing."""
-    known = recorded(path)
+    known = table_entries(path)
     fps, width, height = (float(known.get(name, value)) for name, value in zip(NUMBERS, assumed, strict=True))
     return fps, max(1, round(width)), max(1, round(height))
 

@@ -96,7 +96,10 @@ def open_recogniser(
     if taught is not None and (folder is None or isinstance(classifier.recipe, FeatureRecipe)):
         known = None if folder is None else known_signs(folder, taught.embedding)
         classifier = OpenClassifier(taught, model=classifier, known=known)
-    return _recogniser(classifier, settings, left_handed=left_handed)
+    if isinstance(classifier.recipe, PhotographRecipe):
+        return LetterRecogniser(classifier, settings=settings, left_handed=left_handed)
+    kind = ClipCapture if isinstance(classifier.recipe, VideoRecipe) else SignRecogniser
+    return kind(classifier, settings=settings)
 
 
 def known_signs(folder: str | Path, embedding: SignEmbedding) -> Vocabulary | None:
@@ -126,13 +129,6 @@ def known_signs(folder: str | Path, embedding: SignEmbedding) -> Vocabulary | No
     with suppress(OSError):  # a shared folder may be read-only
         known.save(path)
     return known
-
-
-def _recogniser(classifier: Any, settings: LiveSettings | None, *, left_handed: bool) -> FrameRecogniser:
-    if isinstance(classifier.recipe, PhotographRecipe):
-        return LetterRecogniser(classifier, settings=settings, left_handed=left_handed)
-    kind = ClipCapture if isinstance(classifier.recipe, VideoRecipe) else SignRecogniser
-    return kind(classifier, settings=settings)
 
 
 def find_models(folder: str | Path | None = None, *, letters: bool = False) -> dict[str, Path]:

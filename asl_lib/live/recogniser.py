@@ -208,7 +208,7 @@ class SignRecogniser(FrameRecogniser):
         self.parts = classifier.recipe.tracked_parts
         self._tracker: Tracker | None = None
         self._size = (0, 0)
-        self.movement: Landmarks | None = None  # the last one that ended
+        self._movement: Landmarks | None = None  # the last one that ended
         super().__init__(classifier, settings=settings)
 
     def __enter__(self) -> Self:
@@ -278,11 +278,16 @@ class SignRecogniser(FrameRecogniser):
     def teach(self, gloss: str) -> None:
         if not hasattr(self.classifier, "teach"):
             super().teach(gloss)
-        if self.movement is None:
+        if self._movement is None:
             raise LiveError("There is nothing to learn from yet: show the sign first.")
-        self.classifier.teach(gloss, self.movement)
-        self.movement = None
+        self.classifier.teach(gloss, self._movement)
+        self._movement = None
         self.reset()  # the classes have changed
+
+    def take_movement(self) -> Landmarks | None:
+        """Return the last movement that ended, once; None where none has ended since the last call."""
+        movement, self._movement = self._movement, None
+        return movement
 
     def _process_capture(self, values: np.ndarray, time_s: float, about: dict[str, Any]) -> Recognition:
         begin_s, end_s = self._capture or (0.0, 0.0)
@@ -357,7 +362,7 @@ class SignRecogniser(FrameRecogniser):
         values = resample_in_time(values, times, fps=self.settings.fps)
         landmarks = Landmarks(values[..., :3], values[..., 3], self.parts, self.settings.fps, *self._size)
         if ended:
-            self.movement = landmarks
+            self._movement = landmarks
         try:
             return self.classifier(landmarks)
         except RecipeError:  # no person in the picture

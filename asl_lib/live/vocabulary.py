@@ -296,13 +296,13 @@ def find_movements(frames: Iterable[Frame], recipe: FeatureRecipe, *, fps: float
     """
     settings = LiveSettings(fps=fps, every=sys.maxsize)  # ask about whole movements only
     with SignRecogniser(_Nothing(recipe), settings=settings) as recogniser:
-        found: list[Landmarks] = []
+        found = []
         for time_s, picture in frames:
             recogniser.process(picture, time_s)
-            found += [recogniser.movement] if recogniser.movement is not None else []
-            recogniser.movement = None
+            found.append(recogniser.take_movement())
         recogniser.finish()
-        return found + ([recogniser.movement] if recogniser.movement is not None else [])
+        found.append(recogniser.take_movement())
+    return [movement for movement in found if movement is not None]
 
 
 class _Nothing:

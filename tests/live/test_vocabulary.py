@@ -182,7 +182,7 @@ def movement(side=15):
     """Return the landmarks of a movement as the recogniser classifies it."""
     recogniser = SignRecogniser(Sure())
     follow_all(recogniser, signing(body(), side=side))
-    return recogniser.movement
+    return recogniser.take_movement()
 
 
 def known_by(*clips):

@@ -4,12 +4,16 @@ import subprocess
 import sys
 from dataclasses import dataclass
 
+import numpy as np
+import pandas as pd
 import pytest
 
 from asl_lib.features.recipe import FeatureRecipe
 from asl_lib.models import registry
 from asl_lib.models.errors import TrainingError
 from asl_lib.models.registry import build, find_model, names, register
+from asl_lib.models.rivals import Chance
+from asl_lib.training.saved import load_model, save_model
 
 GLOSSES = ("BOOK", "HELP", "WANT")
 LANDMARKS = FeatureRecipe(frames=8, parts=("right_hand",), glosses=GLOSSES)
@@ -81,6 +85,23 @@ def test_an_unknown_name_and_a_recipe_of_another_input_are_refused_with_a_remedy
         find_model("lstmm")
     with pytest.raises(TrainingError, match="'letter_cnn' takes photographs; the recipe is for landmarks"):
         build("letter_cnn", LANDMARKS)
+
+
+def test_a_model_without_a_network_is_saved_and_found_again_by_its_registration_alone(tmp_path, monkeypatch):
+    names()
+    monkeypatch.setattr(registry, "_models", dict(registry._models))
+
+    @register("most_frequent")
+    class MostFrequent(Chance):
+        name, file = "most_frequent", "most_frequent.npz"
+
+    model = build("most_frequent", LANDMARKS).fit(np.zeros((3, *LANDMARKS.values_shape)), np.array([2, 2, 0]))
+    save_model(model, LANDMARKS, pd.DataFrame(), tmp_path)
+    loaded, recipe = load_model(tmp_path)
+    assert (type(loaded), recipe) == (MostFrequent, LANDMARKS)
+    blank = np.zeros((1, *LANDMARKS.values_shape), np.float32)
+    np.testing.assert_array_equal(loaded.predict(blank), model.predict(blank))
+    assert loaded.predict(blank).argmax() == 2
 
 
 def test_a_name_that_is_taken_and_an_unknown_input_are_refused(monkeypatch):

@@ -10,7 +10,7 @@ import pandas as pd
 from asl_lib._util.cache import map_npy
 from asl_lib.data.dataset import OWN_FOLDERS, Dataset, Row
 from asl_lib.data.names import clip_id_of, unusable, walk_folders
-from asl_lib.data.recorded import NUMBERS, TABLE, missing_frames, recorded
+from asl_lib.data.recorded import NUMBERS, TABLE, missing_frames, table_entries
 
 SUFFIXES = (".npy", ".npz", ".parquet", ".pose")
 WRAPPER = "MP_Data"
@@ -37,7 +37,7 @@ class OwnLandmarks(Dataset):
     def list_clips(self, source_dir: Path, subset: str) -> Iterator[Row]:
         for path in _find(source_dir)[0]:
             names = _names(path)
-            known = recorded(source_dir / path)
+            known = table_entries(source_dir / path)
             signer = known.get("signer", "") or (names[0] if len(names) == 3 else UNKNOWN)
             gloss, clip = names[-2:]
             row = {"clip_id": clip_id_of(signer, gloss, clip), "path": path.as_posix()}
@@ -55,7 +55,7 @@ class OwnLandmarks(Dataset):
                 f"on shuffled clips says nothing about new people. Name them in {source_dir / TABLE}; {about}."
             )
         others = [path for path in clips["path"] if Path(path).suffix not in (".pose", ".parquet")]
-        assumed = sum(not recorded(source_dir / path).keys() >= set(NUMBERS) for path in others)
+        assumed = sum(not table_entries(source_dir / path).keys() >= set(NUMBERS) for path in others)
         if assumed:
             notes.append(
                 f"{assumed:,} clips are read as 30 frames/s and pictures of 640x480 px, where nothing else is said. If "
