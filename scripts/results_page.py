@@ -24,6 +24,7 @@ from pathlib import Path
 import nbformat
 import pandas as pd
 
+from asl_lib._util.console import counted
 from asl_lib._util.files import atomic_write
 from asl_lib.evaluation.metrics import Rate, average, describe_size
 from asl_lib.evaluation.results import (
@@ -99,9 +100,7 @@ def ablation_table(path: Path) -> str:
         accuracy = f"{100 * row.accuracy:.1f} %{spread}"
         apart = describe_difference(row) if row.Index else ""
         size = describe_size(row.clips, row.cells, row.signers)
-        lines.append(
-            [row.variant, accuracy, apart.replace("-", "−"), f"{size}; {row.seeds} seed{'s' * (row.seeds > 1)}"]
-        )
+        lines.append([row.variant, accuracy, apart.replace("-", "−"), f"{size}; {counted(row.seeds, 'seed')}"])
     return markdown_table(["variant", "mean (range of seeds)", "difference in points (95 % interval)", "n"], lines)
 
 

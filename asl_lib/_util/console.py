@@ -46,6 +46,11 @@ def has_interactive_front_end() -> bool:
     return "JPY_SESSION_NAME" in os.environ or "__vsc_ipynb_file__" in shell.user_ns or "google.colab" in sys.modules
 
 
+def counted(count: int, noun: str) -> str:
+    """Return a number with its noun, for messages: "1 clip", "1,204 clips"."""
+    return f"{count:,} {noun}{'s' * (count != 1)}"
+
+
 @contextmanager
 def quiet_native_stderr() -> Iterator[None]:
     """Drop what C++ code writes to stderr inside the block; Python's exceptions pass through.

@@ -12,7 +12,7 @@ from typing import Any, Literal
 import pandas as pd
 
 from asl_lib._util.cache import ArrayCache
-from asl_lib._util.console import progress_bar
+from asl_lib._util.console import counted, progress_bar
 from asl_lib._util.files import file_stamp
 from asl_lib._util.jobs import quiet_worker, run_jobs
 from asl_lib._util.paths import relative
@@ -37,7 +37,7 @@ def describe(dataset: Dataset, dataset_dir: Path) -> str:
     """Return two lines: what the data set is, its size and licence, and what of it is on this disk."""
     table, here = dataset_dir / "clips.csv", "not here"
     if table.is_file():
-        here = f"{len(read_clips(table)):,} clips here"
+        here = f"{counted(len(read_clips(table)), 'clip')} here"
     elif dataset_dir.is_dir():
         here = f"a folder is here, no clips table yet: asl datasets check {dataset.name}"
     about = f"{dataset.kind}, {dataset.size}; licence: {dataset.licence}; {here}"
@@ -96,10 +96,10 @@ class Inventory:
         signers = sorted(present["signer"].unique())
         lines = [
             f"{self.dataset.name} in {relative(self.folder)}",
-            f"  present: {len(present):,} clips, {present['gloss'].nunique():,} signs, {len(signers):,} signers",
+            f"  present: {_sizes(len(present), present['gloss'].nunique(), len(signers))}",
         ]
         if counts.clips:
-            lines.append(f"  published: {counts.clips:,} clips, {counts.signs:,} signs, {counts.signers} signers")
+            lines.append(f"  published: {_sizes(counts.clips, counts.signs, counts.signers)}")
         lines.append(f"  missing: {len(self.missing):,}{_examples(self.missing['path'])}")
         lines.append(f"  incomplete: {len(self.incomplete):,}{_lines(self.incomplete)}")
         if len(self.incomplete):
@@ -238,6 +238,10 @@ def _left_out(kind: str, paths: list[str]) -> str:
     """Return "2 in nested folders (ana/HELLO/takes/02.mp4, …)"; what is not UTF-8 in a name is replaced."""
     first = paths[0].encode(errors="surrogateescape").decode(errors="replace")
     return f"{len(paths):,} {kind} ({first})" if len(paths) == 1 else f"{len(paths):,} {kind} ({first}, …)"
+
+
+def _sizes(clips: int, signs: int, signers: int) -> str:
+    return f"{counted(clips, 'clip')}, {counted(signs, 'sign')}, {counted(signers, 'signer')}"
 
 
 def _examples(names: Iterable[str]) -> str:

@@ -547,6 +547,7 @@ def _check_dataset(options: argparse.Namespace) -> int:
 
 
 def _download_dataset(options: argparse.Namespace) -> None:
+    from asl_lib._util.console import counted
     from asl_lib.data.download import obtain
     from asl_lib.data.registry import get_dataset
 
@@ -554,7 +555,8 @@ def _download_dataset(options: argparse.Namespace) -> None:
     folder = _dataset_dir(options.data_dir, options.name)
     obtain(dataset, folder)
     clips = dataset.prepare(folder)
-    print(f"{len(clips):,} clips of {clips['gloss'].nunique():,} signs by {clips['signer'].nunique():,} signers.")
+    signs, signers = counted(clips["gloss"].nunique(), "sign"), counted(clips["signer"].nunique(), "signer")
+    print(f"{counted(len(clips), 'clip')} of {signs} by {signers}.")
 
 
 def _dataset_dir(data_dir: str, name: str) -> Path:

@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 from scipy.special import softmax
 
+from asl_lib._util.console import counted
 from asl_lib._util.files import atomic_write, read_json, write_json
 from asl_lib.features.sets import ClipSet
 
@@ -29,7 +30,7 @@ def describe_size(clips: int, cells: int, signers: int) -> str:
     units = {"clip": clips, "cell": cells}
     if signers >= FEWEST_SIGNERS:
         units["signer"] = signers
-    return ", ".join(f"{count:,} {unit}{'s' * (count != 1)}" for unit, count in units.items())
+    return ", ".join(counted(count, unit) for unit, count in units.items())
 
 
 @dataclass(frozen=True)
@@ -346,8 +347,8 @@ class PairedTest:
     p: float
 
     def __str__(self) -> str:
-        clips, cells = f"clip{'s' * (self.first_only != 1)}", f"cell{'s' * (self.cells != 1)}"
-        return f"{self.first_only} {clips} to {self.second_only}, different in {self.cells} {cells}; p = {self.p:.2g}"
+        clips, cells = counted(self.first_only, "clip"), counted(self.cells, "cell")
+        return f"{clips} to {self.second_only:,}, different in {cells}; p = {self.p:.2g}"
 
 
 def mcnemar(first: Evaluation, second: Evaluation) -> PairedTest:

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from asl_lib._util.console import progress_bar
+from asl_lib._util.console import counted, progress_bar
 from asl_lib._util.files import atomic_write, remove_abandoned, write_json
 from asl_lib._util.jobs import parse_shard, quiet_worker, run_jobs
 from asl_lib.data.clips import Clip
@@ -55,7 +55,9 @@ class Extraction:
     slowest_fps: float = 0.0
 
     def __str__(self) -> str:
-        text = f"{self.done} clips extracted, {self.skipped} were there already, {len(self.failures)} failed."
+        text = (
+            f"{counted(self.done, 'clip')} extracted, {self.skipped} were there already, {len(self.failures)} failed."
+        )
         if self.renewed:
             text += f" {self.renewed} of them had landmarks from other settings, which were replaced."
         if self.frames:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from asl_lib._util.console import counted
 from asl_lib._util.paths import relative
 from asl_lib.data.names import clean_name
 from asl_lib.data.video import read_frames, video_info
@@ -69,7 +70,7 @@ def run_teach(
         raise LiveError("No hand is raised in any recording: there is nothing to learn from.")
     with editing(path, taught):
         taught.add(gloss, np.stack(shown))
-    log(f"{gloss}: {taught.count(gloss)} clips; {len(taught)} signs in {relative(path)}")
+    log(f"{gloss}: {counted(taught.count(gloss), 'clip')}; {counted(len(taught), 'sign')} in {relative(path)}")
     return taught
 
 
@@ -84,7 +85,7 @@ def forget_sign(gloss: str, *, vocabulary: str | Path = "", log: Callable[[str],
     taught = open_vocabulary(path)
     with editing(path, taught):
         taught.remove(gloss)
-    log(f"{gloss}: forgotten; {len(taught)} signs in {relative(path)}")
+    log(f"{gloss}: forgotten; {counted(len(taught), 'sign')} in {relative(path)}")
 
 
 def run_lookup(

@@ -15,6 +15,7 @@ from typing import Any
 import cv2
 import numpy as np
 
+from asl_lib._util.console import counted
 from asl_lib._util.files import try_to_write
 from asl_lib._util.paths import project_folder, relative
 from asl_lib.data.video import VideoSink
@@ -161,7 +162,7 @@ def _learn(
     try:
         with editing(path, taught):
             recogniser.teach(gloss)
-        log(f"{gloss}: learned; {len(taught)} signs in {relative(path)}")
+        log(f"{gloss}: learned; {counted(len(taught), 'sign')} in {relative(path)}")
     except (LiveError, RecipeError, OSError) as error:
         log(str(error))
 
@@ -216,7 +217,7 @@ def run_record(
             screen.show(compose_prompt(frame, prompt, mirror=mirror))
             if not _handle_recording_key(screen.key(), session, prompt, time_s, log):
                 break
-    log(f"{len(session.kept)} recordings in {relative(session.folder / session.signer)}")
+    log(f"{counted(len(session.kept), 'recording')} in {relative(session.folder / session.signer)}")
 
 
 def run_recogniser(

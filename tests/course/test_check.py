@@ -168,7 +168,7 @@ def arabic(tmp_path):
 
 def test_names_that_a_pipe_cannot_write_are_printed_with_replacement(arabic):
     said = asl_check(arabic, PYTHONIOENCODING="cp1252")
-    assert b"present: 1 clips" in said
+    assert b"present: 1 clip" in said
     assert b"????/????/02.mp4" in said
 
 
@@ -179,5 +179,5 @@ def test_in_a_locale_that_is_not_utf8_videos_are_opened_by_their_names(arabic, t
     if not (tmp_path / "de_DE.ISO-8859-1").is_dir():
         pytest.skip("this system has no sources of locales")
     said = asl_check(arabic, LOCPATH=str(tmp_path), LC_ALL="de_DE.ISO-8859-1", PYTHONUTF8="0")
-    assert b"present: 1 clips" in said
+    assert b"present: 1 clip" in said
     assert "سارة/كتاب/02.mp4".encode() in said

@@ -63,7 +63,7 @@ def test_a_data_set_is_checked_in_either_folder_and_the_problems_go_to_a_table(c
         problems = str(home / "problems.csv")
         assert main(["datasets", "check", "recordings", "--data-dir", place, "--list", problems]) == 0
         output = capsys.readouterr().out
-        assert "present: 1 clips, 1 signs, 1 signers" in output
+        assert "present: 1 clip, 1 sign, 1 signer" in output
         assert "broken:  1" in output
         assert 'ana/HELLO/1.mp4,"is not a video' in (home / "problems.csv").read_text()
     assert main(["datasets", "check", "recordings"]) == 1
@@ -75,7 +75,7 @@ def test_a_download_by_hand_is_explained_and_the_demo_is_rendered(capsys, home, 
     assert "karsl cannot be downloaded by a program. Get the RGB videos from" in capsys.readouterr().err
     monkeypatch.setattr(type(get_dataset("demo")), "prepare", lambda self, folder: make_clips(["ana"]))
     assert main(["datasets", "download", "demo"]) == 0
-    assert "1 clips of 1 signs by 1 signers." in capsys.readouterr().out
+    assert "1 clip of 1 sign by 1 signer." in capsys.readouterr().out
 
 
 def test_extraction_on_a_cluster_and_a_preview_from_the_command_line(capsys, home):
@@ -84,7 +84,7 @@ def test_extraction_on_a_cluster_and_a_preview_from_the_command_line(capsys, hom
         write_video(video, make_frames(3, seed=number, height=121 // 2 * 2), fps=25)
     (home / "p.yaml").write_text("dataset: recordings\nworkers: 1\n")
     assert main(["extract", str(home / "p.yaml"), "--shard", "2/2"]) == 0
-    assert "1 clips extracted, 0 were there already, 0 failed." in capsys.readouterr().out
+    assert "1 clip extracted, 0 were there already, 0 failed." in capsys.readouterr().out
     assert (home / "data" / "recordings" / "failures.2-of-2.csv").is_file()
     assert main(["extract", str(home / "p.yaml")]) == 0
     assert "2 clips extracted, 1 were there already" in capsys.readouterr().out
@@ -105,7 +105,7 @@ def test_a_recording_that_came_later_is_found_by_the_next_extraction(capsys, hom
     for number in range(2):
         write_video(home / "data" / "recordings" / "ana" / "HELLO" / f"{number}.mp4", make_frames(2), fps=25)
         assert main(["extract", str(home / "p.yaml")]) == 0
-        assert f"1 clips extracted, {number} were there already" in capsys.readouterr().out
+        assert f"1 clip extracted, {number} were there already" in capsys.readouterr().out
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Slurm's scripts are for bash")
@@ -119,7 +119,7 @@ def test_the_slurm_array_extracts_every_clip_once(capsys, home):
     assert main(["extract", str(home / "p.yaml"), "--shard", "0/2"]) == 0
     assert "3 clips to extract" in capsys.readouterr().out
     said = [slurm_task("extract.sbatch", "p.yaml", home, task=task, tasks=2) for task in (2, 1)]
-    assert ["1 clips extracted" in said[0], "2 clips extracted" in said[1]] == [True, True], said
+    assert ["1 clip extracted" in said[0], "2 clips extracted" in said[1]] == [True, True], said
     assert len(list((home / "data" / "recordings" / "poses").glob("*.pose"))) == 3
     assert "must be done before shard 1/2" in slurm_task("batch.sbatch", "p.yaml", home, task=1, tasks=2)
     said = slurm_task("batch.sbatch", "p.yaml", home, "--models", "nonsense", task=1, tasks=2)

@@ -56,7 +56,7 @@ def test_a_sign_is_taught_from_one_clip_and_recognised_in_another_signers(taught
     file = taught_home / "outputs" / "vocabulary.npz"
     for gloss in ("HELLO", "BOOK"):
         assert main(["teach", gloss, "--source", str(clips / f"{gloss}-ana.mp4")]) == 0
-    assert "BOOK: 1 clips; 2 signs in outputs/vocabulary.npz" in capsys.readouterr().out
+    assert "BOOK: 1 clip; 2 signs in outputs/vocabulary.npz" in capsys.readouterr().out
     assert file.stat().st_size < 20_000
 
     arguments = ["live", "--no-window", "--fast"]  # there is no trained model: the vocabulary is all
@@ -75,7 +75,7 @@ def test_a_sign_is_taught_from_one_clip_and_recognised_in_another_signers(taught
     assert second.startswith("  2 BOOK ")
 
     assert main(["teach", "HELLO", "--forget"]) == 0
-    assert "HELLO: forgotten; 1 signs" in capsys.readouterr().out
+    assert "HELLO: forgotten; 1 sign" in capsys.readouterr().out
     assert Vocabulary.load(file, load_embedding()).glosses == ("BOOK",)
     assert main(["teach", "HELLO", "--forget"]) == 1
     assert "There is no sign 'HELLO' to forget" in capsys.readouterr().err
@@ -118,7 +118,7 @@ def test_a_look_up_without_a_movement_or_a_sign_says_so(taught_home, clips, caps
     assert main(["lookup", str(clips / "HELLO-ana.mp4")]) == 1
     assert "There is no sign to compare with yet. Teach some: asl teach HELLO" in capsys.readouterr().err
     assert main(["teach", "BOOK  IT", "--source", str(clips / "BOOK-ana.mp4")]) == 0
-    assert "BOOK IT: 1 clips; 1 signs" in capsys.readouterr().out
+    assert "BOOK IT: 1 clip; 1 sign" in capsys.readouterr().out
     performance = perform(load_lexicon()["HELLO"], load_signers()["ana"], repetition=0, seed=42)
     write_video(taught_home / "still.mp4", [next(iter(render_frames(performance)))] * 20, fps=25)
     assert main(["lookup", str(taught_home / "still.mp4")]) == 1

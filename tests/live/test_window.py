@@ -133,7 +133,7 @@ def test_signs_are_recorded_in_a_window_and_kept_with_a_key(screen, clip, tmp_pa
         press(screen, window, "q")
         output, _ = program.communicate(timeout=600)
     assert program.returncode == 0, output
-    assert "1 recordings in data/recordings/ana" in output
+    assert "1 recording in data/recordings/ana" in output
     assert 2 <= len([picture for _, picture in read_frames(wanted)]) <= 20  # a machine that is busy leaves frames out
 
 
