@@ -2,7 +2,8 @@
 
     python -m benchmarks.live_page [--model outputs/demo/attention_lstm/held_out_ben+eli+hana] [--clips 24]
 
-It needs what `make demo` leaves behind, npm, Chromium and its driver. Three parts, of which `--only` chooses some:
+It needs what `make demo` leaves behind, the sign embedding included, npm, Chromium and its driver. Three parts, of
+which `--only` chooses some:
 
 words    clips of the held-out signers, opened in the page: their words beside those of Python's recogniser
 speed    frames of 640 x 480 through tracker and recogniser, one after the other, on one thread and on two
@@ -32,8 +33,10 @@ from asl_lib._util.paths import project_folder
 from asl_lib.data.video import fit_into, read_frames
 from asl_lib.live.networks import open_recogniser
 from asl_lib.live.replay import SIZE
+from asl_lib.live.vocabulary import Vocabulary
 from asl_lib.live.web.build import build_page
 from asl_lib.live.web.server import serve_files
+from asl_lib.training.pretrain import load_embedding
 from benchmarks.live import clips_of
 from benchmarks.rows import Row, tell
 
@@ -97,8 +100,8 @@ def words_of_page(driver: Any, clip: str) -> list[str]:
 
 
 def words_of_python(model: Path, clip: str) -> list[str]:
-    """Return the words of a clip in `asl live --source`."""
-    with open_recogniser(model) as recogniser:
+    """Return the words of a clip in `asl live --source`, which refuses what is none of the model's signs."""
+    with open_recogniser(model, taught=Vocabulary(load_embedding())) as recogniser:
         seen = [recogniser.process(picture, time_s) for time_s, picture in read_frames(clip)]
         return [one.committed for one in (*seen, recogniser.finish()) if one.committed]
 
