@@ -350,6 +350,24 @@ def test_a_temperature_changes_no_ranking_and_keeps_probabilities_probabilities(
     np.testing.assert_array_equal(after.argmax(axis=1), before.argmax(axis=1))
 
 
+def test_probabilities_are_the_softmax_of_logits_divided_by_the_temperature():
+    np.testing.assert_allclose(apply_temperature(np.array([[0.8, 0.2]]), 2.0), [[2 / 3, 1 / 3]])  # odds of 4 become 2
+    np.testing.assert_allclose(apply_temperature(np.array([[0.8, 0.2]]), 0.5), [[16 / 17, 1 / 17]])
+
+
+def test_predictions_lie_in_intervals_of_equal_width_and_count_as_many_as_they_are():
+    best = np.array([0.39, 0.41, 0.55, 0.75, 0.81, 0.95, 1.0])
+    y = np.array([0, 1, 0, 0, 1, 0, 0])
+    found = judged(np.stack([best, (1 - best) / 2, (1 - best) / 2], axis=1), y)
+    table = reliability(found, bins=5)
+    assert table.columns.tolist() == ["probability", "accuracy", "low", "high", "n", "cells"]
+    np.testing.assert_allclose(table["probability"], [0.39, 0.48, 0.75, 0.92])
+    np.testing.assert_allclose(table["accuracy"], [1, 0.5, 1, 2 / 3])
+    assert table["n"].tolist() == [1, 2, 1, 3]
+    assert calibration_error(found) == pytest.approx((0.61 + 2 * 0.02 + 0.25 + 3 * (0.92 - 2 / 3)) / 7)
+    assert calibration_error(found, bins=1) == pytest.approx(abs(best.mean() - 5 / 7))
+
+
 def test_no_clip_has_no_temperature():
     with pytest.raises(ValueError, match="at least one clip"):
         fit_temperature(np.empty((0, 3)), np.empty(0, int))
