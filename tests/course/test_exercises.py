@@ -1,0 +1,85 @@
+"""Running all cells of a notebook leaves a reader's answers as they are."""
+
+import ast
+
+import nbformat
+import pytest
+
+from tests.conftest import ROOT
+
+OVERWRITING = ("05", "06", "07", "08", "09", "10")
+"""Notebooks some of whose solutions still take the place of an answer; take a number out when its solutions ask."""
+NOTEBOOKS = [p for p in sorted((ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb")) if p.name[:2] not in OVERWRITING]
+
+
+def cells_of(notebook, tag):
+    """Return the syntax tree of each code cell with a tag."""
+    cells = [cell for cell in notebook.cells if cell.cell_type == "code" and tag in cell.metadata.get("tags", [])]
+    return [ast.parse(cell.source) for cell in cells]
+
+
+def bound(statements, guarded=frozenset()):
+    """Yield each name that statements bind outside functions, and the names that `is ...` was asked about before."""
+    for node in statements:
+        if isinstance(node, ast.FunctionDef | ast.ClassDef):
+            yield node.name, guarded
+            continue
+        for inner in ast.iter_child_nodes(node):
+            if isinstance(inner, ast.expr):
+                yield from ((name.id, guarded) for name in ast.walk(inner) if is_target(name))
+        asked = {compare.left.id for compare in ast.walk(getattr(node, "test", node)) if asks(compare)}
+        inside = guarded | asked if isinstance(node, ast.If) else guarded
+        yield from bound(getattr(node, "body", []), inside)
+        yield from bound(getattr(node, "orelse", []), guarded)
+
+
+def is_target(node):
+    return isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
+
+
+def asks(node):
+    """Return whether an expression is `name is ...`."""
+    return (
+        isinstance(node, ast.Compare)
+        and isinstance(node.left, ast.Name)
+        and isinstance(node.ops[0], ast.Is)
+        and isinstance(node.comparators[0], ast.Constant)
+        and node.comparators[0].value is ...
+    )
+
+
+def overwritten(notebook):
+    """Return the names of answers that a solution binds without asking whether they are still `...`."""
+    answers = {
+        target.id
+        for cell in cells_of(notebook, "exercise")
+        for node in cell.body
+        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant) and node.value.value is ...
+        for target in node.targets
+    }
+    bindings = [binding for cell in cells_of(notebook, "solution") for binding in bound(cell.body)]
+    return sorted({name for name, guarded in bindings if name in answers and name not in guarded})
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_no_solution_takes_the_place_of_a_reader_s_answer(path):
+    assert overwritten(nbformat.read(path, as_version=4)) == []
+
+
+@pytest.mark.parametrize(
+    ("solution", "found"),
+    [
+        ("if a is ... and b is ...:\n    a, b = 1, 2", []),
+        ("if a is ...:\n    a, b = 1, 2", ["b"]),
+        ("a = b = 1", ["a", "b"]),
+        ("if a is ...:\n    for a in range(2):\n        b = a", ["b"]),
+        ("def a():\n    b = 1\nif b is ...:\n    b = a", ["a"]),
+        ("if a is ...:\n    pass\nelse:\n    a = 1\nif b is ...:\n    with c() as b:\n        pass", ["a"]),
+    ],
+)
+def test_a_solution_that_overwrites_an_answer_is_named(solution, found):
+    def cell(source, tag):
+        return nbformat.v4.new_code_cell(source, metadata={"tags": [tag]})
+
+    notebook = nbformat.v4.new_notebook(cells=[cell("a = ...\nb = ...", "exercise"), cell(solution, "solution")])
+    assert overwritten(notebook) == found
