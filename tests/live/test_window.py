@@ -110,8 +110,7 @@ def shown(display, window, patience_s=15.0):
     """
     from PIL import ImageGrab
 
-    until = time.monotonic() + patience_s
-    while time.monotonic() < until:
+    for _ in range(int(patience_s / 0.2)):
         picture = ImageGrab.grab(xdisplay=display)
         if len(np.unique(np.asarray(picture).reshape(-1, 3), axis=0)) > 2000:
             return picture
