@@ -109,7 +109,8 @@ def main() -> None:
         store(notebook.path)
     # The models in parallel and then the rest, as in `asl run`: both give the same digits.
     for stages, threads in ((("model",), 1), (("report", "live"), cores())):
-        paths = [notebook.path for notebook in reversed(chosen) if notebook.stage in stages]
+        longest = sorted(chosen, key=lambda notebook: -notebook.minutes)
+        paths = [notebook.path for notebook in longest if notebook.stage in stages]
         with ThreadPoolExecutor(cores()) as pool:
             list(pool.map(partial(store_apart, threads=threads), paths))
 

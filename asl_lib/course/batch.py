@@ -81,10 +81,11 @@ def run_course(
             changed = {} if notebook.stage == "prepare" else seeds[0][0]
             runs.append(Run(notebook, {**values, **changed}))
     labels = {run.output.stem: f"[{number}/{len(runs)}] {run.output.stem}" for number, run in enumerate(runs, 1)}
-    # The later a notebook, the longer it takes: the last is started first. Nothing needs one without results.
     first = [run for run in runs if run.notebook.stage == "prepare" and run.notebook.results]
-    last = [run for run in reversed(runs) if run.notebook.stage in ("report", "live")]
-    parallel = [run for run in reversed(runs) if run not in first and run not in last]
+    # Nothing needs a notebook without results. The longest start first; without times, the later take longer.
+    longest = sorted(runs, key=lambda run: run.notebook.minutes)[::-1]
+    last = [run for run in longest if run.notebook.stage in ("report", "live")]
+    parallel = [run for run in longest if run not in first and run not in last]
     minutes = {}
     if params.dataset == Params().dataset and not params.signs and not params.signers:
         beside = jobs or cores()
