@@ -179,7 +179,14 @@ def test_a_movement_is_taught_with_a_key_in_the_window_and_its_next_one_has_a_wo
 
         wait_for(teach, program)
         lines = []
-        wait_for(lambda: lines.append(program.stdout.readline()) or lines[-1].strip().endswith("HI"), program)
+
+        def named():
+            lines.append(program.stdout.readline())
+            if lines[-1].startswith("(not a sign"):  # a busy machine has left frames out of what was taught: once more
+                teach()
+            return lines[-1].strip().endswith("HI")
+
+        wait_for(named, program)
         press(screen, window, "q")
         output, _ = program.communicate(timeout=600)
     assert program.returncode == 0, output
