@@ -32,6 +32,7 @@ from asl_lib.evaluation.splits import Split, make_split
 from asl_lib.features.recipe import FeatureRecipe
 from asl_lib.features.sets import ENCODING, ClipSet, load_features
 from asl_lib.landmarks.store import load_landmarks
+from asl_lib.models.embedding import SignEmbedding
 from asl_lib.models.registry import build
 from asl_lib.training.fit import fit, set_seeds
 from asl_lib.training.method import Method
@@ -49,10 +50,11 @@ def read_clips(
     epochs: int,
     folder: Path,
     options: Mapping[str, Any] | None = None,
+    start: SignEmbedding | None = None,
 ) -> Evaluation:
     """Return how a model reads the `rows` of `tested`, trained on a split of `clips` (None for all), if not before.
 
-    The `options` are the builder's.
+    The `options` are the builder's. With `start`, the model starts with the weights of an embedding's network.
     """
     if (folder / "metrics.json").is_file():
         with np.load(folder / "probabilities.npz") as saved:
@@ -62,14 +64,10 @@ def read_clips(
     method = Method.own(clips.recipe)
     settings: dict[str, Any] = {"epochs": epochs, "learning_rate": 2.0e-3, "monitor": "none", "seed": seed}
     settings |= {"augmentation": method.augmentation, **method.settings}
-    fit(
-        model := build(name, clips.recipe, seed=seed, **(options or {})),
-        clips,
-        split,
-        folder=folder,
-        name=name,
-        **settings,
-    )
+    model = build(name, clips.recipe, seed=seed, **(options or {}))
+    if start is not None:
+        start.transfer(model)
+    fit(model, clips, split, folder=folder, name=name, **settings)
     evaluation = evaluate(predict(model, tested, rows), tested, rows)
     evaluation.save(folder)
     return evaluation

@@ -133,6 +133,29 @@ class SignEmbedding:
         directions = [_mean_direction(part) - centre for part, centre in zip(parts, centres, strict=True)]
         return _unit(np.concatenate([_unit(part) for part in directions], axis=1)).astype(np.float32)
 
+    def transfer(self, model: keras.Model) -> None:
+        """Give a network of the same kind the weights of the first one, in all layers but the last.
+
+        The last names the classes, and stays as it is. An embedding of another kind of network is made by
+        `pretrain(network=...)`.
+
+        Args:
+            model: the registered model `network`, for clips encoded by the recipe, with any classes.
+
+        Raises:
+            TrainingError: it is another network, or takes other features.
+        """
+        given = self.networks[0].get_weights() if self.networks else []
+        own = model.get_weights()
+        last = len(model.layers[-1].get_weights())
+        if not given or [one.shape for one in given] != [one.shape for one in own[:-last]]:
+            raise TrainingError(
+                f"The embedding's networks are the layers of {self.network} for clips of {self.recipe.shape}; "
+                f"{model.name} for clips of {model.input_shape[1:]} has others, or the embedding has no network. "
+                "Make one with pretrain(network=...), and encode the clips as its recipe does."
+            )
+        model.set_weights([*given, *own[-last:]])
+
     @cached_property
     def _program(self) -> Callable[[np.ndarray], list[np.ndarray]]:
         """The networks as one function of (n, T, F) encoded clips."""
