@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from filelock import FileLock
 
 from asl_lib._util.console import progress_bar
 from asl_lib._util.files import write_json
@@ -64,10 +66,7 @@ def pseudo_clips(
     Raises:
         TrainingError: there are fewer than 2 signs, or not 2 to 200 signers.
     """
-    if signs < 2 or not 2 <= signers <= PEOPLE:
-        raise TrainingError(
-            f"Pseudo-signs must be at least 2, and their signers 2 to {PEOPLE}; got {signs} and {signers}."
-        )
+    _check(signs, signers)
     shards = [range(start, min(start + 50, signs)) for start in range(0, signs, 50)]
     make = partial(_pseudo_points, signers=signers, seed=seed, recipe=recipe)
     values, names = np.empty((signs * signers, *recipe.values_shape), np.float32), [""] * (signs * signers)
@@ -81,6 +80,13 @@ def pseudo_clips(
     glosses = tuple(f"pseudo{number:05d}" for number in range(signs))
     ids = np.array([f"{name}-{glosses[sign]}" for name, sign in zip(names, y, strict=True)])
     return ClipSet(replace(recipe, glosses=glosses), values, y, np.array(names), ids, np.full(len(y), "", "U1"))
+
+
+def _check(signs: int, signers: int) -> None:
+    if signs < 2 or not 2 <= signers <= PEOPLE:
+        raise TrainingError(
+            f"Pseudo-signs must be at least 2, and their signers 2 to {PEOPLE}; got {signs} and {signers}."
+        )
 
 
 def _pseudo_points(numbers: range, *, signers: int, seed: int, recipe: FeatureRecipe) -> tuple[np.ndarray, list[str]]:
@@ -127,7 +133,8 @@ def pretrain(
 ) -> SignEmbedding:
     """Train a sign embedding on pseudo-signs, or load it where the same call has made it before.
 
-    A call with the same arguments resumes a killed training from its last checkpoint.
+    A call with the same arguments resumes a killed training from its last checkpoint, and waits for one in another
+    process.
 
     Args:
         signs, signers: number of pseudo-signs, and of random people who sign each of them.
@@ -151,42 +158,18 @@ def pretrain(
             f"loss must be one of {', '.join(LOSSES)}, networks at least 0, steps at least 1 and dropout from 0 to 1; "
             f"got {loss!r}, {networks}, {steps} and {dropout}."
         )
+    _check(signs, signers)
     settings: dict[str, Any] = {"signs": signs, "signers": signers, "networks": networks, "steps": steps, "seed": seed}
     settings |= {"network": network, "loss": loss, "learning_rate": learning_rate, "dropout": dropout}
     root = embedding_folder() if folder is None else Path(folder)
     place = root / fingerprint(settings=[VERSION, settings, repr(RECIPE)])[:12]
-    try:
-        found = SignEmbedding.load(place)
-        (place / FILE).touch()  # `load_embedding` takes the newest
-        return found
-    except (TrainingError, RecipeError):  # there is none yet, or it is damaged
-        pass
-    started = time.monotonic()
-    clips = pseudo_clips(signs, signers, seed=seed, workers=workers)
-    views = RECIPE.views(clips.values)
-    described = np.concatenate([describe_clips(view, RECIPE) for view in views])
-    # A mirrored sign is a sign of its own here: what must not matter is the signer, not the hand.
-    labels = np.concatenate([clips.y + signs * number for number in range(len(views))])
-    whitening = Whitening.fit(described, labels, size=DESCRIPTION_SIZE)
-    options: dict[str, Any] = {"steps": steps, "loss": loss, "learning_rate": learning_rate}
-    bodies, unfinished = [], [place / f"network_{number}.npz" for number in range(networks)]
-    for number, path in enumerate(unfinished):
-        set_seeds(seed + number)
-        bodies.append(body := build_body(network, RECIPE, dropout=dropout))
-        _train(
-            body,
-            clips,
-            seed=seed + number,
-            checkpoint=Checkpoint(path, key=place.name, every_s=CHECKPOINT_S),
-            **options,
-        )
-    embedding = SignEmbedding(RECIPE, network=network, networks=bodies, whitening=whitening)
-    embedding.calibrate(pseudo_clips(*BACKGROUND, seed=seed + 1_000_000, workers=workers).values)
-    embedding.save(place)
-    for path in unfinished:
-        path.unlink()
-    write_json(place / "training.json", {**settings, "minutes": round((time.monotonic() - started) / 60, 3)})
-    return embedding
+    root.mkdir(parents=True, exist_ok=True)
+    with FileLock(place.with_suffix(".lock")):  # notebooks that run side by side need the same one
+        with suppress(TrainingError, RecipeError):  # there is none yet, or it is damaged
+            found = SignEmbedding.load(place)
+            (place / FILE).touch()  # `load_embedding` takes the newest
+            return found
+        return _train_all(place, settings, workers=workers)
 
 
 def embedding_folder() -> Path:
@@ -206,6 +189,37 @@ def load_embedding(folder: str | Path | None = None) -> SignEmbedding:
             raise TrainingError("There is no sign embedding yet. Make one, in about two minutes, with: asl pretrain")
         folder = made[-1].parent
     return SignEmbedding.load(folder)
+
+
+def _train_all(place: Path, settings: dict[str, Any], *, workers: int) -> SignEmbedding:
+    """Train an embedding, from the checkpoints in its folder where there are some, and save it there."""
+    signs, signers, seed = (settings[name] for name in ("signs", "signers", "seed"))
+    started = time.monotonic()
+    clips = pseudo_clips(signs, signers, seed=seed, workers=workers)
+    views = RECIPE.views(clips.values)
+    described = np.concatenate([describe_clips(view, RECIPE) for view in views])
+    # A mirrored sign is a sign of its own here: what must not matter is the signer, not the hand.
+    labels = np.concatenate([clips.y + signs * number for number in range(len(views))])
+    whitening = Whitening.fit(described, labels, size=DESCRIPTION_SIZE)
+    options: dict[str, Any] = {name: settings[name] for name in ("steps", "loss", "learning_rate")}
+    bodies, unfinished = [], [place / f"network_{number}.npz" for number in range(settings["networks"])]
+    for number, path in enumerate(unfinished):
+        set_seeds(seed + number)
+        bodies.append(body := build_body(settings["network"], RECIPE, dropout=settings["dropout"]))
+        _train(
+            body,
+            clips,
+            seed=seed + number,
+            checkpoint=Checkpoint(path, key=place.name, every_s=CHECKPOINT_S),
+            **options,
+        )
+    embedding = SignEmbedding(RECIPE, network=settings["network"], networks=bodies, whitening=whitening)
+    embedding.calibrate(pseudo_clips(*BACKGROUND, seed=seed + 1_000_000, workers=workers).values)
+    embedding.save(place)
+    for path in unfinished:
+        path.unlink()
+    write_json(place / "training.json", {**settings, "minutes": round((time.monotonic() - started) / 60, 3)})
+    return embedding
 
 
 def _train(

@@ -1,11 +1,15 @@
 """Pretraining on pseudo-signs: an embedding in which the same sign by another signer is near."""
 
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from asl_lib.features.recipe import RecipeError
 from asl_lib.models.embedding import FILE, SignEmbedding, Whitening
 from asl_lib.models.errors import TrainingError
+from asl_lib.models.registry import build
 from asl_lib.training import pretrain as pretraining
 from asl_lib.training.pretrain import embedding_folder, load_embedding, pretrain, pseudo_clips
 
@@ -91,6 +95,49 @@ def test_a_killed_pretraining_goes_on_from_its_checkpoint_and_ends_with_the_same
     resumed = pretrain(**options, folder=tmp_path / "killed")
     assert resumed.fingerprint == whole.fingerprint
     assert sorted(path.name for path in (tmp_path / "killed").glob("*/*")) == [FILE, "recipe.json", "training.json"]
+
+
+def test_a_network_of_the_same_kind_starts_with_the_weights_of_the_embedding_and_keeps_its_last_layer(embedding, clips):
+    recipe = replace(clips.recipe, glosses=("A", "B", "C"))
+    model = build("attention_lstm", recipe)
+    last = model.layers[-1].get_weights()
+    embedding.transfer(model)
+    for before, after in zip(last, model.layers[-1].get_weights(), strict=True):
+        np.testing.assert_array_equal(after, before)
+    X = clips.encode(slice(0, 5))
+    features = np.asarray(embedding.networks[0](X)) @ last[0] + last[1]
+    shares = np.exp(features) / np.exp(features).sum(axis=1, keepdims=True)
+    np.testing.assert_allclose(np.asarray(model(X)), shares, atol=1e-5)
+
+
+def test_weights_for_another_network_or_other_features_are_refused(embedding, tmp_path):
+    recipe = replace(embedding.recipe, glosses=("A", "B", "C"))
+    others = [build("attention_tcn", recipe), build("attention_lstm", replace(recipe, velocities=False))]
+    for model in others:
+        with pytest.raises(TrainingError, match=r"layers of attention_lstm.*pretrain\(network=...\)"):
+            embedding.transfer(model)
+    described = pretrain(**SMALL | {"networks": 0}, folder=tmp_path)
+    with pytest.raises(TrainingError, match="has no network"):
+        described.transfer(build("attention_lstm", recipe))
+
+
+@pytest.mark.parametrize("network", ["attention_tcn", "attention_transformer"])
+def test_another_network_is_pretrained_and_starts_in_the_same_way(network, tmp_path):
+    made = pretrain(**SMALL | {"network": network, "steps": 1}, folder=tmp_path)
+    model = build(network, replace(made.recipe, glosses=("A", "B", "C")))
+    made.transfer(model)
+    first = model.get_weights()[0]
+    np.testing.assert_array_equal(first, made.networks[0].get_weights()[0])
+
+
+def test_two_who_need_the_same_embedding_at_once_train_it_once(tmp_path, monkeypatch):
+    options = SMALL | {"signs": 12, "signers": 2, "steps": 2}
+    made, make = [], pretraining.pseudo_clips
+    monkeypatch.setattr(pretraining, "pseudo_clips", lambda *args, **kwargs: made.append(1) or make(*args, **kwargs))
+    with ThreadPoolExecutor(2) as pool:
+        both = [*pool.map(lambda _: pretrain(**options, folder=tmp_path), range(2))]
+    assert both[0].fingerprint == both[1].fingerprint
+    assert len(made) == 2  # the pseudo-signs and the background of one training
 
 
 def test_the_background_is_unit_vectors_of_signs_that_were_not_trained_on(embedding):
