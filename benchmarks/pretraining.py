@@ -55,7 +55,7 @@ def tested(
     train, test = drawn(clips, np.flatnonzero(~new), count, seed=seed), np.flatnonzero(new)
     split = Split(train, train[:0], test)
     epochs = -(-steps // -(-len(train) // 32))
-    found = {}
+    found: dict[str, pd.DataFrame] = {}
     for name, start in (("random", None), (embedding.fingerprint, embedding)):
         place = folder / f"{'+'.join(held_out)}.clips_{count}.steps_{steps}.seed_{seed}.{name}"
         evaluation = read_clips(
