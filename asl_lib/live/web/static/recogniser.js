@@ -74,7 +74,7 @@ export class SignRecogniser {
   /** Return what is recognised after the last frame: a sign in progress, or a capture, has ended. */
   async finish() {
     const {time_s, phase} = this.last;
-    if (this.capture && phase === "capture") this.last = this.captured(await this.predictEnded(-Infinity, Infinity), time_s, []);
+    if (this.capture && phase === "capture") this.last = this.captured(await this.predict(-Infinity, Infinity, {ended: true}), time_s, []);
     else if (!this.capture && this.began_s !== null) this.last = await this.endSign(time_s, []);
     else this.last = {...this.last, committed: ""};
     return this.last;
@@ -85,7 +85,7 @@ export class SignRecogniser {
     const {phase, top, shown, refused} = this.last;
     if (phase === "done") return recognition(time_s, {hands, phase, top, shown, refused});
     if (time_s < begin_s) return recognition(time_s, {hands, phase: "countdown", left_s: begin_s - time_s});
-    if (time_s > end_s) return this.captured(await this.predictEnded(-Infinity, Infinity), time_s, hands);
+    if (time_s > end_s) return this.captured(await this.predict(-Infinity, Infinity, {ended: true}), time_s, hands);
     this.frames.push({time_s, values});
     return recognition(time_s, {hands, phase: "capture", signing: true, left_s: end_s - time_s});
   }
@@ -130,7 +130,7 @@ export class SignRecogniser {
     const {settings, began_s, raised_s} = this;
     const last_s = raised_s + settings.lead_s;
     const first_s = Math.max(began_s - settings.lead_s, last_s - settings.window_s);
-    const probabilities = raised_s - began_s >= settings.shortest_s ? await this.predictEnded(first_s, last_s) : null;
+    const probabilities = raised_s - began_s >= settings.shortest_s ? await this.predict(first_s, last_s, {ended: true}) : null;
     this.began_s = null;
     this.smoother.reset();
     this.forgetBefore(time_s - settings.lead_s);
@@ -154,21 +154,15 @@ export class SignRecogniser {
     return recognition(time_s, {hands, phase: "done", top, shown: gloss, committed: gloss, refused});
   }
 
-  /** Resolve to the probabilities of the frames between two times, or to null where they cannot be classified. */
-  async predict(first_s, last_s) {
-    const chosen = this.between(first_s, last_s);
-    return chosen.length < 2 ? null : this.classify(chosen, this.size);
-  }
-
-  /** The same of a movement that has ended, which is kept. */
-  predictEnded(first_s, last_s) {
-    const frames = this.between(first_s, last_s);
-    if (frames.length > 1) this.movement = {frames, size: this.size};
-    return this.predict(first_s, last_s);
-  }
-
-  between(first_s, last_s) {
-    return this.frames.filter(({time_s}) => first_s <= time_s && time_s <= last_s);
+  /**
+   * Resolve to the probabilities of the frames between two times, or to null where they cannot be classified; those of a
+   * movement that has `ended` are kept.
+   */
+  async predict(first_s, last_s, {ended = false} = {}) {
+    const frames = this.frames.filter(({time_s}) => first_s <= time_s && time_s <= last_s);
+    if (frames.length < 2) return null;
+    if (ended) this.movement = {frames, size: this.size};
+    return this.classify(frames, this.size);
   }
 
   forgetBefore(time_s) {
