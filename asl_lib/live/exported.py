@@ -64,7 +64,10 @@ def export_model(
             known = known_signs(source, embedding)
             export_signs(folder, recipe, embedding, known)
             if known is None:
-                log("It learns signs, but names every movement: the clips that it was trained on are not there.")
+                log(
+                    "It learns signs, but names every movement: the clips that it was trained on are not there, or "
+                    "were prepared in another way than the embedding needs."
+                )
         except (LiveError, TrainingError, RecipeError) as error:
             log(f"It names every movement, and cannot be taught: {error}")
     return path

@@ -16,6 +16,7 @@ from asl_lib._util.paths import project_folder
 from asl_lib.data.names import clean_name
 from asl_lib.data.video import Frame
 from asl_lib.features.recipe import FeatureRecipe, RecipeError
+from asl_lib.features.resampling import resample
 from asl_lib.features.sets import ENCODING, ClipSet
 from asl_lib.landmarks.landmarks import Landmarks
 from asl_lib.live.errors import LiveError
@@ -178,18 +179,17 @@ class Vocabulary:
 
         Args:
             embedding: a `SignEmbedding`.
-            clips: clips whose points are those of the embedding's recipe; how a recipe encodes them does not matter.
+            clips: clips whose points hold those of the embedding's recipe, see `points_for`.
             rows: which of them; None for all.
 
         Raises:
             RecipeError: the clips were prepared in another way than the embedding needs.
         """
-        if not same_points(clips.recipe, embedding.recipe):
-            raise RecipeError("The clips were prepared with another recipe than the embedding's: their points differ.")
         rows = np.arange(len(clips)) if rows is None else np.asarray(rows, int)
+        points = points_for(clips.values[rows], clips.recipe, embedding.recipe)
         vocabulary = cls(embedding)
         if len(rows):
-            vocabulary._set(vocabulary._embed(clips.values[rows]), clips.glosses[clips.y[rows]], clips.signer[rows])
+            vocabulary._set(vocabulary._embed(points), clips.glosses[clips.y[rows]], clips.signer[rows])
         return vocabulary
 
     def _embed(self, points: np.ndarray) -> np.ndarray:
@@ -384,7 +384,31 @@ class OpenClassifier:
         self.glosses: tuple[str, ...] = own + tuple(gloss for gloss in self.taught.glosses if gloss not in own)
 
 
-def same_points(first: FeatureRecipe, second: FeatureRecipe) -> bool:
-    """Return whether two recipes make the same points of a clip, however they encode them."""
-    entries = set(vars(first)) - {"glosses", *ENCODING}
-    return all(getattr(first, name) == getattr(second, name) for name in entries)
+def points_for(points: np.ndarray, made_by: FeatureRecipe, wanted: FeatureRecipe) -> np.ndarray:
+    """Return the points of clips as another recipe makes them, as far as they can be made of these.
+
+    Further parts and coordinates are left out, and another number of frames is interpolated. Clips that were turned to
+    one hand stay so where the other recipe looks at a clip and its mirror image: that is the same both ways round.
+
+    Args:
+        points: (n, frames, L, C) of `made_by`.
+        made_by, wanted: how they were made, and how they should be.
+
+    Raises:
+        RecipeError: the recipes differ in anything else.
+    """
+    free = {"glosses", *ENCODING, "parts", "coordinates"}
+    free |= {"frames"} if wanted.timing == "resample" else set()
+    free |= {"mirror_left_handed"} if wanted.num_views == 2 else set()
+    differ = [name for name, value in vars(wanted).items() if name not in free and getattr(made_by, name) != value]
+    differ += ["parts"] if set(wanted.parts) - set(made_by.parts) else []
+    differ += ["coordinates"] if wanted.num_coordinates > made_by.num_coordinates else []
+    if differ:
+        raise RecipeError(
+            f"The clips were prepared with another recipe than the embedding's: {', '.join(differ)} differ."
+        )
+    columns = np.concatenate([np.arange(made_by.num_landmarks)[made_by.columns(part)] for part in wanted.parts])
+    points = points[..., columns, : wanted.num_coordinates]
+    if made_by.frames == wanted.frames:
+        return points
+    return np.array([resample(clip, num_frames=wanted.frames) for clip in points]).reshape(-1, *wanted.values_shape)

@@ -22,8 +22,10 @@ class RandomFeatures:
         self.background = self.embed(rng.normal(size=(40, *recipe.values_shape)).astype(np.float32))
 
     def embed(self, points):
-        features = np.clip(self.recipe.encode(points).reshape(len(points), -1), -9, 9)
-        waves = np.cos(features @ self._weights + self._phases)
+        waves = np.zeros((len(points), self.size), np.float32)
+        for view in self.recipe.views(points):
+            features = np.clip(self.recipe.encode(view).reshape(len(points), -1), -9, 9)
+            waves += np.cos(features @ self._weights + self._phases)
         return waves / np.linalg.norm(waves, axis=1, keepdims=True)
 
 

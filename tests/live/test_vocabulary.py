@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from threading import Barrier
 
 import numpy as np
@@ -12,14 +13,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from asl_lib.course.params import check_parameters, read_yaml
+from asl_lib.features.body import mirror_parts
 from asl_lib.features.recipe import FeatureRecipe, RecipeError
 from asl_lib.live.errors import LiveError
 from asl_lib.live.networks import Classifier, known_signs, open_recogniser
 from asl_lib.live.recogniser import SignRecogniser
-from asl_lib.live.vocabulary import OpenClassifier, Vocabulary, editing, shares_of
+from asl_lib.live.vocabulary import OpenClassifier, Vocabulary, editing, points_for, shares_of
 from asl_lib.models.rivals import Ridge
+from asl_lib.training.pretrain import RECIPE as EMBEDDING
 from asl_lib.training.saved import save_model
-from tests.conftest import make_clip_set, make_landmarks
+from tests.conftest import ROOT, make_clip_set, make_landmarks
 from tests.live.conftest import RandomFeatures, signing
 from tests.live.test_recogniser import body, follow_all
 
@@ -162,11 +166,59 @@ def test_names_from_a_file_cannot_write_control_characters(tmp_path):
         vocabulary.add(" \x1b", clips_of(0, 1))
 
 
-def test_clips_of_another_recipe_are_refused():
+def test_clips_of_a_recipe_that_makes_other_points_are_refused_and_what_differs_is_named():
     clips = make_clip_set(clips_of(0, 2), [0, 1], RECIPE)
     assert len(Vocabulary.of_clips(RandomFeatures(RECIPE), clips.with_encoding(velocities=True))) == 2
-    with pytest.raises(RecipeError, match="another recipe"):
-        Vocabulary.of_clips(RandomFeatures(FeatureRecipe(frames=8, mirror_left_handed=True)), clips)
+    for changes, named in (
+        ({"mirror_left_handed": True}, "mirror_left_handed"),  # this embedding does not look into the mirror
+        ({"body_frame": "image", "max_gap": 0}, "body_frame, max_gap"),
+        ({"coordinates": "xyz"}, "coordinates"),
+        ({"parts": ("pose", "lips", "left_hand", "right_hand")}, "parts"),
+        ({"timing": "window", "frames": 9}, "timing, frames"),
+    ):
+        with pytest.raises(RecipeError, match=f"another recipe than the embedding's: {named} differ"):
+            Vocabulary.of_clips(RandomFeatures(FeatureRecipe(**{"frames": 8, **changes})), clips)
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "params").glob("*.yaml")), ids=lambda path: path.stem)
+def test_from_the_clips_of_every_recipe_of_the_course_come_those_of_the_sign_embedding(path):
+    params = check_parameters(read_yaml(path))
+    entries = {name: getattr(params, name) for name in vars(FeatureRecipe()) if hasattr(params, name)}
+    made_by = FeatureRecipe(parts=tuple(params.landmarks), **entries)
+    if params.run == "fingerspelling":  # hands alone, from the middle of a clip: the movement cannot be had from them
+        with pytest.raises(RecipeError, match="timing, parts differ"):
+            points_for(np.zeros((1, *made_by.values_shape)), made_by, EMBEDDING)
+        return
+    for missing in ("left_hand", "right_hand"):
+        landmarks = make_landmarks(frames=20, missing=[(missing, 0, 20)])
+        points = points_for(made_by.points(landmarks)[None], made_by, EMBEDDING)
+        ways = EMBEDDING.views(EMBEDDING.points(landmarks)[None])
+        assert points.shape == ways[0].shape
+        assert min(np.nanmax(np.abs(points - way)) for way in ways) < 1e-5
+
+
+def test_more_parts_and_coordinates_are_left_out_and_other_frames_interpolated():
+    made_by = FeatureRecipe(parts=("lips", "right_hand", "pose", "left_hand"), coordinates="xyz", frames=60)
+    landmarks = make_landmarks(frames=20, parts=("pose", "face", "left_hand", "right_hand"))
+    points = points_for(made_by.points(landmarks)[None], made_by, EMBEDDING)
+    np.testing.assert_allclose(points, EMBEDDING.points(landmarks)[None], atol=0.01)
+    assert points_for(np.empty((0, *made_by.values_shape)), made_by, EMBEDDING).shape == (0, *EMBEDDING.values_shape)
+
+
+def test_a_model_that_turns_left_handed_clips_round_refuses_too_and_names_them_as_before(tmp_path):
+    recipe = FeatureRecipe(frames=16, mirror_left_handed=True)
+    folder = make_run(tmp_path / "run", recipe)
+    embedding = RandomFeatures(FeatureRecipe(frames=16, average_mirrored=True))
+    for clip in (make_landmarks(frames=12, seed=0), mirrored(make_landmarks(frames=12, seed=0))):
+        with open_recogniser(folder, taught=Vocabulary(embedding)) as recogniser:
+            assert recogniser.classifier(movement()).sum() == 0
+            np.testing.assert_allclose(recogniser.classifier(clip), Classifier.load(folder)(clip), atol=1e-6)
+
+
+def mirrored(landmarks):
+    """Return the landmarks of a clip that is signed with the other hand."""
+    parts = mirror_parts({part: landmarks.part(part) for part in landmarks.parts}, width=1)
+    return replace(landmarks, points=np.concatenate([parts[part] for part in landmarks.parts], axis=1))
 
 
 class Sure:
