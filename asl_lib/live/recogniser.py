@@ -280,7 +280,15 @@ class SignRecogniser(FrameRecogniser):
             super().teach(gloss)
         if self._movement is None:
             raise LiveError("There is nothing to learn from yet: show the sign first.")
-        self.classifier.teach(gloss, self._movement)
+        movement = self._movement
+        if self._capture is not None:  # it also shows the rest before the sign and after it
+            raised, lead = raised_frames(movement), round(self.settings.lead_s * movement.fps)
+            if not raised:
+                raise LiveError("No hand was raised, so there is nothing to learn from: show the sign again.")
+            frames = slice(max(0, raised[0] - lead), raised[-1] + lead + 1)
+            points, confidence, times = movement.points[frames], movement.confidence[frames], movement.times[frames]
+            movement = replace(movement, points=points, confidence=confidence, times=times)
+        self.classifier.teach(gloss, movement)
         self._movement = None
         self.reset()  # the classes have changed
 
@@ -396,6 +404,13 @@ def hand_raised(parts: dict[str, np.ndarray], size: tuple[int, int]) -> bool:
         if not np.isnan(point[1]) and point[1] <= 1 and point[1] * scale[1] <= lowest:
             return True
     return False
+
+
+def raised_frames(landmarks: Landmarks) -> list[int]:
+    """Return the indices of the frames of a clip in which a hand is raised, see `hand_raised`."""
+    parts, size = {part: landmarks.part(part) for part in landmarks.parts}, (landmarks.width, landmarks.height)
+    frames = range(len(landmarks.points))
+    return [index for index in frames if hand_raised({part: points[index] for part, points in parts.items()}, size)]
 
 
 def is_refused(probabilities: np.ndarray) -> bool:

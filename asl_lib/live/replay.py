@@ -13,7 +13,7 @@ import numpy as np
 from asl_lib._util.console import progress_bar
 from asl_lib.data.video import Frame, fit_into, read_frames, video_info, write_video
 from asl_lib.landmarks.landmarks import CLOCK_S, PARTS, Landmarks
-from asl_lib.live.recogniser import LandmarkClassifier, LiveSettings, Recognition, SignRecogniser, hand_raised
+from asl_lib.live.recogniser import LandmarkClassifier, LiveSettings, Recognition, SignRecogniser, raised_frames
 
 FPS = 25.0
 PAUSE_FRAMES = 12
@@ -80,14 +80,9 @@ def join_landmarks(
     frames: list[tuple[float, np.ndarray]] = []
     signs = []
     for gloss, landmarks in clips:
-        points = landmarks.with_parts(parts).points
-        values = np.concatenate([points, ~np.isnan(points[..., :1])], axis=-1, dtype=np.float32)
-        size = (landmarks.width, landmarks.height)
-        raised = [
-            index
-            for index in range(len(values))
-            if hand_raised({part: landmarks.part(part)[index] for part in parts}, size)
-        ]
+        clip = landmarks.with_parts(parts)
+        values = np.concatenate([clip.points, ~np.isnan(clip.points[..., :1])], axis=-1, dtype=np.float32)
+        raised = raised_frames(clip)
         start = len(frames)
         signs.append(SignInterval(gloss, start / FPS, (start + (raised[-1] if raised else len(values) - 1)) / FPS))
         for one in [*values, *[values[-1]] * PAUSE_FRAMES]:

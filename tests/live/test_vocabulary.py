@@ -288,6 +288,21 @@ def test_a_sign_is_taught_while_it_runs_and_recognised_at_once():
     assert words == ["HELLO"]
 
 
+def test_of_a_capture_the_movement_is_learned_and_not_the_rest_before_and_after_it():
+    rest = next(iter(signing(body())))[1]
+    before, after = ([(start + index / 25, rest) for index in range(25)] for start in (0.0, 2.2))
+    recogniser = SignRecogniser(OpenClassifier(Vocabulary(RandomFeatures(Sure.recipe)), model=Sure()))
+    recogniser.start(0.0, countdown_s=0, capture_s=3.1)
+    follow_all(recogniser, [*before, *signing(body(), start_s=1.0), *after])
+    recogniser.teach("WAVE")
+    [(gloss, similarity)] = recogniser.classifier.taught.rank(Sure.recipe.points(movement())[None])[0]
+    assert (gloss, similarity) == ("WAVE", pytest.approx(1, abs=0.02))
+    recogniser.start(0.0, countdown_s=0, capture_s=0.9)
+    follow_all(recogniser, before)
+    with pytest.raises(LiveError, match="No hand was raised.*show the sign again"):
+        recogniser.teach("REST")
+
+
 def test_a_recogniser_without_an_embedding_says_that_it_cannot_learn():
     with pytest.raises(LiveError, match="cannot learn signs"):
         SignRecogniser(Sure()).teach("WAVE")

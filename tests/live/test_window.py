@@ -24,6 +24,7 @@ from tests.conftest import ROOT, make_frames
 from tests.live.test_recogniser import Oracle
 from tests.live.test_sources import Feed, Slow
 
+pytestmark = pytest.mark.usefixtures("home")  # what this machine has learned must not matter
 linux_only = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="The virtual screen is Xvfb, for Linux.")
 
 
