@@ -29,6 +29,7 @@ FLAGS = [
     "--disable-background-networking", "--disable-component-update", "--disable-sync", "--window-size=1280,1000",
     "--disable-background-timer-throttling", "--disable-renderer-backgrounding",
     "--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream",
+    "--enable-unsafe-webgpu", "--use-webgpu-adapter=swiftshader",  # a graphics card that a program imitates
 ]  # fmt: skip
 
 

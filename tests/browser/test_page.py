@@ -82,7 +82,9 @@ def site(chromium, model, tmp_path_factory):
         fetch_packages()
     except LiveError as error:
         pytest.skip(str(error))
-    folder = build_page(tmp_path_factory.mktemp("site"), models={"small": model, "other": model})
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("ASL_HOME", str(model.parents[3]))  # without a sign embedding
+        folder = build_page(tmp_path_factory.mktemp("site"), models={"small": model, "other": model})
     with served(folder) as address:
         yield folder, address
 
@@ -138,6 +140,148 @@ def test_the_browser_finds_the_landmarks_that_python_finds(site, run_script):
         assert same["mean_px"] <= 0.3, group
         assert same["same"] == 1, group
     np.testing.assert_allclose(rows[..., 3], expected[..., 3], atol=0.01)
+
+
+DECIDE = """
+    const {Trial, openCard} = await import("./trial.js");
+    const pause = (ms) => new Promise((done) => setTimeout(done, ms));
+    const model = (ms, number) => ({
+      compiled: {isFullyAccelerated: true}, closed: false, runs: 0,
+      async run() {
+        await pause(ms);
+        return [Float32Array.of(200, number(this.runs++))];
+      },
+      close() {
+        this.closed = true;
+      },
+    });
+    const right = (run) => 1 + run / 1000;
+    const broken = () => {
+      throw new Error("lost");
+    };
+    const cases = {
+      better: model(0, right),
+      rounded: model(0, (run) => right(run) * 1.0001),
+      slower: model(60, right),
+      wrong: model(0, (run) => right(run) + 0.5),
+      "wrong from the third run on": model(0, (run) => right(Math.min(run, 1)) + (run > 1)),
+      "no number": model(0, () => NaN),
+      failing: model(0, broken),
+      partly: {...model(0, right), compiled: {isFullyAccelerated: false}},
+      "lost later": model(0, (run) => (run < 12 ? right(run) : broken())),
+      "without time": model(0, right),
+    };
+    const answers = {};
+    for (const [name, other] of Object.entries(cases)) {
+      const card = openCard({}, "card");
+      if (name === "without time") card.left_ms = 0;
+      const own = model(20, right);
+      const trial = await Trial.begin(name, own, async () => other, card);
+      const numbers = [];
+      for (let run = 0; run < 14; run++) numbers.push((await trial.run([]))[0][1]);
+      answers[name] = {moved: trial.moved, runs: own.runs, numbers, place: trial.place, closed: other.closed};
+    }
+    const failed = await Trial.begin("", model(0, right), broken, openCard({}, "card"));
+    const imitated = {adapterInfo: {isFallbackAdapter: true}};
+    const open = (device, wanted) => Boolean(openCard(device, wanted));
+    return {
+      answers, failed: failed.place,
+      cards: [open(null, "any"), open(imitated, "card"), open(imitated, "any"), open({}, "card"), open({}, "none")],
+    };
+"""
+
+
+def test_a_model_moves_to_the_graphics_card_only_where_it_gives_the_same_numbers_sooner(run_script):
+    found = run_script(DECIDE)
+    assert found["cards"] == [False, False, True, True, False]
+    assert "cannot run it" in found["failed"]
+    answers = found["answers"]
+    assert [name for name, answer in answers.items() if answer["moved"]] == ["better", "rounded"]
+    assert answers["better"]["runs"] == 8  # and from then on the processor rests
+    reasons = {name: answer["place"].partition("(")[2] for name, answer in answers.items()}
+    for name in ("wrong", "wrong from the third run on", "no number"):
+        assert reasons[name] == "the graphics card gives other numbers)"
+    assert reasons["failing"] == reasons["partly"] == "the graphics card cannot run it)"
+    assert reasons["lost later"] == "the graphics card stopped)"
+    assert reasons["without time"] == "trying the graphics card took too long)"
+    assert all(answer["closed"] != answer["moved"] for name, answer in answers.items() if name != "without time")
+    assert answers["lost later"]["runs"] == 10  # eight beside the card, and two after it was gone
+    numbers = {name: answer["numbers"] for name, answer in answers.items()}
+    lost = numbers.pop("lost later")
+    np.testing.assert_allclose(lost, [*np.arange(1, 1.0115, 0.001), 1.008, 1.009], rtol=1e-6)
+    for name, found in numbers.items():
+        np.testing.assert_allclose(found, np.arange(1, 1.0135, 0.001), rtol=2e-4 if name == "rounded" else 1e-6)
+
+
+CARD = """
+    const [address, count, width, height] = given;
+    const {loadRuntime} = await import("./models.js");
+    const {Tracker} = await import("./tracker.js");
+    const runtime = await loadRuntime(new URL("litert/", location.href).href, {gpu: "any"});
+    const tracker = await Tracker.load(runtime, "tracker/");
+    const {card} = runtime;
+    runtime.card = null;
+    const expecting = await Tracker.load(runtime, "tracker/");
+    const trials = Object.fromEntries(card.trials.map((trial) => [trial.name, trial]));
+    const {pose_landmark_full: pose, hand_recrop: recrop, hand_landmark_full: hand} = trials;
+    pose.other.run = async () => { throw new Error("lost"); };
+    const {other} = hand;
+    const right = other.run;
+    let runs = 0;
+    other.run = async (inputs) => {
+      const outputs = await right.call(other, inputs);
+      if (++runs === 2) outputs[0][5] += 1;
+      return outputs;
+    };
+    const slow = recrop.own.run;
+    recrop.own.run = async (inputs) => {
+      await new Promise((done) => setTimeout(done, 1000));
+      return slow.call(recrop.own, inputs);
+    };
+    const tensors = [];
+    const {compiled} = recrop.other;
+    const {run} = compiled;
+    compiled.run = async (inputs) => {
+      const outputs = await run.call(compiled, inputs);
+      tensors.push(...inputs, ...outputs);
+      return outputs;
+    };
+    const pixels = new Uint8ClampedArray(await (await fetch(address)).arrayBuffer());
+    let apart = 0;
+    for (let index = 0; index < count; index++) {
+      const data = pixels.slice(index * width * height * 4, (index + 1) * width * height * 4);
+      const row = await tracker.track({data, width, height});
+      const expected = await expecting.track({data, width, height});
+      expected.forEach((value, at) => {
+        if (Number.isNaN(value) !== Number.isNaN(row[at])) apart = Infinity;
+        else if (!Number.isNaN(value)) apart = Math.max(apart, Math.abs(row[at] - value));
+      });
+    }
+    return {
+      apart, places: Object.fromEntries(card.trials.map(({name, place}) => [name, place])),
+      tensors: tensors.length, kept: tensors.filter((tensor) => !tensor.deleted).length,
+    };
+"""
+
+
+def test_on_a_card_that_a_program_imitates_the_landmarks_stay_and_wrong_numbers_are_noticed(site, run_script):
+    folder, _ = site
+    clip = render("WANT", "chen")[FIRST : FIRST + 8]
+    height, width = write_pixels(folder / "card.rgba", clip)
+    found = run_script(CARD, "card.rgba", len(clip), width, height)
+    places = found["places"]
+    assert places["hand_recrop"].startswith("on the graphics card")
+    assert places["hand_landmark_full"] == "on the processor (the graphics card gives other numbers)"
+    assert places["pose_landmark_full"] == "on the processor (the graphics card cannot run it)"
+    assert places["pose_detection"] == "on the processor (the graphics card cannot run it)"  # it has sparse weights
+    assert found["apart"] < 1e-3
+    assert found["tensors"] > 16
+    assert found["kept"] == 0
+
+
+def test_a_graphics_card_that_a_program_imitates_is_left_alone(site, open_page):
+    tab = open_page(site[1])
+    assert "this browser offers them no graphics card" in tab.text("places")
 
 
 SPELL = """

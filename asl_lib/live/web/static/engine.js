@@ -5,14 +5,18 @@ import {LetterRecogniser} from "./letters.js";
 import {loadRuntime} from "./models.js";
 import {SignRecogniser, raised} from "./recogniser.js";
 import {HandFinder, Tracker} from "./tracker.js";
+import {placesOf} from "./trial.js";
 import {OpenClassifier, Vocabulary, cleanName} from "./vocabulary.js";
 
 export class Engine {
-  /** Load the tracker; `threads` are used where the browser gives memory to several. Return how many they are. */
-  async open({threads = 1} = {}) {
+  /**
+   * Load the tracker; `threads` are used where the browser gives memory to several, and a graphics card as `openCard`
+   * has it. Return how many threads there are.
+   */
+  async open({threads = 1, gpu = "card"} = {}) {
     const address = (folder) => new URL(folder, self.location.href).href;
     this.address = address;
-    this.runtime = await loadRuntime(address("litert/"), {threads});
+    this.runtime = await loadRuntime(address("litert/"), {threads, gpu});
     this.tracker = await Tracker.load(this.runtime, address("tracker/"));
     return this.runtime.threads;
   }
@@ -37,6 +41,11 @@ export class Engine {
       this.recogniser = new SignRecogniser(classifier.glosses, classify, settings, this.tracker);
     }
     return {settings, refuses: Boolean(classifier.refuses), embedding: classifier.space?.embedding ?? ""};
+  }
+
+  /** Return where each model runs. */
+  places() {
+    return placesOf(this.runtime);
   }
 
   /** Learn the last movement that ended as a clip of a sign; return what `know` does. */

@@ -2,17 +2,19 @@
 // The counterpart of asl_lib/landmarks/detectors.py.
 
 import {squareAround} from "./regions.js";
+import {Trial, openCard} from "./trial.js";
 
 // Least overlap, in intersection over union, of boxes that show the same object.
 const OVERLAP = 0.3;
 
 /**
- * Load LiteRT.js once, and return it with the number of threads that its models use.
+ * Load LiteRT.js once, and return it with the number of threads that its models use, and the graphics card on which they
+ * are tried; `gpu` tells which, see `openCard`.
  *
  * Threads need memory that they share, which a browser gives only to pages that are isolated from all others; the
  * runtime counts them for all models together. In a worker the runtime must be told where its own script lies.
  */
-export async function loadRuntime(folder, {threads = 1} = {}) {
+export async function loadRuntime(folder, {threads = 1, gpu = "none"} = {}) {
   const shared = globalThis.crossOriginIsolated ? threads : 1;
   const litert = await import(`${folder}index.js`);
   self.Module = {
@@ -21,7 +23,7 @@ export async function loadRuntime(folder, {threads = 1} = {}) {
     printErr: console.debug, // how it starts is no error
   };
   await litert.loadLiteRt(folder, {threads: shared > 1});
-  return {litert, threads: shared};
+  return {litert, threads: shared, card: openCard(litert.getWebGpuDevice(), gpu)};
 }
 
 /** A `.tflite` file: arrays in, arrays out. */
@@ -35,6 +37,7 @@ export class Graph {
     graph.compiled = await runtime.litert.loadAndCompile(new Uint8Array(await answer.arrayBuffer()), {
       accelerator,
       cpuOptions: {numThreads: runtime.threads},
+      gpuOptions: {precision: "fp32"},
     });
     graph.inputs = graph.compiled.getInputDetails().map(({name, shape}) => ({name, shape: [...shape]}));
     graph.outputs = graph.compiled.getOutputDetails().map(({name, shape}) => ({name, shape: [...shape]}));
@@ -64,9 +67,14 @@ export class Graph {
 /** A model of one square picture. */
 export class Model {
   /** Load a model; `low` is what the darkest pixel becomes, and the brightest becomes 1. */
-  static async load(runtime, address, {low = 0, ...options} = {}) {
+  static async load(runtime, address, {low = 0} = {}) {
     const model = new Model();
-    model.graph = await Graph.load(runtime, address, options);
+    model.graph = await Graph.load(runtime, address);
+    if (runtime.card) {
+      const name = address.match(/([^/]*)\.tflite$/)[1];
+      const load = () => Graph.load(runtime, address, {accelerator: "webgpu"});
+      model.graph = await Trial.begin(name, model.graph, load, runtime.card);
+    }
     model.size = model.graph.inputs[0].shape[1];
     model.input = new Float32Array(3 * model.size ** 2);
     const scale = Math.fround((1 - low) / 255);

@@ -11,6 +11,8 @@ import {Transcript} from "./words.js";
 const KEPT = {words: "asl-words", letters: "asl-letters"};
 // Frames a second below which fast signs are missed, and how long the rate is measured.
 const [TOO_FEW_FPS, RATE_MS] = [8, 2000];
+// After how many frames it is shown anew where the models run.
+const PLACES_FRAMES = 25;
 const HANDS = {left_hand: "left hand", right_hand: "right hand"};
 
 const byId = (id) => document.getElementById(`asl-${id}`);
@@ -149,6 +151,7 @@ async function recognise(opened, message) {
       drawFrame(byId("canvas"), recognition, config);
       show(recognition);
       showSpeed(began);
+      if (count % PLACES_FRAMES === 0) byId("places").textContent = await engine.places();
       count += 1;
     }
     if (opened.closed) return;
@@ -358,7 +361,9 @@ async function begin() {
   config = await (await fetch("config.json")).json();
   for (const mark of document.querySelectorAll("[data-part]")) mark.style.background = config.colours[mark.dataset.part];
   for (const name of Object.keys(config.models)) byId("model").append(new Option(name));
-  const threads = await engine.open({threads: Math.min(4, navigator.hardwareConcurrency ?? 1)});
+  const gpu = new URLSearchParams(location.search).get("gpu") ?? "card";
+  const threads = await engine.open({threads: Math.min(4, navigator.hardwareConcurrency ?? 1), gpu});
+  byId("places").textContent = await engine.places();
   await useModel(byId("model").value);
   button("camera").disabled = button("clip").disabled = false;
   say("Ready.");
