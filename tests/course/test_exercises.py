@@ -7,9 +7,7 @@ import pytest
 
 from tests.conftest import ROOT
 
-OVERWRITING = ("05", "06", "07")
-"""Notebooks some of whose solutions still take the place of an answer; take a number out when its solutions ask."""
-NOTEBOOKS = [p for p in sorted((ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb")) if p.name[:2] not in OVERWRITING]
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb"))
 
 
 def cells_of(notebook, tag):

@@ -25,3 +25,29 @@ def test_the_way_through_the_course_marks_the_station_of_its_notebook(number, tm
 
 def test_every_notebook_is_a_station():
     assert [path.name[:2] for path in sorted((ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb"))] == NUMBERS
+
+
+DRAWN = (
+    drawings.tracker,
+    drawings.recipe,
+    drawings.lstm,
+    drawings.dilation,
+    drawings.attention,
+    drawings.two_streams,
+    drawings.embedding,
+)
+
+
+@pytest.mark.parametrize("draw", DRAWN, ids=lambda draw: draw.__name__)
+def test_a_drawing_is_what_its_function_draws_and_a_notebook_shows_it_with_words(draw, tmp_path, monkeypatch):
+    monkeypatch.setattr(drawings, "IMAGES", tmp_path)
+    draw()
+    stored = ROOT / "docs" / "images" / f"{draw.__name__}.svg"
+    svg = stored.read_text(encoding="utf-8")
+    assert (tmp_path / stored.name).read_text(encoding="utf-8") == svg, "Run `python scripts/drawings.py`."
+    assert len(svg.encode()) < 12_000
+    pages = [path.read_text(encoding="utf-8") for path in (ROOT / "notebooks").glob("*.ipynb")]
+    [described] = [
+        text for page in pages for text in re.findall(rf"!\[([^\]]*)\]\(\.\./docs/images/{stored.name}\)", page)
+    ]
+    assert len(described) > 100
