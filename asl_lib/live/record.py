@@ -76,7 +76,7 @@ class RecordingSession:
     ) -> None:
         for what, names in (("A signer's name", [signer]), ("A gloss", glosses)):
             for name in names:
-                if not _is_safe(name):
+                if not is_folder_name(name):
                     raise LiveError(
                         f"{what} becomes a folder, so it must be made of letters, digits, spaces, '-' and '_', "
                         f"begin with a letter or digit, and have at most {LONGEST_FOLDER_BYTES} bytes; "
@@ -128,10 +128,7 @@ class RecordingSession:
         """
         if self._phase != "review":
             raise LiveError("There is nothing to keep yet. Press Start and sign; then you can keep the recording.")
-        folder = self.folder / self.signer / self.asked[self._at]
-        number = 1
-        while (path := folder / f"{number:02d}.mp4").exists():
-            number += 1
+        path = next_recording(self.folder / self.signer / self.asked[self._at], ".mp4")
         write_video(path, self._even_frames(), fps=RECORDING_FPS)
         self.kept.append(path)
         self._next()
@@ -167,7 +164,15 @@ class RecordingSession:
         return Prompt(self._phase, self.asked[self._at], self._at + 1, total, left_s, frames)
 
 
-def _is_safe(name: str) -> bool:
+def next_recording(folder: Path, suffix: str) -> Path:
+    """Return the path of the next recording in a gloss's folder: the first number that has no file."""
+    number = 1
+    while any(folder.glob(f"{number:02d}.*")):
+        number += 1
+    return folder / f"{number:02d}{suffix}"
+
+
+def is_folder_name(name: str) -> bool:
     """Return whether a name can be the name of a folder on every system."""
     # A vowel sign or an accent of its own belongs to the letter before it, but is no letter to `re`.
     letters = name[:1] + "".join(character for character in name[1:] if unicodedata.category(character)[0] != "M")

@@ -24,7 +24,10 @@ import cv2
 import numpy as np
 import pytest
 
+from asl_lib.course.cli import main
+from asl_lib.data.clips import read_clips
 from asl_lib.data.demo import load_signers
+from asl_lib.data.registry import get_dataset
 from asl_lib.data.video import read_frames
 from asl_lib.features.photographs import fit_square
 from asl_lib.features.recipe import RecipeError
@@ -781,6 +784,47 @@ def test_own_signs_are_saved_as_a_zip_of_the_videos_that_the_camera_saw(site, op
     camera = np.mean([picture for _, picture in read_frames(clip_of("HELLO"))], axis=0)
     seen = cv2.resize(seen, camera.shape[1::-1])
     assert np.abs(seen - camera).mean() < 0.8 * np.abs(seen - camera[:, ::-1]).mean()
+
+
+def test_recordings_go_straight_into_the_folder_of_recordings_where_the_page_is_served_so(
+    site, open_page, tmp_path, capsys
+):
+    from selenium.webdriver.common.keys import Keys
+
+    assert open_page(site[1]).js("return document.getElementById('asl-straight').hidden")
+    folder = tmp_path / "recordings"
+    with serve_files(site[0], port=0, recordings=folder) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        tab = open_page(server.address())
+        tab.errors()
+        tab.button("camera").click()
+        tab.until(lambda: "frames a second" in tab.text("speed"), "the camera")
+        tab.driver.find_element("css selector", "#asl-recorder summary").send_keys(Keys.ENTER)
+        form = tab.driver.find_element("id", "asl-recorder-form")
+        form.find_element("name", "signer").send_keys("zoé")
+        form.find_element("name", "glosses").send_keys("THANK YOU")
+        form.find_element("name", "straight").send_keys(Keys.SPACE)
+        form.find_element("css selector", "button[type=submit]").click()
+        for kept in (1, 2):
+            tab.button("take").click()
+            tab.until(lambda: "Look at it" in tab.text("asked-what"), "the capture")
+            if kept == 2:
+                server.token = "another"  # as when asl live was started anew
+            tab.button("keep").click()
+            tab.until(lambda kept=kept: f"{kept} kept" in tab.text("asked-number"), "the recording to be kept")
+        assert "has not taken the recording (403). It comes with a zip at the end." in tab.text("status")
+        tab.driver.execute_cdp_cmd("Page.setDownloadBehavior", {"behavior": "allow", "downloadPath": str(tmp_path)})
+        tab.button("over").click()
+        tab.until((tmp_path / "recordings-zoé.zip").is_file, "the zip")
+        assert "1 recording went into data/recordings." in tab.text("status")
+        server.shutdown()
+    (path,) = [path for path in folder.rglob("*") if path.is_file()]
+    assert path.relative_to(folder).with_suffix("").as_posix() == "zoé/THANK YOU/01"
+    assert main(["datasets", "check", "recordings", "--data-dir", str(tmp_path)]) == 0
+    assert "present: 1 clip, 1 sign, 1 signer" in capsys.readouterr().out
+    get_dataset("recordings").prepare(folder)
+    assert read_clips(folder / "clips.csv")["gloss"].tolist() == ["THANK YOU"]
+    assert len(list(read_frames(path))) > 5
 
 
 def test_the_page_works_behind_a_proxy_that_shows_it_under_a_path(site, open_page, clip_of):

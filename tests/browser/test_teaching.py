@@ -261,7 +261,7 @@ def test_a_gesture_is_refused_taught_named_kept_saved_forgotten_and_opened_again
     tab.until(lambda: "SCRATCH is forgotten" in tab.text("status"), "the sign to be forgotten")
     assert open_clip(tab, clips / "SCRATCH-1.mp4") == ("not a sign I know", [])
     tab.driver.find_element("id", "asl-signs-file").send_keys(str(path))
-    tab.until(lambda: "vocabulary.npz is learned; 1 signs" in tab.text("status"), "the file to be learned")
+    tab.until(lambda: "the page knows 1 sign that was taught" in tab.text("status"), "the file to be learned")
     assert tab.text("taught").startswith("SCRATCH, 1 clip")
 
     arrays = dict(np.load(path))

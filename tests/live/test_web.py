@@ -3,10 +3,12 @@ import hashlib
 import io
 import json
 import os
+import socket
 import tarfile
 import threading
 from http.client import HTTPConnection
 from pathlib import Path
+from urllib.parse import urlencode
 
 import pytest
 
@@ -68,6 +70,117 @@ def test_no_folder_is_listed_and_no_file_outside_is_given_out(ask, path):
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH"])
 def test_nothing_is_taken(ask, method):
     assert ask(method).status == 501
+
+
+VIDEO = {"video/mp4": b"\0\0\0\x18ftypmp42" + bytes(200), "video/webm": b"\x1a\x45\xdf\xa3" + bytes(200)}
+
+
+@pytest.fixture
+def recording(folder, tmp_path):
+    """A server that takes recordings into the folder `recordings`."""
+    with serve_files(folder, port=0, allowed_hosts=("hub.example",), recordings=tmp_path / "recordings") as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield server
+        server.shutdown()
+
+
+def put(server, *, path=None, names=None, body=VIDEO["video/mp4"], method="POST", **changed):
+    """Send a recording as the page does, but for what is changed, and return the status and the answer."""
+    host = f"127.0.0.1:{server.server_port}"
+    headers = {"Host": host, "Origin": f"http://{host}", "X-Token": server.token, "Content-Type": "video/mp4"}
+    headers |= {name.replace("_", "-"): value for name, value in changed.items()}
+    connection = HTTPConnection("127.0.0.1", server.server_port, timeout=600)
+    query = urlencode({"signer": "zoé", "gloss": "THANK YOU", **(names or {})})
+    connection.request(
+        method, path or f"/recordings?{query}", body, {k: v for k, v in headers.items() if v is not None}
+    )
+    answer = connection.getresponse()
+    text = answer.read()
+    connection.close()
+    return answer.status, text
+
+
+def written(tmp_path):
+    return sorted(path.relative_to(tmp_path).as_posix() for path in (tmp_path / "recordings").rglob("*"))
+
+
+def test_a_page_that_knows_the_token_records_into_the_folder_of_its_signer_and_sign(recording, tmp_path):
+    assert recording.address() == f"http://127.0.0.1:{recording.server_port}/#{recording.token}"
+    assert len(recording.token) > 20
+    assert put(recording) == (201, b'{"file": "zo\\u00e9/THANK YOU/01.mp4"}')
+    assert put(recording, Content_Type="video/webm", body=VIDEO["video/webm"])[0] == 201
+    through_a_proxy = {"Host": "hub.example", "Origin": "https://hub.example"}
+    assert put(recording, names={"signer": " zoe\u0301 "}, **through_a_proxy)[0] == 201
+    folder = tmp_path / "recordings" / "zoé" / "THANK YOU"
+    assert [path.name for path in sorted(folder.iterdir())] == ["01.mp4", "02.webm", "03.mp4"]
+    assert (folder / "02.webm").read_bytes() == VIDEO["video/webm"]
+
+
+@pytest.mark.parametrize(
+    ("changed", "status"),
+    [
+        ({"X_Token": None}, 403),
+        ({"X_Token": ""}, 403),
+        ({"X_Token": "guess\xe9"}, 403),
+        ({"Host": "evil.example", "Origin": "http://evil.example"}, 403),
+        ({"Origin": None}, 403),
+        ({"Origin": "null"}, 403),
+        ({"Origin": "http://127.0.0.1:1"}, 403),  # another program's page on this computer
+        ({"Origin": "http://evil.example"}, 403),
+        ({"Content_Length": None, "Transfer_Encoding": "chunked"}, 411),
+        ({"Content_Length": "5", "Transfer_Encoding": "chunked"}, 411),
+        ({"Content_Length": "-1"}, 411),
+        ({"Content_Length": "²"}, 411),
+        ({"Content_Length": str((32 << 20) + 1)}, 413),
+        ({"Content_Length": "9" * 5000}, 413),
+        ({"Content_Type": "text/html"}, 415),
+        ({"Content_Type": None}, 415),
+        ({"Content_Type": "video/webm"}, 415),  # but it is mp4
+        ({"body": b"<script>" * 9}, 415),
+        ({"body": b""}, None),
+        ({"path": "/"}, 501),
+        ({"path": "/recordings/../index.html"}, 501),
+        ({"path": "/recordings/ana/HELLO/01.mp4"}, 501),
+        ({"method": "PUT"}, 501),
+        ({"method": "OPTIONS"}, 501),  # what browsers ask before another site's page may send a token
+        *(({"names": {what: name}}, 400) for what in ("signer", "gloss") for name in
+          ("", ".", "..", "../../x", "/etc", "a/b", "a\\b", "C:", ".hidden", "-rf", "a.", "x" * 91, "%2e%2e")),
+    ],
+)  # fmt: skip
+def test_every_other_request_leaves_nothing(recording, folder, tmp_path, changed, status):
+    if status is None:
+        with pytest.raises(ConnectionError):
+            put(recording, **changed)
+    else:
+        assert put(recording, **changed)[0] == status
+    assert written(tmp_path) == []
+    assert (folder / "index.html").read_text() == PAGE
+    assert put(recording)[0] == 201  # and the next one is taken
+
+
+@pytest.mark.parametrize("ends", ["hangs up", "waits"])
+def test_an_upload_that_stops_halfway_leaves_nothing(recording, tmp_path, monkeypatch, ends):
+    monkeypatch.setattr(web, "UPLOAD_S", 0.2)
+    host = f"127.0.0.1:{recording.server_port}"
+    lines = [
+        "POST /recordings?signer=ana&gloss=HELLO HTTP/1.1", f"Host: {host}", f"Origin: http://{host}",
+        f"X-Token: {recording.token}", "Content-Type: video/mp4", "Content-Length: 1000", "", "",
+    ]  # fmt: skip
+    with socket.create_connection(("127.0.0.1", recording.server_port), timeout=600) as connection:
+        connection.sendall("\r\n".join(lines).encode() + VIDEO["video/mp4"])
+        if ends == "hangs up":
+            connection.shutdown(socket.SHUT_WR)
+        assert connection.recv(100) == b""  # it is closed without an answer
+    assert written(tmp_path) == []
+
+
+def test_a_full_disk_is_told_and_leaves_nothing(recording, tmp_path, monkeypatch):
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    assert put(recording)[0] == 507
+    assert [path for path in written(tmp_path) if "mp4" in path] == []
 
 
 @pytest.mark.parametrize(

@@ -2,10 +2,10 @@
 
 import {startEngine} from "./client.js";
 import {drawFrame} from "./drawing.js";
-import {RecordingSession, WordRecording} from "./recorder.js";
+import {RecordingSession, WordRecording, sendRecording} from "./recorder.js";
 import {Camera, Clip} from "./sources.js";
 import {Teacher} from "./teacher.js";
-import {Transcript} from "./words.js";
+import {Transcript, counted} from "./words.js";
 
 // Under which names the browser keeps the words and the letters.
 const KEPT = {words: "asl-words", letters: "asl-letters"};
@@ -14,6 +14,9 @@ const [TOO_FEW_FPS, RATE_MS] = [8, 2000];
 // After how many frames it is shown anew where the models run.
 const PLACES_FRAMES = 25;
 const HANDS = {left_hand: "left hand", right_hand: "right hand"};
+
+// What the server of `asl live --web` wants to know before it takes recordings.
+const token = location.hash.slice(1);
 
 const byId = (id) => document.getElementById(`asl-${id}`);
 const button = (name) => document.querySelector(`[data-asl="${name}"]`);
@@ -156,7 +159,7 @@ async function recognise(opened, message) {
     }
     if (opened.closed) return;
     show(await engine.finish());
-    stop(`${opened.file.name} was recognised to its end: ${count} frames.`);
+    stop(`${opened.file.name} was recognised to its end: ${counted(count, "frame")}.`);
   } catch (error) {
     stop(error.message);
   }
@@ -189,13 +192,14 @@ const PROMPTS = {
   countdown: "Get ready: hands at rest.",
   capture: "Sign now.",
   review: "Look at it: keep it, or take it again.",
-  finished: "All signs are recorded. Save them with End and save.",
+  saving: "It is being saved.",
+  finished: "All signs are recorded. Press End and save.",
 };
 
-function showPrompt({phase, gloss, number, asked, files, left_s, video}) {
+function showPrompt({phase, gloss, number, asked, files, stored: sent, left_s, video}) {
   byId("recorder-form").hidden = true;
   byId("recorder-prompt").hidden = false;
-  const at = `Recording ${Math.min(number + 1, asked.length)} of ${asked.length}, ${files.length} kept`;
+  const at = `Recording ${Math.min(number + 1, asked.length)} of ${asked.length}, ${files.length + sent} kept`;
   const texts = {"asked-number": at, "asked": gloss || "Done", "asked-what": PROMPTS[phase], "count": left_s};
   for (const [id, text] of Object.entries(texts)) byId(id).textContent = text;
   byId("count").hidden = phase !== "countdown";
@@ -212,13 +216,13 @@ function showPrompt({phase, gloss, number, asked, files, left_s, video}) {
   button("take").textContent = phase === "review" ? "Take again" : "Start";
   button("take").disabled = !["ready", "review"].includes(phase);
   button("keep").disabled = phase !== "review";
-  button("skip").disabled = phase === "finished";
+  button("skip").disabled = ["saving", "finished"].includes(phase);
   const next = {ready: "take", review: "keep", finished: "over"}[phase];
   if (next) button(next).focus();
 }
 
 function beginSession(form) {
-  const {signer, glosses, repetitions} = Object.fromEntries(new FormData(form));
+  const {signer, glosses, repetitions, straight} = Object.fromEntries(new FormData(form));
   const names = glosses.split(",").map((gloss) => gloss.trim()).filter(Boolean);
   const asked = {signer: signer.trim(), glosses: names, repetitions: Number(repetitions)};
   if (!(source instanceof Camera) || !byId("video").srcObject) {
@@ -226,8 +230,9 @@ function beginSession(form) {
     button("camera").focus();
     return;
   }
+  const put = (recorded) => sendRecording(token, {signer: asked.signer, ...recorded});
   try {
-    session = new RecordingSession(byId("video").srcObject, asked, showPrompt);
+    session = new RecordingSession(byId("video").srcObject, asked, showPrompt, straight ? put : null);
   } catch (error) {
     say(error.message);
     return;
@@ -245,7 +250,9 @@ async function endSession(reason = "") {
   byId("recorder-prompt").hidden = byId("replay").hidden = byId("count").hidden = byId("badge").hidden = true;
   byId("canvas").hidden = !source;
   const kept = await ended.end();
-  if (kept) save(kept, `recordings-${ended.signer}.zip`, "Unpack it into data/recordings.", reason);
+  const there = ended.stored ? `${reason} ${counted(ended.stored, "recording")} went into data/recordings.`.trim() : reason;
+  if (kept) save(kept, `recordings-${ended.signer}.zip`, "Unpack it into data/recordings.", there);
+  else if (there) say(there);
 }
 
 /** Begin or end a recording of the camera and of the words; `reason` is said with what is saved. */
@@ -356,6 +363,7 @@ async function keepPage() {
 }
 
 async function begin() {
+  byId("straight").hidden = !token;
   say("Loading the tracker and the model, about 20 MB the first time ...");
   await keepPage().catch(() => {}); // without it the page works on one thread
   config = await (await fetch("config.json")).json();

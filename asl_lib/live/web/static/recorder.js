@@ -49,15 +49,17 @@ export class WordRecording {
 }
 
 /**
- * Prompts for one sign after another. Its phase is "ready", "countdown", "capture", "review" or "finished".
+ * Prompts for one sign after another. Its phase is "ready", "countdown", "capture", "review", "saving" or "finished".
  */
 export class RecordingSession {
   /**
    * @param stream the camera's MediaStream.
    * @param asked {signer, glosses, repetitions}: all signs come once before any comes twice.
    * @param changed called with each new phase.
+   * @param put called with {gloss, blob} of each recording that is kept, or null; where it fails, that one goes into the
+   *   zip as all do without it.
    */
-  constructor(stream, {signer, glosses, repetitions}, changed) {
+  constructor(stream, {signer, glosses, repetitions}, changed, put = null) {
     for (const name of [signer, ...glosses]) {
       const bytes = new TextEncoder().encode(name).length;
       if (!SAFE_NAME.test(name) || name.endsWith(".") || bytes > LONGEST_NAME_BYTES) {
@@ -69,7 +71,7 @@ export class RecordingSession {
     }
     if (!glosses.length) throw new Error("Name at least one sign.");
     this.asked = Array.from({length: repetitions}, () => glosses).flat();
-    Object.assign(this, {stream, signer, changed, phase: "ready", number: 0, files: [], video: null});
+    Object.assign(this, {stream, signer, changed, put, phase: "ready", number: 0, files: [], stored: 0, video: null});
   }
 
   /** The sign to record now; "" after the last. */
@@ -97,11 +99,23 @@ export class RecordingSession {
   }
 
   /** Keep the video that is shown, and go on to the next sign. */
-  keep() {
+  async keep() {
     if (this.phase !== "review") return;
-    const {name, blob} = this.video;
-    this.files.push({name: `${this.signer}/${this.gloss}/${name}`, blob});
-    this.skip();
+    const {gloss, number, video: {name, blob}} = this;
+    const pack = () => this.files.push({name: `${this.signer}/${gloss}/${name}`, blob});
+    if (this.put) {
+      this.enter("saving");
+      this.saving = this.put({gloss, blob}).then(() => (this.stored += 1));
+      this.saving = this.saving.catch((error) => {
+        pack();
+        return error;
+      });
+    } else {
+      pack();
+    }
+    const failed = await this.saving;
+    if (this.number === number) this.skip(); // not ended meanwhile
+    if (failed instanceof Error) throw new Error(`${failed.message} It comes with a zip at the end.`);
   }
 
   /** Go on to the next sign without a recording. */
@@ -111,9 +125,10 @@ export class RecordingSession {
     this.enter(this.number < this.asked.length ? "ready" : "finished");
   }
 
-  /** End the session, and return what was kept as a zip, or null where that is nothing. */
+  /** End the session, and return what was kept and not stored as a zip, or null where that is nothing. */
   async end() {
     this.number = this.asked.length;
+    await this.saving;
     return this.files.length ? zip(this.files) : null;
   }
 
@@ -121,6 +136,15 @@ export class RecordingSession {
     this.phase = phase;
     this.changed(this);
   }
+}
+
+/** Send a recording to the server of the page, which knows it by a token; return under which name it keeps it. */
+export async function sendRecording(token, {signer, gloss, blob}) {
+  const headers = {"Content-Type": blob.type.split(";")[0], "X-Token": token};
+  const address = `recordings?${new URLSearchParams({signer, gloss})}`;
+  const answer = await fetch(address, {method: "POST", headers, body: blob}).catch(() => ({status: "it does not answer"}));
+  if (answer.status !== 201) throw new Error(`The computer of this page has not taken the recording (${answer.status}).`);
+  return (await answer.json()).file;
 }
 
 function pause(seconds) {

@@ -1,5 +1,7 @@
 // "Teach a sign": signs that somebody shows once or more often, kept in this browser until they are forgotten.
 
+import {counted} from "./words.js";
+
 // Under which name the browser keeps the signs of a sign embedding, whose name follows.
 const KEPT = "asl-signs-";
 const [LARGEST_FILE_MB, FILE] = [20, "vocabulary.npz"];
@@ -104,7 +106,7 @@ export class Teacher {
     if (file.size > LARGEST_FILE_MB * 1e6) throw new Error(`${file.name} has more than ${LARGEST_FILE_MB} MB: it is no file of taught signs.`);
     const learned = await this.engine.learn(new Uint8Array(await file.arrayBuffer()), file.name);
     this.keep(learned);
-    this.say(`${file.name} is learned; ${learned.signs.length} signs are taught.`);
+    this.say(`${file.name} is learned: the page knows ${counted(learned.signs.length, "sign")} that ${learned.signs.length === 1 ? "was" : "were"} taught.`);
   }
 
   /** Let the browser save the signs as a file that `asl teach` reads, too. */
@@ -119,7 +121,7 @@ export class Teacher {
       const button = Object.assign(document.createElement("button"), {type: "button", textContent: "Forget"});
       button.dataset.gloss = gloss;
       button.setAttribute("aria-label", `Forget ${gloss}`);
-      row.append(`${gloss}, ${count} ${count === 1 ? "clip" : "clips"} `, button);
+      row.append(`${gloss}, ${counted(count, "clip")} `, button);
       return row;
     });
     this.byId("taught").replaceChildren(...rows);

@@ -77,3 +77,8 @@ export class Transcript {
     return this.spelling ? this.pieces.join("").split(" ") : [...this.pieces];
   }
 }
+
+/** Return a number of things in words, such as "1 clip". */
+export function counted(number, noun) {
+  return `${number} ${noun}${number === 1 ? "" : "s"}`;
+}
