@@ -61,7 +61,7 @@ def box(x: float, y: float, lines: str, *, kind: str = "", width: float = 150, h
     for number, line in enumerate(others, start=1):
         text += f'<text class="small" x="{x}" y="{top + 17 * number}">{escape(line)}</text>'
     place = f'x="{x - width / 2}" y="{y - height / 2}" width="{width}" height="{height}"'
-    return f'<rect class="{kind}" {place} rx="8"/>{text}'
+    return f'<rect class="{kind}" {place} rx="{height / 2 if kind == "model" else 8}"/>{text}'
 
 
 def arrow(path: str, *, kind: str = "") -> str:

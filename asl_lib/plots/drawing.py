@@ -43,7 +43,10 @@ def part_shape(points: np.ndarray, part: str) -> tuple[list[np.ndarray], np.ndar
 def draw_points(ax: Axes, points: np.ndarray, recipe: FeatureRecipe, *, colour: str | None = None) -> None:
     """Draw one frame of a clip, (L, C) points of a recipe, as a stick figure."""
     for part in recipe.parts:
-        draw_part(ax, points[recipe.columns(part)], RECIPE_PARTS[part][0], colour=colour)
+        shown, tracked = points[recipe.columns(part)], RECIPE_PARTS[part][0]
+        draw_part(ax, shown, tracked, colour=colour)
+        if colour is None:
+            _name_hand(ax, shown, tracked)
     if recipe.body_frame == "shoulders":
         ax.set_xlim(-1.7, 1.7)
         ax.set_ylim(2.1, -1.3)
@@ -80,14 +83,15 @@ def draw_frame(ax: Axes, frame: np.ndarray, landmarks: Landmarks, index: int) ->
     for part in landmarks.parts:
         points = landmarks.part(part)[index] * (small.shape[1], small.shape[0], 1)
         draw_part(ax, points, part, dots=part != "face")
-        if part in HAND_MARKERS and not np.isnan(points).all():
-            _name_hand(ax, points, part)
+        _name_hand(ax, points, part)
     ax.set_xlim(0, small.shape[1])
     ax.set_ylim(small.shape[0], 0)
 
 
 def _name_hand(ax: Axes, points: np.ndarray, part: str) -> None:
-    """Write L or R below a hand, so that hands differ by more than colour."""
+    """Write L or R below a hand that was found, so that hands differ by more than colour."""
+    if part not in HAND_MARKERS or np.isnan(points[:, 1]).all():
+        return
     lowest = points[np.nanargmax(points[:, 1])]
     look: dict[str, Any] = {"textcoords": "offset points", "ha": "center", "va": "top", "color": "0.15"}
     look |= {"fontsize": "x-small", "fontweight": "bold", "annotation_clip": True}
@@ -121,11 +125,15 @@ def picture_grid(
     return figure, list(axes.flat)[:count]
 
 
+def part_label(part: str) -> str:
+    """Return the name of a part of a recipe, with the letter that marks a hand."""
+    name = part.replace("_", " ")
+    return f"{name} ({name[0].upper()})" if part in HAND_MARKERS else name
+
+
 def part_legend(figure: Figure, parts: Sequence[str]) -> None:
     """Add a legend of the colours of parts below a figure, with the letters of the hands."""
     from matplotlib.lines import Line2D
 
-    names = [f"{PART_NAMES[part]} ({PART_NAMES[part][0].upper()})" if part in HAND_MARKERS else PART_NAMES[part]
-             for part in parts]  # fmt: skip
-    handles = [Line2D([], [], color=PART_COLOURS[part], label=name) for part, name in zip(parts, names, strict=True)]
+    handles = [Line2D([], [], color=PART_COLOURS[part], label=part_label(part)) for part in parts]
     figure.legend(handles=handles, loc="outside lower center", ncols=len(parts), fontsize="small", frameon=False)

@@ -14,7 +14,7 @@ from asl_lib._util.console import has_interactive_front_end
 from asl_lib.features.augment import Augmentation
 from asl_lib.features.body import RECIPE_PARTS
 from asl_lib.features.recipe import FeatureRecipe
-from asl_lib.plots.drawing import draw_points, part_legend, part_shape
+from asl_lib.plots.drawing import HAND_MARKERS, draw_points, part_label, part_legend, part_shape
 from asl_lib.plots.style import PART_COLOURS, SMALL_TITLE, describe
 
 if TYPE_CHECKING:
@@ -224,7 +224,7 @@ def _svg(
 
 def _legend(parts: Sequence[str], *, y: float) -> str:
     """Return the legend: the names of the parts, each after a dot of its colour."""
-    names = (f'<tspan fill="{PART_COLOURS[RECIPE_PARTS[part][0]]}">●</tspan> {_name(part)}' for part in parts)
+    names = (f'<tspan fill="{PART_COLOURS[RECIPE_PARTS[part][0]]}">●</tspan> {part_label(part)}' for part in parts)
     return f'<text x="8" y="{y}">{"&#160;&#160;".join(names)}</text>'
 
 
@@ -241,17 +241,24 @@ def _scale_bar(scale: float, recipe: FeatureRecipe, *, right: float, bottom: flo
 
 
 def _svg_part(points: np.ndarray, part: str, colour: str | None) -> str:
-    """Return the limbs and dots of one part, (l, 2) points in pixels; NaN draws nothing."""
+    """Return the limbs and dots of one part, (l, 2) points in pixels, and a hand's letter; NaN draws nothing."""
     tracked = RECIPE_PARTS[part][0]
     limbs, dots = part_shape(points, tracked)
     path = "".join(
         f"M{x0:.1f} {y0:.1f}L{x1:.1f} {y1:.1f}" for (x0, y0), (x1, y1) in limbs if np.isfinite((x0, x1)).all()
     )
     circles = "".join(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="2"/>' for x, y in dots if np.isfinite(x))
+    letter = ""
+    if tracked in HAND_MARKERS and colour is None and np.isfinite(points).any():
+        x, y = points[np.nanargmax(points[:, 1])]
+        letter = (
+            f'<text x="{x:.1f}" y="{y + 15:.1f}" text-anchor="middle" font-weight="bold" fill="#333333">'
+            f"{part_label(part)[-2]}</text>"
+        )
     colour, role = colour or PART_COLOURS[tracked], "before" if colour else "shown"
     return (
         f'<g class="{role} {part}" fill="{colour}" stroke="{colour}" stroke-width="0">'
-        f'<path d="{path}" fill="none" stroke-width="2" stroke-linecap="round"/>{circles}</g>'
+        f'<path d="{path}" fill="none" stroke-width="2" stroke-linecap="round"/>{circles}{letter}</g>'
     )
 
 

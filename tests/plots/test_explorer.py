@@ -100,6 +100,8 @@ def test_a_hand_that_was_not_seen_has_no_dots_and_the_caption_says_so(clip):
     explorer["Frame"] = 12
     assert len(explorer.dots("left_hand")) == 0
     assert "Not detected: left hand" in explorer.picture
+    assert ">R</text>" in explorer.picture
+    assert ">L</text>" not in explorer.picture
     assert 'aria-label="HELLO &amp; &lt;ana&gt;. Frame 12 of 12. Not detected: left hand.' in explorer.picture
 
 

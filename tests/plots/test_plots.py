@@ -51,6 +51,14 @@ def test_points_curves_and_augmentations_are_drawn_in_the_body_s_frame():
     np.testing.assert_allclose(right.lines[0].get_ydata(), hand[:, 0, 0])
 
 
+def test_the_hands_of_a_stick_figure_are_told_apart_by_letters_too():
+    def letters(clip):
+        return [text.get_text() for text in plots.plot_points({"ana": clip}, RECIPE, at=5).axes[0].texts]
+
+    assert letters(RECIPE.points(make_landmarks())) == ["L", "R"]
+    assert letters(RECIPE.points(make_landmarks(missing=[("left_hand", 0, 20)]))) == ["R"]
+
+
 def test_detection_rates_count_frames_by_signer_and_by_sign():
     clips = make_clips(["ana", "ana", "ben"], ["YES", "NO", "YES"])
     found = {
