@@ -138,15 +138,23 @@ def package(tmp_path):
     return tmp_path
 
 
-def run_batch(package, *options, command="batch"):
-    code = "import sys; from asl_lib.course.cli import main; sys.exit(main())"
-    environment = {**os.environ, "PYTHONPATH": str(package), "ASL_HOME": str(package)}
+KERNELLESS = """
+from asl_lib.course import notebooks
+from tests.course.kernelless import run_without_kernel
+
+notebooks.subprocess.run = run_without_kernel
+"""
+
+
+def run_batch(package, *options, command="batch", first=KERNELLESS):
+    code = f"{first}\nimport sys; from asl_lib.course.cli import main; sys.exit(main())"
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(package), str(ROOT)]), "ASL_HOME": str(package)}
     command = [sys.executable, "-c", code, command, "tiny.yaml", *options]
     return subprocess.run(command, cwd=package, env=environment, capture_output=True, text=True, check=False)
 
 
 def test_a_model_of_one_file_is_trained_and_stands_in_the_report(package):
-    done = run_batch(package, "--models", "tiny", "--only", "ben")
+    done = run_batch(package, "--models", "tiny", "--only", "ben", first="")  # with papermill and its kernels
     assert done.returncode == 0, done.stderr
     table = pd.read_csv(package / "outputs/tiny/report/results.csv")
     assert table[["protocol", "model", "held_out"]].to_numpy().tolist() == [
@@ -178,7 +186,7 @@ def test_an_ablation_trains_with_and_without_each_part_on_one_split_and_keeps_wh
     notebook.cells[0].source += "\ndataset = 'demo'  # name"
     notebook.cells[1].source = OWN
     nbformat.write(notebook, package / "notebooks" / "03_features.ipynb")
-    options = ["--models", "tiny", "--over", "body_frame,features"]
+    options = ["--jobs", "1", "--models", "tiny", "--over", "body_frame,features"]
     done = run_batch(package, *options, command="ablate")
     assert done.returncode == 0, done.stderr
     table = pd.read_csv(package / "outputs/tiny/ablation/own/tiny.csv")
@@ -200,7 +208,7 @@ def test_an_ablation_trains_with_and_without_each_part_on_one_split_and_keeps_wh
     again = run_batch(package, *options, command="ablate")
     assert (again.stdout.count("is done already"), again.stdout.count("done in")) == (1 + 4, 2)
 
-    published = run_batch(package, *options[:2], "--over", "mirrored,mirrored", "--from", "published", command="ablate")
+    published = run_batch(package, *options[:4], "--over", "mirrored,mirrored", "--from", "published", command="ablate")
     assert published.stdout.count("tiny, with mirrored") == 1, published.stdout + published.stderr
     training = read_json(package / "outputs/tiny/ablation/published/tiny/held_out_ben.seed_1/training.json")
     assert training["validation_signers"] == ["eli"]

@@ -1,4 +1,7 @@
-"""Which notebooks run with which parameters, and what is not done twice: on a course of four short notebooks."""
+"""Which notebooks run with which parameters, and what is not done twice: on a course of four short notebooks.
+
+papermill and a kernel execute them where nothing else is said; most tests ask for `kernelless`.
+"""
 
 import ast
 import json
@@ -21,6 +24,7 @@ from asl_lib.course.notebooks import EXERCISE_TAGS, BatchError, Run, find_notebo
 from asl_lib.course.params import ParameterError, Params, check_parameters, read_yaml
 from asl_lib.data.registry import get_dataset
 from tests.conftest import ROOT
+from tests.course.kernelless import run_without_kernel
 
 VALUES = {"run": "short", "signers": ["ana", "ben", "eli"], "test_signers": ["ben"], "epochs": 2}
 OPTIONS = {"models": ["lstm"], "known_signers": False}
@@ -133,6 +137,12 @@ def course(executed, tmp_path, monkeypatch):
 
 
 @pytest.fixture
+def kernelless(monkeypatch):
+    """Execute the cells in this process."""
+    monkeypatch.setattr(notebooks.subprocess, "run", run_without_kernel)
+
+
+@pytest.fixture
 def papermill(monkeypatch):
     """Put a papermill in place that fails with the given messages, one a call, and then succeeds; return its calls."""
 
@@ -166,7 +176,7 @@ def test_what_was_executed_is_not_executed_again_even_from_another_folder(course
     assert (course / "outputs" / "short" / "solved.txt").is_file()
 
 
-def test_a_changed_parameter_a_lost_result_and_a_changed_cell_redo_what_depends_on_them(course):
+def test_a_changed_parameter_a_lost_result_and_a_changed_cell_redo_what_depends_on_them(course, kernelless):
     said = []
     run_course({**VALUES, "epochs": 3}, log=said.append)
     kept, done = ("01_clips", "kept"), ("11_report", "done")
@@ -270,7 +280,7 @@ def test_a_run_of_the_demo_says_how_long_it_takes_and_at_each_line_how_long_the_
     assert said[0].endswith("done in 240 s [4:00]"), "of other clips than the demo's nobody knows how long they take"
 
 
-def test_a_batch_holds_each_signer_out_in_turn_without_exercises_and_rebuilds_the_report(course):
+def test_a_batch_holds_each_signer_out_in_turn_without_exercises_and_rebuilds_the_report(course, kernelless):
     said = []
     (course / "outputs" / "short" / "solved.txt").unlink()
     run_batch(VALUES, models=["lstm"], jobs=2, log=said.append)
@@ -285,7 +295,7 @@ def test_a_batch_holds_each_signer_out_in_turn_without_exercises_and_rebuilds_th
     assert not (course / "outputs" / "short" / "solved.txt").exists()
 
 
-def test_a_failing_exercise_stops_no_batch_and_a_course_does_the_exercises_that_a_batch_left_out(course):
+def test_a_failing_exercise_stops_no_batch_and_a_course_does_the_exercises_that_a_batch_left_out(course, kernelless):
     path = course / "notebooks" / "03_features.ipynb"
     notebook = nbformat.read(path, as_version=4)
     check = "raise AssertionError('the answer is wrong')"
@@ -304,7 +314,7 @@ def test_a_failing_exercise_stops_no_batch_and_a_course_does_the_exercises_that_
     assert [what for _, what in news(said)] == ["kept"] * 5 + ["done"], "a batch takes what a course has prepared"
 
 
-def test_every_seed_trains_each_model_once_and_the_report_has_one_row_for_all(course):
+def test_every_seed_trains_each_model_once_and_the_report_has_one_row_for_all(course, kernelless):
     said, values = [], {**VALUES, "seeds": [1, 2]}
     run_course(values, jobs=1, log=said.append)
     trained = [("05_model.seed_2", "done"), ("05_model.seed_1", "done")]
@@ -322,7 +332,7 @@ def test_every_seed_trains_each_model_once_and_the_report_has_one_row_for_all(co
     assert report[["held_out", "seeds"]].values.tolist() == [["ana", 2], ["ben", 2]]
 
 
-def test_shards_do_their_part_of_a_batch_and_a_last_call_builds_the_report(course):
+def test_shards_do_their_part_of_a_batch_and_a_last_call_builds_the_report(course, kernelless):
     values, said = {**VALUES, "run": "sharded"}, []
     with pytest.raises(BatchError, match="01_clips must be done before shard 1/2.*--shard 0/2 first"):
         run_batch(values, shard="1/2", log=lambda _: None, **OPTIONS)
@@ -345,7 +355,7 @@ def test_shards_do_their_part_of_a_batch_and_a_last_call_builds_the_report(cours
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no pthread_kill")
-def test_an_interrupted_batch_starts_no_further_run_and_goes_on_where_it_was(course, monkeypatch):
+def test_an_interrupted_batch_starts_no_further_run_and_goes_on_where_it_was(course, kernelless, monkeypatch):
     started, execute = [], Run.execute
 
     def interrupt(run, upstream, **options):
@@ -383,7 +393,7 @@ def test_the_workers_of_a_dask_cluster_execute_model_notebooks(course):
     assert metrics["epochs"] == 2
 
 
-def test_folds_hold_groups_of_signers_out_so_that_each_is_tested_once(course):
+def test_folds_hold_groups_of_signers_out_so_that_each_is_tested_once(course, kernelless):
     said = []
     values = {**VALUES, "run": "folded", "signers": ["ana", "ben", "eli", "fay"]}
     run_batch(values, folds=2, log=said.append, jobs=2, **OPTIONS)
@@ -394,7 +404,7 @@ def test_folds_hold_groups_of_signers_out_so_that_each_is_tested_once(course):
         run_batch(values, folds=5, log=said.append, **OPTIONS)
 
 
-def test_a_batch_with_a_failing_run_finishes_the_others_and_says_so(course):
+def test_a_batch_with_a_failing_run_finishes_the_others_and_says_so(course, kernelless):
     said = []
     features = course / "outputs" / "short" / "features.csv"
     features.write_text(features.read_text().replace("B,eli", ",eli"))

@@ -29,6 +29,7 @@ from asl_lib.landmarks.pose_file import write_pose
 from asl_lib.landmarks.store import load_landmarks
 from asl_lib.live.window import run_recogniser
 from tests.conftest import ROOT, make_clips, make_frames, make_landmarks
+from tests.course.kernelless import run_without_kernel
 from tests.course.test_batch import OPTIONS, VALUES, write_short_course
 from tests.data.test_download import CONTENT, SHA, Remote, server  # noqa: F401  (a fixture)
 from tests.landmarks.test_extract import run as extract
@@ -237,25 +238,40 @@ def test_a_full_disk_is_told_while_photographs_are_read_and_does_not_end_the_pro
 # Training
 
 TRAIN = """
-import sys
+import sys, time
 from pathlib import Path
+from asl_lib.training.checkpoint import Checkpoint
 from tests.training.test_fit import train
-train(Path(sys.argv[1]), epochs=int(sys.argv[2]), checkpoint_s=0)
+
+keep = Checkpoint.keep
+def keep_and_wait_at_last(self, model, progress):
+    keep(self, model, progress)
+    if progress.epoch == EPOCHS - 1:
+        time.sleep(600)  # a busy machine sends the signal late
+EPOCHS = int(sys.argv[2])
+Checkpoint.keep = keep_and_wait_at_last
+train(Path(sys.argv[1]), epochs=EPOCHS, checkpoint_s=0)
 """
+EPOCHS = 12
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory):
+    """The network and the history of a training that nothing ends."""
+    return train(tmp_path_factory.mktemp("whole"), epochs=EPOCHS)
 
 
 @UNIX
 @pytest.mark.parametrize("way", ["SIGKILL", "SIGINT"])
-def test_a_training_killed_from_outside_ends_with_the_same_weights(tmp_path, way):
-    epochs = 60  # enough that a busy machine sends the signal before the last
-    process = start(TRAIN, tmp_path / "killed", epochs)
+def test_a_training_killed_from_outside_ends_with_the_same_weights(tmp_path, undisturbed, way):
+    process = start(TRAIN, tmp_path / "killed", EPOCHS)
     wait_for((tmp_path / "killed" / "training.npz").is_file, process)
     os.killpg(process.pid, getattr(signal, way))
     output, _ = process.communicate(timeout=600)
     assert process.returncode != 0, output
     assert not (tmp_path / "killed" / "model.keras").exists(), "half a training must not look like a whole one"
-    resumed, history = train(tmp_path / "killed", epochs=epochs, checkpoint_s=0)
-    whole, expected = train(tmp_path / "whole", epochs=epochs, checkpoint_s=0)
+    resumed, history = train(tmp_path / "killed", epochs=EPOCHS, checkpoint_s=0)
+    whole, expected = undisturbed
     pd.testing.assert_frame_equal(history.drop(columns="seconds"), expected.drop(columns="seconds"))
     for one, other in zip(resumed.get_weights(), whole.get_weights(), strict=True):
         np.testing.assert_array_equal(one, other)
@@ -304,6 +320,12 @@ import json, sys
 from pathlib import Path
 from asl_lib.course import batch, notebooks
 notebooks.course_folder = lambda: Path(sys.argv[1])
+run = notebooks.subprocess.run
+
+def run_kernelless(command, **options):
+    return run([part.replace("papermill", "tests.course.kernelless") for part in command], **options)
+
+notebooks.subprocess.run = run_kernelless
 batch.run_batch(json.loads(sys.argv[2]), jobs=1, **json.loads(sys.argv[3]))
 """
 
@@ -326,6 +348,7 @@ def test_a_batch_that_is_stopped_keeps_its_finished_runs_and_does_the_others(tmp
 
     monkeypatch.setenv("ASL_HOME", str(tmp_path))
     monkeypatch.setattr(notebooks, "course_folder", lambda: tmp_path)
+    monkeypatch.setattr(notebooks.subprocess, "run", run_without_kernel)
     said = []
     batch.run_batch(VALUES, jobs=1, log=said.append, **OPTIONS)
     assert sum("05_model" in line and "is done already" in line for line in said) == len(finished)
