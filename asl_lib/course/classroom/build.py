@@ -50,13 +50,6 @@ os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.envir
 c.ClearSolutions.code_stub = {{"python": ""}}
 c.ClearSolutions.text_stub = "*Your answer here.*"
 
-# The stored outputs of the lesson stay in the released notebook: it can be read before it is run.
-from nbgrader.converters import GenerateAssignment  # noqa: E402
-from nbgrader.preprocessors import ClearOutput  # noqa: E402
-
-steps = GenerateAssignment.class_traits()["preprocessors"].default()
-c.GenerateAssignment.preprocessors = [step for step in steps if step is not ClearOutput]
-
 # A cell may train a network: half an hour is for slow machines.
 c.Execute.timeout = 1800
 
