@@ -476,10 +476,16 @@ def _live(options: argparse.Namespace) -> None:
 
 
 def _serve(options: argparse.Namespace) -> None:
+    from asl_lib.live.errors import LiveError
     from asl_lib.live.networks import find_models
     from asl_lib.live.web.build import build_page
     from asl_lib.live.web.server import serve_page
 
+    if options.vocabulary:
+        raise LiveError(
+            f"The page needs a network, and learns signs beside it: leave --vocabulary out, and open "
+            f"{options.vocabulary} in the page, under 'Teach a sign'."
+        )
     models = {relative(options.model): Path(options.model)} if options.model else None
     if options.to:
         letters = {} if models else find_models(letters=True)

@@ -163,7 +163,9 @@ def _learn(
         with editing(path, taught):
             recogniser.teach(gloss)
         log(f"{gloss}: learned; {counted(len(taught), 'sign')} in {relative(path)}")
-    except (LiveError, RecipeError, OSError) as error:
+    except OSError as error:
+        log(f"{gloss} was not saved, and is forgotten as soon as another sign is taught or the window closes: {error}")
+    except (LiveError, RecipeError) as error:
         log(str(error))
 
 

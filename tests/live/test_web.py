@@ -209,6 +209,11 @@ def test_without_a_model_the_command_says_what_to_run(home, capsys):
     assert "make demo" in capsys.readouterr().err
 
 
+def test_a_vocabulary_is_opened_in_the_page_and_not_by_the_command(capsys):
+    assert main(["live", "--web", "--vocabulary", "signs.npz"]) == 1
+    assert "open signs.npz in the page, under 'Teach a sign'" in capsys.readouterr().err
+
+
 def test_the_command_writes_the_page_into_a_folder(tmp_path, monkeypatch, capsys):
     asked = {}
     monkeypatch.setattr(build, "build_page", lambda folder, **options: asked.update(options) or folder)
