@@ -13,8 +13,6 @@ import pytest
 
 from asl_lib.data.demo import load_lexicon, load_signers, perform, render_frames
 from asl_lib.data.video import write_video
-from asl_lib.features.recipe import FeatureRecipe
-from asl_lib.features.sets import ClipSet
 from asl_lib.live.errors import LiveError
 from asl_lib.live.networks import open_recogniser
 from asl_lib.live.recogniser import LiveSettings
@@ -22,38 +20,21 @@ from asl_lib.live.vocabulary import Vocabulary
 from asl_lib.live.web.build import build_page
 from asl_lib.live.web.packages import fetch_packages
 from asl_lib.live.web.server import serve_files
-from asl_lib.training.pretrain import load_embedding, pretrain
+from asl_lib.training.pretrain import load_embedding
 from benchmarks.gestures import HELD_OUT
 from benchmarks.open_set import performed
 from tests.browser.conftest import GLOSSES
 from tests.browser.test_page import AXE, axe_script
+from tests.live.streams import learn_signs
 
-NEW_SIGNERS = ("ana", "dara")
 GESTURES = {gesture.gloss.split()[0].upper(): gesture for gesture in HELD_OUT}
 
 
 @pytest.fixture(scope="module")
 def learning_home(tmp_path_factory):
     """A folder with a small sign embedding, a small network, and the clips of six signers that it learned from."""
-    from asl_lib.training.fit import fit, set_seeds
-
     home = tmp_path_factory.mktemp("learning")
-    pretrain(signs=50, signers=4, networks=0, folder=home / "outputs" / "embedding", workers=1)
-    set_seeds(1)
-    import keras
-
-    signers = [signer for name, signer in load_signers().items() if name not in NEW_SIGNERS][:6]
-    clips = performed([load_lexicon()[gloss] for gloss in GLOSSES], signers)
-    recipe = FeatureRecipe(glosses=tuple(GLOSSES))
-    y = np.array([GLOSSES.index(gloss) for gloss in clips.table["gloss"]])
-    points = np.stack([recipe.points(landmarks) for landmarks in clips.landmarks])
-    names = np.arange(len(y)).astype(str)
-    learned = ClipSet(recipe, points, y, clips.table["signer"].to_numpy(str), names, names)
-    learned.save(home / "outputs" / "demo")
-    layers = [keras.Input(recipe.shape), keras.layers.Flatten(), keras.layers.Dense(3, activation="softmax")]
-    folder = home / "outputs" / "demo" / "small" / "held_out"
-    fit(keras.Sequential(layers), learned, folder=folder, epochs=20, monitor="none", learning_rate=3e-3)
-    np.savez(folder / "probabilities.npz", glosses=np.array(GLOSSES), clip_id=np.array(["none"]))
+    learn_signs(home, GLOSSES)
     return home
 
 
