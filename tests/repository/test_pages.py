@@ -110,3 +110,28 @@ def test_the_readme_is_short_names_every_notebook_and_leads_to_every_page():
     linked = {link.partition("#")[0] for link in links_of(page)}
     pages = {path.relative_to(ROOT).as_posix() for path in [*NOTEBOOKS, *(ROOT / "docs").glob("*.md")]}
     assert pages - {"docs/index.md"} <= linked
+
+
+PRACTICE = {"quiz", "exercise", "solution", "check"}
+MINUTES = {"a": 1, "one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8}
+
+
+def minutes_to_read(notebook):
+    """Return the minutes by the rule of docs/teaching.md, without quiz and exercises."""
+    cells = json.loads(notebook.read_text(encoding="utf-8"))["cells"]
+    lesson = [cell for cell in cells if PRACTICE.isdisjoint(cell["metadata"].get("tags", []))]
+    prose = "\n".join("".join(cell["source"]) for cell in lesson if cell["cell_type"] == "markdown")
+    prose = re.sub(r"!\[[^\]]*\]\([^)]*\)|\]\([^)]*\)", " ", prose)  # pictures, and where links lead
+    words = [word for word in prose.split() if re.search(r"\w", word)]
+    return len(words) / 150 + sum(cell["cell_type"] == "code" for cell in lesson) / 2
+
+
+@pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda path: path.stem)
+def test_teachers_are_told_how_long_a_notebook_takes_to_read_and_to_run(notebook):
+    plan = (ROOT / "docs" / "teaching.md").read_text(encoding="utf-8")
+    read, run = re.search(rf"^\| {notebook.stem[:2]} [^|]*\|[^|]*\| (\d+), ([^|;]* min)", plan, re.M).groups()
+    counted = minutes_to_read(notebook)
+    assert abs(int(read) - counted) < 4, f"docs/teaching.md says {read} minutes, and {counted:.0f} were counted."
+    says = re.search(r"\*\*It takes:\*\* (.*?minutes?( or two)?)", text_of(notebook), re.S)[1]
+    takes = [str(MINUTES[word]) for word in re.findall(r"\w+", says) if word in MINUTES]
+    assert re.findall(r"\d+", run) == takes, f"docs/teaching.md says {run.strip()}, and {notebook.name} {says}."
