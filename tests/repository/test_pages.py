@@ -129,7 +129,7 @@ def minutes_to_read(notebook):
 @pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda path: path.stem)
 def test_teachers_are_told_how_long_a_notebook_takes_to_read_and_to_run(notebook):
     plan = (ROOT / "docs" / "teaching.md").read_text(encoding="utf-8")
-    read, run = re.search(rf"^\| {notebook.stem[:2]} [^|]*\|[^|]*\| (\d+), ([^|;]* min)", plan, re.M).groups()
+    read, run = re.search(rf"^\| {notebook.stem[:2]} [^|]*\|[^|]*\| (\d+), ([^|;]*\d min)", plan, re.M).groups()
     counted = minutes_to_read(notebook)
     assert abs(int(read) - counted) < 4, f"docs/teaching.md says {read} minutes, and {counted:.0f} were counted."
     says = re.search(r"\*\*It takes:\*\* (.*?minutes?( or two)?)", text_of(notebook), re.S)[1]
