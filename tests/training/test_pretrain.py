@@ -2,6 +2,7 @@
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import cache
 
 import numpy as np
 import pytest
@@ -14,6 +15,14 @@ from asl_lib.training import pretrain as pretraining
 from asl_lib.training.pretrain import embedding_folder, load_embedding, pretrain, pseudo_clips
 
 SMALL = {"signs": 24, "signers": 4, "networks": 1, "steps": 6, "workers": 1}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def clips_are_made_once():
+    """Keep the clips of every call of `pseudo_clips`: making them takes longer than a few steps of training."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(pretraining, "pseudo_clips", cache(pretraining.pseudo_clips))
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -76,9 +85,9 @@ def test_a_saved_embedding_gives_the_same_vectors_and_the_same_call_finds_it(emb
     assert pretrain(**SMALL | {"networks": 0}, folder=tmp_path).fingerprint == first.fingerprint
 
 
-def test_a_killed_pretraining_goes_on_from_its_checkpoint_and_ends_with_the_same_embedding(tmp_path, monkeypatch):
-    options = SMALL | {"signs": 12, "signers": 2, "steps": 4}
-    whole = pretrain(**options, folder=tmp_path / "whole")
+def test_a_killed_pretraining_goes_on_from_its_checkpoint_and_ends_with_the_same_embedding(
+    embedding, tmp_path, monkeypatch
+):
     make, left = pretraining._batch, [2]
 
     def killed(*arguments):
@@ -90,10 +99,10 @@ def test_a_killed_pretraining_goes_on_from_its_checkpoint_and_ends_with_the_same
     monkeypatch.setattr(pretraining, "_batch", killed)
     monkeypatch.setattr(pretraining, "CHECKPOINT_S", 0)
     with pytest.raises(KeyboardInterrupt):
-        pretrain(**options, folder=tmp_path / "killed")
-    left[0] = 2  # exactly the steps that are left
-    resumed = pretrain(**options, folder=tmp_path / "killed")
-    assert resumed.fingerprint == whole.fingerprint
+        pretrain(**SMALL, folder=tmp_path / "killed")
+    left[0] = SMALL["steps"] - 2  # exactly the steps that are left
+    resumed = pretrain(**SMALL, folder=tmp_path / "killed")
+    assert resumed.fingerprint == embedding.fingerprint
     assert sorted(path.name for path in (tmp_path / "killed").glob("*/*")) == [FILE, "recipe.json", "training.json"]
 
 
@@ -121,9 +130,10 @@ def test_weights_for_another_network_or_other_features_are_refused(embedding, tm
         described.transfer(build("attention_lstm", recipe))
 
 
-@pytest.mark.parametrize("network", ["attention_tcn", "attention_transformer"])
-def test_another_network_is_pretrained_and_starts_in_the_same_way(network, tmp_path):
-    made = pretrain(**SMALL | {"network": network, "steps": 1}, folder=tmp_path)
+@pytest.mark.parametrize(("network", "loss"), [("attention_tcn", "cosine"), ("attention_transformer", "softmax")])
+def test_another_network_is_pretrained_with_another_loss_and_starts_in_the_same_way(network, loss, tmp_path):
+    made = pretrain(**SMALL | {"network": network, "loss": loss, "steps": 2}, folder=tmp_path)
+    assert np.isfinite(made.background).all()
     model = build(network, replace(made.recipe, glosses=("A", "B", "C")))
     made.transfer(model)
     first = model.get_weights()[0]
@@ -131,7 +141,7 @@ def test_another_network_is_pretrained_and_starts_in_the_same_way(network, tmp_p
 
 
 def test_two_who_need_the_same_embedding_at_once_train_it_once(tmp_path, monkeypatch):
-    options = SMALL | {"signs": 12, "signers": 2, "steps": 2}
+    options = SMALL | {"signs": 12, "signers": 2, "networks": 0}
     made, make = [], pretraining.pseudo_clips
     monkeypatch.setattr(pretraining, "pseudo_clips", lambda *args, **kwargs: made.append(1) or make(*args, **kwargs))
     with ThreadPoolExecutor(2) as pool:
@@ -178,12 +188,6 @@ def test_an_impossible_option_is_refused_before_anything_is_made(change, words, 
     with pytest.raises(TrainingError, match=words):
         pretrain(**SMALL | change, folder=tmp_path)
     assert not list(tmp_path.iterdir())
-
-
-@pytest.mark.parametrize("loss", ["cosine", "softmax"])
-def test_every_loss_trains(loss, tmp_path):
-    trained = pretrain(**SMALL | {"loss": loss, "steps": 2}, folder=tmp_path)
-    assert np.isfinite(trained.background).all()
 
 
 def test_whitening_finds_the_direction_in_which_signs_differ():
