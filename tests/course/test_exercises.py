@@ -1,10 +1,11 @@
-"""Running all cells of a notebook leaves a reader's answers as they are."""
+"""Running all cells of a notebook leaves a reader's answers as they are; without its exercises it lacks nothing."""
 
 import ast
 
 import nbformat
 import pytest
 
+from asl_lib.course.notebooks import is_exercise
 from tests.conftest import ROOT
 
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb"))
@@ -81,3 +82,63 @@ def test_a_solution_that_overwrites_an_answer_is_named(solution, found):
 
     notebook = nbformat.v4.new_notebook(cells=[cell("a = ...\nb = ...", "exercise"), cell(solution, "solution")])
     assert overwritten(notebook) == found
+
+
+FUNCTIONS = ast.FunctionDef | ast.ClassDef | ast.Import | ast.ImportFrom
+COMPREHENSIONS = ast.Lambda | ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp
+
+
+def names_of(node):
+    """Yield the names that a cell binds for the cells after it."""
+    for inner in ast.iter_child_nodes(node):
+        if isinstance(inner, ast.FunctionDef | ast.ClassDef):
+            yield inner.name
+        elif not isinstance(inner, COMPREHENSIONS):
+            if isinstance(inner, ast.alias):
+                yield (inner.asname or inner.name).partition(".")[0]
+            elif is_target(inner):
+                yield inner.id
+            yield from names_of(inner)
+
+
+def dependence(notebook):
+    """Return the names that the cells of exercises give to others, and the functions whose names they take."""
+    theirs, ours, functions = set(), set(), set()
+    given, taken = set(), set()
+    for cell in (cell for cell in notebook.cells if cell.cell_type == "code"):
+        tree = ast.parse("\n".join(line for line in cell.source.splitlines() if not line.startswith(("%", "!"))))
+        names = set(names_of(tree))
+        if is_exercise(cell):
+            theirs |= names - ours
+            taken |= names & functions
+        else:
+            ours |= names
+            used = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)}
+            given |= used & (theirs - ours)
+            functions |= {
+                name for part in tree.body if isinstance(part, FUNCTIONS) for name in names_of(ast.Module([part]))
+            }
+    return sorted(given), sorted(taken)
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_a_notebook_neither_needs_its_exercises_nor_loses_a_function_to_them(path):
+    assert dependence(nbformat.read(path, as_version=4)) == ([], [])
+
+
+@pytest.mark.parametrize(
+    ("exercise", "after", "found"),
+    [
+        ("a = 1", "a", (["a"], [])),
+        ("a = 1", "a = 2\nprint(a)", ([], [])),
+        ("[a for a in range(2)]", "a", ([], [])),
+        ("for row, b in []:\n    pass", "print([b])", (["b"], ["row"])),
+        ("import c.d\nimport math as np", "def f():\n    return c", (["c"], ["np"])),
+    ],
+)
+def test_what_is_lost_without_exercises_or_to_them_is_named(exercise, after, found):
+    cell = nbformat.v4.new_code_cell
+    cells = ["import numpy as np\ndef row():\n    pass", exercise, after]
+    notebook = nbformat.v4.new_notebook(cells=[cell(source) for source in cells])
+    notebook.cells[1].metadata["tags"] = ["check"]
+    assert dependence(notebook) == found
