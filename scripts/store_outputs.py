@@ -7,12 +7,10 @@ from __future__ import annotations
 
 import base64
 import io
-import os
 import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
 from pathlib import Path
 
 import nbformat
@@ -22,11 +20,12 @@ from nbclient import NotebookClient
 from PIL import Image
 
 from asl_lib._util.jobs import cores
-from asl_lib.course.notebooks import execution_environment, find_notebooks
+from asl_lib.course.notebooks import Notebook, execution_environment, find_notebooks, network_threads
 
 ROOT = Path(__file__).resolve().parent.parent
 LARGEST_KB = 600
 LARGE_PICTURE_KB = 60
+APART = "--apart"
 
 
 def execute(path: Path) -> None:
@@ -89,30 +88,26 @@ def store(path: Path) -> None:
     print(f"{path.name}: {time.monotonic() - started:.0f} s, {path.stat().st_size // 1024} kB", flush=True)
 
 
-def store_apart(path: Path, *, threads: int) -> None:
-    """Execute one notebook in a separate process, with a number of threads for the networks.
+def store_apart(notebook: Notebook) -> None:
+    """Execute one notebook in a separate process, with the threads for networks that `asl run` gives it.
 
     Raises:
         CalledProcessError: a cell failed.
     """
-    subprocess.run([sys.executable, __file__, path.name[:2]], env=execution_environment(threads), check=True)
+    environment = execution_environment(network_threads(notebook.stage, jobs=cores()))
+    subprocess.run([sys.executable, __file__, APART, str(notebook.path)], env=environment, check=True)
 
 
 def main() -> None:
-    os.environ |= {"ASL_PROGRESS": "off", "TF_CPP_MIN_LOG_LEVEL": "3", "PYDEVD_DISABLE_FILE_VALIDATION": "1"}
-    numbers = tuple(sys.argv[1:])
-    chosen = [book for book in find_notebooks(ROOT / "notebooks") if not numbers or book.name.startswith(numbers)]
-    if len(chosen) == 1:  # the separate process, or asked for
-        store(chosen[0].path)
+    if sys.argv[1:2] == [APART]:
+        store(Path(sys.argv[2]))
         return
-    for notebook in (notebook for notebook in chosen if notebook.stage == "prepare"):
-        store(notebook.path)
-    # The models in parallel and then the rest, as in `asl run`: both give the same digits.
-    for stages, threads in ((("model",), 1), (("report", "live"), cores())):
-        longest = sorted(chosen, key=lambda notebook: -notebook.minutes)
-        paths = [notebook.path for notebook in longest if notebook.stage in stages]
-        with ThreadPoolExecutor(cores()) as pool:
-            list(pool.map(partial(store_apart, threads=threads), paths))
+    chosen = find_notebooks(ROOT / "notebooks", wanted=sys.argv[1:])
+    # Preparation first, the models in parallel, then the rest, as in `asl run`: both give the same digits.
+    for stages, jobs in ((("prepare",), 1), (("model",), cores()), (("report", "live"), cores())):
+        longest = sorted(chosen, key=lambda notebook: -notebook.minutes if jobs > 1 else 0)
+        with ThreadPoolExecutor(jobs) as pool:
+            list(pool.map(store_apart, [notebook for notebook in longest if notebook.stage in stages]))
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ from typing import Any
 import pandas as pd
 
 from asl_lib._util.jobs import cores, parse_shard, run_jobs
-from asl_lib.course.notebooks import STAGES, BatchError, Notebook, Run, find_notebooks, model_notebook
+from asl_lib.course.notebooks import STAGES, BatchError, Notebook, Run, find_notebooks, model_notebook, network_threads
 from asl_lib.course.params import Params, check_parameters
 from asl_lib.data.clips import read_clips, select_clips
 from asl_lib.data.dataset import Dataset
@@ -105,7 +105,7 @@ def run_course(
     if not has_results(params.run_dir):
         for name in names:
             log(f"{name}  {NOTHING_TO_REPORT}")
-    elif failures := _execute(last, names, upstream, log, jobs=jobs, threads=cores(), force=force):
+    elif failures := _execute(last, names, upstream, log, jobs=jobs, force=force):
         raise BatchError("\n\n".join(failures))
     return params
 
@@ -329,23 +329,21 @@ def _execute(
     log: Callable[[str], None],
     *,
     jobs: int,
-    threads: int = 0,
     scheduler: str = "",
     force: bool,
 ) -> list[str]:
     """Execute runs on a cluster or here and return the messages of failed ones.
 
-    Here, `jobs` at a time (0: one per core), with `threads` for the networks of each (0: its share of the cores).
+    Here, `jobs` at a time (0: one per core), each with its `network_threads`.
     """
     if scheduler:
         return _execute_on_dask(runs, labels, upstream, log, scheduler=scheduler, force=force)
     jobs = max(1, min(jobs or cores(), len(runs)))
     failures = []
     with ThreadPoolExecutor(jobs) as pool:
-        threads = threads or max(1, cores() // jobs)
         try:
             started = [
-                pool.submit(_do, run, upstream, label, log, force=force, threads=threads, live=jobs == 1)
+                pool.submit(_do, run, upstream, label, log, force=force, jobs=jobs, live=jobs == 1)
                 for run, label in zip(runs, labels, strict=True)
             ]
             for future in started:
@@ -415,7 +413,7 @@ def _do(
     log: Callable[[str], None],
     *,
     force: bool,
-    threads: int | None = None,
+    jobs: int = 1,
     live: bool = True,
 ) -> str:
     """Execute or skip one run, log it in one line, and return what later runs depend on: the key of its results."""
@@ -426,7 +424,7 @@ def _do(
         try:
             if live and sys.stdout.isatty():
                 print(f"{label}  …", end="\r", flush=True)  # the line of its end is written over it
-            run.execute(upstream, threads=threads)
+            run.execute(upstream, threads=network_threads(run.notebook.stage, jobs=jobs))
         except BatchError:
             log(f"{label}  FAILED after {time.monotonic() - started:.0f} s")
             raise

@@ -21,6 +21,7 @@ import nbformat
 import yaml
 
 from asl_lib._util.files import atomic_write, read_json, write_json
+from asl_lib._util.jobs import cores
 from asl_lib._util.paths import course_folder, project_folder, relative
 from asl_lib.course.fingerprint import PACKAGE, code_hash
 from asl_lib.course.params import Params, check_parameters
@@ -279,6 +280,14 @@ def _failure(run: Run, stderr: str) -> str:
     starts = [i for i, line in enumerate(lines) if line.startswith("Exception encountered at")]
     excerpt = "\n".join(lines[starts[0] :] if starts else lines[-30:])
     return f"{run.notebook.name} failed. The executed copy, with the error in it: {relative(run.output)}\n\n{excerpt}"
+
+
+def network_threads(stage: str, *, jobs: int) -> int:
+    """Return the number of threads for networks of a notebook of this stage, where `jobs` are executed at a time.
+
+    Notebooks that train share the cores. The sums in a network, and so its last digits, depend on this number.
+    """
+    return max(1, cores() // jobs) if stage == "model" else cores()
 
 
 def execution_environment(threads: int | None) -> dict[str, str]:

@@ -1,12 +1,15 @@
-"""Pictures are stored small, and look as they did."""
+"""Pictures are stored small, and look as they did; networks have as many threads as in `asl run`."""
 
 import base64
 import io
+import subprocess
+from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
-from scripts.store_outputs import LARGE_PICTURE_KB, shrink_picture
+from asl_lib._util.jobs import cores
+from scripts.store_outputs import LARGE_PICTURE_KB, main, shrink_picture
 
 
 def encoded(points):
@@ -37,3 +40,12 @@ def test_a_large_picture_becomes_smaller_and_its_white_and_black_and_line_colour
 def test_a_small_picture_is_left_as_it_is():
     picture = encoded(np.zeros((8, 8, 3), np.uint8))
     assert shrink_picture(picture) == picture
+
+
+def test_a_notebook_that_trains_is_stored_with_its_share_of_the_cores_and_one_that_reports_with_all(monkeypatch):
+    started = []
+    monkeypatch.setattr(subprocess, "run", lambda command, *, env, check: started.append((Path(command[-1]).name, env)))
+    monkeypatch.setattr("sys.argv", ["store_outputs.py", "06", "11"])
+    main()
+    threads = {name[:2]: env["TF_NUM_INTRAOP_THREADS"] for name, env in started}
+    assert threads == {"06": "1", "11": str(cores())}
