@@ -185,7 +185,7 @@ def _add_live(live: argparse.ArgumentParser) -> None:
 
 
 def _add_record(record: argparse.ArgumentParser) -> None:
-    record.add_argument("--signer", required=True, help="name of the signer's folder")
+    record.add_argument("--signer", required=True, help="a number or an invented name: the signer's folder")
     record.add_argument("--glosses", required=True, metavar="A,B", help="the signs to record")
     record.add_argument("--repetitions", type=int, default=3, help="recordings of each sign (default: 3)")
     record.add_argument("--countdown", type=float, default=3.0, metavar="SECONDS", help="before each sign (default: 3)")

@@ -1,10 +1,10 @@
 """Pseudo-signs: signs that nobody signs, by signers who never existed.
 
-Random values of Stokoe's parameters under constraints that hold for signs of all sign languages that were described:
-both hands that move have the same handshape and the same movement, side by side or in turn; of two unlike hands one is
-a base that holds still, in one of a few plain handshapes (symmetry and dominance conditions; Battison 1978); a sign has
-one place, often on the body, and a short movement, often repeated (Sandler and Lillo-Martin 2006). They train an
-embedding, and know no language.
+Random values of Stokoe's parameters under constraints that most two-handed signs keep, with exceptions (Battison 1978,
+of American Sign Language): both hands that move have the same handshape and the same movement, side by side or in turn
+(symmetry condition); of two unlike hands one is a base that holds still, in one of a few plain handshapes (dominance
+condition). A sign has one place, often on the body, and a short movement, often repeated (Sandler and Lillo-Martin
+2006). They train an embedding, and know no language.
 """
 
 from __future__ import annotations

@@ -26,7 +26,7 @@ class Recordings(Dataset):
     size = "as large as you make it"
     homepage = ""
     notice = "A face and a signing body identify a person: record, keep and share clips only as the signer agreed."
-    obtain = "Put videos into {folder} as <signer>/<gloss>/<name>.mp4, for example recordings/ana/HELLO/01.mp4."
+    obtain = "Put videos into {folder} as <signer>/<gloss>/<name>.mp4, for example recordings/signer01/HELLO/01.mp4."
     holds = "recording"
 
     def list_clips(self, source_dir: Path, subset: str) -> Iterator[Row]:
