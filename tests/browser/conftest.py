@@ -108,7 +108,7 @@ def camera_file(clip_of, tmp_path_factory):
     )
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def browser(chromium, camera_file, tmp_path_factory):
     """Chromium, driven by Selenium, with a camera that plays HELLO."""
     from selenium import webdriver
