@@ -7,6 +7,7 @@ import pytest
 
 from asl_lib.course.notebooks import is_exercise
 from tests.conftest import ROOT
+from tests.notebooks.wrong_answers import answers_of, find_faults
 
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb"))
 
@@ -142,3 +143,32 @@ def test_what_is_lost_without_exercises_or_to_them_is_named(exercise, after, fou
     notebook = nbformat.v4.new_notebook(cells=[cell(source) for source in cells])
     notebook.cells[1].metadata["tags"] = ["check"]
     assert dependence(notebook) == found
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_every_check_asks_first_whether_there_is_an_answer(path):
+    cells = [cell for cell in nbformat.read(path, as_version=4).cells if "check" in cell.metadata.get("tags", [])]
+    assert not [cell.id for cell in cells if not answers_of(cell.source)]
+
+
+ASKED = 'assert a is not ..., "Give a first."\n'
+
+
+@pytest.mark.parametrize(
+    ("check", "found"),
+    [
+        (
+            f'{ASKED}assert isinstance(a, int), "A whole number, please."\nassert a == 3, "It should be 3."',
+            "",
+        ),
+        (ASKED, "a = None is accepted."),
+        (f'{ASKED}assert isinstance(a, int), "A whole number, please."', "a = 4 is accepted."),
+        (f'{ASKED}assert a + 1 == 4, "It should be 3, and 1 more 4."', "a = None ends in TypeError"),
+        (f"{ASKED}assert isinstance(a, int) and a == 3", "a = None is refused without a word."),
+    ],
+)
+def test_a_check_that_accepts_a_wrong_answer_or_ends_in_a_traceback_is_named(check, found):
+    """`make test-notebooks` asks this of every check, with what its notebook has computed."""
+    faults = find_faults(check, answers_of(check), {"a": 3})
+    assert found in "\n".join(faults)
+    assert bool(faults) == bool(found)
