@@ -24,6 +24,8 @@ TINY = {
     "epochs": 2,
     "patience": 2,
     "own_epochs": 2,
+    "pseudo_signs": 20,
+    "pseudo_steps": 2,
 }
 
 
