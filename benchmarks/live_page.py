@@ -80,13 +80,13 @@ def chromium(*flags: str) -> Iterator[Any]:
         driver.quit()
 
 
-def wait_for(driver: Any, condition: str) -> None:
+def wait_for(driver: Any, condition: str, *, every_s: float = 0.1) -> None:
     """Wait until an expression of JavaScript is true in the page."""
     end = time.monotonic() + PATIENCE_S
     while not driver.execute_script(f"return {condition}"):
         if time.monotonic() > end:
             raise TimeoutError(f"Waited {PATIENCE_S} s for {condition}.")
-        time.sleep(0.1)
+        time.sleep(every_s)
 
 
 def words_of_page(driver: Any, clip: str) -> list[str]:

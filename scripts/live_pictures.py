@@ -1,63 +1,192 @@
-"""Take pictures of the live page, wide, half as wide and on a phone, light and dark: `python -m scripts.live_pictures`.
+"""Take pictures and a film of the live page: `python -m scripts.live_pictures`.
 
-It needs what `make demo` leaves behind, npm, Chromium and its driver. All pictures go to build/screenshots; those of
-the README are written into docs/images, too.
+It needs what `make demo` leaves behind, npm, Chromium and its driver. Pictures, wide, half as wide and on a phone,
+light and dark, go to build/screenshots; those that the pages show are written into docs/images, too, and the film.
+`--only pictures` or `--only film` makes one of them.
 """
 
 from __future__ import annotations
 
+import argparse
 import io
 import tempfile
 import threading
 import time
+from collections.abc import Iterator
+from itertools import count
 from pathlib import Path
+from typing import Any
 
-from PIL import Image
+import matplotlib
+from PIL import Image, ImageDraw, ImageFont
+from selenium.webdriver.common.keys import Keys
 
+from asl_lib.course.params import Params
+from asl_lib.data.demo import load_signers, perform, render_frames
+from asl_lib.data.video import read_frames, write_video
+from asl_lib.live.replay import join_videos
 from asl_lib.live.web.build import build_page
 from asl_lib.live.web.server import serve_files
+from benchmarks.gestures import HELD_OUT
 from benchmarks.live import clips_of
 from benchmarks.live_page import camera_flags, chromium, wait_for
 from scripts.build_site import demo_network
 
 ROOT = Path(__file__).resolve().parent.parent
+IMAGES = ROOT / "docs" / "images"
 SIZES = {1440: 900, 720: 1000, 390: 664}
-STORED = {(1440, "light"): "live_page.png", (720, "dark"): "live_page_dark.png", (390, "light"): "live_page_phone.png"}
+IN_SIGN = (
+    "document.getElementById('asl-hands').textContent.includes('A sign is in') "
+    "&& document.querySelector('#asl-top li.named')"
+)
+REFUSED = "document.getElementById('asl-shown').textContent === 'not a sign I know'"
+STORED = {
+    (1440, "light"): ("live_page.png", IN_SIGN),
+    (720, "dark"): ("live_page_dark.png", REFUSED),
+    (390, "light"): ("live_page_phone.png", IN_SIGN),
+}
+"""Pictures that the pages show, and what must be seen in each."""
 SHOWN = ("HELLO", "WANT", "YES")
-IN_SIGN = "document.getElementById('asl-hands').textContent.includes('A sign is in')"
 COLOURS = 256
 """Of a stored picture: with them it has less than 150 kB."""
+SIGNED = ("APPLE", "CHILDREN", "GRANDFATHER", "HELP", "PLEASE", "THING", "YELLOW")
+"""In the film: every third sign of the demo, whether it is recognised or not."""
+GESTURE, NAME = next(gesture for gesture in HELD_OUT if gesture.gloss == "count"), "COUNT"
+PAGE, FILM = (1000, 700), (760, 532)
+"""Size of the window, and of its picture in the film."""
+EVERY, STILL_MS, CAPTION_PX = 3, 2500, 34
+"""One frame in three, how long the page stands still while somebody types, and the height of a caption."""
+STEPS = """
+    // The page goes on to the next frame of a clip when it is told to, however long the picture before it takes.
+    const {get, set} = Object.getOwnPropertyDescriptor(HTMLMediaElement.prototype, "currentTime");
+    const later = window.setTimeout;
+    window.aslSteps = [];
+    window.setTimeout = (call, ms, ...given) => later(call, ms === 2000 ? 1e6 : ms, ...given);
+    Object.defineProperty(HTMLMediaElement.prototype, "currentTime", {
+      get, set(value) { window.aslSteps.push(() => set.call(this, value)); },
+    });
+"""
+STATUS = "document.getElementById('asl-status').textContent"
+
+
+def write_gesture(path: Path, *, signer: str, seed: int) -> Path:
+    """Write a video of a movement that is no sign, with a moment of rest at its end."""
+    frames = list(render_frames(perform(GESTURE, load_signers()[signer], repetition=0, seed=seed)))
+    write_video(path, [*frames, *[frames[-1]] * 12], fps=25)
+    return path
+
+
+def take_picture(driver: Any) -> Image.Image:
+    return Image.open(io.BytesIO(driver.get_screenshot_as_png())).convert("RGB")
+
+
+def show_as(driver: Any, *, theme: str, size: tuple[int, int]) -> None:
+    """Give the page a colour scheme and the size of a window or a phone."""
+    features = [{"name": "prefers-color-scheme", "value": theme}]
+    driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
+    metrics = {"width": size[0], "height": size[1], "deviceScaleFactor": 1, "mobile": size[0] < 700}
+    driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
+
+
+def take_pictures(driver: Any) -> None:
+    """Take pictures of the page while its camera plays."""
+    folder = ROOT / "build" / "screenshots"
+    folder.mkdir(parents=True, exist_ok=True)
+    driver.execute_script("document.querySelector('[data-asl=camera]').click()")
+    wait_for(driver, "document.querySelectorAll('#asl-words span').length >= 4")
+    for theme in ("light", "dark"):
+        for width, height in SIZES.items():
+            show_as(driver, theme=theme, size=(width, height))
+            stored, seen = STORED.get((width, theme), ("", IN_SIGN))
+            time.sleep(0.5)  # until it is laid out anew
+            wait_for(driver, seen)
+            picture = take_picture(driver)
+            picture.save(folder / f"live-{width}-{theme}.png")
+            if stored:
+                few = picture.quantize(COLOURS, Image.Quantize.FASTOCTREE)
+                few.save(IMAGES / stored, optimize=True)
+                print(f"docs/images/{stored}")
+
+
+def film_of_clip(driver: Any, clip: Path) -> Iterator[Image.Image]:
+    """Open a clip in the page, and yield a picture after every few frames that were recognised."""
+    driver.execute_script("arguments[0].textContent = ''", driver.find_element("id", "asl-status"))
+    driver.find_element("id", "asl-file").send_keys(str(clip))
+    ended = f"{STATUS}.includes('to its end')"
+    for number in count():
+        wait_for(driver, f"aslSteps.length || {ended}", every_s=0.005)
+        if number % EVERY == 1:
+            yield take_picture(driver)
+        if driver.execute_script(f"if ({ended}) return true; aslSteps.shift()();"):
+            return
+
+
+def take_film(driver: Any, folder: Path) -> None:
+    """Film a new signer: signs, a gesture that is refused, named, and recognised."""
+    signer = Params().test_signers[0]
+    clips = [Params().dataset_dir / "videos" / signer / f"{gloss}-01.mp4" for gloss in SIGNED]
+    join_videos(folder / "signs.mp4", [(path.stem, read_frames(path)) for path in clips])
+    gestures = [write_gesture(folder / f"gesture-{seed}.mp4", signer=signer, seed=seed) for seed in (1, 2)]
+    font = ImageFont.truetype(Path(matplotlib.get_data_path()) / "fonts" / "ttf" / "DejaVuSans.ttf", 17)
+    film: list[tuple[Image.Image, int]] = []
+
+    def add(picture: Image.Image, caption: str, ms: int) -> None:
+        captioned = Image.new("RGB", (FILM[0], FILM[1] + CAPTION_PX), "black")
+        captioned.paste(picture.resize(FILM, Image.Resampling.LANCZOS), (0, 0))
+        middle = (FILM[0] / 2, FILM[1] + CAPTION_PX / 2)
+        ImageDraw.Draw(captioned).text(middle, caption, fill="white", font=font, anchor="mm")
+        film.append((captioned, ms))
+
+    def add_clip(clip: Path, caption: str) -> None:
+        for picture in film_of_clip(driver, clip):
+            add(picture, caption, 40 * EVERY)
+        add(take_picture(driver), caption, STILL_MS)  # with the answer to its end
+
+    show_as(driver, theme="light", size=PAGE)
+    # The page's speed while it is filmed says nothing.
+    driver.execute_script("document.getElementById('asl-speed').hidden = true")
+    add_clip(folder / "signs.mp4", "A drawn signer, new to the network, makes seven signs. It errs.")
+    add_clip(gestures[0], "Counting with the fingers is none of its signs. It refuses most gestures, not all.")
+    field = driver.find_element("name", "gloss")
+    teacher = driver.find_element("id", "asl-teacher")
+    driver.execute_script("arguments[0].open = true; arguments[0].scrollIntoView()", teacher)
+    field.send_keys(NAME)
+    add(take_picture(driver), "One can teach it: the last movement gets a name ...", STILL_MS)
+    field.send_keys(Keys.ENTER)
+    wait_for(driver, f"{STATUS}.startsWith('Learned')")
+    add(take_picture(driver), "... from one example, without a training.", STILL_MS)
+    driver.execute_script("scrollTo(0, 0)")
+    add_clip(gestures[1], "The next time it has its word.")
+    add(take_picture(driver), "All of this happened in the browser: no picture left it.", 2 * STILL_MS)
+    pictures, times = zip(*film, strict=True)
+    path = IMAGES / "live.webp"
+    pictures[0].save(path, save_all=True, append_images=pictures[1:], duration=times, loop=1, quality=40, method=6)
+    print(f"docs/images/live.webp: {sum(times) / 1000:.0f} s, {path.stat().st_size // 1024} kB")
+    spans = "[...document.querySelectorAll('#asl-words span')].map((word) => word.textContent).join(' ')"
+    print("words:", driver.execute_script(f"return {spans}"))
 
 
 def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--only", choices=("film", "pictures"), default="", help="make only one of them")
+    only = parser.parse_args().only
     models = demo_network()
     [model] = models.values()
     clips = [next(clip for known, clip, _ in clips_of(model) if known == gloss) for gloss in SHOWN]
-    folder = ROOT / "build" / "screenshots"
-    folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as name:
-        page = build_page(Path(name) / "page", models=models)
-        flags = camera_flags(Path(name) / "camera.mjpeg", clips)
-        with chromium(*flags) as driver, serve_files(page, port=0) as server:
+        folder = Path(name)
+        page = build_page(folder / "page", models=models)
+        clips.append(str(write_gesture(folder / "camera.mp4", signer=Params().test_signers[0], seed=1)))
+        with chromium(*camera_flags(folder / "camera.mjpeg", clips)) as driver, serve_files(page, port=0) as server:
             threading.Thread(target=server.serve_forever, daemon=True).start()
-            driver.get(f"http://127.0.0.1:{server.server_port}/")
-            wait_for(driver, "document.documentElement.dataset.aslReady")
-            driver.execute_script("document.querySelector('[data-asl=camera]').click()")
-            wait_for(driver, "document.querySelectorAll('#asl-words span').length >= 4")
-            for theme in ("light", "dark"):
-                features = [{"name": "prefers-color-scheme", "value": theme}]
-                driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
-                for width, height in SIZES.items():
-                    metrics = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 700}
-                    driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
-                    time.sleep(0.5)  # until it is laid out anew
-                    wait_for(driver, f"{IN_SIGN} && document.querySelector('#asl-top li.named')")
-                    picture = Image.open(io.BytesIO(driver.get_screenshot_as_png())).convert("RGB")
-                    picture.save(folder / f"live-{width}-{theme}.png")
-                    if stored := STORED.get((width, theme)):
-                        few = picture.quantize(COLOURS, Image.Quantize.FASTOCTREE)
-                        few.save(ROOT / "docs" / "images" / stored, optimize=True)
-                        print(f"docs/images/{stored}")
+            driver.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", {"source": STEPS})
+            for kind in (only,) if only else ("film", "pictures"):
+                driver.get(f"http://127.0.0.1:{server.server_port}/")
+                wait_for(driver, "document.documentElement.dataset.aslReady")
+                if kind == "film":
+                    take_film(driver, folder)
+                else:
+                    take_pictures(driver)
             server.shutdown()
 
 
