@@ -11,12 +11,12 @@ BIN := $(VENV)/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
 READY := $(VENV)/.ready
 NOTEBOOKS := $(sort $(wildcard notebooks/[0-9][0-9]_*.ipynb))
 # Clips and features come first; the models need only these, so two are trained at a time, the longest first, each with
-# one core (13 looks at results of 05: the worker that did 05 takes it); then what needs all trained models.
+# one core; then whatever needs trained models.
 numbered = $(foreach number,$(1),$(wildcard notebooks/$(number)_*.ipynb))
 # Test files that take minutes: started first, so that no core waits for one of them at the end.
 LONGEST := tests/course/test_course.py tests/course/test_batch.py tests/reliability/test_faults.py tests/browser
 PREPARE := $(call numbered,01 02 03)
-MODELS := $(call numbered,05 10 13 08 07 06 09 04)
+MODELS := $(call numbered,10 05 08 07 06 09 04)
 AFTERWARDS := $(filter-out $(PREPARE) $(MODELS),$(NOTEBOOKS))
 NBVAL = ASL_HOME="$(CURDIR)/build/nbval" ASL_PROGRESS=off $(BIN)/python -m pytest -c tests/notebooks/pytest.ini \
 	--rootdir . --nbval-lax --nbval-cell-timeout 900 --nbval-sanitize-with tests/notebooks/sanitize.cfg
