@@ -12,7 +12,7 @@ from asl_lib.features.body import LEFT_WRIST, RECIPE_PARTS, RIGHT_WRIST
 from asl_lib.features.handshape import WRIST
 from asl_lib.features.recipe import FeatureRecipe
 from asl_lib.landmarks.landmarks import Landmarks
-from asl_lib.plots.style import LIMBS, PART_COLOURS, PART_NAMES, UPPER_BODY, subplots
+from asl_lib.plots.style import LIMBS, PART_COLOURS, UPPER_BODY, subplots
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -90,13 +90,13 @@ def draw_frame(ax: Axes, frame: np.ndarray, landmarks: Landmarks, index: int) ->
 
 def _name_hand(ax: Axes, points: np.ndarray, part: str) -> None:
     """Write L or R below a hand that was found, so that hands differ by more than colour."""
-    if part not in HAND_MARKERS or np.isnan(points[:, 1]).all():
+    if not (letter := hand_letter(part)) or np.isnan(points[:, 1]).all():
         return
     lowest = points[np.nanargmax(points[:, 1])]
     look: dict[str, Any] = {"textcoords": "offset points", "ha": "center", "va": "top", "color": "0.15"}
     look |= {"fontsize": "x-small", "fontweight": "bold", "annotation_clip": True}
     box = {"boxstyle": "round,pad=0.12", "fc": "white", "ec": "none", "alpha": 0.75}
-    ax.annotate(PART_NAMES[part][0].upper(), lowest[:2], (0, -3), bbox=box, **look)
+    ax.annotate(letter, lowest[:2], (0, -3), bbox=box, **look)
 
 
 def picture_grid(
@@ -125,10 +125,15 @@ def picture_grid(
     return figure, list(axes.flat)[:count]
 
 
+def hand_letter(part: str) -> str:
+    """Return the letter that marks a hand, L or R; "" for another part."""
+    return part[0].upper() if part in HAND_MARKERS else ""
+
+
 def part_label(part: str) -> str:
     """Return the name of a part of a recipe, with the letter that marks a hand."""
     name = part.replace("_", " ")
-    return f"{name} ({name[0].upper()})" if part in HAND_MARKERS else name
+    return f"{name} ({letter})" if (letter := hand_letter(part)) else name
 
 
 def part_legend(figure: Figure, parts: Sequence[str]) -> None:

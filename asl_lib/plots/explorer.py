@@ -14,7 +14,7 @@ from asl_lib._util.console import has_interactive_front_end
 from asl_lib.features.augment import Augmentation
 from asl_lib.features.body import RECIPE_PARTS
 from asl_lib.features.recipe import FeatureRecipe
-from asl_lib.plots.drawing import HAND_MARKERS, draw_points, part_label, part_legend, part_shape
+from asl_lib.plots.drawing import draw_points, hand_letter, part_label, part_legend, part_shape
 from asl_lib.plots.style import PART_COLOURS, SMALL_TITLE, describe
 
 if TYPE_CHECKING:
@@ -248,17 +248,15 @@ def _svg_part(points: np.ndarray, part: str, colour: str | None) -> str:
         f"M{x0:.1f} {y0:.1f}L{x1:.1f} {y1:.1f}" for (x0, y0), (x1, y1) in limbs if np.isfinite((x0, x1)).all()
     )
     circles = "".join(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="2"/>' for x, y in dots if np.isfinite(x))
-    letter = ""
-    if tracked in HAND_MARKERS and colour is None and np.isfinite(points).any():
+    name = ""
+    if (letter := hand_letter(tracked)) and colour is None and np.isfinite(points).any():
         x, y = points[np.nanargmax(points[:, 1])]
-        letter = (
-            f'<text x="{x:.1f}" y="{y + 15:.1f}" text-anchor="middle" font-weight="bold" fill="#333333">'
-            f"{part_label(part)[-2]}</text>"
-        )
+        look = 'text-anchor="middle" font-weight="bold" fill="#333333"'
+        name = f'<text x="{x:.1f}" y="{y + 15:.1f}" {look}>{letter}</text>'
     colour, role = colour or PART_COLOURS[tracked], "before" if colour else "shown"
     return (
         f'<g class="{role} {part}" fill="{colour}" stroke="{colour}" stroke-width="0">'
-        f'<path d="{path}" fill="none" stroke-width="2" stroke-linecap="round"/>{circles}{letter}</g>'
+        f'<path d="{path}" fill="none" stroke-width="2" stroke-linecap="round"/>{circles}{name}</g>'
     )
 
 

@@ -713,15 +713,20 @@ def test_firefox_recognises_a_clip_too(site, clip_of, tmp_path):
     assert found["isolated"]
 
 
-def test_own_signs_are_saved_as_a_zip_of_the_videos_that_the_camera_saw(site, open_page, clip_of, tmp_path):
+def open_recorder(tab):
+    """Start the camera, and return the form of "Record your own signs", opened by the keyboard."""
     from selenium.webdriver.common.keys import Keys
 
-    tab = open_page(site[1])
-    tab.driver.execute_cdp_cmd("Page.setDownloadBehavior", {"behavior": "allow", "downloadPath": str(tmp_path)})
     tab.button("camera").click()
     tab.until(lambda: "frames a second" in tab.text("speed"), "the camera")
     tab.driver.find_element("css selector", "#asl-recorder summary").send_keys(Keys.ENTER)
-    form = tab.driver.find_element("id", "asl-recorder-form")
+    return tab.driver.find_element("id", "asl-recorder-form")
+
+
+def test_own_signs_are_saved_as_a_zip_of_the_videos_that_the_camera_saw(site, open_page, clip_of, tmp_path):
+    tab = open_page(site[1])
+    tab.driver.execute_cdp_cmd("Page.setDownloadBehavior", {"behavior": "allow", "downloadPath": str(tmp_path)})
+    form = open_recorder(tab)
     form.find_element("name", "signer").send_keys("../zoe")
     form.find_element("name", "glosses").send_keys("HELLO, BOOK")
     form.find_element("css selector", "button[type=submit]").click()
@@ -762,10 +767,7 @@ def test_recordings_go_straight_into_the_folder_of_recordings_where_the_page_is_
         threading.Thread(target=server.serve_forever, daemon=True).start()
         tab = open_page(server.address())
         tab.errors()
-        tab.button("camera").click()
-        tab.until(lambda: "frames a second" in tab.text("speed"), "the camera")
-        tab.driver.find_element("css selector", "#asl-recorder summary").send_keys(Keys.ENTER)
-        form = tab.driver.find_element("id", "asl-recorder-form")
+        form = open_recorder(tab)
         form.find_element("name", "signer").send_keys("zoé")
         form.find_element("name", "glosses").send_keys("THANK YOU")
         form.find_element("name", "straight").send_keys(Keys.SPACE)

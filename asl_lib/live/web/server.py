@@ -25,8 +25,6 @@ from asl_lib.live.web.build import HEADERS, build_page
 
 PORT = 7860
 THIS_COMPUTER = ("127.0.0.1", "localhost")
-
-
 LARGEST_BYTES, UPLOAD_S = 32 << 20, 60.0
 """Of one recording, which the page makes with 4 Mbit a second, and seconds in which it must have come."""
 KINDS = {"video/mp4": (".mp4", b"ftyp"), "video/webm": (".webm", b"\x1a\x45\xdf\xa3")}
@@ -62,7 +60,7 @@ class _Files(SimpleHTTPRequestHandler):
         super().__init__(*given, **options)  # type: ignore[arg-type]  # of the server that makes it
 
     def do_POST(self) -> None:
-        """Take one recording, `/recordings?signer=ana&gloss=HELLO`, from the page that knows the server's token."""
+        """Take one recording, `/recordings?signer=signer01&gloss=HELLO`, from a page that knows the token."""
         headers, (place, _, query) = self.headers, self.path.partition("?")
         host, length = headers.get("Host", ""), headers.get("Content-Length", "")
         token = headers.get("X-Token", "").encode()
