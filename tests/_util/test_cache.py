@@ -43,7 +43,7 @@ def values_of(store):
 @given(
     rounds=st.lists(st.dictionaries(st.sampled_from("abcdef"), st.integers(0, 255), min_size=1), min_size=1, max_size=5)
 )
-def test_whatever_was_asked_for_before_each_clip_is_what_its_last_stamp_says(rounds, tmp_path_factory):
+def test_the_array_of_a_clip_always_matches_its_last_stamp(rounds, tmp_path_factory):
     folder = tmp_path_factory.mktemp("store")
     for stamps in rounds:
         images = fill(ArrayCache(folder / "a.jsonl", shape=(2, 3)), stamps)
@@ -63,7 +63,7 @@ def test_a_second_call_makes_nothing_and_a_changed_clip_alone_is_made_again(tmp_
     assert first[1].tolist() == [2, 2], "who reads the old array is not disturbed"
 
 
-def test_a_stopped_process_loses_only_the_clip_in_work(tmp_path):
+def test_a_stopped_process_loses_only_the_clip_it_was_processing(tmp_path):
     made = []
     store = ArrayCache(tmp_path / "a.jsonl", shape=(2,))
     with pytest.raises(KeyboardInterrupt):
@@ -76,7 +76,7 @@ def test_a_stopped_process_loses_only_the_clip_in_work(tmp_path):
     assert made == ["a", "b", "c"]
 
 
-def test_a_bad_clip_is_remembered_with_its_reason_until_it_changes_and_a_full_disk_is_not(tmp_path):
+def test_an_unreadable_clip_is_remembered_until_it_changes_and_a_full_disk_is_not(tmp_path):
     made = []
     store = ArrayCache(tmp_path / "a.jsonl", shape=(2,))
     for _ in range(2):
@@ -89,7 +89,7 @@ def test_a_bad_clip_is_remembered_with_its_reason_until_it_changes_and_a_full_di
 
 
 @pytest.mark.parametrize("damage", ["journal", "values", "foreign", "gone", "form"])
-def test_a_cache_that_is_damaged_or_of_another_form_is_made_again(tmp_path, damage):
+def test_a_damaged_or_outdated_cache_is_rebuilt(tmp_path, damage):
     store = ArrayCache(tmp_path / "a.jsonl", shape=(2,))
     fill(store, {"a": 1})
     if damage == "journal":
@@ -106,7 +106,7 @@ def test_a_cache_that_is_damaged_or_of_another_form_is_made_again(tmp_path, dama
     assert json.loads(store.path.read_text().splitlines()[0])["shape"] == list(store.shape)
 
 
-def test_after_a_truncated_file_no_clip_gets_the_array_of_another(tmp_path):
+def test_a_truncated_file_never_gives_a_clip_the_array_of_another(tmp_path):
     store, stamps = ArrayCache(tmp_path / "a.jsonl", shape=(2,)), {"a": 1, "b": 2, "c": 3}
     fill(store, stamps)
     values_of(store).write_bytes(values_of(store).read_bytes()[:-1])
@@ -179,7 +179,7 @@ def test_rows_are_read_like_an_array(tmp_path):
     assert [row[0] for row in rows] == [1, 2, 3]
 
 
-def test_two_that_want_the_same_file_at_once_share_the_work(tmp_path):
+def test_two_processes_that_need_the_same_file_compute_it_once(tmp_path):
     made = []
     stamps = {f"c{number}": number for number in range(40)}
     with ThreadPoolExecutor(2) as pool:

@@ -9,7 +9,7 @@ from asl_lib._util.console import quiet_native_stderr
 from tests.conftest import ROOT
 
 
-def test_two_that_load_at_once_leave_stderr_where_it_was(capfd):
+def test_two_simultaneous_loads_restore_stderr(capfd):
     first, second = quiet_native_stderr(), quiet_native_stderr()
     first.__enter__()
     second.__enter__()
@@ -20,7 +20,7 @@ def test_two_that_load_at_once_leave_stderr_where_it_was(capfd):
     assert capfd.readouterr().err == "an error\n"
 
 
-def test_many_threads_that_load_at_once_leave_stderr_where_it_was(capfd):
+def test_many_simultaneous_loads_restore_stderr(capfd):
     def load(_):
         for _ in range(50):
             with quiet_native_stderr():
@@ -32,7 +32,7 @@ def test_many_threads_that_load_at_once_leave_stderr_where_it_was(capfd):
     assert capfd.readouterr().err == "an error\n"
 
 
-def test_a_process_without_stderr_loads_as_well():
+def test_a_process_without_stderr_can_load():
     script = """
 import os
 from asl_lib._util.console import quiet_native_stderr

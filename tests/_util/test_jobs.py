@@ -86,19 +86,19 @@ def test_a_process_that_is_killed_between_two_jobs_costs_no_job():
     assert all(outcome.error is None for outcome in outcomes)
 
 
-def test_an_error_while_a_worker_is_prepared_is_raised_once_with_its_own_words():
+def test_an_error_in_a_worker_s_setup_is_raised_once_with_its_message():
     with pytest.raises(ChildProcessError, match="the camera is missing"):
         list(run_jobs(square, range(100), workers=2, setup=fail))
 
 
 @UNIX
-def test_a_stopped_loop_lets_its_jobs_clean_up(tmp_path):
+def test_stopping_the_loop_lets_running_jobs_clean_up(tmp_path):
     outcomes = run_jobs(write_slowly, [tmp_path / "a", tmp_path / "b"], workers=2, limit_s=4)
     assert [outcome.error for outcome in outcomes] == ["It was not finished after 4 s."] * 2
     assert os.listdir(tmp_path) == []
 
 
-def test_processes_that_cannot_start_are_an_error_and_not_a_wait_for_ever(tmp_path):
+def test_processes_that_cannot_start_raise_an_error_instead_of_hanging(tmp_path):
     script = tmp_path / "unguarded.py"
     script.write_text("from asl_lib._util.jobs import run_jobs\nprint(list(run_jobs(abs, [1, 2], workers=1)))\n")
     done = subprocess.run([sys.executable, script], cwd=ROOT, capture_output=True, text=True, timeout=600)
@@ -106,5 +106,5 @@ def test_processes_that_cannot_start_are_an_error_and_not_a_wait_for_ever(tmp_pa
     assert "cannot be started" in done.stderr
 
 
-def test_no_job_is_no_outcome():
+def test_no_jobs_give_no_outcomes():
     assert list(run_jobs(square, [], workers=2)) == []

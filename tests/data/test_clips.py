@@ -8,14 +8,14 @@ from asl_lib.data.errors import DatasetError
 from tests.conftest import make_clips
 
 
-def test_a_table_comes_back_from_its_file_as_it_was(tmp_path):
+def test_a_table_is_unchanged_after_saving_and_loading(tmp_path):
     clips = make_clips(["ana", "ben"], ["MOTHER", "NA"])  # "NA" is a gloss, not a missing value
     write_clips(clips, tmp_path / "clips.csv")
     pd.testing.assert_frame_equal(read_clips(tmp_path / "clips.csv"), clips)
 
 
 @pytest.mark.parametrize("column", ["clip_id", "path", "gloss", "signer"])
-def test_a_missing_column_is_named_together_with_those_there_are(tmp_path, column):
+def test_a_missing_column_is_named_with_the_existing_ones(tmp_path, column):
     make_clips(["ana"]).drop(columns=column).to_csv(tmp_path / "clips.csv", index=False)
     with pytest.raises(DatasetError, match=rf"clips\.csv has no column '{column}' \(found: .*README"):
         read_clips(tmp_path / "clips.csv")
@@ -30,7 +30,7 @@ def test_a_missing_column_is_named_together_with_those_there_are(tmp_path, colum
         ({"start": [0, "soon"]}, "'start' must be a frame number; got 'soon'"),
     ],
 )
-def test_a_bad_value_is_named_with_its_place(change, words):
+def test_an_invalid_value_is_named_with_its_row_and_column(change, words):
     with pytest.raises(DatasetError, match=words):
         check_clips(make_clips(["ana", "ben"]).assign(**change), source="clips.csv")
 
@@ -60,7 +60,7 @@ def test_a_missing_an_empty_and_a_binary_file_are_refused(tmp_path):
             read_clips(tmp_path / f"{name}.csv")
 
 
-def test_choosing_an_unknown_sign_or_signer_lists_those_there_are():
+def test_choosing_an_unknown_sign_or_signer_lists_the_known_ones():
     clips = make_clips(["ana", "ben"], ["MOTHER", "FATHER"])
     with pytest.raises(DatasetError, match=r"no signer 'eve'.*ana, ben"):
         select_clips(clips, signers=["eve"])
@@ -71,14 +71,14 @@ def test_choosing_an_unknown_sign_or_signer_lists_those_there_are():
 
 
 @given(st.sets(st.sampled_from("abcdef"), min_size=1))
-def test_a_selection_holds_the_chosen_signers_and_nobody_else(chosen):
+def test_a_selection_contains_only_the_chosen_signers(chosen):
     clips = make_clips(list("abcdefabc"))
     selected = select_clips(clips, signers=sorted(chosen))
     assert set(selected.signer) == chosen
     assert len(selected) == clips.signer.isin(chosen).sum()
 
 
-def test_files_that_are_not_there_are_listed(tmp_path):
+def test_missing_files_are_listed(tmp_path):
     clips = make_clips(["ana", "ben"])
     (tmp_path / "ana").mkdir()
     (tmp_path / "ana" / "0.mp4").touch()

@@ -20,12 +20,12 @@ from tests.conftest import ROOT, make_clip_set, make_clips, make_frames, make_la
 TINY = Options(signs=("YES", "BOOK"), signers=("ana", "eli"), repetitions=1, workers=1)
 
 
-def test_an_unknown_data_set_is_answered_with_those_there_are():
+def test_an_unknown_data_set_error_lists_the_known_ones():
     with pytest.raises(DatasetError, match="'deom'.*'demo'.*demo, demo_letters, fingerspelling,.*recordings"):
         get_dataset("deom")
 
 
-def test_every_data_set_says_its_licence_and_what_to_keep_in_mind():
+def test_every_data_set_states_its_licence_and_its_caveats():
     for name, dataset in find_datasets().items():
         assert dataset.name == name
         assert dataset.title
@@ -37,7 +37,7 @@ SECTIONS = ["Size", "Layout", "How to get it", "Licence", "Citation", "What is u
 
 
 @pytest.mark.parametrize("dataset", find_datasets().values(), ids=list(find_datasets()))
-def test_every_data_set_has_a_page_with_all_that_a_user_asks(dataset):
+def test_every_data_set_has_a_complete_page(dataset):
     text = (ROOT / dataset.page).read_text(encoding="utf-8")
     parts = dict(re.findall(r"^## (.+?)\n(.*?)(?=^## |\Z)", text, flags=re.MULTILINE | re.DOTALL))
     assert list(parts) == SECTIONS
@@ -51,14 +51,14 @@ def test_every_data_set_has_a_page_with_all_that_a_user_asks(dataset):
     assert f"]({dataset.page.rpartition('/')[2]})" in (ROOT / "docs" / "datasets" / "README.md").read_text("utf-8")
 
 
-def test_every_parameter_file_a_page_names_is_there():
+def test_every_parameter_file_named_on_a_page_exists():
     pages = [*ROOT.glob("docs/**/*.md"), ROOT / "README.md", *ROOT.glob("scripts/*.sbatch")]
     named = {name for page in pages for name in re.findall(r"params/\w+\.yaml", page.read_text(encoding="utf-8"))}
     assert "params/demo.yaml" in named
     assert [name for name in sorted(named) if not (ROOT / name).is_file()] == []
 
 
-def test_the_demo_renders_what_is_missing_and_nothing_twice(tmp_path):
+def test_the_demo_renders_only_missing_clips(tmp_path):
     demo = get_dataset("demo")
     clips = demo.prepare(tmp_path, TINY)
     assert len(clips) == 4
@@ -111,7 +111,7 @@ def test_recordings_are_found_by_folder_and_other_files_are_left_alone(tmp_path)
     pd.testing.assert_frame_equal(again, clips)
 
 
-def test_an_empty_folder_of_recordings_is_answered_with_the_layout(tmp_path):
+def test_an_empty_folder_of_recordings_explains_the_layout(tmp_path):
     with pytest.raises(DatasetError, match="<signer>/<gloss>"):
         get_dataset("recordings").prepare(tmp_path)
 
@@ -143,13 +143,13 @@ def test_the_fingerspelling_lexicon_has_eleven_signers_by_folder(shared_data, tm
     assert features.values.shape == (283, 30, 75, 2)
 
 
-def test_without_the_lexicon_the_way_to_get_it_is_said(tmp_path, monkeypatch):
+def test_a_missing_lexicon_explains_how_to_download_it(tmp_path, monkeypatch):
     monkeypatch.delenv("ASL_SHARED_DATA", raising=False)
     with pytest.raises(DatasetError, match="ZurichNLP/spoken-to-signed-translation"):
         get_dataset("fingerspelling").prepare(tmp_path / "a" / "data" / "fingerspelling")
 
 
-def test_features_come_back_from_their_file_and_a_bad_clip_is_listed(tmp_path):
+def test_features_are_loaded_from_their_file_and_an_unreadable_clip_is_listed(tmp_path):
     clips = make_clips(["ana", "ben", "cem"], ["YES", "NO", "YES"])
     for index, name in enumerate(clips.clip_id[:2]):
         write_pose(tmp_path / "poses" / f"{name}.pose", make_landmarks(seed=index))
@@ -174,7 +174,7 @@ def test_features_come_back_from_their_file_and_a_bad_clip_is_listed(tmp_path):
         ClipSet.load(tmp_path / "nowhere")
 
 
-def test_a_clip_set_takes_another_encoding_but_no_other_points():
+def test_a_clip_set_accepts_another_encoding_but_not_other_points():
     clips = make_clip_set(np.zeros((2, 30, 75, 2), np.float32), [0, 1], FeatureRecipe())
     richer = clips.with_encoding(handshape=True, velocities=True)
     assert richer.values is clips.values
@@ -183,7 +183,7 @@ def test_a_clip_set_takes_another_encoding_but_no_other_points():
         clips.with_encoding(frames=20, parts=("pose",), mask=False)
 
 
-def test_the_demo_s_clips_stand_beside_recordings_with_their_own_landmarks_and_other_names(tmp_path):
+def test_demo_clips_and_recordings_keep_separate_landmarks_and_names(tmp_path):
     folder = tmp_path / "recordings"
     for signer in ("ana", "zoe"):
         path = folder / signer / "HELLO" / "01.mp4"
@@ -207,7 +207,7 @@ def test_the_demo_s_clips_stand_beside_recordings_with_their_own_landmarks_and_o
         recordings.prepare(folder, Options(also=(get_dataset("asl_digits"),)))
 
 
-def test_recordings_whose_names_differ_only_in_what_a_file_s_name_cannot_hold_are_all_clips(tmp_path):
+def test_recordings_whose_names_differ_only_in_characters_a_file_name_cannot_hold_stay_separate(tmp_path):
     names = {("मा", "C"), ("मी", "C"), ("मी", "C++"), ("ana", "WHO"), ("ana", "WHO?"), ("ana", "🖐"), ("ana", "👋")}
     for signer, gloss in names:
         path = tmp_path / signer / gloss / "01.mp4"

@@ -45,7 +45,7 @@ def test_a_minimal_pair_differs_in_the_named_parameter_and_in_no_other():
         assert [key for key in first if first[key] != second[key]] == ["gloss", parameter, *follows]
 
 
-def test_there_are_ten_signers_with_habits_of_their_own_and_two_are_left_handed():
+def test_the_ten_signers_have_individual_habits_and_two_are_left_handed():
     assert len(SIGNERS) == 10
     assert [name for name, signer in SIGNERS.items() if signer.hand == "left"] == ["eli", "ivo"]
     for habit in ("tempo", "extent", "offset", "turn", "height", "light", "clothes"):
@@ -55,13 +55,13 @@ def test_there_are_ten_signers_with_habits_of_their_own_and_two_are_left_handed(
             assert all(getattr(LEXICON[gloss], name) != value for name, value in changes.items())
 
 
-def test_a_signer_makes_some_signs_in_another_way_with_one_hand_or_with_both():
+def test_signers_have_one_handed_and_two_handed_variants_of_some_signs():
     for name, gloss, both in [("ana", "BOOK", 1), ("ben", "BOOK", 0), ("ana", "HELLO", 0), ("gus", "HELLO", 1)]:
         performance = perform(LEXICON[gloss], SIGNERS[name], repetition=0, seed=42)
         assert performance.signing.any(axis=0).all() == both, f"{gloss} by {name}"
 
 
-def test_repetitions_by_one_signer_are_more_alike_than_signers_and_yet_differ():
+def test_repetitions_vary_less_than_signers_do():
     def middle(name, repetition):
         """Return the joints of the right hand in the middle of the sign, in shoulder widths."""
         performance = perform(LEXICON["MOTHER"], SIGNERS[name], repetition=repetition, seed=42)
@@ -92,7 +92,7 @@ def test_a_camera_above_or_beside_a_signer_turns_the_whole_body():
         ({"hands": None}, "X, 'hands'"),
     ],
 )
-def test_a_sign_that_cannot_be_performed_is_refused_in_words(change, words):
+def test_an_impossible_sign_is_refused_with_a_reason(change, words):
     values = {"gloss": "X", "hands": "one", "handshape": "A", "location": "chin", "palm": "in", "fingers": "up"}
     with pytest.raises(DatasetError, match=words):
         _entry(Sign, {**values, "movement": "tap", **change})
@@ -108,14 +108,14 @@ def test_every_sign_of_the_lexicon_has_allowed_values():
         assert all(getattr(sign, name) in values for name, values in allowed.items())
 
 
-def test_an_unknown_handshape_is_answered_with_those_there_are():
+def test_an_unknown_handshape_error_lists_the_known_ones():
     with pytest.raises(DatasetError, match=r"no handshape 'Ä'.*A, B, C"):
         posture("Ä")
 
 
 @given(st.sampled_from(sorted(HANDSHAPES)), st.sampled_from(sorted(HANDSHAPES)), st.floats(0, 1), st.floats(0, 15))
 @settings(max_examples=60, deadline=None)
-def test_bones_keep_their_length_while_one_handshape_becomes_another(one, other, share, lax):
+def test_bones_keep_their_length_between_two_handshapes(one, other, share, lax):
     mixed = joints((1 - share) * posture(one) + share * posture(other), lax=lax)
     usual = joints(posture("5"))
     assert mixed.shape == (21, 3)
@@ -124,7 +124,7 @@ def test_bones_keep_their_length_while_one_handshape_becomes_another(one, other,
         assert np.linalg.norm(mixed[b] - mixed[a]) == pytest.approx(length, rel=1e-3)
 
 
-def test_handshapes_that_touch_do_touch():
+def test_fingers_that_should_touch_do_touch():
     for name, tip in [("F", 8), ("9", 8), ("8", 12), ("7", 16), ("6", 20), ("O", 12)]:
         points = joints(posture(name))
         assert np.linalg.norm(points[4] - points[tip]) < 0.2, name
@@ -133,7 +133,7 @@ def test_handshapes_that_touch_do_touch():
 
 @given(signs, signers, st.integers(0, 9), st.integers(0, 99))
 @settings(max_examples=25, deadline=None)
-def test_a_performance_begins_and_ends_at_rest_and_signs_in_between(gloss, name, repetition, seed):
+def test_a_performance_begins_and_ends_at_rest(gloss, name, repetition, seed):
     sign, signer = LEXICON[gloss], SIGNERS[name]
     performance = perform(sign, signer, repetition=repetition, seed=seed)
     frames = len(performance.hands)
@@ -154,7 +154,7 @@ def test_a_performance_begins_and_ends_at_rest_and_signs_in_between(gloss, name,
 
 @given(signs, signers)
 @settings(max_examples=20, deadline=None)
-def test_arms_keep_their_length_and_the_elbow_rises_hardly_above_the_shoulder(gloss, name):
+def test_arms_keep_their_length_and_the_elbow_rises_at_most_slightly_above_the_shoulder(gloss, name):
     performance = perform(LEXICON[gloss], SIGNERS[name], repetition=0, seed=42)
     shoulder, elbow, wrist = np.moveaxis(performance.arms, 2, 0)
     for one, other in ((shoulder, elbow), (elbow, wrist)):
@@ -172,7 +172,7 @@ def test_the_same_seed_gives_the_same_bytes_and_another_repetition_another_clip(
     assert len(set(content.values())) == 3
 
 
-def test_the_tracker_sees_the_signer_and_knows_the_right_hand_from_the_left():
+def test_the_tracker_finds_the_signer_and_distinguishes_the_hands():
     for name in ("ana", "eli"):
         performance = perform(LEXICON["HELLO"], SIGNERS[name], repetition=0, seed=42)
         with HolisticTracker(("pose", "left_hand", "right_hand")) as tracker:
@@ -200,12 +200,12 @@ def test_every_letter_and_digit_has_a_picture_of_a_hand_inside_it(name):
     assert not np.array_equal(picture, handshape_image(name, SIGNERS["dara"], seed=2))
 
 
-def test_a_letter_that_does_not_exist_is_answered_with_those_that_do():
+def test_an_unknown_letter_error_lists_the_known_ones():
     with pytest.raises(DatasetError, match="no letter or digit 'claw'.*A, B"):
         handshape_image("claw", SIGNERS["ana"], seed=1)
 
 
-def test_the_joints_of_a_still_lie_where_its_hand_is_drawn():
+def test_the_joints_of_a_rendered_letter_lie_on_its_drawn_hand():
     from asl_lib.landmarks.hands import find_hands
 
     people = load_signers()
@@ -219,7 +219,7 @@ def test_the_joints_of_a_still_lie_where_its_hand_is_drawn():
     assert (known[:, 0, 2] == 0).all()
 
 
-def test_joints_of_drawn_hands_have_their_labels_and_vary():
+def test_joints_of_drawn_hands_are_labelled_and_vary():
     hands, labels = drawn_joints(["A", "5"], random_signers(3, seed=1), each=4, seed=1)
     assert hands.shape == (24, 21, 3)
     assert sorted(labels.tolist()) == [0] * 12 + [1] * 12
@@ -230,7 +230,7 @@ def test_joints_of_drawn_hands_have_their_labels_and_vary():
         drawn_joints(["space"], random_signers(1, seed=1), each=1, seed=1)
 
 
-def test_clips_are_rendered_once_and_those_of_an_earlier_renderer_are_refused(tmp_path):
+def test_clips_are_rendered_once_and_clips_of_an_earlier_renderer_are_refused(tmp_path):
     options = Options(signs=("YES",), signers=("ana",), repetitions=1, workers=1)
     demo = get_dataset("demo")
     demo.prepare(tmp_path / "demo", options)
@@ -247,7 +247,7 @@ def test_clips_are_rendered_once_and_those_of_an_earlier_renderer_are_refused(tm
 
 
 @pytest.mark.parametrize("content", ["", "[1, 2]", "7", '{"seed": 42'])
-def test_a_damaged_note_in_a_rendered_folder_is_named(tmp_path, content):
+def test_a_damaged_metadata_file_of_rendered_clips_is_named(tmp_path, content):
     (tmp_path / "demo.json").write_text(content)
     with pytest.raises(DatasetError, match=r"demo\.json is damaged .*Delete"):
         get_dataset("demo").prepare(tmp_path, Options(signs=("YES",), signers=("ana",), repetitions=1, workers=1))

@@ -146,20 +146,20 @@ def ranges():
 
 
 @pytest.mark.parametrize("way", ["good", "norange", "nolength", "busy", "moved", "changed"])
-def test_the_right_file_arrives_however_it_is_served(server, tmp_path, way):
+def test_a_file_downloads_correctly_however_it_is_served(server, tmp_path, way):
     path = download(remote(f"{server}/{way}"), tmp_path)
     assert path.read_bytes() == CONTENT
     assert [file.name for file in tmp_path.iterdir()] == ["data.bin"], "no partial file may stay"
 
 
-def test_a_dropped_connection_goes_on_where_it_ended(server, tmp_path):
+def test_a_download_resumes_after_a_dropped_connection(server, tmp_path):
     assert download(remote(f"{server}/drops"), tmp_path).read_bytes() == CONTENT
     starts = [int(asked.removeprefix("bytes=").rstrip("-") or 0) for asked in ranges()]
     assert len(starts) == 4
     assert all(200_000 < after - before <= 300_000 for before, after in pairwise(starts))
 
 
-def test_an_interrupted_program_goes_on_where_it_ended(server, tmp_path, monkeypatch):
+def test_a_download_resumes_after_the_program_was_interrupted(server, tmp_path, monkeypatch):
     def interrupt(_):
         raise KeyboardInterrupt
 
@@ -174,7 +174,7 @@ def test_an_interrupted_program_goes_on_where_it_ended(server, tmp_path, monkeyp
     assert ranges()[:2] == ["", f"bytes={kept}-"]
 
 
-def test_a_second_call_does_not_ask_the_server(server, tmp_path):
+def test_a_second_call_does_not_contact_the_server(server, tmp_path):
     download(remote(f"{server}/good"), tmp_path)
     download(remote(f"{server}/good"), tmp_path)
     assert len(Handler.seen) == 1
@@ -199,13 +199,13 @@ def test_a_damaged_file_is_downloaded_again(server, tmp_path):
         ("circle", "cannot be used.*redirects"),
     ],
 )
-def test_what_cannot_be_mended_is_said_and_leaves_no_file(server, tmp_path, way, words):
+def test_a_download_that_cannot_succeed_explains_why_and_leaves_no_file(server, tmp_path, way, words):
     with pytest.raises(DatasetError, match=f"{server}/{way}: .*({words})"):
         download(remote(f"{server}/{way}"), tmp_path)
     assert not (tmp_path / "data.bin").exists()
 
 
-def test_a_mirror_is_asked_when_the_first_address_fails_and_gets_no_foreign_bytes(server, tmp_path):
+def test_a_mirror_is_used_when_the_first_address_fails_without_mixing_their_bytes(server, tmp_path):
     urls = (f"{server}/missing", f"{server}/promises", f"{server}/wrong", f"{server}/good")
     assert download(remote(*urls), tmp_path).read_bytes() == CONTENT
     assert Handler.seen[-1] == ("/good", ""), "a mirror starts anew"
@@ -219,7 +219,7 @@ def test_a_published_md5_is_verified_too(server, tmp_path):
 
 
 @pytest.mark.parametrize("target", ["http://example.org/b", "https://example.org/b"])
-def test_https_may_not_be_left_for_http(tmp_path, monkeypatch, target):
+def test_a_redirect_from_https_to_http_is_refused(tmp_path, monkeypatch, target):
     asked = []
 
     def redirect_once(self, request, **_):
@@ -246,13 +246,13 @@ def test_a_full_disk_is_noticed_before_the_download(server, tmp_path, monkeypatc
     assert not list(tmp_path.glob("*.bin"))
 
 
-def test_nobody_answering_is_said(tmp_path, monkeypatch):
+def test_an_unreachable_server_is_reported(tmp_path, monkeypatch):
     monkeypatch.setattr(module.time, "sleep", lambda _: None)
     with pytest.raises(DatasetError, match="no connection; tried 5 times"):
         download(remote("http://127.0.0.1:9/file"), tmp_path)
 
 
-def test_a_proxy_of_the_environment_is_used(server, tmp_path, monkeypatch):
+def test_the_proxy_from_the_environment_is_used(server, tmp_path, monkeypatch):
     monkeypatch.setenv("http_proxy", server)
     monkeypatch.setenv("no_proxy", "")
     assert download(remote("http://data.example/good"), tmp_path).read_bytes() == CONTENT
@@ -276,14 +276,14 @@ def make_zip(path, files, *, link=""):
 FILES = {"videos/1.mp4": b"one" * 50, "videos/2.mp4": b"two" * 99, "list.json": b"{}", "empty.txt": b""}
 
 
-def test_an_archive_is_unpacked_whole(tmp_path):
+def test_an_archive_is_unpacked_completely(tmp_path):
     target = unpack(make_zip(tmp_path / "set.zip", FILES), tmp_path / "data")
     assert target == tmp_path / "data" / "set"
     assert {str(path.relative_to(target)): path.read_bytes() for path in target.rglob("*") if path.is_file()} == FILES
     assert [path.name for path in (tmp_path / "data").iterdir()] == ["set"]
 
 
-def test_unpacking_goes_on_after_an_interruption_and_appears_at_once(tmp_path, monkeypatch):
+def test_unpacking_survives_an_interruption_and_the_folder_appears_only_when_complete(tmp_path, monkeypatch):
     archive = make_zip(tmp_path / "set.zip", FILES)
     written = []
     real = module.unpack.__globals__["os"].replace
@@ -318,7 +318,7 @@ def test_a_name_outside_the_folder_is_refused_before_anything_is_written(tmp_pat
 
 
 @given(st.text(alphabet="ab./\\:", min_size=1, max_size=12))
-def test_no_name_whatever_leaves_the_folder(tmp_path_factory, name):
+def test_no_archived_name_can_leave_the_folder(tmp_path_factory, name):
     folder = tmp_path_factory.mktemp("any")
     archive = make_zip(folder / "set.zip", {name: b"content"})
     with suppress(DatasetError):
@@ -333,7 +333,7 @@ def test_a_link_in_an_archive_is_refused(tmp_path, target):
         unpack(make_zip(tmp_path / "bad.zip", FILES, link=target), tmp_path)
 
 
-def test_a_bomb_is_refused_before_it_fills_the_disk(tmp_path):
+def test_a_decompression_bomb_is_refused_before_it_fills_the_disk(tmp_path):
     archive = make_zip(tmp_path / "bomb.zip", {"zeros": bytes(60 << 20)})
     with pytest.raises(DatasetError, match="decompression bomb"):
         unpack(archive, tmp_path)
@@ -360,7 +360,9 @@ def test_a_file_larger_than_it_declares_is_refused(tmp_path):
         ("set.zip.001", b"part one", "7z x"),
     ],
 )
-def test_what_is_no_archive_or_needs_another_program_is_said(tmp_path, name, content, words):
+def test_a_file_that_is_not_an_archive_or_needs_another_program_is_refused_with_a_reason(
+    tmp_path, name, content, words
+):
     (tmp_path / name).write_bytes(content)
     with pytest.raises(DatasetError, match=words):
         unpack(tmp_path / name, tmp_path)
@@ -400,9 +402,7 @@ def test_a_data_set_is_downloaded_unpacked_and_found_and_a_second_call_does_noth
     assert news[-1] == f"asl_citizen is in {folder} already: nothing to do."
 
 
-def test_of_the_repository_with_the_fingerspelling_only_the_lexicon_arrives_and_of_it_only_the_letters_are_clips(
-    server, tmp_path, monkeypatch
-):
+def test_the_fingerspelling_download_keeps_only_the_lexicon_and_lists_only_its_letters(server, tmp_path, monkeypatch):
     dataset = get_dataset("fingerspelling")
     place = dataset.remotes[0].inside
     index = "path,spoken_language,signed_language,start,end,words,glosses,priority\n"
@@ -424,7 +424,7 @@ def test_of_the_repository_with_the_fingerspelling_only_the_lexicon_arrives_and_
     assert dataset.find_clips(dataset.source_dir(folder), "others").clip_id.tolist() == ["ase-A"]
 
 
-def test_a_folder_of_an_archive_needs_room_for_itself_only(tmp_path, monkeypatch):
+def test_unpacking_one_folder_needs_disk_space_for_that_folder_only(tmp_path, monkeypatch):
     free = SPARE_BYTES + 200
     monkeypatch.setattr("asl_lib.data.unpack.shutil.disk_usage", lambda folder: types.SimpleNamespace(free=free))
     archive = make_zip(tmp_path / "set.zip", {"lexicon/1.pose": b"one" * 50, "videos/1.mp4": b"two" * 99})
@@ -433,17 +433,17 @@ def test_a_folder_of_an_archive_needs_room_for_itself_only(tmp_path, monkeypatch
         unpack(archive, tmp_path / "all")
 
 
-def test_an_archive_without_the_folder_that_is_wanted_is_another_one(tmp_path):
+def test_an_archive_without_the_requested_folder_is_refused(tmp_path):
     with pytest.raises(DatasetError, match="has no folder lexicon: it is another archive"):
         unpack(make_zip(tmp_path / "set.zip", FILES), tmp_path / "data", inside="lexicon")
 
 
 @pytest.mark.parametrize("remote", get_dataset("fingerspelling").remotes)
-def test_the_fingerspelling_is_of_a_fixed_commit(remote):
+def test_the_fingerspelling_download_is_pinned_to_a_commit(remote):
     assert all(re.search(r"/[0-9a-f]{40}(\.zip)?$", url) and url.startswith("https://") for url in remote.urls)
 
 
-def test_what_has_to_be_asked_for_by_hand_is_said(tmp_path):
+def test_a_data_set_that_must_be_requested_explains_how(tmp_path):
     with pytest.raises(DatasetError, match=r"isogd cannot be downloaded by a program.*Register with ChaLearn"):
         obtain(get_dataset("isogd"), tmp_path / "isogd")
 
@@ -484,7 +484,7 @@ def test_missing_kaggle_credentials_are_explained(tmp_path, monkeypatch):
         from_kaggle("nobody/nothing", tmp_path)
 
 
-def test_a_kaggle_data_set_lands_where_its_adapter_looks(tmp_path, monkeypatch):
+def test_a_kaggle_data_set_is_stored_where_its_adapter_looks(tmp_path, monkeypatch):
     import kagglehub
 
     asked = []

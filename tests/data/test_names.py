@@ -51,7 +51,7 @@ NAMES = NAMES.filter(lambda name: is_plain_name(clean_name(name)))
 
 
 @given(st.sets(st.tuples(NAMES, NAMES), min_size=1, max_size=12))
-def test_whatever_the_names_ids_differ_are_plain_and_fit_a_file_system_in_bytes(names):
+def test_ids_of_any_names_are_distinct_plain_and_short_enough_for_a_file_system(names):
     clips = make_clips([row(f"{signer}/{gloss}/01.mp4") for signer, gloss in sorted(names)])
     assert len(clips) == len(names)
     assert clips.clip_id.str.casefold().is_unique
@@ -59,7 +59,7 @@ def test_whatever_the_names_ids_differ_are_plain_and_fit_a_file_system_in_bytes(
     assert all(map(is_plain_name, clips.clip_id))
 
 
-def test_a_signer_s_name_may_hold_the_joiners_of_its_script(tmp_path):
+def test_a_signer_s_name_may_contain_the_joiners_of_its_script(tmp_path):
     persian, emoji = "علی\u200cرضا", "👩\u200d🏫"
     touch(tmp_path, f"{persian}/HELLO/01.mp4", f"{emoji}/HELLO/01.mp4")
     assert set(RECORDINGS.prepare(tmp_path).signer) == {persian, emoji}
@@ -77,7 +77,7 @@ def test_a_long_name_in_a_script_of_two_bytes_a_letter_is_shortened_in_its_id_an
         (tmp_path / f"{clip_id}.pose").touch()
 
 
-def test_ids_that_were_right_stay_what_they_were(tmp_path):
+def test_valid_ids_are_unchanged(tmp_path):
     touch(tmp_path, "ana/GOOD MORNING/1.mp4", "ana/C/01.mp4", "ana/قلب/02.mp4", "é/WHO?/01.MOV")
     ids = set(RECORDINGS.find_clips(tmp_path).clip_id)
     assert ids == {"ana-GOOD_MORNING-1.mp4", "ana-C-01.mp4", "ana-قلب-02.mp4", "é-WHO-01.MOV"}
@@ -99,7 +99,7 @@ def test_ids_that_were_right_stay_what_they_were(tmp_path):
         ("A\tB\nC", "A B C"),
     ],
 )
-def test_spaces_and_invisible_marks_make_no_second_gloss(written, meant):
+def test_spaces_and_invisible_characters_do_not_create_a_second_gloss(written, meant):
     assert clean_name(written) == clean_name(meant) == meant
 
 
@@ -116,18 +116,18 @@ def test_spaces_and_invisible_marks_make_no_second_gloss(written, meant):
         "1'000",
     ],
 )
-def test_joiners_stay_where_a_script_or_an_emoji_needs_them(name):
+def test_joiners_are_kept_where_a_script_or_an_emoji_needs_them(name):
     assert clean_name(name) == unicodedata.normalize("NFC", name)
 
 
 @given(st.text(max_size=40))
-def test_a_clean_name_is_clean(text):
+def test_cleaning_a_name_twice_changes_nothing(text):
     once = clean_name(text)
     assert clean_name(once) == once == once.strip()
     assert unicodedata.is_normalized("NFC", once)
 
 
-def test_a_gloss_in_two_normal_forms_is_one_gloss_in_folders_tables_and_parameters(tmp_path):
+def test_two_unicode_normal_forms_of_a_gloss_are_one_gloss_everywhere(tmp_path):
     composed, decomposed = "CAFÉ", "CAFE\u0301"
     touch(tmp_path, f"ana/{composed}/01.mp4", f"ben/{decomposed}/01.mp4", f"ana/{decomposed}/01.mp4")
     clips = RECORDINGS.prepare(tmp_path)
@@ -147,21 +147,21 @@ def test_a_gloss_in_two_normal_forms_is_one_gloss_in_folders_tables_and_paramete
         (("Ana/HELLO/1.mp4", "ana/HELLO/2.mp4"), "signers differ only in upper and lower case: Ana, ana"),
     ],
 )
-def test_names_that_differ_only_in_case_are_warned_of_before_a_split_can_leak(tmp_path, names, words):
+def test_names_that_differ_only_in_case_give_a_warning(tmp_path, names, words):
     touch(tmp_path, *names)
     with pytest.warns(UserWarning, match=words):
         RECORDINGS.prepare(tmp_path, Options())
     assert words in str(take_inventory(RECORDINGS, tmp_path, files="count"))
 
 
-def test_a_recorded_gloss_that_differs_in_case_from_one_of_another_data_set_is_warned_of(tmp_path):
+def test_a_recorded_gloss_that_differs_in_case_from_another_data_set_s_gives_a_warning(tmp_path):
     touch(tmp_path / "recordings", "zoe/hello/1.mp4")
     options = Options(signs=("HELLO",), signers=("ana",), repetitions=1, also=(get_dataset("demo"),), workers=1)
     with pytest.warns(UserWarning, match="case: HELLO, hello"):
         RECORDINGS.prepare(tmp_path / "recordings", options)
 
 
-def test_what_is_left_out_is_counted_and_named_in_one_line(tmp_path):
+def test_skipped_files_are_counted_and_named_in_one_line(tmp_path):
     touch(tmp_path, "ana/HELLO/01.mp4", "ana/HELLO/takes/02.mp4", "ana/HELLO/takes/03.mp4", "ana/HELLO/04.3gp")
     touch(tmp_path, "ana/BOOK.mp4", ".Trash-1000/files/01.mp4", "ana/.Trash/01.mp4")
     touch(tmp_path, "clips.csv", "poses/a.pose", "preview/a.mp4", "ana/HELLO/.01.mp4")
@@ -175,7 +175,7 @@ def test_what_is_left_out_is_counted_and_named_in_one_line(tmp_path):
 
 
 @pytest.mark.skipif(os.name != "posix", reason="other systems have no such names")
-def test_a_name_that_is_not_utf8_is_left_out_and_named_and_the_rest_goes_on(tmp_path):
+def test_a_file_name_that_is_not_utf8_is_skipped_and_named(tmp_path):
     touch(tmp_path, "ana/HELLO/01.mp4")
     bad = tmp_path / "ana" / os.fsdecode(b"\xd1and\xfa")
     try:
@@ -209,7 +209,7 @@ def test_linked_folders_are_followed_by_every_data_set_and_loops_end(tmp_path, n
     assert get_dataset(name).find_clips(folder).path.tolist() == [files[name]]
 
 
-def test_folders_that_link_to_each_other_are_walked_to_an_end(tmp_path):
+def test_folders_that_link_to_each_other_do_not_loop_forever(tmp_path):
     for name, other in (("ana", "ben"), ("ben", "ana")):
         touch(tmp_path, f"{name}/1.mp4")
         (tmp_path / name / other).symlink_to(tmp_path / other, target_is_directory=True)
@@ -217,6 +217,6 @@ def test_folders_that_link_to_each_other_are_walked_to_an_end(tmp_path):
     assert found == ["ana/1.mp4", "ana/ben/1.mp4", "ben/1.mp4", "ben/ana/1.mp4"]
 
 
-def test_a_list_that_names_one_clip_twice_is_still_refused():
+def test_a_table_with_a_duplicate_clip_is_refused():
     with pytest.raises(DatasetError, match="occurs twice"):
         make_clips([row("ana/HELLO/01.mp4")] * 2)

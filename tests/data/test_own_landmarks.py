@@ -23,7 +23,7 @@ def write_clip(folder, *, frames=6, seed=0):
     save_frames(folder, keypoints(make_landmarks(frames=frames, seed=seed)))
 
 
-def test_the_folders_of_the_tutorial_are_clips_of_their_words_by_a_signer_who_must_be_named(tmp_path):
+def test_folders_in_the_tutorial_s_layout_are_clips_of_one_named_signer(tmp_path):
     for place in ("HELLO/0", "HELLO/1", "HELLO/10", "THANKS/0"):
         write_clip(tmp_path / "MP_Data" / place)
     with pytest.warns(UserWarning, match="signers.csv") as caught:
@@ -56,7 +56,7 @@ def test_a_changed_table_or_frame_is_read_again(tmp_path):
     assert not np.isnan(first.points[3]).all()
 
 
-def test_one_file_a_clip_in_any_form_lies_beside_folders_of_frames_and_a_folder_above_the_word_is_the_signer(tmp_path):
+def test_clip_files_and_frame_folders_mix_and_the_folder_above_the_word_is_the_signer(tmp_path):
     clip = make_landmarks(frames=4)
     write_clip(tmp_path / "ana" / "HELLO" / "0")
     (tmp_path / "ben" / "HELLO").mkdir(parents=True)
@@ -89,7 +89,7 @@ def test_one_file_a_clip_in_any_form_lies_beside_folders_of_frames_and_a_folder_
     assert len(again) == 5, "the store of landmarks is no clip"
 
 
-def test_frames_that_lie_in_no_word_s_folder_are_left_out_and_named(tmp_path):
+def test_frames_outside_a_word_s_folder_are_skipped_and_named(tmp_path):
     write_clip(tmp_path / "ana" / "HELLO" / "0")
     for place in (tmp_path, tmp_path / "MP_Data"):
         place.mkdir(exist_ok=True)
@@ -109,21 +109,21 @@ def test_frames_that_lie_in_no_word_s_folder_are_left_out_and_named(tmp_path):
     ],
     ids=["latin-1", "empty", "semicolons", "too many values"],
 )
-def test_a_table_as_spreadsheets_write_it_elsewhere_is_refused_in_a_sentence(tmp_path, content, words):
+def test_a_table_with_semicolons_or_decimal_commas_is_refused_with_a_reason(tmp_path, content, words):
     write_clip(tmp_path / "HELLO" / "0")
     (tmp_path / "signers.csv").write_bytes(content)
     with pytest.raises(DatasetError, match=words):
         OWN.prepare(tmp_path)
 
 
-def test_a_table_with_a_wrong_number_is_refused_with_its_line(tmp_path):
+def test_a_table_with_an_invalid_number_is_refused_with_its_line(tmp_path):
     write_clip(tmp_path / "HELLO" / "0")
     (tmp_path / "signers.csv").write_text("path,fps\n*,fast\n", encoding="utf-8")
     with pytest.raises(DatasetError, match=r"signers\.csv, line 2: 'fps' must be a number above 0; got 'fast'"):
         OWN.prepare(tmp_path)
 
 
-def test_without_a_clip_the_layout_is_said(tmp_path):
+def test_a_folder_without_clips_explains_the_layout(tmp_path):
     with pytest.raises(DatasetError, match=r"no clip of landmarks in .*MP_Data.*<word>/<number>/<frame>\.npy"):
         OWN.prepare(tmp_path)
 

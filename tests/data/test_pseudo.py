@@ -28,7 +28,7 @@ def test_a_random_sign_keeps_the_symmetry_and_dominance_conditions(seed):
 
 @given(seeds)
 @settings(max_examples=25)
-def test_a_random_signer_performs_a_random_sign_and_both_hands_take_part_in_signs_of_both(seed):
+def test_both_hands_move_in_a_random_two_handed_sign(seed):
     rng = np.random.default_rng(seed)
     sign, signer = random_sign(rng, "X"), random_signer(rng, "anybody")
     performance = perform(sign, signer, repetition=0, seed=1)
@@ -40,7 +40,7 @@ def test_a_random_signer_performs_a_random_sign_and_both_hands_take_part_in_sign
     assert moves.all() == (sign.hands == "both")
 
 
-def test_the_same_seed_draws_the_same_sign_and_signer_and_another_seed_others():
+def test_the_seed_determines_the_random_sign_and_signer():
     def drawn(seed):
         rng = np.random.default_rng(seed)
         return random_sign(rng, "X"), random_signer(rng, "anybody")
@@ -52,7 +52,7 @@ def test_the_same_seed_draws_the_same_sign_and_signer_and_another_seed_others():
     assert {drawn(seed)[1].hand for seed in range(40)} == {"left", "right"}
 
 
-def test_a_free_sign_with_the_numbers_of_a_sign_of_the_lexicon_is_performed_like_it():
+def test_a_free_sign_with_the_parameters_of_a_lexicon_sign_is_performed_like_it():
     please = load_lexicon()["PLEASE"]
     still = ((0.0, 1.0, 0.0, 0.0),) * 6
     free = FreeSign(

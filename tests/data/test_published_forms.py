@@ -83,7 +83,7 @@ def test_wlasl_lists_missing_videos_and_keeps_the_official_split_and_signers(wla
     assert "missing: 1 (videos/65225.mp4)" in str(take_inventory(get_dataset("wlasl"), wlasl))
 
 
-def test_wlasl_cuts_what_is_uncut_and_leaves_alone_what_was_cut_or_resized(wlasl):
+def test_wlasl_cuts_only_uncut_videos(wlasl):
     clips = get_dataset("wlasl").prepare(wlasl).set_index("clip_id")
     assert clips.loc["68011", ["start", "end", "box"]].tolist() == [2, 8, "0 0 150 118"], "frames are counted from 1"
     assert clips.loc["70001", ["start", "end", "box"]].tolist() == [0, -1, ""], "ten frames were cut out already"
@@ -97,7 +97,7 @@ def test_wlasl_frame_numbers_follow_the_rate_of_the_file(wlasl):
     assert clips.loc["68011", ["start", "end"]].tolist() == [4, 16]
 
 
-def test_wlasl_subsets_come_from_their_lists_or_else_from_the_order_of_glosses(wlasl):
+def test_wlasl_subsets_come_from_their_lists_or_from_the_order_of_glosses(wlasl):
     dataset = get_dataset("wlasl")
     write_lines(wlasl / "wlasl_class_list.txt", "0\tbook", "1\tdrink")
     videos = {"69241": {"subset": "val", "action": [0, 1, 6]}, "99999": {"subset": "test", "action": [1, 1, 9]}}
@@ -163,7 +163,7 @@ def test_karsl_is_read_from_folders_and_from_flat_names(tmp_path):
     assert "sign 0071, signer 02: 0" in found
 
 
-def test_karsl_as_folders_of_frames_is_refused_with_the_way_to_make_videos_of_them(tmp_path):
+def test_karsl_as_folders_of_frames_is_refused_with_the_command_that_makes_videos(tmp_path):
     touch(tmp_path, "01/01/train/0071/03_01_0071_(18_12_16_15_35_56)_c/frame_0001.jpg")
     with pytest.raises(DatasetError, match="each video is a folder of pictures.*docs/datasets/karsl.md"):
         get_dataset("karsl").prepare(tmp_path)
@@ -192,7 +192,7 @@ def test_labels_that_look_like_missing_values_stay_text(tmp_path, suffix):
     assert list(get_dataset("karsl").labels(tmp_path, language="English").values()) == words
 
 
-def test_label_lists_of_other_data_sets_keep_such_words_too(tmp_path):
+def test_labels_like_null_stay_text_in_other_data_sets_too(tmp_path):
     write_lines(tmp_path / "SignList_ClassId_TR_EN.csv", "ClassId,TR,EN", "3,null,None", "41,N/A,NA")
     assert get_dataset("autsl").labels(tmp_path) == {"003": "None", "041": "NA"}
     write_lines(tmp_path / "class.csv", "sClass,sLong", "c1,None", "c2,null")
@@ -234,7 +234,7 @@ def test_the_alphabet_is_found_in_its_doubled_folder_and_split_by_blocks(tmp_pat
     assert set(clips[clips.clip_id.str.endswith("_test")].gloss) == {"A", "space"}
 
 
-def test_a_sample_takes_each_picture_once_and_keeps_the_shares_of_the_split(tmp_path):
+def test_a_sample_contains_each_picture_once_and_keeps_the_split_s_proportions(tmp_path):
     for number in range(1, 201):
         touch(tmp_path, f"A/A{number}.jpg")
     dataset = get_dataset("asl_alphabet")
@@ -246,7 +246,7 @@ def test_a_sample_takes_each_picture_once_and_keeps_the_shares_of_the_split(tmp_
 
 
 @given(st.integers(1, 30), st.integers(0, 5))
-def test_a_sample_is_never_larger_than_asked_and_never_holds_a_clip_twice(per_sign, seed):
+def test_a_sample_is_never_larger_than_requested_and_has_no_duplicates(per_sign, seed):
     clips = make_clips([f"s{index % 3}" for index in range(40)], ["YES" if index % 4 else "NO" for index in range(40)])
     sample = sample_clips(clips, per_sign=per_sign, seed=seed)
     assert sample.clip_id.is_unique
@@ -324,7 +324,7 @@ def test_lsa64_is_read_from_its_file_names(tmp_path):
     assert "sign 001, signer 001: 2" in str(take_inventory(lsa64, tmp_path, files="count"))
 
 
-def test_autsl_takes_the_colour_videos_of_its_label_files(tmp_path):
+def test_autsl_reads_the_colour_videos_in_its_label_files(tmp_path):
     write_lines(tmp_path / "train_labels.csv", "signer0_sample1,41", "signer1_sample4,3")
     write_lines(tmp_path / "val" / "ground_truth.csv", "signer6_sample2,7")
     write_lines(tmp_path / "SignList_ClassId_TR_EN.csv", "ClassId,TR,EN", "3,acele,hurry", "41,bekar,single")
@@ -347,7 +347,7 @@ def test_autsl_takes_the_colour_videos_of_its_label_files(tmp_path):
         autsl.prepare(tmp_path)
 
 
-def test_asl_citizen_trusts_the_lists_and_not_the_file_names(tmp_path):
+def test_asl_citizen_uses_its_lists_and_not_the_file_names(tmp_path):
     folder = tmp_path / "ASL_Citizen"
     header = "Participant ID,Video file,Gloss,ASL-LEX Code"
     write_lines(folder / "splits" / "train.csv", header, "P52,11562742429028061-REMEMBER.mp4,REMEMBER2,C_02_014")
@@ -378,7 +378,7 @@ def google_parquet(path, *, frames=(20, 21, 22)):
     pd.DataFrame(rows, columns=columns).to_parquet(path, index=False)
 
 
-def test_google_asl_signs_are_read_from_parquet_as_they_are(tmp_path):
+def test_google_asl_signs_are_read_from_parquet_unchanged(tmp_path):
     path = "train_landmark_files/26734/1000035562.parquet"
     write_lines(
         tmp_path / "train.csv", "path,participant_id,sequence_id,sign", f"{path},26734,1000035562,blow",
@@ -406,14 +406,14 @@ def test_google_asl_signs_are_read_from_parquet_as_they_are(tmp_path):
     "name",
     ["recordings", "fingerspelling", "wlasl", "karsl", "asl_citizen", "autsl", "lsa64", "google_asl_signs", "isogd"],
 )
-def test_an_empty_folder_is_answered_with_how_to_get_the_data_set(name, tmp_path, monkeypatch):
+def test_an_empty_folder_explains_how_to_get_the_data_set(name, tmp_path, monkeypatch):
     monkeypatch.delenv("ASL_SHARED_DATA", raising=False)
     folder = tmp_path / "a" / "data" / name
     with pytest.raises(DatasetError, match=f"{folder}.*docs/datasets/{name}.md"):
         get_dataset(name).prepare(folder)
 
 
-def test_clips_and_boxes_survive_their_file(wlasl):
+def test_clips_and_boxes_are_unchanged_after_saving_and_loading(wlasl):
     clips = get_dataset("wlasl").prepare(wlasl)
     pd.testing.assert_frame_equal(read_clips(wlasl / "clips.csv"), clips)
 

@@ -42,7 +42,7 @@ def project(tmp_path):
     return tmp_path
 
 
-def test_a_data_set_of_three_new_files_is_listed_checked_prepared_and_accepted_as_a_parameter(project):
+def test_a_data_set_added_as_three_files_is_listed_checked_prepared_and_accepted_as_a_parameter(project):
     assert "yours: YOURS: Some Sign Language" in asl(project, "datasets").stdout
     checked = asl(project, "datasets", "check", "yours")
     assert "present: 3 clips, 2 signs, 2 signers" in checked.stdout
@@ -57,18 +57,18 @@ def test_a_data_set_of_three_new_files_is_listed_checked_prepared_and_accepted_a
     assert "'dataset': There is no data set 'your'. Did you mean 'yours'? Known: asl_alphabet," in unknown.stderr
 
 
-def test_two_data_sets_of_one_name_are_refused(project):
+def test_two_data_sets_with_the_same_name_are_refused(project):
     (project / "asl_lib" / "data" / "sets" / "again.py").write_text(example_of_contributing(), encoding="utf-8")
     assert "there is another data set 'yours'" in asl(project, "datasets").stderr
 
 
-def test_the_table_of_data_sets_is_that_of_the_registry():
+def test_the_table_of_data_sets_matches_the_registry():
     text = (ROOT / "docs" / "datasets" / "README.md").read_text(encoding="utf-8")
     assert text.count("<!-- table of data sets -->") == 1
     assert with_table(text, full_table()) == text, "Run `python scripts/dataset_tables.py`."
 
 
 @pytest.mark.parametrize("name", [name for name, dataset in find_datasets().items() if dataset.rendered])
-def test_a_data_set_that_is_rendered_here_needs_no_download(name, tmp_path):
+def test_a_rendered_data_set_needs_no_download(name, tmp_path):
     obtain(get_dataset(name), tmp_path / name)
     assert list(tmp_path.iterdir()) == []

@@ -54,7 +54,7 @@ def set_matrix(path, matrix):
     path.write_bytes(content)
 
 
-def test_frames_come_back_from_the_file_nearly_as_they_were(tmp_path):
+def test_written_frames_are_read_back_almost_unchanged(tmp_path):
     frames = make_frames(12)
     assert write_video(tmp_path / "a.mp4", frames, fps=25) == 12
     info = video_info(tmp_path / "a.mp4")
@@ -71,7 +71,7 @@ def test_the_same_frames_give_the_same_bytes(tmp_path):
 
 
 @given(turns=st.integers(0, 3), mirrored=st.booleans())
-def test_a_phone_s_note_that_the_picture_is_turned_or_mirrored_is_followed(tmp_path_factory, turns, mirrored):
+def test_rotation_and_mirroring_in_a_video_s_metadata_are_applied(tmp_path_factory, turns, mirrored):
     path = tmp_path_factory.mktemp("turned") / "a.mp4"
     write_video(path, make_frames(2), fps=25)
     stored = next(read_frames(path)).picture
@@ -84,14 +84,14 @@ def test_a_phone_s_note_that_the_picture_is_turned_or_mirrored_is_followed(tmp_p
     assert (video_info(path).height, video_info(path).width) == shown.shape[:2]
 
 
-def test_start_and_end_cut_a_clip_out(tmp_path):
+def test_start_and_end_select_a_part_of_a_video(tmp_path):
     write_video(tmp_path / "a.mp4", make_frames(12), fps=25)
     whole = [picture for _, picture in read_frames(tmp_path / "a.mp4")]
     part = [picture for _, picture in read_frames(tmp_path / "a.mp4", start=3, end=7)]
     assert np.array_equal(part, whole[3:7])
 
 
-def test_a_start_behind_the_end_is_named(tmp_path):
+def test_a_start_after_the_end_is_refused(tmp_path):
     write_video(tmp_path / "a.mp4", make_frames(4), fps=25)
     with pytest.raises(MediaError, match="must hold a frame 9; it ended after 4"):
         [picture for _, picture in read_frames(tmp_path / "a.mp4", start=9)]
@@ -100,7 +100,7 @@ def test_a_start_behind_the_end_is_named(tmp_path):
 @pytest.mark.parametrize(
     ("content", "words"), [(b"", "empty"), (b"this is no video " * 99, "not a video"), (None, "no video at")]
 )
-def test_a_missing_an_empty_and_a_foreign_file_are_told_apart(tmp_path, content, words):
+def test_missing_empty_and_foreign_files_have_different_errors(tmp_path, content, words):
     path = tmp_path / "bad.mp4"
     if content is not None:
         path.write_bytes(content)
@@ -109,7 +109,7 @@ def test_a_missing_an_empty_and_a_foreign_file_are_told_apart(tmp_path, content,
             function(path)
 
 
-def test_a_truncated_file_gives_the_frames_that_are_left_or_says_why_not(tmp_path):
+def test_a_truncated_file_gives_its_remaining_frames_or_a_reason(tmp_path):
     frames = [np.random.default_rng(i).integers(0, 255, (120, 160, 3), dtype=np.uint8) for i in range(40)]
     write_video(tmp_path / "whole.mp4", frames, fps=25)
     content = (tmp_path / "whole.mp4").read_bytes()
@@ -120,7 +120,7 @@ def test_a_truncated_file_gives_the_frames_that_are_left_or_says_why_not(tmp_pat
         [picture for _, picture in read_frames(tmp_path / "stump.mp4")]
 
 
-def test_a_video_whose_header_promises_frames_that_are_not_there_is_named(tmp_path):
+def test_a_video_with_fewer_frames_than_its_header_states_is_named(tmp_path):
     write_video(tmp_path / "whole.mp4", make_frames(10), fps=25)
     content = (tmp_path / "whole.mp4").read_bytes()
     (tmp_path / "header.mp4").write_bytes(content[: content.index(b"mdat") - 4])
@@ -139,7 +139,7 @@ def test_a_wrong_frame_count_in_the_header_changes_nothing(tmp_path):
     assert len([picture for _, picture in read_frames(tmp_path / "lies.mp4")]) == 10
 
 
-def test_nothing_unfinished_is_left_under_the_final_name(tmp_path):
+def test_an_unfinished_video_never_has_the_final_name(tmp_path):
     def frames_that_fail():
         yield from make_frames(3)
         raise OSError("No space left on device")
@@ -159,13 +159,13 @@ def test_nothing_unfinished_is_left_under_the_final_name(tmp_path):
         ([np.zeros((16, 16, 3), np.uint8), np.zeros((18, 16, 3), np.uint8)], "size of the first"),
     ],
 )
-def test_frames_that_make_no_video_are_refused(tmp_path, frames, words):
+def test_frames_that_cannot_be_a_video_are_refused(tmp_path, frames, words):
     with pytest.raises(MediaError, match=words):
         write_video(tmp_path / "a.mp4", frames, fps=25)
     assert os.listdir(tmp_path) == []
 
 
-def test_a_sink_leaves_what_was_written_before_an_error_as_a_whole_file(tmp_path):
+def test_a_sink_keeps_the_frames_written_before_an_error_as_a_readable_file(tmp_path):
     def record():
         with VideoSink(tmp_path / "a.mp4", fps=25) as sink:
             for frame in make_frames(7):
@@ -178,7 +178,7 @@ def test_a_sink_leaves_what_was_written_before_an_error_as_a_whole_file(tmp_path
     assert len([picture for _, picture in read_frames(tmp_path / "a.mp4")]) == 7
 
 
-def test_a_sink_without_frames_leaves_nothing(tmp_path):
+def test_a_sink_without_frames_leaves_no_file(tmp_path):
     with VideoSink(tmp_path / "a.mp4", fps=25):
         pass
     assert os.listdir(tmp_path) == []
@@ -198,7 +198,7 @@ def test_a_sink_without_frames_leaves_nothing(tmp_path):
         ("size_change.webm", (480, 416), 25, 32, 1.28),
     ],
 )
-def test_videos_of_phones_and_browsers_are_true_in_time_and_shape(shared_cases, name, size, fps, count, end_s):
+def test_videos_of_phones_and_browsers_have_correct_times_and_shapes(shared_cases, name, size, fps, count, end_s):
     path = shared_cases / name
     info, report = video_info(path), examine_video(path)
     times = [time_s for time_s, _ in read_frames(path)]
@@ -211,20 +211,20 @@ def test_videos_of_phones_and_browsers_are_true_in_time_and_shape(shared_cases, 
     assert (np.diff(times) > 0).all()
 
 
-def test_a_mirrored_portrait_and_pixels_of_two_to_one_show_what_the_plain_video_shows(shared_cases):
+def test_mirrored_portraits_and_non_square_pixels_give_the_plain_video_s_frames(shared_cases):
     plain = [picture.astype(int) for _, picture in read_frames(shared_cases / "base.mp4")]
     for name in ("mirror_portrait.mp4", "sar2.mp4"):
         for one, (_, other) in zip(plain, read_frames(shared_cases / name), strict=True):
             assert np.abs(one - other).mean() < 3
 
 
-def test_stamps_that_thin_out_are_those_of_the_frames(shared_cases):
+def test_widening_timestamps_belong_to_their_frames(shared_cases):
     expected = [*(index / 25 for index in range(17)), 0.8, 0.96, 1.12, 1.24]
     for name in ("vfr.mp4", "browser_vfr.webm"):
         assert [time_s for time_s, _ in read_frames(shared_cases / name)] == pytest.approx(expected)
 
 
-def test_a_change_of_size_in_mid_file_is_neither_lost_nor_stretched(shared_cases):
+def test_a_change_of_size_within_a_file_is_neither_lost_nor_stretched(shared_cases):
     shapes = [picture.shape[:2] for _, picture in read_frames(shared_cases / "size_change.webm")]
     assert shapes == [(416, 480)] * 16 + [(416, 280)] * 16
     clip = {"path": "size_change.webm", "start": 0, "end": -1, "box": ""}
@@ -247,7 +247,7 @@ def test_a_video_that_was_cut_off_is_incomplete(shared_cases, name, problem):
 
 
 @pytest.mark.parametrize("name", ["a.mkv", "a.webm", "a.mp4"])
-def test_a_video_whose_clock_does_not_begin_at_0_is_told_to_be_cut_off_as_well(tmp_path, name):
+def test_a_cut_off_video_whose_times_do_not_start_at_0_is_incomplete_too(tmp_path, name):
     codec, options = ("libvpx", {}) if name == "a.webm" else ("libx264", {"bf": "0"})
     muxing = {"movflags": "+faststart"} if name == "a.mp4" else {}
     stamps = (5000 + 40 * np.arange(32)).tolist()
@@ -274,7 +274,7 @@ def test_damage_in_the_middle_is_reported_and_the_frames_around_it_are_read(tmp_
     assert report.frames == 39
 
 
-def test_what_cannot_be_read_is_told_apart(tmp_path):
+def test_each_kind_of_unreadable_file_has_its_own_error(tmp_path):
     write_video(tmp_path / "a.mp4", make_frames(5), fps=25)
     content = (tmp_path / "a.mp4").read_bytes()
     (tmp_path / "codec.mp4").write_bytes(content.replace(b"avc1", b"zz99"))
@@ -363,7 +363,7 @@ def test_transparent_pixels_are_laid_on_white_whatever_colour_they_hide(tmp_path
     start=st.sampled_from([0, 700, 90_000]),
     name=st.sampled_from(["a.mkv", "a.mp4", "a.webm"]),
 )
-def test_any_stamps_come_back_counted_from_the_first_frame(tmp_path_factory, steps, start, name):
+def test_any_timestamps_are_returned_relative_to_the_first_frame(tmp_path_factory, steps, start, name):
     path = tmp_path_factory.mktemp("stamps") / name
     stamps = np.cumsum([start, *steps]).tolist()
     codec = "libvpx" if name == "a.webm" else "libx264"
@@ -373,13 +373,13 @@ def test_any_stamps_come_back_counted_from_the_first_frame(tmp_path_factory, ste
     assert examine_video(path).state == "readable"
 
 
-def test_a_raw_stream_without_stamps_runs_at_its_rate(tmp_path):
+def test_a_raw_stream_without_timestamps_has_its_nominal_rate(tmp_path):
     encode(tmp_path / "a.h264", make_frames(10), options={"x264-params": "bframes=0"})
     times = [time_s for time_s, _ in read_frames(tmp_path / "a.h264")]
     assert np.diff(times) == pytest.approx([1 / 25] * 9)
 
 
-def test_sound_that_is_longer_than_the_pictures_is_no_missing_picture(tmp_path):
+def test_sound_longer_than_the_pictures_does_not_make_a_video_incomplete(tmp_path):
     for name in ("a.mkv", "a.mp4"):
         with av.open(str(tmp_path / name), "w") as container:
             video, sound = container.add_stream("libx264", rate=25), container.add_stream("aac", rate=44100)
@@ -395,7 +395,7 @@ def test_sound_that_is_longer_than_the_pictures_is_no_missing_picture(tmp_path):
         assert examine_video(tmp_path / name).state == "readable"
 
 
-def test_a_title_that_is_no_utf_8_does_not_hide_the_video(tmp_path):
+def test_a_title_that_is_not_utf_8_does_not_prevent_reading(tmp_path):
     write_video(tmp_path / "a.mp4", make_frames(3), fps=25)
     with av.open(str(tmp_path / "b.mkv"), "w") as container:
         container.metadata["title"] = "Xtitle of the videoX"
@@ -410,7 +410,7 @@ def test_a_title_that_is_no_utf_8_does_not_hide_the_video(tmp_path):
     assert len([picture for _, picture in read_frames(tmp_path / "b.mkv")]) == 3
 
 
-def test_a_file_with_a_cover_picture_gives_the_film(tmp_path):
+def test_a_cover_picture_is_not_mistaken_for_the_video(tmp_path):
     jpeg = io.BytesIO()
     from PIL import Image
 
@@ -430,7 +430,7 @@ def test_a_file_with_a_cover_picture_gives_the_film(tmp_path):
     assert [picture.shape for _, picture in read_frames(tmp_path / "a.mp4")] == [(120, 160, 3)] * 5
 
 
-def test_what_an_edit_list_cuts_away_is_neither_shown_nor_missed(tmp_path):
+def test_frames_removed_by_an_edit_list_are_neither_read_nor_reported_missing(tmp_path):
     """A phone that trims a video writes which part of it is to be shown."""
     write_video(tmp_path / "a.mp4", make_frames(20), fps=25)
     content = bytearray((tmp_path / "a.mp4").read_bytes())
@@ -453,18 +453,18 @@ def timed_grays(*grays):
     return [Frame(index / 10, np.full((4, 6, 3), gray, np.uint8)) for index, gray in enumerate(grays)]
 
 
-def test_a_dark_room_s_camera_that_sends_each_picture_twice_gives_every_picture_once_and_the_end():
+def test_repeated_frames_of_a_camera_in_a_dark_room_are_read_once():
     frames = list(without_repeats(timed_grays(1, 1, 2, 2, 3, 3)))
     assert shown(frames) == [(0, 1), (0.2, 2), (0.4, 3), (0.5, 3)]
     assert frames[-1].picture is frames[-2].picture
 
 
-def test_a_picture_that_stands_still_stays_for_as_long_as_it_stood():
+def test_a_still_picture_keeps_its_duration():
     assert shown(without_repeats(timed_grays(1, *[2] * 9, 3))) == [(0, 1), (0.1, 2), (0.9, 2), (1.0, 3)]
 
 
 @given(st.lists(st.integers(0, 3), max_size=40))
-def test_frames_without_repeats_begin_and_end_as_the_clip_does_and_change_when_it_does(grays):
+def test_frames_without_repeats_keep_the_clip_s_first_and_last_time_and_every_change(grays):
     before, after = timed_grays(*grays), list(without_repeats(timed_grays(*grays)))
     assert shown(after[:1] + after[-1:]) == shown(before[:1] + before[-1:])
     changes = [frame for last, frame in zip([None, *grays], before, strict=False) if last != frame.picture[0, 0, 0]]
@@ -473,7 +473,7 @@ def test_frames_without_repeats_begin_and_end_as_the_clip_does_and_change_when_i
     assert [time_s for time_s, _ in kept] == sorted({time_s for time_s, _ in kept})
 
 
-def test_the_frames_of_a_clip_are_those_of_its_video_without_exact_repeats(tmp_path):
+def test_a_clip_s_frames_are_its_video_s_frames_without_exact_repeats(tmp_path):
     frames = [frame for frame in make_frames(6) for _ in range(2)]
     encode(tmp_path / "dark.mkv", frames, codec="ffv1", form="bgr0", rate=10)
     clip = {"path": "dark.mkv", "start": 2, "end": 10, "box": ""}
@@ -482,7 +482,7 @@ def test_the_frames_of_a_clip_are_those_of_its_video_without_exact_repeats(tmp_p
 
 
 @pytest.mark.skipif(not os.path.isdir("/proc/self/task"), reason="Threads are counted by Linux' /proc.")
-def test_a_file_that_is_read_or_written_starts_no_thread_for_each_core(tmp_path):
+def test_reading_and_writing_do_not_start_a_thread_per_core(tmp_path):
     def threads():
         return len(os.listdir("/proc/self/task"))
 

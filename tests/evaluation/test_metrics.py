@@ -32,7 +32,7 @@ def independent_rate(hits, n):
     return rate(np.arange(n) < hits, make_clips(["ana"] * n, [f"sign {number}" for number in range(n)]))
 
 
-def test_predictions_of_several_seeds_are_no_more_clips_and_their_share_is_the_mean():
+def test_several_seeds_do_not_raise_n_and_their_accuracies_are_averaged():
     clips = make_clips(["ana", "ana", "ben", "ben"], list("ABAB"))
     once = rate(np.array([1, 0, 1, 0], bool), clips)
     thrice = rate(np.array([1, 0, 1, 0] * 2 + [1, 1, 1, 1], bool), pd.concat([clips] * 3))
@@ -40,7 +40,7 @@ def test_predictions_of_several_seeds_are_no_more_clips_and_their_share_is_the_m
     assert (thrice.hits, thrice.value) == pytest.approx((8 / 3, 2 / 3))
 
 
-def test_with_other_test_clips_for_each_seed_n_counts_every_clip_that_was_tested():
+def test_with_different_test_clips_for_each_seed_n_counts_every_tested_clip():
     clips = make_clips(["ana", "ana", "ben"], list("ABA"))
     share = rate(np.array([True, False, True, True]), pd.concat([clips[:2], clips[1:]]))
     assert (share.size, share.value) == ("3 clips, 3 cells", 0.75)
@@ -54,7 +54,7 @@ def make_evaluation():
     )  # fmt: skip
 
 
-def test_an_evaluation_shows_who_signed_what_and_what_the_model_made_of_it():
+def test_an_evaluation_lists_signer_gloss_and_prediction_of_every_clip():
     table = make_evaluation().table
     assert table.to_dict("list") == {
         "clip_id": ["w", "x", "y", "z"],
@@ -66,7 +66,7 @@ def test_an_evaluation_shows_who_signed_what_and_what_the_model_made_of_it():
     }
 
 
-def test_what_is_saved_can_be_read_by_any_program(tmp_path):
+def test_a_saved_evaluation_is_plain_csv_and_json(tmp_path):
     probabilities = np.array([[0.25, 2 / 3, 1 / 12], [0.5, 0.3, 0.2]])
     evaluation = Evaluation.from_arrays(
         probabilities, np.array([1, 1]), glosses=["A", "B", "C"], signers=["ben", "ana"], clip_ids=["x", "y"]
@@ -100,7 +100,7 @@ def test_what_is_saved_can_be_read_by_any_program(tmp_path):
         np.testing.assert_allclose(stored["probabilities"], probabilities, atol=1e-7)
 
 
-def test_the_fifth_guess_still_counts_among_the_top_5_and_the_sixth_does_not(tmp_path):
+def test_top_5_accuracy_counts_the_fifth_guess_and_not_the_sixth(tmp_path):
     falling = np.tile(np.arange(7, 0, -1) / 28, (7, 1))
     evaluation = Evaluation.from_arrays(
         falling, np.arange(7), glosses=list("ABCDEFG"), signers=list("zzzzaaa"), clip_ids=list("1234567")
@@ -117,7 +117,7 @@ def test_the_fifth_guess_still_counts_among_the_top_5_and_the_sixth_does_not(tmp
 
 @given(pairs=st.lists(st.tuples(st.integers(0, 4), st.integers(0, 4)), min_size=1, max_size=40))
 @settings(deadline=None)
-def test_precision_recall_and_f1_of_every_gloss_are_scikit_learn_s(pairs):
+def test_precision_recall_and_f1_match_scikit_learn(pairs):
     from sklearn.metrics import precision_recall_fscore_support
 
     true, said = np.array(pairs).T
@@ -130,7 +130,7 @@ def test_precision_recall_and_f1_of_every_gloss_are_scikit_learn_s(pairs):
     pd.testing.assert_frame_equal(table, expected.set_index(pd.Index(list("EDCBA"), name="gloss")))
 
 
-def test_pairs_taken_for_each_other_come_by_number_and_then_by_name():
+def test_confused_pairs_are_sorted_by_count_and_then_by_name():
     said = {("D", "C"): 1, ("D", "B"): 1, ("D", "A"): 1, ("A", "D"): 2, ("B", "C"): 1, ("A", "A"): 5}
     glosses = ["D", "C", "B", "A"]
     true, predicted = np.array([[glosses.index(g) for g in pair] for pair, n in said.items() for _ in range(n)]).T
@@ -146,7 +146,7 @@ def test_pairs_taken_for_each_other_come_by_number_and_then_by_name():
     }
 
 
-def test_ten_pairs_are_shown_unless_another_number_is_asked_for():
+def test_ten_confused_pairs_are_listed_by_default():
     true, predicted = np.triu_indices(6, k=1)
     names = [str(number) for number in range(15)]
     evaluation = Evaluation.from_arrays(
@@ -155,20 +155,20 @@ def test_ten_pairs_are_shown_unless_another_number_is_asked_for():
     assert [len(evaluation.most_confused(**most)) for most in ({}, {"most": 3}, {"most": 99})] == [10, 3, 15]
 
 
-def test_accuracy_is_the_share_of_clips_whose_best_guess_is_right():
+def test_accuracy_is_the_share_of_clips_with_a_correct_first_guess():
     evaluation = make_evaluation()
     assert (evaluation.accuracy.hits, evaluation.accuracy.n) == (2, 4)
     assert evaluation.top(2).hits == 4
     assert {name: r.value for name, r in evaluation.per_signer().items()} == {"ana": 0.5, "ben": 0.5}
 
 
-def test_the_confusion_matrix_counts_true_by_predicted():
+def test_the_confusion_matrix_has_true_rows_and_predicted_columns():
     evaluation = make_evaluation()
     assert evaluation.confusion().to_numpy().tolist() == [[1, 0, 0], [1, 0, 0], [1, 0, 1]]
     assert evaluation.most_confused().iloc[0].tolist() == ["A", "B", 1, 2]
 
 
-def test_equal_probabilities_are_no_top_5_success():
+def test_equal_probabilities_are_not_counted_as_a_top_5_success():
     flat = np.full((6, 6), 1 / 6)
     evaluation = Evaluation.from_arrays(
         flat, np.arange(6), glosses=list("ABCDEF"), signers=["a"] * 6, clip_ids=list("abcdef")
@@ -176,7 +176,7 @@ def test_equal_probabilities_are_no_top_5_success():
     assert evaluation.top(5).hits == 1  # the one that argmax names
 
 
-def test_repetitions_that_stand_or_fall_together_count_once():
+def test_identical_repetitions_count_as_one_cell():
     signs = np.repeat([f"sign {number}" for number in range(12)], 3).tolist()
     value = rate(np.arange(36) < 33, make_clips(["ana"] * 36, signs))
     assert str(value) == "91.7% (n = 36 clips, 12 cells, 95 % interval 75% to 100%)"
@@ -197,7 +197,7 @@ def rate_of(rows, **options):
 
 @given(rows=TABLES)
 @settings(deadline=None)
-def test_an_interval_holds_its_rate_and_stays_between_0_and_1(rows):
+def test_an_interval_contains_its_rate_and_lies_between_0_and_1(rows):
     value = rate_of(rows)
     assert 0 <= value.low <= value.value <= value.high <= 1
     assert (value.hits, value.n) == (sum(right for *_, right in rows), len(rows))
@@ -222,13 +222,13 @@ def test_with_one_clip_in_a_cell_the_interval_is_that_of_a_bootstrap_over_clips(
 
 
 @pytest.mark.parametrize("right", [True, False])
-def test_where_no_cell_differs_the_interval_is_wilson_s_for_as_many_clips_as_there_are_cells(right):
+def test_with_identical_cells_the_interval_is_wilson_s_for_the_number_of_cells(right):
     value = rate_of([("ana", sign, right) for sign in "ABCDEFGHIJKL" for _ in range(3)])
     ends = (value.low, value.high) if right else (1 - value.high, 1 - value.low)
     assert ends == pytest.approx((0.7575, 1.0), abs=1e-4)  # 12 of 12
 
 
-def test_of_five_signers_the_interval_is_over_signers():
+def test_from_five_signers_on_the_interval_is_over_signers():
     four = [(signer, sign, signer != "a") for signer in "abcd" for sign in "ABCDEFGHIJKLMNOPQRST"]
     five = [*four, *[("e", sign, True) for sign in "ABCDEFGHIJKLMNOPQRST"]]
     assert str(rate_of(four)) == "75.0% (n = 80 clips, 80 cells, 95 % interval 65% to 84%)"
@@ -237,7 +237,7 @@ def test_of_five_signers_the_interval_is_over_signers():
 
 
 @pytest.mark.parametrize(("right", "clips"), [(0, 0), (2, 3)])
-def test_a_rate_of_no_clips_or_of_other_clips_is_refused(right, clips):
+def test_a_rate_without_clips_or_of_different_clips_is_refused(right, clips):
     with pytest.raises(ValueError, match=f"at least 1; got {right} and {clips}"):
         rate(np.ones(right, bool), make_clips(["ana"] * clips) if clips else pd.DataFrame({"signer": [], "gloss": []}))
 
@@ -258,13 +258,13 @@ def test_the_interval_over_many_signers_is_where_95_per_cent_of_resampled_means_
     assert mean_over_signers(values) == mean_over_signers(values, seed=42) != mean_over_signers(values, seed=43)
 
 
-def test_no_signer_has_no_mean():
+def test_without_signers_there_is_no_mean():
     with pytest.raises(ValueError, match="at least one signer's; got none"):
         mean_over_signers([])
 
 
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=4))
-def test_of_fewer_than_five_signers_the_range_is_given_and_no_interval(values):
+def test_for_fewer_than_five_signers_the_range_is_given_instead_of_an_interval(values):
     assert mean_over_signers(values)[1:] == (min(values), max(values))
 
 
@@ -273,7 +273,7 @@ def test_the_interval_over_five_signers_is_narrower_than_their_range():
     assert 0.2 < low < high < 0.9
 
 
-def test_broken_predictions_are_refused():
+def test_invalid_predictions_are_refused():
     options = {"glosses": ["A", "B"], "signers": ["a"], "clip_ids": ["x"]}
     with pytest.raises(ValueError, match="finite"):
         Evaluation.from_arrays(np.array([[np.nan, 1.0]]), np.array([0]), **options)
@@ -281,7 +281,7 @@ def test_broken_predictions_are_refused():
         Evaluation.from_arrays(np.ones((1, 3)), np.array([0]), **options)
 
 
-def test_an_ensemble_averages_probabilities_of_the_clips_that_all_have_judged():
+def test_an_ensemble_averages_probabilities_over_the_clips_of_all_its_members():
     one = make_evaluation()
     sure = np.array([[0.9, 0.05, 0.05], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]])
     other = Evaluation.from_arrays(
@@ -327,7 +327,7 @@ def judged(probabilities, y):
     return Evaluation.from_arrays(probabilities, y, glosses=["A", "B", "C"], signers=["ana"] * len(y), clip_ids=names)
 
 
-def test_a_model_whose_probabilities_are_true_is_calibrated_and_a_boastful_one_is_not():
+def test_calibration_error_is_low_for_true_probabilities_and_high_for_overconfident_ones():
     honest, boastful = (judged(*simulate(sureness=sureness)) for sureness in (1.0, 3.0))
     assert calibration_error(honest) < 0.03
     assert calibration_error(boastful) > 0.15
@@ -337,13 +337,13 @@ def test_a_model_whose_probabilities_are_true_is_calibrated_and_a_boastful_one_i
 
 
 @pytest.mark.parametrize("sureness", [0.5, 1.0, 3.0])
-def test_the_temperature_undoes_what_made_a_model_too_sure_or_too_shy(sureness):
+def test_the_temperature_corrects_over_and_underconfidence(sureness):
     assert fit_temperature(*simulate(sureness=sureness)) == pytest.approx(sureness, rel=0.1)
 
 
 @given(temperature=st.floats(0.1, 10), seed=st.integers(0, 99))
 @settings(max_examples=30, deadline=None)
-def test_a_temperature_changes_no_ranking_and_keeps_probabilities_probabilities(temperature, seed):
+def test_a_temperature_keeps_the_ranking_and_valid_probabilities(temperature, seed):
     before = np.random.default_rng(seed).dirichlet(np.ones(5), 20)
     after = apply_temperature(before, temperature)
     np.testing.assert_allclose(after.sum(axis=1), 1, atol=1e-9)
@@ -355,7 +355,7 @@ def test_probabilities_are_the_softmax_of_logits_divided_by_the_temperature():
     np.testing.assert_allclose(apply_temperature(np.array([[0.8, 0.2]]), 0.5), [[16 / 17, 1 / 17]])
 
 
-def test_predictions_lie_in_intervals_of_equal_width_and_count_as_many_as_they_are():
+def test_reliability_bins_have_equal_width_and_count_all_predictions():
     best = np.array([0.39, 0.41, 0.55, 0.75, 0.81, 0.95, 1.0])
     y = np.array([0, 1, 0, 0, 1, 0, 0])
     found = judged(np.stack([best, (1 - best) / 2, (1 - best) / 2], axis=1), y)
@@ -368,7 +368,7 @@ def test_predictions_lie_in_intervals_of_equal_width_and_count_as_many_as_they_a
     assert calibration_error(found, bins=1) == pytest.approx(abs(best.mean() - 5 / 7))
 
 
-def test_no_clip_has_no_temperature():
+def test_without_clips_there_is_no_temperature():
     with pytest.raises(ValueError, match="at least one clip"):
         fit_temperature(np.empty((0, 3)), np.empty(0, int))
 
@@ -389,7 +389,7 @@ def compared(pairs, *, repeat=1, cells=None):
     ]
 
 
-def test_mcnemar_counts_where_only_one_is_right():
+def test_mcnemar_counts_the_clips_that_only_one_model_gets_right():
     one, other = compared([(True, True)] * 8 + [(True, False)] * 12 + [(False, False)] * 10)
     found = mcnemar(one, other)
     assert (found.first_only, found.second_only, found.cells) == (12, 0, 12)
@@ -399,7 +399,7 @@ def test_mcnemar_counts_where_only_one_is_right():
     assert str(PairedTest(1, 2, 1, 1.0)) == "1 clip to 2, different in 1 cell; p = 1"
 
 
-def test_three_copies_of_a_clip_are_no_more_evidence_than_one():
+def test_copies_of_a_clip_add_no_evidence():
     pairs = [(True, False)] * 9 + [(False, True)] + [(True, True)] * 5
     single, tripled = mcnemar(*compared(pairs)), mcnemar(*compared(pairs, repeat=3))
     assert (tripled.first_only, tripled.second_only, tripled.cells) == (27, 3, 10)
@@ -412,7 +412,7 @@ def test_three_copies_of_a_clip_are_no_more_evidence_than_one():
     cells=st.lists(st.integers(0, 7), min_size=24, max_size=24),
 )
 @settings(deadline=None)
-def test_mcnemar_on_cells_counts_all_ways_to_exchange_the_models_in_whole_cells(pairs, cells):
+def test_mcnemar_on_cells_is_an_exact_permutation_test_over_cells(pairs, cells):
     cells = cells[: len(pairs)]
     found = mcnemar(*compared(pairs, cells=cells))
     leads = pd.Series([int(one) - int(other) for one, other in pairs]).groupby(cells).sum().to_numpy()
@@ -423,7 +423,7 @@ def test_mcnemar_on_cells_counts_all_ways_to_exchange_the_models_in_whole_cells(
 
 @given(pairs=st.lists(st.tuples(st.booleans(), st.booleans()), min_size=1, max_size=30), seed=st.integers(0, 99))
 @settings(deadline=None)
-def test_mcnemar_is_a_sign_test_on_the_clips_that_one_alone_has_right_in_whatever_order_they_come(pairs, seed):
+def test_mcnemar_on_single_clips_is_a_sign_test_in_any_order(pairs, seed):
     right = np.array(pairs)
     order = np.random.default_rng(seed).permutation(len(right))
     names = np.array([f"c{number}" for number in range(len(right))])
@@ -442,7 +442,7 @@ def test_mcnemar_is_a_sign_test_on_the_clips_that_one_alone_has_right_in_whateve
     assert mcnemar(other, one) == PairedTest(second, first, tosses, pytest.approx(found.p))
 
 
-def test_mcnemar_compares_clips_that_both_have_judged_and_says_if_there_are_none():
+def test_mcnemar_compares_common_clips_and_refuses_models_without_any():
     one, other = (
         Evaluation.from_arrays(np.eye(2), np.zeros(2, int), glosses=["A", "B"], signers=["x"] * 2, clip_ids=list(clips))
         for clips in ("pq", "qr")
@@ -460,7 +460,7 @@ def test_mcnemar_compares_clips_that_both_have_judged_and_says_if_there_are_none
     cells=st.lists(st.integers(0, 9), min_size=24, max_size=24),
 )
 @settings(deadline=None)
-def test_a_difference_is_that_of_two_accuracies_and_changes_its_sign_with_their_order(pairs, cells):
+def test_a_difference_of_accuracies_changes_sign_with_the_order_of_models(pairs, cells):
     one, other = compared(pairs, cells=cells[: len(pairs)])
     found, back = difference(one.table, other.table), difference(other.table, one.table)
     assert found.value == pytest.approx(other.accuracy.value - one.accuracy.value)
@@ -469,7 +469,7 @@ def test_a_difference_is_that_of_two_accuracies_and_changes_its_sign_with_their_
     assert (back.value, back.low, back.high) == pytest.approx((-found.value, -found.high, -found.low))
 
 
-def test_what_is_hard_for_both_models_does_not_widen_the_interval_of_their_difference():
+def test_clips_that_are_hard_for_both_models_do_not_widen_the_interval_of_the_difference():
     pairs = [(False, False)] * 20 + [(True, True)] * 16 + [(False, True)] * 4
     one, other = compared(pairs)
     found, alone = difference(one.table, other.table), other.accuracy
@@ -494,7 +494,7 @@ def test_trainings_of_the_same_seed_are_compared_and_their_clips_counted_once():
         difference(alone[0], both[1][both[1].seed == 1])
 
 
-def test_macro_f1_counts_rare_glosses_as_much_as_frequent_ones():
+def test_macro_f1_weights_rare_and_frequent_glosses_equally():
     y = np.array([0] * 18 + [1] * 2)
     always_a = judged(np.tile([[0.8, 0.1, 0.1]], (20, 1)), y)
     assert always_a.accuracy.value == 0.9
@@ -505,7 +505,7 @@ def test_macro_f1_counts_rare_glosses_as_much_as_frequent_ones():
     assert table.loc["C", "n"] == 0
 
 
-def test_an_evaluation_is_of_the_rows_that_were_predicted_or_of_all_clips():
+def test_an_evaluation_covers_the_predicted_rows_or_all_clips():
     clips = make_clip_set(
         np.zeros((4, 2, 2, 3), np.uint8), [0, 1, 1, 0], PhotographRecipe(size=2), signers=list("abab")
     )

@@ -6,7 +6,7 @@ from asl_lib.evaluation.occlusion import occlusion_map
 from tests.training.test_images import make_photographs, train
 
 
-def test_covering_what_decides_costs_the_most(tmp_path):
+def test_occluding_the_decisive_pixels_lowers_the_probability_most(tmp_path):
     model, photographs, _ = train(tmp_path, epochs=12)
     for number in (0, 1):
         heat = occlusion_map(model, photographs.values[number], label=photographs.y[number], patch=8)
@@ -25,7 +25,7 @@ class Brightness:
         return (images.mean(axis=(1, 2, 3)) / 255)[:, None]
 
 
-def test_a_large_photograph_is_covered_in_small_batches_with_the_same_result():
+def test_a_large_photograph_is_occluded_in_small_batches_with_the_same_result():
     """At 1,024 px a photograph is 12.6 MB of float32: all 289 copies at once would be 3.6 GB."""
     image = np.random.default_rng(0).integers(0, 255, (1024, 1024, 3), np.uint8)
     network = Brightness()

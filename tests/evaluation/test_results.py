@@ -20,7 +20,7 @@ from asl_lib.evaluation.results import (
 from tests.evaluation.test_metrics import make_evaluation
 
 
-def test_glosses_and_signers_that_look_like_numbers_come_back_as_text(tmp_path):
+def test_glosses_and_signers_that_look_like_numbers_stay_text(tmp_path):
     digits = Evaluation.from_arrays(
         np.array([[0.7, 0.3], [0.6, 0.4]]),
         np.array([0, 1]),
@@ -34,7 +34,7 @@ def test_glosses_and_signers_that_look_like_numbers_come_back_as_text(tmp_path):
     assert list(back.per_signer()) == ["003"]
 
 
-def test_results_of_a_run_are_collected_and_summed_up(tmp_path):
+def test_the_results_of_a_run_are_collected_and_summarised(tmp_path):
     make_evaluation().save(tmp_path / "lstm" / "held_out_ana+ben", model="lstm", parameters=7)
     results = collect_results(tmp_path)
     assert results.held_out.tolist() == ["ana", "ben"]
@@ -45,7 +45,7 @@ def test_results_of_a_run_are_collected_and_summed_up(tmp_path):
     assert collect_evaluation(tmp_path, "lstm").table["rank"].tolist() == [1, 2, 1, 2]
 
 
-def test_a_signer_who_was_held_out_alone_counts_from_that_training(tmp_path):
+def test_a_signer_held_out_alone_is_scored_by_that_training(tmp_path):
     make_evaluation().save(tmp_path / "lstm" / "held_out_ana+ben", model="lstm")
     alone = Evaluation.from_arrays(
         np.eye(3)[:2], np.array([0, 1]), glosses=list("ABC"), signers=["ana"] * 2, clip_ids=["w", "x"]
@@ -88,7 +88,7 @@ def test_predictions_that_are_not_those_of_the_table_are_named(tmp_path):
         collect_evaluation(tmp_path, "lstm")
 
 
-def test_known_signers_stand_apart_from_new_ones_in_the_report(tmp_path):
+def test_the_report_separates_known_from_new_signers(tmp_path):
     make_evaluation().save(tmp_path / "lstm" / "held_out_ana+ben", model="lstm", split="signer")
     make_evaluation().save(tmp_path / "lstm" / "split_random", model="lstm", split="random")
     results = collect_results(tmp_path)
@@ -108,7 +108,7 @@ def test_a_run_with_only_the_official_split_is_reported_as_such(tmp_path):
     assert len(collect_evaluation(tmp_path, "lstm").table) == 4
 
 
-def test_a_run_without_or_with_damaged_results_is_named(tmp_path):
+def test_a_run_with_missing_or_damaged_results_is_named(tmp_path):
     with pytest.raises(ValueError, match="no results"):
         collect_results(tmp_path)
     with pytest.raises(ValueError, match="no predictions of 'tcn'"):
@@ -120,7 +120,7 @@ def test_a_run_without_or_with_damaged_results_is_named(tmp_path):
         collect_results(tmp_path)
 
 
-def test_probabilities_come_back_beside_the_predictions_and_old_results_are_named(tmp_path):
+def test_probabilities_are_loaded_with_the_predictions_and_results_without_them_are_named(tmp_path):
     evaluation = make_evaluation()
     folder = tmp_path / "lstm" / "held_out_ana"
     evaluation.save(folder, model="lstm", parameters=1, epochs=1, minutes=0.5)
@@ -132,7 +132,7 @@ def test_probabilities_come_back_beside_the_predictions_and_old_results_are_name
         collect_evaluation(tmp_path, "lstm")
 
 
-def test_the_summary_shows_known_signers_beside_new_ones(tmp_path):
+def test_the_summary_has_columns_for_known_and_new_signers(tmp_path):
     make_evaluation().save(tmp_path / "lstm" / "held_out_ana+ben", model="lstm", parameters=7, epochs=1, minutes=0.5)
     known = make_evaluation()
     known.save(tmp_path / "lstm" / "split_random", model="lstm", split="random", parameters=7, epochs=1, minutes=0.5)
@@ -168,7 +168,7 @@ def test_clips_of_signs_that_no_training_signer_has_are_scored_apart(tmp_path):
     assert np.isnan(rows.loc["ben", "covered_accuracy"])
 
 
-def test_where_every_sign_was_trained_nothing_is_scored_apart(tmp_path):
+def test_if_every_sign_was_trained_nothing_is_scored_apart(tmp_path):
     make_evaluation().save(tmp_path / "lstm" / "held_out_ana+ben", model="lstm")
     metrics = json.loads((tmp_path / "lstm" / "held_out_ana+ben" / "metrics.json").read_text())
     assert not {"uncovered", "covered"} & set(metrics)
@@ -185,7 +185,7 @@ def save_seed(folder, *, seed, right):
     evaluation.save(folder / "lstm" / f"held_out_ana.seed_{seed}", model="lstm", seed=seed, minutes=float(seed))
 
 
-def test_several_seeds_are_one_row_with_their_mean_and_range_and_no_more_clips(tmp_path):
+def test_several_seeds_are_one_row_with_mean_and_range_and_the_same_n(tmp_path):
     for seed, right in {3: [1, 1, 1], 1: [1, 0, 0], 2: [1, 1, 0]}.items():
         save_seed(tmp_path, seed=seed, right=right)
     results = collect_results(tmp_path)
@@ -201,7 +201,7 @@ def test_several_seeds_are_one_row_with_their_mean_and_range_and_no_more_clips(t
     assert collect_evaluation(tmp_path, "lstm").accuracy.hits == 1, "the predictions are those of the lowest seed"
 
 
-def test_more_seeds_of_the_same_answers_change_no_interval(tmp_path):
+def test_more_seeds_with_identical_predictions_do_not_narrow_the_interval(tmp_path):
     for model, seeds in {"lstm": 1, "tcn": 4}.items():
         for seed in range(seeds):
             make_evaluation().save(tmp_path / model / f"held_out_ana+ben.seed_{seed}", model=model, seed=seed)

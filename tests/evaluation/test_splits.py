@@ -32,7 +32,7 @@ def test_the_leak_check_names_the_two_sides():
 @pytest.mark.parametrize(
     ("count", "named"), [(5, r"are: s0, s1, s2, s3, s4\. A model"), (6, r"are: s0, s1, s2, s3, s4 …\. A model")]
 )
-def test_the_leak_check_names_five_and_says_that_there_are_more(count, named):
+def test_the_leak_check_names_five_signers_and_the_number_of_others(count, named):
     clips = make_clips([f"s{number}" for number in range(count)] * 2)
     with pytest.raises(ValueError, match=f"train and test; {count} {named}"):
         check_split(clips, train=range(count), test=range(count, 2 * count))
@@ -61,20 +61,20 @@ def test_a_split_by_signer_is_complete_and_shares_no_signer(signers, data):
     assert all(people)
 
 
-def test_over_all_held_out_signers_each_validates_once():
+def test_across_all_held_out_signers_each_signer_validates_once():
     clips = make_clips(list("abcd"))
     validators = [clips.signer[split_by_signer(clips, test_signers=[name]).validation[0]] for name in "abcd"]
     assert sorted(validators) == list("abcd")
 
 
 @pytest.mark.parametrize(("tested", "validating"), [("a", "b"), ("c", "d"), ("d", "a"), ("ab", "c"), ("da", "b")])
-def test_the_signer_after_the_first_tested_one_validates_and_after_the_last_comes_the_first(tested, validating):
+def test_the_validation_signer_follows_the_test_signer_cyclically(tested, validating):
     clips = make_clips(list("dbca"))
     split = split_by_signer(clips, test_signers=list(tested))
     assert list(clips.signer[split.validation]) == [validating]
 
 
-def test_a_signer_who_shares_signs_with_the_others_validates_before_one_whose_signs_nobody_else_has():
+def test_validation_prefers_a_signer_whose_signs_others_have_too():
     words = {"ana": "AB", "ben": "AB", "cem": "CD", "dia": "CD"}  # as in isl_words: two signers to a word
     signers, glosses = zip(*[(name, gloss) for name, signs in words.items() for gloss in signs], strict=True)
     clips = make_clips(signers, list(glosses))
@@ -84,7 +84,7 @@ def test_a_signer_who_shares_signs_with_the_others_validates_before_one_whose_si
         assert set(signs) <= set(clips.gloss[split_by_signer(clips, test_signers=[name]).train])
 
 
-def test_of_signers_without_whom_no_sign_is_lost_the_one_with_the_most_signs_validates():
+def test_among_signers_with_only_shared_signs_the_one_with_most_signs_validates():
     clips = make_clips(["ana", "ben", "cem", "cem", "dia", "dia"], ["A", "A", "A", "B", "A", "B"])
     split = split_by_signer(clips, test_signers=["ana"])
     assert set(clips.signer[split.validation]) == {"cem"}, "ben shows one sign of two."
@@ -122,7 +122,7 @@ def test_a_share_of_the_other_signers_clips_can_validate_instead_of_a_signer(cli
     np.testing.assert_array_equal(again.validation, split.validation)
 
 
-def test_a_share_for_validation_has_of_each_gloss_and_signer_the_same_part():
+def test_a_validation_share_is_stratified_by_gloss_and_signer():
     clips = make_clips(["ana", "ben", "cem", "dan"] * 20, ["BOOK", "MOTHER"] * 40)
     split = split_by_signer(clips, test_signers=["ana"], validation_share=0.2)
     counts = clips.iloc[split.validation].groupby(["gloss", "signer"]).size().to_dict()
@@ -130,7 +130,7 @@ def test_a_share_for_validation_has_of_each_gloss_and_signer_the_same_part():
 
 
 @pytest.mark.parametrize("how", ["signer", "official"])
-def test_the_seed_chooses_the_clips_of_a_share(how):
+def test_the_seed_selects_the_clips_of_a_validation_share(how):
     clips = make_clips(["ana", "ben", "cem", "dan"] * 20).assign(split=["test", "train", "train", "validation"] * 20)
     one, same, other = (
         make_split(clips, how=how, test_signers=["ana"], validation_share=0.2, seed=seed) for seed in (7, 7, 8)
@@ -139,7 +139,7 @@ def test_the_seed_chooses_the_clips_of_a_share(how):
     assert list(one.validation) != list(other.validation)
 
 
-def test_with_a_share_for_validation_two_signers_are_enough():
+def test_with_a_validation_share_two_signers_are_enough():
     clips = make_clips(["ana", "ben"] * 10)
     split = split_by_signer(clips, test_signers=["ben"], validation_share=0.3)
     assert (len(split.train), len(split.validation), len(split.test)) == (7, 3, 10)
@@ -147,32 +147,32 @@ def test_with_a_share_for_validation_two_signers_are_enough():
         split_by_signer(clips, test_signers=["ana", "ben"], validation_share=0.3)
 
 
-def test_a_share_and_a_signer_for_validation_exclude_each_other():
+def test_a_validation_share_and_a_validation_signer_cannot_be_combined():
     clips = make_clips(["ana", "ben", "cem"] * 4)
     with pytest.raises(ValueError, match=r"not both; got ben, cem and 0\.2"):
         split_by_signer(clips, test_signers=["ana"], validation_signers=["ben", "cem"], validation_share=0.2)
 
 
 @pytest.mark.parametrize("glosses", [["BOOK", "BOOK", "MOTHER"], ["BOOK", "MOTHER", "MOTHER"]])
-def test_a_share_that_is_no_clip_is_refused(glosses):
+def test_a_validation_share_smaller_than_a_clip_is_refused(glosses):
     clips = make_clips(["ana", "ben", "ben"], glosses)
     with pytest.raises(ValueError, match=r"A share of 0\.01 of these 2 clips is no clip"):
         split_by_signer(clips, test_signers=["ana"], validation_share=0.01)
 
 
 @pytest.mark.parametrize("share", [-0.1, 0.51])
-def test_a_share_that_cannot_be_is_refused(share):
+def test_an_impossible_validation_share_is_refused(share):
     with pytest.raises(ValueError, match=f"at most 0.5; got {share:g}"):
         split_by_signer(make_clips(["ana", "ben", "ben"]), test_signers=["ana"], validation_share=share)
 
 
-def test_a_recording_under_two_names_is_no_leak_hidden_by_a_share():
+def test_a_validation_share_does_not_hide_a_recording_listed_twice():
     clips = make_clips(["ana", *["ben"] * 9]).assign(content=["same", *map(str, range(8)), "same"])
     with pytest.raises(ValueError, match="same"):
         split_by_signer(clips, test_signers=["ana"], validation_share=0.3)
 
 
-def test_an_official_split_is_the_publishers_own_where_no_share_is_asked_for():
+def test_an_official_split_is_used_unchanged_without_a_validation_share():
     clips = make_clips(["ana", "ben", "cem"]).assign(split=["validation", "test", "train"])
     split = split_official(clips)
     assert (list(split.train), list(split.validation), list(split.test)) == ([2], [0], [1])
@@ -198,22 +198,22 @@ def test_a_test_signer_cannot_validate():
         split_by_signer(make_clips(list("abcd")), test_signers=["a"], validation_signers=["a"])
 
 
-def test_an_unknown_held_out_signer_is_answered_with_those_there_are():
+def test_an_unknown_held_out_signer_error_lists_the_known_ones():
     with pytest.raises(ValueError, match=r"no signer 'eve'.*ana, ben, cem"):
         split_by_signer(make_clips(["ana", "ben", "cem"]), test_signers=["eve"])
 
 
-def test_holding_nobody_out_is_refused():
+def test_holding_out_no_signer_is_refused():
     with pytest.raises(ValueError, match="at least one of ana, ben, cem; got none"):
         split_by_signer(make_clips(["ana", "ben", "cem"]), test_signers=[])
 
 
-def test_holding_everybody_out_is_refused_with_their_names():
+def test_holding_out_all_signers_is_refused_with_their_names():
     with pytest.raises(ValueError, match="With ana, ben held out .* the clips have 2 signers"):
         split_by_signer(make_clips(["ana", "ben"]), test_signers=["ana"])
 
 
-def test_a_random_split_is_seeded_keeps_the_share_of_each_gloss_and_leaks_signers():
+def test_a_random_split_is_seeded_stratified_and_leaks_signers():
     clips = make_clips(["ana", "ben"] * 20, ["YES", "NO", "NO", "NO"] * 10)
     one, again, other = (split_at_random(clips, seed=seed) for seed in (1, 1, 2))
     assert np.array_equal(one.test, again.test)
@@ -223,7 +223,7 @@ def test_a_random_split_is_seeded_keeps_the_share_of_each_gloss_and_leaks_signer
         check_split(clips, train=one.train, validation=one.validation, test=one.test)
 
 
-def test_every_side_of_a_random_split_has_its_size_and_the_share_of_each_gloss():
+def test_the_parts_of_a_random_split_have_their_sizes_and_are_stratified():
     clips = make_clips(["ana", "ben"] * 50, ["YES", "NO", "NO", "NO", "NO"] * 20)
     sides = split_at_random(clips, seed=1).sides()
     assert {name: len(rows) for name, rows in sides.items()} == {"train": 60, "validation": 20, "test": 20}
@@ -231,7 +231,7 @@ def test_every_side_of_a_random_split_has_its_size_and_the_share_of_each_gloss()
     assert sorted(np.concatenate(list(sides.values()))) == list(range(100))
 
 
-def test_a_random_split_is_the_same_on_every_side_for_the_same_seed():
+def test_a_random_split_is_reproducible_by_its_seed():
     clips = make_clips(["ana", "ben"] * 20, ["YES", "NO"] * 20)
     sides, again, unnamed, other = (
         make_split(clips, how="random", **seed).sides() for seed in ({"seed": 42}, {"seed": 42}, {}, {"seed": 43})
@@ -253,7 +253,7 @@ def official(splits, signers=None):
     return make_clips(signers, ["X"] * len(splits)).assign(split=splits)
 
 
-def test_the_official_split_is_the_publishers_and_may_share_signers():
+def test_the_official_split_may_share_signers():
     clips = official(["train", "", "test", "validation", "train"])
     split = make_split(clips, how="official")
     assert [rows.tolist() for rows in split.sides().values()] == [[0, 4], [3], [2]]
@@ -263,19 +263,19 @@ def test_the_official_split_is_the_publishers_and_may_share_signers():
 
 @pytest.mark.parametrize("column", ["clip_id", "content"])
 @pytest.mark.parametrize("pair", [("train", "validation"), ("train", "test"), ("validation", "test")])
-def test_no_clip_may_stand_on_two_sides_of_an_official_split(column, pair):
+def test_a_clip_on_two_sides_of_an_official_split_is_refused(column, pair):
     clips = official(["train", "validation", "test"]).assign(content=["1", "2", "3"])
     clips.loc[clips["split"].isin(pair), column] = "the same clip"
     with pytest.raises(ValueError, match=f"No {column} may be in both {pair[0]} and {pair[1]}.*the same clip"):
         make_split(clips, how="official")
 
 
-def test_a_data_set_without_an_official_side_is_told_what_to_do():
+def test_a_missing_side_of_an_official_split_is_named_with_a_remedy():
     with pytest.raises(ValueError, match=r"official side 'validation'.*split='signer'"):
         make_split(official(["train", "test"]), how="official")
 
 
-def test_the_way_to_split_is_chosen_by_name():
+def test_the_split_method_is_selected_by_name():
     clips = make_clips(["a", "b", "c"] * 10, ["X", "Y"] * 15)
     by_signer = make_split(clips, how="signer", test_signers=["a"])
     assert set(clips.signer[by_signer.test]) == {"a"}
@@ -306,7 +306,7 @@ def test_the_same_recording_under_another_name_and_signer_is_a_leak():
     check_split(table, train=[0, 1], test=[2])
 
 
-def test_a_split_without_validation_trains_on_it_and_forgets_its_share():
+def test_without_validation_its_clips_are_added_to_training():
     split = make_split(make_clips(list("aabbccdd")), test_signers=["d"], validation_signers=["c"])
     whole = split.without_validation()
     assert {name: rows.tolist() for name, rows in whole.sides().items()} == {

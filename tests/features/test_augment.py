@@ -27,7 +27,7 @@ def distances(points):
 @pytest.mark.parametrize("name", list(ALL.steps()))
 @given(seed=seeds)
 @settings(max_examples=10, deadline=None)
-def test_every_variation_keeps_the_shape_and_invents_nothing(name, seed):
+def test_every_augmentation_keeps_the_shape_and_the_missing_points(name, seed):
     before = clips()
     copy = before.copy()
     after = ALL.steps()[name](before, np.random.default_rng(seed))
@@ -51,7 +51,7 @@ def test_rotation_keeps_all_distances(seed):
 
 @given(seed=seeds)
 @settings(max_examples=20, deadline=None)
-def test_a_shift_moves_all_points_of_a_clip_alike(seed):
+def test_a_shift_moves_all_points_of_a_clip_equally(seed):
     before = clips()
     moved = augment.shift(before, np.random.default_rng(seed), distance=0.3) - before
     for clip in moved:
@@ -90,7 +90,7 @@ def test_a_crop_in_time_cuts_at_most_its_amount(seed):
 
 
 @given(seed=st.integers(0, 999), amount=st.floats(0, 1, exclude_max=True), share=st.floats(0, 0.5, exclude_max=True))
-def test_at_any_strength_that_is_accepted_time_runs_forwards(seed, amount, share):
+def test_at_every_accepted_strength_time_runs_forwards(seed, amount, share):
     clock = np.broadcast_to(np.arange(16, dtype=np.float32)[None, :, None, None], (3, 16, 1, 2))
     for varied in (
         augment.warp_time(clock, np.random.default_rng(seed), amount=amount),
@@ -108,7 +108,7 @@ def test_a_strength_at_which_time_could_run_backwards_is_refused(variation, amou
         variation(np.zeros((1, 16, 1, 2), np.float32), np.random.default_rng(0), amount=amount)
 
 
-def test_hands_are_lost_in_about_the_chosen_share_of_frames_and_the_body_never():
+def test_hand_dropout_removes_hands_in_the_chosen_share_of_frames_and_never_the_body():
     before = np.ones((200, 16, RECIPE.num_landmarks, 2), np.float32)
     after = augment.drop_hands(before, np.random.default_rng(1), recipe=RECIPE, share=0.3)
     lost = np.isnan(after[:, :, RECIPE.columns("right_hand")]).all(axis=(2, 3)).mean()
@@ -116,7 +116,7 @@ def test_hands_are_lost_in_about_the_chosen_share_of_frames_and_the_body_never()
     assert np.isfinite(after[:, :, RECIPE.columns("pose")]).all()
 
 
-def test_a_strength_of_zero_leaves_a_variation_out():
+def test_a_strength_of_zero_disables_an_augmentation():
     assert len(ALL.steps()) == 13
     rarer = {"another body", "frame dropout", "mirroring", "mask in time", "mask in space"}
     assert set(ALL.steps()) - set(Augmentation(RECIPE).steps()) == rarer
@@ -137,7 +137,7 @@ def test_rotation_in_depth_keeps_all_distances_too(seed):
 
 @given(seed=seeds)
 @settings(max_examples=20, deadline=None)
-def test_another_body_moves_a_landmark_by_the_same_offset_all_clip_long(seed):
+def test_another_body_moves_a_landmark_by_one_offset_for_the_whole_clip(seed):
     before = clips()
     moved = augment.vary_body(before, np.random.default_rng(seed), spread=0.1) - before
     body = moved[:, :, RECIPE.columns("pose")]  # seen in every frame
@@ -145,7 +145,7 @@ def test_another_body_moves_a_landmark_by_the_same_offset_all_clip_long(seed):
     assert 0.05 < body[:, 0].std() < 0.2
 
 
-def test_dropped_frames_are_lost_altogether_and_in_about_the_chosen_share():
+def test_frame_dropout_removes_the_chosen_share_of_whole_frames():
     before = np.ones((200, 16, RECIPE.num_landmarks, 2), np.float32)
     lost = np.isnan(augment.drop_frames(before, np.random.default_rng(1), share=0.3))
     assert (lost.all(axis=(2, 3)) == lost.any(axis=(2, 3))).all()
@@ -154,7 +154,7 @@ def test_dropped_frames_are_lost_altogether_and_in_about_the_chosen_share():
 
 @given(seed=seeds, share=st.floats(0, 1))
 @settings(max_examples=20, deadline=None)
-def test_every_clip_is_mirrored_or_left_as_it_was(seed, share):
+def test_every_clip_is_either_mirrored_or_unchanged(seed, share):
     before = clips(6)
     after = augment.mirror_some(before, np.random.default_rng(seed), recipe=RECIPE, share=share)
     mirrored = RECIPE.mirror(before)
@@ -174,7 +174,7 @@ def test_mixup_stays_between_the_clips_and_its_targets_add_up_to_one(seed, alpha
     assert (mixed >= X.min(axis=0) - 1e-5).all()
 
 
-def test_mirroring_exchanges_the_hands_and_twice_gives_the_clip_back():
+def test_mirroring_exchanges_the_hands_and_mirroring_twice_restores_the_clip():
     before = clips()
     after = RECIPE.mirror(before)
     assert np.isnan(after[:, :, RECIPE.columns("right_hand")]).all()
@@ -187,13 +187,13 @@ def test_mirroring_exchanges_the_hands_and_twice_gives_the_clip_back():
     np.testing.assert_allclose(after[..., corners[0], 0], -before[..., corners[1], 0])
 
 
-def test_the_same_seed_gives_the_same_clips_and_another_others():
+def test_the_seed_determines_the_augmented_clips():
     one, same, other = (Augmentation(RECIPE)(clips(), np.random.default_rng(seed)) for seed in (1, 1, 2))
     np.testing.assert_array_equal(one, same)
     assert not np.array_equal(one, other, equal_nan=True)
 
 
-def test_clips_of_a_batch_are_varied_independently():
+def test_clips_of_a_batch_are_augmented_independently():
     twins = np.repeat(clips(1), 2, axis=0)
     after = Augmentation(RECIPE)(twins, np.random.default_rng(0))
     assert not np.allclose(after[0], after[1], equal_nan=True)

@@ -30,7 +30,7 @@ def write_clips(folder, lengths, *, height=64, width=96, **columns):
 
 
 @given(count=st.integers(1, 400), frames=st.integers(1, 64))
-def test_frames_are_spread_evenly_and_short_clips_repeat_theirs_evenly(count, frames):
+def test_frames_are_sampled_evenly_and_short_clips_repeat_frames_evenly(count, frames):
     indices = sample_indices(count, frames)
     assert len(indices) == frames
     assert indices.min() >= 0
@@ -62,7 +62,7 @@ def test_a_clip_is_cut_boxed_and_made_square(tmp_path):
     assert np.abs(cut[0][:, 16, 16, 0] - 5.0 * np.arange(10, 15)).max() < 4
 
 
-def test_frames_are_taken_by_their_times_not_by_their_numbers(tmp_path):
+def test_frames_are_chosen_by_their_times_and_not_by_their_numbers(tmp_path):
     """A camera that needs four times as long for a frame in the second half shows as much of either half."""
     stamps = [*range(0, 1000, 40), *range(1000, 2000, 160)]
     grays = [np.full((64, 64, 3), stamp // 10, np.uint8) for stamp in stamps]
@@ -74,14 +74,14 @@ def test_frames_are_taken_by_their_times_not_by_their_numbers(tmp_path):
     assert np.abs(taken - np.array(stamps)[sample_indices(len(stamps), 8)] / 10).max() > 20
 
 
-def test_odd_and_upright_pictures_lose_their_margins_only(tmp_path):
+def test_odd_and_portrait_pictures_lose_only_their_margins(tmp_path):
     frame = np.zeros((90, 50, 3), np.uint8)
     frame[20:70] = 200
     write_video(tmp_path / "high.mp4", [frame] * 3, fps=25)
     assert read_clip(tmp_path / "high.mp4", frames=2, size=37).min() > 180
 
 
-def test_bad_clips_are_listed_with_their_reasons_and_the_rest_goes_on_and_nothing_is_read_twice(tmp_path, monkeypatch):
+def test_unreadable_clips_are_listed_with_reasons_and_no_clip_is_read_twice(tmp_path, monkeypatch):
     clips = write_clips(tmp_path, [12, 0, 1, 3])
     where = {"source_dir": tmp_path, "folder": tmp_path / "store", "workers": 2}
     frames = load_features(clips, VideoRecipe(size=32, frames=6), **where)
@@ -114,7 +114,7 @@ def test_a_clip_whose_file_or_cut_has_changed_is_read_again(tmp_path, monkeypatc
     assert read == [1, 1]
 
 
-def test_a_clip_whose_job_is_lost_costs_no_other_clip_its_label(tmp_path, monkeypatch):
+def test_a_lost_job_does_not_shift_the_labels_of_other_clips(tmp_path, monkeypatch):
     run_jobs = frame_store.run_jobs
 
     def lossy(*args, **options):
@@ -131,7 +131,7 @@ def test_a_clip_whose_job_is_lost_costs_no_other_clip_its_label(tmp_path, monkey
     assert load_features(clips, recipe, **where).clip_id.tolist() == ["c0", "c1", "c2"]
 
 
-def test_flow_is_that_to_the_neighbour_and_told_in_px_of_224(tmp_path):
+def test_flow_is_computed_to_the_next_frame_in_pixels_of_a_224_pixel_frame(tmp_path):
     frames = make_frames(20, height=112, width=112)  # a blob that moves 5 px to the right in each frame
     write_video(tmp_path / "0.mp4", frames, fps=25)
     clips = make_clips([{"clip_id": "c0", "path": "0.mp4", "gloss": "A", "signer": "ana"}])
@@ -148,7 +148,7 @@ def test_a_clip_of_two_frames_has_a_flow_at_every_time(tmp_path):
     assert read_clip(tmp_path / "0.mp4", frames=5, size=32, flow="dis").shape == (5, 32, 32, 2)
 
 
-def test_nothing_to_read_and_an_unknown_method_are_told_in_a_sentence(tmp_path):
+def test_no_clips_and_an_unknown_method_are_refused_with_a_reason(tmp_path):
     clips = write_clips(tmp_path, [0])
     where = {"source_dir": tmp_path, "folder": tmp_path / "store", "frames": 4, "size": 32, "workers": 1}
     with pytest.raises(MediaError, match="None of the 1 clips could be read; the first: .*not a video"):

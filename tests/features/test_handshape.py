@@ -13,7 +13,7 @@ def turned(points, degrees):
 
 @given(degrees=st.floats(-180, 180), scale=st.floats(0.2, 5), seed=st.integers(0, 9))
 @settings(max_examples=30, deadline=None)
-def test_a_handshape_does_not_depend_on_place_size_and_but_for_directions_on_turning(degrees, scale, seed):
+def test_a_handshape_is_independent_of_place_and_size_and_except_for_directions_of_rotation(degrees, scale, seed):
     hand = np.random.default_rng(seed).normal(size=(4, 21, 2)).astype(np.float32)
     before = describe_hand(hand)
     assert before.shape == (4, HANDSHAPE_SIZE[2])
@@ -30,7 +30,7 @@ def test_the_thumb_s_distances_are_in_palm_lengths_of_each_frame():
         np.testing.assert_allclose(describe_hand(points), described, atol=1e-5)
 
 
-def test_a_straight_finger_has_joints_of_cosine_one():
+def test_the_joints_of_a_straight_finger_have_cosine_one():
     hand = np.zeros((21, 3), np.float32)
     for number, base in enumerate((1, 5, 9, 13, 17)):
         direction = np.array([np.cos(number), np.sin(number), 0.3])
@@ -40,7 +40,7 @@ def test_a_straight_finger_has_joints_of_cosine_one():
 
 @given(shift=st.floats(-2, 2), scale=st.floats(0.3, 3), seed=st.integers(0, 9))
 @settings(max_examples=30, deadline=None)
-def test_a_photographed_hand_has_the_same_numbers_wherever_it_is_and_whichever_hand_it_is(shift, scale, seed):
+def test_a_photographed_hand_is_described_the_same_at_any_place_and_for_either_hand(shift, scale, seed):
     hands = np.random.default_rng(seed).normal(size=(3, 21, 3)).astype(np.float32)
     hands[2] = np.nan
     before = hands.copy()
@@ -52,7 +52,7 @@ def test_a_photographed_hand_has_the_same_numbers_wherever_it_is_and_whichever_h
     np.testing.assert_allclose(describe_photographs(hands * [-1, 1, 1]), described, atol=1e-5)
 
 
-def test_a_right_hand_s_palm_is_described_as_it_is():
+def test_a_right_hand_is_described_without_mirroring():
     hand = np.random.default_rng(0).normal(size=(1, 21, 3)).astype(np.float32)
     hand[0, [0, 5, 17], :2] = [0, 0], [1, -1], [-1, -1]  # above the wrist, the little finger to the left
     flat, solid = (describe_hand(hand[..., :axes]) for axes in (2, 3))

@@ -27,7 +27,7 @@ def test_a_movement_of_three_pixels_to_the_right_and_two_up_is_recovered(method)
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_what_does_not_move_has_no_flow_in_colour_or_gray(method):
+def test_a_still_picture_has_no_flow_in_colour_or_gray(method):
     frame = make_frame().astype(np.uint8)
     for still in (frame, np.dstack([frame] * 3)):
         flows = list(optical_flow([still] * 3, method=method))
@@ -36,16 +36,16 @@ def test_what_does_not_move_has_no_flow_in_colour_or_gray(method):
 
 
 @given(flow=arrays(np.float32, (2, 3, 2), elements=st.floats(-60, 60, width=32)))
-def test_a_quantised_flow_comes_back_within_a_step_and_cut_off(flow):
+def test_a_quantised_flow_is_restored_within_one_step_and_clipped(flow):
     back = restore_flow(quantise_flow(flow))
     assert np.abs(back - np.clip(flow, -20, 20)).max() <= 20 / 128 + 1e-4
 
 
-def test_no_motion_is_the_middle_and_large_motions_are_cut_off():
+def test_no_motion_is_the_middle_value_and_large_motions_are_clipped():
     assert quantise_flow(np.array([0.0, -100.0, 100.0])).tolist() == [128, 0, 255]
 
 
-def test_the_colour_wheel_tells_direction_and_speed():
+def test_the_colour_wheel_shows_direction_and_speed():
     right, left, still = ([20.0, 0.0], [-20.0, 0.0], [0.0, 0.0])
     colours = flow_colours(np.array([[right, left, still]]))[0]
     assert colours[2].tolist() == [255, 255, 255]
@@ -68,6 +68,6 @@ def test_frames_without_a_flow_are_refused(frames, words):
         list(optical_flow(frames, method="dis"))
 
 
-def test_a_method_that_there_is_not_is_answered_with_those_there_are():
+def test_an_unknown_flow_method_error_lists_the_known_ones():
     with pytest.raises(match="tvl1, farneback, dis; got 'lucas'"):
         list(optical_flow([np.zeros((40, 40), np.uint8)] * 2, method="lucas"))

@@ -48,12 +48,12 @@ def test_a_sixteen_bit_picture_is_not_clipped_to_white(tmp_path):
     assert 110 < image[20, 20, 0] < 145
 
 
-def test_what_is_transparent_is_white(tmp_path):
+def test_transparent_pixels_become_white(tmp_path):
     image = read_photograph(save(Image.new("RGBA", (32, 32), (10, 10, 10, 0)), tmp_path / "a.png"), size=32)
     assert (image == 255).all()
 
 
-def test_a_picture_is_turned_upright_as_its_camera_says(picture, tmp_path):
+def test_a_picture_is_rotated_as_its_exif_orientation_states(picture, tmp_path):
     exif = Image.Exif()
     exif[0x0112] = 6  # the camera was held on its side: turn by 90 degrees to the right
     turned = save(picture.rotate(90, expand=True), tmp_path / "a.png", exif=exif)
@@ -62,7 +62,7 @@ def test_a_picture_is_turned_upright_as_its_camera_says(picture, tmp_path):
 
 
 @pytest.mark.parametrize(("content", "words"), [(b"", "cannot be read"), (b"GIF89a no", "cannot be read")])
-def test_what_is_no_picture_is_named_with_a_remedy(tmp_path, content, words):
+def test_a_file_that_is_not_a_picture_is_named_with_a_remedy(tmp_path, content, words):
     path = tmp_path / "a.jpg"
     path.write_bytes(content)
     with pytest.raises(MediaError, match=rf"a\.jpg {words}.*Save it again"):

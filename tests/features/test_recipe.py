@@ -67,7 +67,7 @@ def test_any_recipe_gives_features_of_its_own_shape_without_nan(recipe, frames, 
     seed=st.integers(0, 9),
 )
 @settings(max_examples=40, deadline=None)
-def test_at_a_constant_rate_the_times_change_nothing_to_the_last_bit(recipe, frames, fps, seed):
+def test_times_at_a_constant_rate_leave_the_features_bit_identical(recipe, frames, fps, seed):
     """The stamps of many files are rounded to milliseconds, and begin anywhere."""
     parts = ("pose", "face", "left_hand", "right_hand")
     some = make_landmarks(frames=frames, seed=seed, parts=parts, missing=[("right_hand", 0, 4)])
@@ -96,7 +96,7 @@ def moving(times, *, fps=25.0):
         (np.concatenate([np.arange(25) / 25, np.arange(1, 1.95, 1 / 60), [49 / 25]]), 0.03),  # and one that speeds up
     ],
 )
-def test_a_clip_that_stalls_gives_the_features_of_one_that_does_not(timing, times, within):
+def test_a_stalled_camera_does_not_change_the_features(timing, times, within):
     recipe = FeatureRecipe(hand_frame="body", timing=timing, frames=30, max_gap=0)
     expected, found = recipe.points(moving(np.arange(50) / 25)), recipe.points(moving(times))
     by_number = recipe.points(replace(moving(times), times=None))
@@ -105,7 +105,7 @@ def test_a_clip_that_stalls_gives_the_features_of_one_that_does_not(timing, time
     assert np.nanmax(np.abs(by_number - expected)) > 1.5 * within
 
 
-def test_a_pause_of_years_costs_no_memory():
+def test_a_pause_of_years_between_frames_needs_no_extra_memory():
     landmarks = replace(make_landmarks(frames=4), times=[0, 0.04, 0.08, 1e9])
     for timing in ("resample", "pad", "window"):
         assert FeatureRecipe(timing=timing).points(landmarks).shape == (30, 75, 2)
@@ -113,7 +113,7 @@ def test_a_pause_of_years_costs_no_memory():
 
 @given(recipe=recipes)
 @settings(max_examples=30, deadline=None)
-def test_a_recipe_comes_back_from_its_file_as_it_was(recipe, tmp_path_factory):
+def test_a_recipe_is_unchanged_after_saving_and_loading(recipe, tmp_path_factory):
     path = tmp_path_factory.mktemp("recipe") / "recipe.json"
     recipe.save(path)
     assert load_recipe(path) == load_recipe(path, FeatureRecipe) == recipe
@@ -125,7 +125,7 @@ def test_the_reference_input_has_150_features():
 
 
 @pytest.mark.parametrize("scale", [0.5, 1.7])
-def test_where_a_signer_stands_and_how_near_changes_nothing(scale):
+def test_features_do_not_depend_on_where_and_how_near_a_signer_stands(scale):
     landmarks = make_landmarks()
     moved = replace(landmarks, points=landmarks.points * scale + np.array([0.1, -0.05, 0.0], np.float32))
     np.testing.assert_allclose(BODY.points(moved), BODY.points(landmarks), atol=2e-4)
@@ -133,7 +133,7 @@ def test_where_a_signer_stands_and_how_near_changes_nothing(scale):
     np.testing.assert_allclose(recipe.transform(moved), recipe.transform(landmarks), atol=1e-3)
 
 
-def test_the_shape_of_the_picture_changes_nothing():
+def test_features_do_not_depend_on_the_picture_s_aspect_ratio():
     """The same body in a wider picture has smaller x, and no other hand."""
     landmarks = make_landmarks(width=480, height=480)
     wide = replace(landmarks, width=960, points=landmarks.points * np.array([0.5, 1, 0.5], np.float32))
@@ -145,13 +145,13 @@ def in_the_picture(**options):
     return FeatureRecipe(coordinates="xyz", body_frame="image", hand_frame="body", timing="pad", frames=20, **options)
 
 
-def test_in_the_picture_s_frame_everything_is_in_widths_of_the_picture():
+def test_in_the_image_frame_all_coordinates_are_in_picture_widths():
     landmarks = make_landmarks(width=640, height=480)
     expected = landmarks.points * np.array([1, 480 / 640, 1])
     np.testing.assert_allclose(in_the_picture().points(landmarks), expected, atol=1e-6)
 
 
-def test_shoulders_are_a_unit_apart_with_the_origin_between_them():
+def test_in_the_body_frame_the_shoulders_are_one_unit_apart_around_the_origin():
     points = BODY.points(make_landmarks())
     np.testing.assert_allclose(points[:, 11], np.tile([0.5, 0], (30, 1)), atol=1e-5)
     np.testing.assert_allclose(points[:, 12], np.tile([-0.5, 0], (30, 1)), atol=1e-5)
@@ -165,7 +165,7 @@ def test_one_bad_frame_does_not_move_the_others():
     np.testing.assert_allclose(points[:10], expected[:10], atol=1e-5)
 
 
-def test_a_handshape_reads_the_same_wherever_the_hand_is():
+def test_handshape_features_do_not_depend_on_the_hand_s_place():
     landmarks = make_landmarks()
     moved = landmarks.points.copy()
     moved[:, -21:] += np.array([0.2, -0.3, 0], np.float32)
@@ -176,7 +176,7 @@ def test_a_handshape_reads_the_same_wherever_the_hand_is():
 
 
 @pytest.mark.parametrize("coordinates", ["xy", "xyz"])
-def test_a_palm_has_the_length_one_in_the_clip_s_median_and_depth_does_not_count(coordinates):
+def test_the_median_palm_length_is_one_without_depth(coordinates):
     landmarks = make_landmarks(missing=[("left_hand", 0, 20)])
     recipe = FeatureRecipe(parts=("left_hand", "right_hand"), coordinates=coordinates, mask=False)
     clips = np.stack([recipe.points(make_landmarks(seed=1)), recipe.points(landmarks)])
@@ -188,7 +188,7 @@ def test_a_palm_has_the_length_one_in_the_clip_s_median_and_depth_does_not_count
     assert (hands[0][1] == 0).all(), "A clip without a hand changes no other, and shows none."
 
 
-def test_the_mask_says_what_was_seen_and_missing_values_are_zero():
+def test_the_mask_marks_what_was_detected_and_missing_values_are_zero():
     recipe = FeatureRecipe(frames=20, max_gap=0)
     features = recipe.transform(make_landmarks(missing=[("right_hand", 8, 14)]))
     assert features[:, -1].tolist() == [1.0] * 8 + [0.0] * 6 + [1.0] * 6
@@ -207,7 +207,7 @@ def test_a_left_handed_clip_becomes_its_right_handed_mirror_image():
     np.testing.assert_array_equal(recipe.points(right), BODY.points(right), "a right-handed clip stays as it is")
 
 
-def test_a_mirrored_clip_stays_in_its_picture_and_its_depth_as_it_was():
+def test_a_mirrored_clip_stays_in_its_picture_and_keeps_its_depth():
     landmarks = make_landmarks(missing=[("right_hand", 0, 20)], parts=("pose", "face", "left_hand", "right_hand"))
     parts = ("pose", "face", "left_hand", "right_hand")
     plain, mirrored = (
@@ -253,12 +253,12 @@ def wrists_at(left, right, **options):
         "higher where wrists are seen",
     ],
 )
-def test_the_left_hand_leads_if_it_is_seen_far_more_often_or_else_held_higher(landmarks, leads):
+def test_the_dominant_hand_is_the_one_detected_far_more_often_or_else_held_higher(landmarks, leads):
     mirrored = in_the_picture(mirror_left_handed=True).points(landmarks)
     assert np.array_equal(mirrored, in_the_picture().points(landmarks), equal_nan=True) != leads
 
 
-def test_when_both_hands_are_seen_the_higher_wrist_leads():
+def test_when_both_hands_are_detected_the_higher_wrist_is_dominant():
     recipe, plain = FeatureRecipe(mirror_left_handed=True), FeatureRecipe()
     landmarks = make_landmarks()
     for wrist, mirrored in ((15, True), (16, False)):
@@ -273,7 +273,7 @@ def test_the_mirror_is_its_own_inverse():
     assert [POSE_MIRROR[i] for i in POSE_MIRROR] == list(range(33))
 
 
-def test_the_mirror_of_the_face_is_the_one_of_the_published_face_model():
+def test_the_face_s_mirrored_indices_match_the_published_face_model():
     for part in ("face", "lips", "brows", "eyes"):
         order = mirror_order(part)
         assert [order[i] for i in order] == list(range(len(order)))
@@ -284,7 +284,7 @@ def test_the_mirror_of_the_face_is_the_one_of_the_published_face_model():
     assert lips[mirror_order("lips")[lips.index(61)]] == 291, "the corners of the mouth"
 
 
-def test_the_contours_of_the_face_are_mediapipe_s():
+def test_the_face_contours_match_mediapipe():
     from mediapipe.tasks.python.vision import FaceLandmarksConnections as Mesh
 
     contours = {
@@ -311,7 +311,7 @@ def test_a_velocity_next_to_a_missing_frame_is_missing_too():
     assert (features[8:10, 42:] == 0).all(), "0 stands for missing; a jump to the corner would be a lie"
 
 
-def test_both_gives_the_hands_in_the_body_s_frame_and_in_their_own():
+def test_hand_frame_both_gives_the_hands_in_the_body_frame_and_in_their_own():
     landmarks = make_landmarks()
     both, wrist, body = (
         FeatureRecipe(hand_frame=frame, mask=False).transform(landmarks) for frame in ("both", "wrist", "body")
@@ -326,7 +326,7 @@ def test_minmax_stretches_every_frame_to_the_unit_square():
     np.testing.assert_allclose(np.nanmax(points, axis=1), 1, atol=1e-6)
 
 
-def test_minmax_stretches_what_is_seen_and_leaves_the_rest_missing():
+def test_minmax_stretches_detected_points_and_leaves_the_others_missing():
     parts = ("left_hand", "right_hand")
     landmarks = make_landmarks(parts=parts, missing=[("left_hand", 0, 8), ("right_hand", 4, 12)])
     points = FeatureRecipe(parts=parts, body_frame="minmax", timing="pad", frames=20, max_gap=0).points(landmarks)
@@ -345,7 +345,7 @@ def test_a_longer_clip_is_cut_to_its_beginning_or_its_middle(timing, kept):
 
 
 @pytest.mark.parametrize(("timing", "at"), [("pad", 0), ("window", 5)])
-def test_a_shorter_clip_is_padded_with_what_is_missing(timing, at):
+def test_a_shorter_clip_is_padded_with_missing_frames(timing, at):
     padded = FeatureRecipe(frames=30, timing=timing).points(make_landmarks(frames=20))
     seen = np.flatnonzero(~np.isnan(padded).all(axis=(1, 2)))
     assert seen.tolist() == list(range(at, at + 20))
@@ -366,7 +366,7 @@ def test_a_shorter_clip_is_padded_with_what_is_missing(timing, at):
         ),
     ],
 )
-def test_a_recipe_of_an_earlier_version_is_read_and_means_the_same(tmp_path, earlier, recipe):
+def test_a_recipe_of_an_earlier_version_gives_the_same_features(tmp_path, earlier, recipe):
     (tmp_path / "recipe.json").write_text(json.dumps(earlier))
     assert load_recipe(tmp_path / "recipe.json") == recipe
     recipe.save(tmp_path / "recipe.json")
@@ -375,7 +375,7 @@ def test_a_recipe_of_an_earlier_version_is_read_and_means_the_same(tmp_path, ear
     assert load_recipe(tmp_path / "recipe.json") == recipe
 
 
-def test_the_recipe_of_another_input_is_refused_where_one_is_asked_for(tmp_path):
+def test_a_recipe_of_another_input_is_refused(tmp_path):
     VideoRecipe(size=32, frames=8).save(tmp_path / "recipe.json")
     with pytest.raises(RecipeError, match=r"recipe\.json must be a recipe for landmarks; it is one for video"):
         load_recipe(tmp_path / "recipe.json", FeatureRecipe)
@@ -439,13 +439,13 @@ def test_encoding_a_batch_is_encoding_each_clip():
         ({"frames": 10_001}, "at most 10,000.*got 10001, 5"),
     ],
 )
-def test_a_recipe_that_cannot_be_is_refused_in_words(options, words):
+def test_an_impossible_recipe_is_refused_with_a_reason(options, words):
     with pytest.raises(RecipeError, match=words):
         FeatureRecipe(**options)
 
 
 @pytest.mark.parametrize("frames", [2, 10_000])
-def test_the_shortest_and_the_longest_recipe_can_be(frames):
+def test_recipes_of_the_minimum_and_maximum_length_are_accepted(frames):
     assert FeatureRecipe(frames=frames).transform(make_landmarks(frames=3)).shape == (frames, 153)
 
 
@@ -469,7 +469,7 @@ def test_landmarks_without_a_needed_part_or_without_shoulders_are_refused():
         (json.dumps({"version": 3, "glosses": [1]}), "glosses must be names"),
     ],
 )
-def test_a_file_that_is_no_recipe_of_ours_is_refused_in_words(tmp_path, content, words):
+def test_a_file_that_is_not_a_recipe_is_refused_with_a_reason(tmp_path, content, words):
     (tmp_path / "recipe.json").write_text(content)
     with pytest.raises(RecipeError, match=rf"recipe\.json.*{words}"):
         load_recipe(tmp_path / "recipe.json")
@@ -488,12 +488,12 @@ def test_a_file_that_is_no_recipe_of_ours_is_refused_in_words(tmp_path, content,
         ({"timing": None}, "'timing' must be a str; got None."),
     ],
 )
-def test_an_entry_of_another_kind_is_refused_in_words(entry, words):
+def test_an_entry_of_the_wrong_type_is_refused_with_a_reason(entry, words):
     with pytest.raises(RecipeError, match=f"^The recipe: {words}$"):
         recipe_from_dict({"version": 2, **entry})
 
 
-def test_a_recipe_that_comes_from_no_file_is_called_the_recipe():
+def test_errors_of_a_recipe_without_a_file_call_it_the_recipe():
     with pytest.raises(RecipeError, match="^The recipe must be a recipe of version 3"):
         recipe_from_dict({"version": 99})
 
@@ -509,7 +509,7 @@ def test_pixels_are_encoded_as_numbers_and_mirrored_from_left_to_right():
 
 
 @pytest.mark.parametrize("mirror_left_handed", [False, True])
-def test_a_clip_is_asked_about_twice_unless_its_recipe_has_turned_it_already(mirror_left_handed):
+def test_a_clip_and_its_mirror_image_are_predicted_unless_the_recipe_mirrors(mirror_left_handed):
     recipe = FeatureRecipe(frames=4, average_mirrored=True, mirror_left_handed=mirror_left_handed)
     points = recipe.points(make_landmarks(frames=6))[None]
     views = recipe.views(points)
@@ -521,7 +521,7 @@ def test_a_clip_is_asked_about_twice_unless_its_recipe_has_turned_it_already(mir
 
 
 @pytest.mark.parametrize("flow", ["", "dis"])
-def test_a_video_s_squares_give_the_same_as_its_file_and_its_mirror_is_another_video(tmp_path, flow):
+def test_cropped_frames_give_the_same_input_as_their_video_and_a_mirrored_flow_changes_sign(tmp_path, flow):
     pictures = make_frames(9, height=48, width=64)
     write_video(tmp_path / "clip.mp4", pictures, fps=25)
     recipe = VideoRecipe(frames=4, size=32, flow=flow)
@@ -553,12 +553,12 @@ def test_a_photograph_is_read_into_the_size_of_its_recipe(tmp_path):
         (VideoRecipe, {"size": 1, "frames": MOST_FRAMES + 1}, {"size": 1, "frames": 1}),
     ],
 )
-def test_pixels_have_sizes_from_one_to_the_largest_and_others_are_named(kind, values, largest):
+def test_picture_sizes_out_of_range_are_refused(kind, values, largest):
     assert all(getattr(kind(**largest), name) == value for name, value in largest.items())
     with pytest.raises(RecipeError, match=r"(size|frames) must be from 1 to [\d,]+( px)?; got \d+\."):
         kind(**values)
 
 
-def test_a_flow_that_nobody_computes_is_refused_with_the_names_of_those_that_are():
+def test_an_unknown_flow_method_in_a_recipe_lists_the_known_ones():
     with pytest.raises(RecipeError, match="flow must be empty or one of tvl1, farneback, dis; got 'raft'"):
         VideoRecipe(size=8, frames=4, flow="raft")

@@ -7,7 +7,7 @@ from asl_lib.features.resampling import MOST_FRAMES, fill_gaps, nearest_frames, 
 
 
 @given(gap=st.integers(1, 8), longest=st.integers(0, 8), start=st.integers(0, 19))
-def test_gaps_are_filled_up_to_the_longest_and_only_between_sightings(gap, longest, start):
+def test_gaps_up_to_the_limit_are_filled_between_detections_only(gap, longest, start):
     points = np.arange(20, dtype=np.float32)[:, None, None] * np.ones((1, 2, 2), np.float32)
     holed = points.copy()
     holed[start : start + gap, 0] = np.nan
@@ -28,7 +28,7 @@ def test_resampling_keeps_both_ends_and_straight_lines(frames, num_frames):
 
 
 @pytest.mark.parametrize("frames", [1, 2, 3])
-def test_in_the_shortest_clips_a_gap_is_one_frame_between_two(frames):
+def test_a_gap_of_one_frame_is_filled_in_a_clip_of_three(frames):
     points = np.arange(frames, dtype=np.float32)[:, None, None] * np.ones((1, 2, 2), np.float32)
     for at in range(frames):
         holed = points.copy()
@@ -36,13 +36,13 @@ def test_in_the_shortest_clips_a_gap_is_one_frame_between_two(frames):
         np.testing.assert_array_equal(fill_gaps(holed, max_gap=4), points if (frames, at) == (3, 1) else holed)
 
 
-def test_a_frame_that_is_taken_as_it_is_does_not_suffer_from_its_neighbours():
+def test_a_frame_taken_without_interpolation_ignores_its_neighbours():
     clip = np.arange(12, dtype=np.float32).reshape(6, 1, 2)
     clip[[1, 4]] = np.nan
     np.testing.assert_array_equal(resample(clip, num_frames=6), clip)
 
 
-def test_resampling_does_not_guess_across_a_gap():
+def test_resampling_does_not_interpolate_across_a_gap():
     clip = np.ones((5, 1, 2), np.float32)
     clip[2] = np.nan
     assert np.isnan(resample(clip, num_frames=9)[3:6]).all()
@@ -52,7 +52,7 @@ def test_resampling_does_not_guess_across_a_gap():
             bad()
 
 
-def test_the_nearest_frames_to_an_even_grid_repeat_and_leave_out_what_came_unevenly():
+def test_uneven_frames_are_repeated_or_dropped_to_fit_an_even_grid():
     times = np.array([3.0, 3.09, 3.14, 3.2, 3.51])
     assert nearest_frames(times, fps=10).tolist() == [0, 1, 3, 3, 4, 4]
     assert nearest_frames(np.arange(8) / 25, fps=25).tolist() == list(range(8))
@@ -63,7 +63,7 @@ def ramp(*values):
     return np.array(values, np.float32)[:, None, None]
 
 
-def test_uneven_frames_come_to_the_rate_of_half_of_them_or_to_the_one_that_is_asked_for():
+def test_uneven_frames_are_resampled_to_their_median_rate_or_the_requested_one():
     times = np.array([5.0, 5.1, 5.2, 5.5])
     usual = resample_in_time(ramp(0, 1, 2, 5), times)
     np.testing.assert_allclose(usual, ramp(0, 1, 2, 3, 4, 5), atol=1e-5)
@@ -71,13 +71,13 @@ def test_uneven_frames_come_to_the_rate_of_half_of_them_or_to_the_one_that_is_as
     np.testing.assert_array_equal(resample_in_time(ramp(7), np.array([3.0])), ramp(7, 7))
 
 
-def test_frames_at_their_rate_already_are_unchanged_though_a_clock_is_a_little_off():
+def test_frames_at_a_nearly_constant_rate_are_unchanged():
     times = 7 + np.arange(6) / 25 + np.array([0, 3e-5, -3e-5, 3e-5, -3e-5, 0])
     clip = ramp(1e6, -1e6, 3, 1e6, -1e6, 0)
     np.testing.assert_array_equal(resample_in_time(clip, times, fps=25), clip)
 
 
-def test_a_wrong_time_of_years_makes_no_more_than_the_most_frames():
+def test_a_wrong_timestamp_makes_no_more_than_the_maximum_number_of_frames():
     found = resample_in_time(ramp(0, 1, 2, 3), np.array([0.0, 0.04, 0.08, 1e8]))
     assert len(found) == MOST_FRAMES
     np.testing.assert_allclose(found[[0, -1]], ramp(0, 3))

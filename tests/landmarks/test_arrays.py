@@ -38,7 +38,7 @@ def clip():
     [(1662, {}), (1629, {"visibility": False}), (258, {"face": 0}), (225, {"face": 0, "visibility": False}),
      (1692, {"face": 478})],
 )  # fmt: skip
-def test_the_frames_of_the_tutorial_are_read_in_order_of_their_numbers_with_zeros_as_missing(
+def test_frames_in_the_tutorial_s_layout_are_read_in_numeric_order_with_zeros_as_missing(
     tmp_path, clip, values, options
 ):
     saved = keypoints(clip, **options)
@@ -55,7 +55,7 @@ def test_the_frames_of_the_tutorial_are_read_in_order_of_their_numbers_with_zero
         assert np.isnan(found.part("face")).all()
 
 
-def test_a_face_that_stands_before_the_body_is_read_as_a_face(tmp_path):
+def test_face_landmarks_stored_before_the_body_are_read_as_the_face(tmp_path):
     clip = make_landmarks(frames=12, parts=tuple(PARTS), missing=[("left_hand", 3, 6)])
     pose, face, hands = np.split(keypoints(clip), [132, 132 + 3 * 468], axis=1)
     face[:, 2::3] -= 0.6  # depths are negative in front of the head's middle
@@ -69,7 +69,7 @@ def test_a_face_that_stands_before_the_body_is_read_as_a_face(tmp_path):
 
 @pytest.mark.parametrize("suffix", [".npy", ".npz"])
 @pytest.mark.parametrize("shape", [(12, 1662), (12, 543, 3)])
-def test_one_file_a_clip_is_read_like_a_folder_of_frames(tmp_path, clip, suffix, shape):
+def test_a_file_per_clip_is_read_like_a_folder_of_frames(tmp_path, clip, suffix, shape):
     values = keypoints(clip, visibility=shape[1] == 1662).reshape(shape)
     path = tmp_path / f"1{suffix}"
     np.save(path, values) if suffix == ".npy" else np.savez_compressed(path, anything=values)
@@ -85,7 +85,7 @@ def test_an_archive_with_an_array_for_each_part_is_read(tmp_path, clip):
     np.testing.assert_allclose(found.points, clip.points, atol=1e-6)
 
 
-def test_a_missing_number_in_the_middle_is_a_gap_in_time(tmp_path, clip):
+def test_a_missing_frame_number_is_a_gap_in_time(tmp_path, clip):
     save_frames(tmp_path / "1", keypoints(clip), name="frame_{:03d}.npy", first=5)
     (tmp_path / "1" / "frame_008.npy").unlink()
     found = read_landmarks(tmp_path / "1")
@@ -93,7 +93,7 @@ def test_a_missing_number_in_the_middle_is_a_gap_in_time(tmp_path, clip):
     np.testing.assert_allclose(found.part("pose")[3], clip.part("pose")[4], atol=1e-6)
 
 
-def test_pickled_objects_are_refused_and_no_program_in_them_runs(tmp_path):
+def test_pickled_objects_are_refused_and_not_executed(tmp_path):
     class Program:
         def __reduce__(self):
             return (tmp_path.joinpath("ran").touch, ())
@@ -150,7 +150,7 @@ def damaged(folder):
         ("absent.npy", "no landmarks at"),
     ],
 )
-def test_what_is_no_clip_is_refused_in_a_sentence(tmp_path, name, words):
+def test_an_array_that_is_not_a_clip_is_refused_with_a_reason(tmp_path, name, words):
     damaged(tmp_path)
     with pytest.raises(LandmarkError, match=words):
         read_landmarks(tmp_path / name)

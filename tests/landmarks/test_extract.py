@@ -47,7 +47,7 @@ def run(folder, clips, **options):
     return extract_clips(get_dataset("recordings"), folder, clips, PARTS, **options)
 
 
-def test_bad_clips_are_listed_with_their_reason_and_stop_nobody(folder):
+def test_unreadable_clips_are_listed_with_their_reasons_and_the_others_are_extracted(folder):
     clips = table("empty", "good", "text", "gone", "fine", "single")
     extraction = run(folder, clips, workers=2, failures_path=folder / "failures.csv")
     assert (extraction.done, extraction.skipped) == (2, 0)
@@ -68,7 +68,7 @@ def test_bad_clips_are_listed_with_their_reason_and_stop_nobody(folder):
     assert (again.done, again.skipped, len(again.failures)) == (0, 2, 4)
 
 
-def test_a_damaged_result_is_made_again_and_a_finished_one_is_not_touched(folder):
+def test_a_damaged_result_is_recomputed_and_a_finished_one_is_untouched(folder):
     run(folder, table("good", "fine"), workers=1)
     good, fine = folder / "poses" / "good.pose", folder / "poses" / "fine.pose"
     whole = good.read_bytes()
@@ -80,7 +80,7 @@ def test_a_damaged_result_is_made_again_and_a_finished_one_is_not_touched(folder
     assert fine.stat().st_mtime_ns == before
 
 
-def test_a_clip_that_was_cut_off_is_named_and_left_out_unless_it_is_to_be_kept(folder):
+def test_a_cut_off_clip_is_named_and_skipped_unless_the_caller_keeps_it(folder):
     frames = [np.random.default_rng(i).integers(0, 255, (64, 64, 3), dtype=np.uint8) for i in range(30)]
     write_video(folder / "cut.mp4", frames, fps=25)
     content = (folder / "cut.mp4").read_bytes()
@@ -110,7 +110,7 @@ def test_the_cut_off_end_of_a_video_does_not_matter_to_a_clip_before_it(folder):
     assert run(folder, table("cut").assign(end=4), workers=1).done == 1
 
 
-def test_frames_at_uneven_times_come_back_with_these(folder):
+def test_frames_at_uneven_times_keep_their_times(folder):
     stamps = [0, 40, 80, 200, 240, 640]
     encode(folder / "uneven.mp4", make_frames(6), stamps=[700 + stamp for stamp in stamps])
     run(folder, table("uneven"), workers=1)
@@ -127,9 +127,7 @@ def test_frames_at_uneven_times_come_back_with_these(folder):
     assert read_pose(path).has_constant_rate
 
 
-def test_the_filters_are_given_the_true_times_of_uneven_frames_and_of_even_ones_what_they_always_were(
-    folder, monkeypatch
-):
+def test_the_smoothing_filters_use_the_true_times_of_uneven_frames(folder, monkeypatch):
     steps = []
     track = HolisticTracker.track
 
@@ -148,7 +146,7 @@ def test_the_filters_are_given_the_true_times_of_uneven_frames_and_of_even_ones_
     assert steps[7:] == pytest.approx([0.05, 0.03, 0.12, 0.04, 0.4])
 
 
-def test_landmarks_of_an_earlier_version_are_done_where_their_times_are_even(folder):
+def test_landmarks_of_an_earlier_version_are_kept_where_their_times_are_even(folder):
     encode(folder / "uneven.mp4", make_frames(6), stamps=[0, 50, 80, 200, 240, 640])
     clips = table("good", "uneven")
     run(folder, clips, workers=1)
@@ -161,7 +159,7 @@ def test_landmarks_of_an_earlier_version_are_done_where_their_times_are_even(fol
     assert states == ["done", "changed"]
 
 
-def test_pictures_that_a_dark_room_s_camera_sends_twice_are_tracked_once_and_reported(folder, monkeypatch):
+def test_repeated_frames_are_tracked_once_and_reported(folder, monkeypatch):
     seen = []
     track = HolisticTracker.track
     monkeypatch.setattr(
@@ -181,14 +179,14 @@ def test_pictures_that_a_dark_room_s_camera_sends_twice_are_tracked_once_and_rep
     )
 
 
-def test_a_cut_out_takes_its_frames_only(folder):
+def test_a_clip_within_a_video_uses_only_its_own_frames(folder):
     clip = table("good").assign(start=1, end=4).iloc[0]
     extract_clip(clip, folder / "cut.pose", source_dir=folder, parts=PARTS)
     assert len(read_pose(folder / "cut.pose").points) == 3
     assert len([picture for _, picture in clip_frames(clip, folder)]) == 3
 
 
-def test_a_full_disk_leaves_no_half_file(folder, monkeypatch):
+def test_a_full_disk_leaves_no_partial_file(folder, monkeypatch):
     from pose_format import Pose
 
     def full(self, buffer):
@@ -240,7 +238,7 @@ def twelve(tmp_path):
     return tmp_path, names
 
 
-def test_killed_at_ten_moments_and_resumed_it_gives_the_same_bytes_as_undisturbed(twelve):
+def test_an_extraction_killed_ten_times_gives_the_same_bytes_as_an_uninterrupted_one(twelve):
     folder, names = twelve
     run(folder, table(*names), workers=2)
     undisturbed = contents(folder / "poses")
@@ -264,7 +262,7 @@ def test_killed_at_ten_moments_and_resumed_it_gives_the_same_bytes_as_undisturbe
     assert contents(folder / "poses") == undisturbed
 
 
-def test_ctrl_c_ends_cleanly_and_the_next_call_goes_on(twelve):
+def test_ctrl_c_ends_cleanly_and_the_next_call_continues(twelve):
     folder, names = twelve
     process = start_extraction(folder, ["gone", *names], workers=1, failures_path=str(folder / "failures.csv"))
     assert wait_for_files(folder / "poses", 2, process)
@@ -313,7 +311,7 @@ def test_a_shard_that_does_not_exist_is_refused(shard):
         take_shard(table("good"), shard)
 
 
-def test_a_dask_cluster_that_loses_a_worker_completes_with_nothing_twice_and_nothing_lost(twelve):
+def test_a_dask_cluster_that_loses_a_worker_extracts_every_clip_once(twelve):
     from distributed import Client, LocalCluster
 
     folder, names = twelve
@@ -345,7 +343,7 @@ def test_a_scheduler_that_does_not_answer_is_named(folder, monkeypatch):
         run(folder, table("good"), scheduler="tcp://127.0.0.1:9")
 
 
-def test_a_change_of_settings_is_noticed_and_not_mixed(folder):
+def test_landmarks_of_different_settings_are_not_mixed(folder):
     clips = table("good", "fine")
     run(folder, clips, workers=1)
     before = contents(folder / "poses")
@@ -378,7 +376,7 @@ def test_a_change_of_settings_is_noticed_and_not_mixed(folder):
     assert run(folder, cut, workers=1).done == 1, "landmarks of unknown origin are made again"
 
 
-def test_what_lies_outside_the_box_is_not_seen(folder):
+def test_pixels_outside_the_box_are_ignored(folder):
     clip = table("good")
     whole = [picture for _, picture in clip_frames(clip.iloc[0], folder)]
     frames = [picture for _, picture in clip_frames(clip.assign(box="10 20 50 100").iloc[0], folder)]
@@ -388,14 +386,14 @@ def test_what_lies_outside_the_box_is_not_seen(folder):
     assert "160x120 px; the box '700 20 750 100' of a clip is outside" in extraction.failures.reason[0]
 
 
-def test_to_find_nothing_to_do_does_not_read_the_landmarks(folder, monkeypatch):
+def test_a_finished_extraction_does_not_read_the_landmarks_again(folder, monkeypatch):
     run(folder, table("good", "fine"), workers=1)
     monkeypatch.setattr(extract, "run_jobs", None)
     monkeypatch.setattr("pose_format.Pose.read", None)
     assert run(folder, table("good", "fine")).skipped == 2
 
 
-def test_neither_the_number_of_processes_nor_the_order_of_clips_changes_anything(folder):
+def test_the_number_of_processes_and_the_order_of_clips_change_nothing(folder):
     results = []
     for workers, names in ((1, ("good", "fine")), (2, ("good", "fine")), (1, ("fine", "text", "good"))):
         run(folder, table(*names), workers=workers)
@@ -405,13 +403,13 @@ def test_neither_the_number_of_processes_nor_the_order_of_clips_changes_anything
     assert results[0] == results[1] == results[2]
 
 
-def test_without_the_tracker_s_models_the_reason_is_given_once(folder, monkeypatch):
+def test_missing_tracker_models_are_reported_once(folder, monkeypatch):
     monkeypatch.setenv("ASL_CACHE", str(folder / "empty"))
     with pytest.raises(LandmarkError, match=r"pose_detection\.tflite is not in"):
         run(folder, table("good"))
 
 
-def test_a_real_clip_is_extracted_whole(shared_data, tmp_path):
+def test_a_real_clip_is_extracted_completely(shared_data, tmp_path):
     video = shared_data / "video" / "conversation_sign.mp4"
     record = extract_clip(
         table("sign").assign(path=str(video)).iloc[0], tmp_path / "sign.pose", source_dir="", parts=PARTS

@@ -13,7 +13,7 @@ from asl_lib.landmarks.hands import HandFinder, add_border, find_hands
 from asl_lib.models.hand_mlp import build_hand_mlp
 
 
-def test_a_rendered_hand_is_found_where_it_is_and_an_empty_wall_has_none():
+def test_a_rendered_hand_is_found_and_an_empty_wall_has_none():
     images = np.stack([handshape_image("B", load_signers()["ana"], seed=1), np.full((200, 200, 3), 180, np.uint8)])
     hands = find_hands(images)
     assert hands.shape == (2, 21, 3)
@@ -31,7 +31,7 @@ def test_a_border_does_not_move_the_landmarks():
     np.testing.assert_allclose(near[..., :2], far[..., :2], atol=0.04)
 
 
-def test_photographs_are_looked_at_one_by_one_and_frames_in_turn():
+def test_photographs_are_tracked_independently_and_frames_as_a_sequence():
     ana = load_signers()["ana"]
     images = [handshape_image(name, ana, seed=1) for name in ("B", "5")]
     np.testing.assert_array_equal(find_hands(images)[1], find_hands(images[1:])[0])
@@ -51,7 +51,7 @@ def test_a_left_hand_is_described_like_the_right_one_and_no_hand_as_zeros():
     assert (describe_photographs(np.full((1, 21, 3), np.nan)) == 0).all()
 
 
-def test_a_perceptron_learns_rendered_digits_from_people_nobody_wrote_down(tmp_path):
+def test_a_perceptron_learns_digits_rendered_with_random_hands(tmp_path):
     clips = render_handshapes(tmp_path, ["1", "5"], random_signers(8, seed=1), each=1, seed=1, variety=1.5)
     photos = load_features(clips, PhotographRecipe(size=96), source_dir=tmp_path, folder=tmp_path)
     assert len(set(photos.signer)) == 8
@@ -60,14 +60,14 @@ def test_a_perceptron_learns_rendered_digits_from_people_nobody_wrote_down(tmp_p
     assert (learned.predict(numbers[12:]) == photos.y[12:]).all()
 
 
-def test_a_perceptron_ends_after_its_passes_and_warns_of_nothing(recwarn):
+def test_a_perceptron_stops_after_its_epochs_without_a_warning(recwarn):
     rng = np.random.default_rng(1)
     learned = build_hand_mlp(units=16).fit(rng.normal(size=(300, 20)), rng.integers(0, 10, 300))
     assert learned[-1].n_iter_ == 150
     assert not recwarn.list
 
 
-def test_rendering_keeps_what_is_there_and_refuses_what_is_no_letter(tmp_path):
+def test_rendering_keeps_existing_pictures_and_refuses_unknown_letters(tmp_path):
     people = [load_signers()["ana"]]
     first = render_handshapes(tmp_path, ["A"], people, each=1, seed=1)
     stamp = (tmp_path / first.path[0]).stat().st_mtime_ns
@@ -78,7 +78,7 @@ def test_rendering_keeps_what_is_there_and_refuses_what_is_no_letter(tmp_path):
         render_handshapes(tmp_path, ["HELLO"], people, each=1, seed=1)
 
 
-def test_random_people_differ_and_are_the_same_for_the_same_seed():
+def test_random_people_differ_and_are_reproducible():
     one, other = random_signers(10, seed=1), random_signers(10, seed=1)
     assert one == other
     assert len({person.skin for person in one}) == 10

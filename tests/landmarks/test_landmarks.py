@@ -7,18 +7,18 @@ from asl_lib.landmarks.landmarks import LandmarkError, Landmarks
 from tests.conftest import make_landmarks
 
 
-def test_a_part_that_a_clip_does_not_have_is_answered_with_those_it_has():
+def test_a_missing_part_error_lists_the_parts_of_the_clip():
     with pytest.raises(LandmarkError, match=r"no part 'face'.*pose, left_hand, right_hand"):
         make_landmarks().part("face")
 
 
-def test_landmarks_know_where_their_parts_are():
+def test_each_part_of_the_landmarks_has_its_columns():
     landmarks = make_landmarks(parts=("pose", "face", "right_hand"))
     assert isinstance(landmarks, Landmarks)
     assert [landmarks.part(part).shape[1] for part in landmarks.parts] == [33, 468, 21]
 
 
-def test_frames_have_times_of_a_constant_rate_unless_others_are_given():
+def test_frames_have_times_at_a_constant_rate_by_default():
     landmarks = make_landmarks(frames=5)
     np.testing.assert_array_equal(landmarks.times, np.arange(5) / 25)
     assert landmarks.has_constant_rate

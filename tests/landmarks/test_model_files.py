@@ -56,12 +56,12 @@ def test_a_missing_model_is_named_with_the_command_that_fetches_it(cache):
         model_path("pose_detection")
 
 
-def test_the_models_of_this_environment_are_all_there_and_unchanged():
+def test_the_installed_models_are_complete_and_unchanged():
     fetch_models(("--no-index",))  # set-up has fetched them: nothing is looked for
     assert all(model_path(name.partition("/")[2]).is_file() for name in model_files.IN_WHEEL)
 
 
-def test_models_are_fetched_once_and_a_damaged_one_again(cache, options, small_wheel):
+def test_models_are_fetched_once_and_a_damaged_one_is_fetched_again(cache, options, small_wheel):
     messages = []
     fetch_models(options, log=messages.append)
     assert model_path("hand_landmark_full").read_bytes() == b"a hand"
@@ -76,7 +76,7 @@ def test_models_are_fetched_once_and_a_damaged_one_again(cache, options, small_w
     assert {path.name for path in whole.parent.iterdir()} == {"face_landmark.tflite", "hand_landmark_full.tflite"}
 
 
-def test_set_ups_at_the_same_time_leave_whole_models(cache, options, small_wheel):
+def test_simultaneous_set_ups_leave_complete_models(cache, options, small_wheel):
     code = (
         "import sys; from asl_lib.landmarks import model_files as m; m.CHANGED = {}; "
         f"m.IN_WHEEL = {model_files.IN_WHEEL!r}; m.fetch_models(sys.argv[1:])"
@@ -90,14 +90,14 @@ def test_set_ups_at_the_same_time_leave_whole_models(cache, options, small_wheel
     ]
 
 
-def test_a_wheel_with_another_model_than_the_published_one_is_refused(cache, options, small_wheel, tmp_path):
+def test_a_wheel_with_a_modified_model_is_refused(cache, options, small_wheel, tmp_path):
     write_wheel(tmp_path / "wheels", {"hand_landmark/hand_landmark_full": b"!", "face_landmark/face_landmark": b"!"})
     with pytest.raises(LandmarkError, match="hand_landmark_full.tflite in .* is not the published model"):
         fetch_models(options)
     assert not cache.exists()
 
 
-def test_without_a_network_the_wheelhouse_is_named(cache, options):
+def test_without_a_network_the_error_names_the_wheelhouse(cache, options):
     with pytest.raises(LandmarkError, match="pip could not download mediapipe 0.10.21.*--find-links FOLDER"):
         fetch_models(options)
     command = [sys.executable, "-m", "asl_lib.landmarks.model_files", *options]
@@ -148,7 +148,7 @@ def two_outputs():
 
 
 @pytest.mark.parametrize("keep", [(0,), (1,), (2,), (2, 1), (0, 1, 2)])
-def test_the_outputs_that_a_model_keeps_are_the_same_and_others_are_not_computed(keep):
+def test_a_model_with_fewer_outputs_gives_the_same_values_for_those_it_keeps(keep):
     inputs = np.random.default_rng(0).normal(size=(2, 4)).astype(np.float32)
 
     def run(model):

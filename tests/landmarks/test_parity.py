@@ -35,7 +35,7 @@ def tracked(clips):
     return track_body(clips, graph="holistic").landmarks
 
 
-def test_body_and_hands_are_those_of_mediapipe(golden, tracked):
+def test_body_and_hands_match_mediapipe(golden, tracked):
     """They differ by less than MediaPipe's own landmarks do when every pixel becomes brighter by one grey level."""
     old = {clip: golden[f"{clip}: body"] for clip in tracked}
     new = {clip: without_face(points) for clip, points in tracked.items()}
@@ -47,7 +47,7 @@ def test_body_and_hands_are_those_of_mediapipe(golden, tracked):
         assert found["found"] > 60, group
 
 
-def test_the_face_is_that_of_mediapipe(golden, tracked):
+def test_the_face_matches_mediapipe(golden, tracked):
     old = {clip: golden[f"{clip}: face"] for clip in tracked}
     new = {clip: points[::FACE_EVERY, slice(*GROUPS["holistic"]["face"])] for clip, points in tracked.items()}
     found = agreement(new, old, (0, 468))
@@ -55,13 +55,13 @@ def test_the_face_is_that_of_mediapipe(golden, tracked):
     assert found["same"] == 1
 
 
-def test_two_threads_give_the_landmarks_of_one(clips, tracked):
+def test_two_threads_give_the_same_landmarks_as_one(clips, tracked):
     clip = next(iter(clips))
     two = track_body({clip: clips[clip]}, graph="holistic", threads=2).landmarks
     np.testing.assert_array_equal(two[clip], tracked[clip])
 
 
-def test_hands_in_photographs_are_those_of_mediapipe(golden):
+def test_hands_in_photographs_match_mediapipe(golden):
     if not (SHARED / "asl_digits").is_dir():
         pytest.skip(f"The shared data sets are not at {SHARED}.")
     new = track_photographs(photographs(SHARED / "asl_digits", PHOTOGRAPHS)).landmarks
@@ -71,7 +71,7 @@ def test_hands_in_photographs_are_those_of_mediapipe(golden):
     assert found["mean_px"] <= 1
 
 
-def test_a_hand_in_a_stream_is_that_of_mediapipe(golden):
+def test_a_hand_in_a_stream_matches_mediapipe(golden):
     finder = HandFinder(confidence=0.4)
     missing = np.full((21, 3), np.nan)
 
@@ -86,7 +86,7 @@ def test_a_hand_in_a_stream_is_that_of_mediapipe(golden):
     assert found["mean_px"] <= 0.3
 
 
-def test_a_hand_outside_the_picture_costs_no_model_and_changes_nothing(monkeypatch):
+def test_the_hand_model_is_not_run_for_a_hand_outside_the_picture(monkeypatch):
     """Where less than a fifth of the middle of a hand's region lies in the picture, no hand was ever found."""
     frames = np.ascontiguousarray(render("THANK-YOU", "fay")[:, :310])
     runs = []

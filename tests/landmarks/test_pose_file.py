@@ -10,7 +10,7 @@ from asl_lib.landmarks.pose_file import read_pose, write_pose
 from tests.conftest import make_landmarks
 
 
-def test_landmarks_come_back_from_a_pose_file_with_what_is_missing_still_missing(tmp_path):
+def test_landmarks_and_their_gaps_are_unchanged_in_a_pose_file(tmp_path):
     before = make_landmarks(missing=[("left_hand", 0, 20), ("right_hand", 5, 9)])
     write_pose(tmp_path / "a.pose", before)
     after = read_pose(tmp_path / "a.pose")
@@ -20,7 +20,7 @@ def test_landmarks_come_back_from_a_pose_file_with_what_is_missing_still_missing
     assert not after.seen("left_hand").any()
 
 
-def test_other_tools_read_our_files(tmp_path):
+def test_pose_format_reads_our_files(tmp_path):
     from pose_format import Pose
     from pose_format.utils.generic import detect_known_pose_format
 
@@ -32,7 +32,7 @@ def test_other_tools_read_our_files(tmp_path):
     np.testing.assert_allclose(pose.body.data[0, 0, 0, :2], before.points[0, 0, :2] * (640, 480), rtol=1e-5)
 
 
-def test_a_file_with_more_components_is_read_and_its_world_landmarks_left_out(shared_data):
+def test_extra_components_of_a_pose_file_are_ignored(shared_data):
     """Three files of the real lexicon are whole: 586 points with the face and world landmarks."""
     sizes = set()
     for path in sorted((shared_data / "fingerspelling" / "gsg").glob("*.pose")):
@@ -59,7 +59,7 @@ def test_a_truncated_pose_file_is_named(tmp_path):
             read_pose(tmp_path / "cut.pose")
 
 
-def test_landmarks_of_another_tracker_are_refused_by_name(tmp_path):
+def test_a_pose_file_of_another_tracker_is_refused_by_name(tmp_path):
     from pose_format import Pose
     from pose_format.numpy import NumPyPoseBody
     from pose_format.pose_header import PoseHeader, PoseHeaderComponent, PoseHeaderDimensions
@@ -75,7 +75,7 @@ def test_landmarks_of_another_tracker_are_refused_by_name(tmp_path):
 @pytest.mark.parametrize(
     ("scale", "offset"), [(1, 0), (640, 0), (1, 250)], ids=["in widths", "in px", "moved into a box of 500"]
 )
-def test_depth_comes_back_in_image_widths_whatever_a_file_s_makers_did_to_it(tmp_path, scale, offset):
+def test_depth_is_returned_in_image_widths_whatever_the_file_s_scale(tmp_path, scale, offset):
     before = make_landmarks()
     changed = before.points.copy()
     changed[..., 2] = changed[..., 2] * scale + offset
@@ -94,7 +94,7 @@ def test_hands_of_real_files_have_depth(shared_data):
 
 
 @given(fps=st.floats(1, 240), frames=st.integers(2, 40))
-def test_the_times_of_a_constant_rate_survive_their_file(tmp_path_factory, fps, frames):
+def test_times_at_a_constant_rate_are_unchanged_in_a_pose_file(tmp_path_factory, fps, frames):
     path = tmp_path_factory.mktemp("poses") / "a.pose"
     before = replace(make_landmarks(frames=frames), fps=fps, times=None)
     write_pose(path, before)

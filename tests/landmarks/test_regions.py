@@ -19,7 +19,7 @@ points = st.lists(st.tuples(coordinates, coordinates), min_size=21, max_size=21)
 
 
 @given(regions, points)
-def test_points_return_to_the_picture_as_they_left_it(region, places):
+def test_mapping_points_into_a_region_and_back_changes_nothing(region, places):
     shares = region.offsets(places) / (region.width, region.height) + 0.5
     np.testing.assert_allclose(region.to_picture(shares), places, atol=1e-6)
 
@@ -52,7 +52,7 @@ def test_the_crop_of_a_turned_region_is_upright():
     np.testing.assert_array_equal(whole, picture)
 
 
-def test_outside_the_picture_the_middle_of_a_region_is_not_inside():
+def test_a_region_centred_outside_the_picture_is_rejected():
     picture = np.zeros((100, 200, 3), np.uint8)
     assert Region(100, 50, 40, 40).middle_inside(picture) == 1
     assert Region(100, 100, 40, 40).middle_inside(picture) == 0.5
@@ -71,20 +71,20 @@ def test_outside_the_picture_the_middle_of_a_region_is_not_inside():
         (Region(50, 50, 20, 20, 2 * math.pi), True),  # a full turn
     ],
 )
-def test_a_region_stays_in_use_while_it_moves_little(other, holds):
+def test_a_region_is_reused_while_the_hand_moves_little(other, holds):
     steady = Steadiness(degrees=40, shift=0.2, scale=0.4, inner=0.9)
     hand = np.array([[45.0, 50.0], [55.0, 50.0]])
     assert steady.holds(other, Region(50, 50, 20, 20), hand) is holds
     assert not steady.holds(other, Region(50, 50, 20, 20), hand + 6), "landmarks at its edge"
 
 
-def test_the_box_around_points_holds_them():
+def test_the_box_around_points_contains_them():
     box = region_around(np.array([[1.0, 2.0], [5.0, 4.0], [3.0, 10.0]]), rotation=0.3)
     assert (box.x, box.y, box.width, box.height, box.rotation) == (3, 6, 4, 8, 0.3)
 
 
 @given(st.floats(-1000, 1000), st.floats(0.1, 500))
-def test_a_filter_leaves_rest_alone_and_follows_a_jump_without_passing_it(value, jump):
+def test_a_filter_keeps_a_constant_signal_and_follows_a_step_without_overshoot(value, jump):
     smooth = OneEuroFilter(0.05, 80)
     for _ in range(5):
         np.testing.assert_allclose(smooth(np.array([value]), scale=100.0), value)

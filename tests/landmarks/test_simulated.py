@@ -23,7 +23,7 @@ def hand_errors(landmarks, shown):
     return away[shown.signing]
 
 
-def test_they_are_landmarks_that_every_recipe_takes_and_the_same_seed_gives_the_same():
+def test_simulated_landmarks_suit_every_recipe_and_are_reproducible():
     shown = performance()
     first, again = (simulate_landmarks(shown, np.random.default_rng(1)) for _ in range(2))
     np.testing.assert_array_equal(first.points, again.points)

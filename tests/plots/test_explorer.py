@@ -59,7 +59,7 @@ class Explorer:
         return np.array(places, float).reshape(-1, 2)
 
 
-def test_moving_the_slider_shows_another_frame_of_the_clip(clip):
+def test_the_slider_selects_the_displayed_frame(clip):
     explorer = Explorer(clip, variation="none")
     assert explorer["Frame"] == 6
     explorer["Frame"] = 1
@@ -73,7 +73,7 @@ def test_moving_the_slider_shows_another_frame_of_the_clip(clip):
     assert explorer.controls["Frame"].max == 12
 
 
-def test_taking_a_part_away_removes_its_dots_and_no_others(clip):
+def test_deselecting_a_part_removes_only_its_points(clip):
     explorer = Explorer(clip)
     assert len(explorer.dots("right_hand")) == len(explorer.dots("right_hand", about="before")) == 21
     explorer["right hand"] = False
@@ -94,7 +94,7 @@ def test_the_face_has_a_box_where_the_recipe_has_a_face():
     assert "left hand" not in explorer.controls
 
 
-def test_a_hand_that_was_not_seen_has_no_dots_and_the_caption_says_so(clip):
+def test_an_undetected_hand_has_no_points_and_the_caption_says_so(clip):
     explorer = Explorer(clip, variation="none", title="HELLO & <ana>")
     assert "Not detected" not in explorer.picture
     explorer["Frame"] = 12
@@ -106,7 +106,7 @@ def test_a_hand_that_was_not_seen_has_no_dots_and_the_caption_says_so(clip):
 
 
 @pytest.mark.parametrize("name", [*EVERY_VARIATION.steps(), "all together"])
-def test_every_variation_of_the_library_changes_the_clip_more_the_stronger_it_is_and_not_at_all_at_zero(clip, name):
+def test_a_stronger_augmentation_changes_the_clip_more_and_zero_strength_not_at_all(clip, name):
     explorer = Explorer(clip, variation="none", seed=4)
     explorer["Variation"] = name
     changes = []
@@ -125,7 +125,7 @@ def test_every_variation_of_the_library_changes_the_clip_more_the_stronger_it_is
 
 
 @given(seed=st.integers(0, 99))
-def test_all_variations_together_at_full_strength_never_run_time_backwards(seed):
+def test_all_augmentations_at_full_strength_keep_time_running_forwards(seed):
     """Time is written into the distance from the origin, which rotation, scale and shear only stretch."""
     clip = np.zeros((12, RECIPE.num_landmarks, 2), np.float32)
     clip[..., 0] = 1000 * np.arange(1, 13)[:, None]
@@ -138,7 +138,7 @@ def test_all_variations_together_at_full_strength_never_run_time_backwards(seed)
     assert np.diff(distances).min() > -PANEL_PX
 
 
-def test_the_clip_as_it_was_stays_where_it_is_while_the_variation_turns(clip):
+def test_the_original_clip_does_not_move_with_the_augmentation(clip):
     explorer = Explorer(clip, variation="shift")
     grey, coloured = explorer.dots("pose", about="before"), explorer.dots("pose")
     explorer["Strength (%)"] = 100
@@ -164,7 +164,7 @@ def test_side_by_side_and_overlaid_show_the_same_dots_in_two_panels_or_one(clip)
     assert explorer.controls["Strength (%)"].disabled
 
 
-def test_where_no_front_end_answers_a_still_figure_shows_six_moments_and_a_variation(clip):
+def test_without_a_front_end_a_still_figure_shows_six_moments_and_an_augmentation(clip):
     figure = plots.explore_clip(clip, RECIPE, title="HELLO, signed by ana")
     shown = [ax.get_title() for ax in figure.axes]
     assert shown[:6] == ["frame 1", "frame 3", "frame 5", "frame 8", "frame 10", "frame 12"]
@@ -176,7 +176,7 @@ def test_where_no_front_end_answers_a_still_figure_shows_six_moments_and_a_varia
     assert "after" not in plots.alt_text(alone)
 
 
-def test_a_clip_without_a_body_fills_the_still_figure_and_one_without_anything_is_no_error():
+def test_the_still_figure_accepts_clips_without_a_body_or_any_point():
     recipe = FeatureRecipe(parts=("right_hand",), coordinates="xyz", frames=12)
     hand = recipe.points(make_landmarks())
     ax = plots.explore_clip(hand, recipe).axes[0]
@@ -195,12 +195,12 @@ def test_a_clip_without_a_body_fills_the_still_figure_and_one_without_anything_i
         (lambda clip: clip[:1], r"Choose one clip, such as clips\.values\[0\]"),
     ],
 )  # fmt: skip
-def test_what_is_not_one_clip_of_the_recipe_is_named_in_a_sentence(clip, spoil, sentence):
+def test_an_array_that_is_not_one_clip_of_the_recipe_is_refused_with_a_reason(clip, spoil, sentence):
     with pytest.raises(ValueError, match=sentence):
         plots.explore_clip(spoil(clip), RECIPE)
 
 
-def test_a_variation_that_there_is_not_is_named_with_those_that_there_are(clip):
+def test_an_unknown_augmentation_error_lists_the_known_ones(clip):
     with pytest.raises(ValueError, match="must be one of none, mirroring, .*; got 'rotate'"):
         plots.explore_clip(clip, RECIPE, variation="rotate")
 
@@ -223,7 +223,7 @@ plots.explore_clip(np.zeros((12, 75, 2), np.float32), FeatureRecipe(frames=12))
     ],
     ids=["a bare kernel, as papermill starts it", "JupyterLab's kernel", "a batch that was started in JupyterLab"],
 )
-def test_a_kernel_shows_widgets_only_where_somebody_sits_before_it(tmp_path, environment, shown):
+def test_widgets_are_shown_only_in_an_interactive_kernel(tmp_path, environment, shown):
     """With a real kernel, executed by nbclient in a process of its own."""
     path = tmp_path / "cell.ipynb"
     nbformat.write(nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(CELL)]), path)

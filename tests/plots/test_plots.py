@@ -51,7 +51,7 @@ def test_points_curves_and_augmentations_are_drawn_in_the_body_s_frame():
     np.testing.assert_allclose(right.lines[0].get_ydata(), hand[:, 0, 0])
 
 
-def test_the_hands_of_a_stick_figure_are_told_apart_by_letters_too():
+def test_the_hands_of_a_stick_figure_are_labelled_with_letters():
     def letters(clip):
         return [text.get_text() for text in plots.plot_points({"ana": clip}, RECIPE, at=5).axes[0].texts]
 
@@ -74,7 +74,7 @@ def test_detection_rates_count_frames_by_signer_and_by_sign():
     plots.plot_detection_rates(rates)
 
 
-def test_a_hand_out_of_the_picture_is_not_counted_as_lost():
+def test_a_hand_outside_the_picture_is_not_counted_as_missed():
     clips = make_clips(["ana"])
     landmarks = make_landmarks(frames=10, missing=[("left_hand", 4, 10), ("pose", 9, 10)])
     landmarks.points[5:9, 15, 1] = 1.2  # the left wrist of the body
@@ -95,19 +95,19 @@ def test_hands_are_counted_by_the_speed_of_their_wrist():
     assert plots.hands_by_speed({}).frames.sum() == 0
 
 
-def test_a_clip_in_which_nobody_was_found_has_no_speed_and_costs_the_others_nothing():
+def test_a_clip_without_detections_has_no_speed_and_does_not_affect_others():
     nobody = make_landmarks(frames=8, missing=[("pose", 0, 8)])
     table = plots.hands_by_speed({"a": make_landmarks(frames=8), "nobody": nobody})
     assert table.equals(plots.hands_by_speed({"a": make_landmarks(frames=8)}))
 
 
-def test_a_word_stands_where_the_gloss_is_a_number():
+def test_a_numeric_gloss_is_shown_with_its_word():
     labels = {"0071": "هيكل عظمي", "0072": "Skull"}
     assert plots.shown_names(["0071", "0072", "0073"], labels) == [labels["0071"], "Skull", "0073"]
     assert plots.shown_names([0, 1]) == ["0", "1"]
 
 
-def test_the_axes_of_the_pictures_by_gloss_carry_these_words():
+def test_axes_by_gloss_show_the_words_of_numeric_glosses():
     evaluation = make_evaluation()
     words = {gloss: f"word {gloss}" for gloss in evaluation.glosses}
     ax = plots.plot_confusion(evaluation, labels=words).axes[0]
@@ -118,7 +118,7 @@ def test_the_axes_of_the_pictures_by_gloss_carry_these_words():
     assert [label.get_text() for label in ax.get_yticklabels()] == list(words.values())[:2]
 
 
-def test_arabic_is_drawn_joined_and_from_right_to_left():
+def test_arabic_is_drawn_joined_and_right_to_left():
     def ink(text):
         figure = plt.figure(figsize=(3, 1), dpi=100, layout="none")
         figure.text(0.1, 0.4, text, fontsize=30)
@@ -157,13 +157,13 @@ def test_results_are_drawn_with_their_intervals():
     assert figure.axes[0].lines[2].get_xdata()[0] == 2, "The line marks the epoch whose weights were kept."
 
 
-def test_of_epochs_of_equal_accuracy_the_one_of_the_lowest_loss_is_marked():
+def test_among_epochs_of_equal_accuracy_the_lowest_loss_is_marked():
     history = a_history().assign(val_accuracy=[0.6, 0.5, 0.6])
     assert plots.plot_history(history).axes[0].lines[2].get_xdata()[0] == 3
     assert "epoch 3, at 60 %" in plots.alt_text(plots.plot_history(history))
 
 
-def test_numbers_stand_out_from_their_cells():
+def test_numbers_contrast_with_their_cells():
     figure = plots.plot_detection_rates(pd.DataFrame({"pose": [1.0, 0.02, np.nan], "left_hand": [0.16, 0.9, 0.5]}))
     ax = figure.axes[0]
     told = {number.get_text(): number.get_color() for number in ax.texts}
@@ -184,7 +184,7 @@ def test_reliability_gap_attention_and_mistakes_are_drawn():
     assert len(figure.axes) == 4
 
 
-def test_a_history_without_validation_shows_the_training_alone():
+def test_a_history_without_validation_shows_only_the_training():
     history = pd.DataFrame({"epoch": [1, 2], "loss": [2.0, 1.0], "accuracy": [0.1, 0.5]})
     figure = plots.plot_history(history)
     assert len(figure.axes[0].get_legend().get_texts()) == 1
@@ -259,7 +259,7 @@ def test_models_are_compared_in_rows_the_highest_mean_first_with_the_range_of_th
 
 
 @pytest.mark.parametrize(("signers", "bars"), [(2, 2), (4, 4), (5, 0)])
-def test_of_few_signers_each_has_an_interval_and_of_more_their_mean(signers, bars):
+def test_few_signers_are_shown_with_intervals_and_many_as_their_mean(signers, bars):
     accuracies = np.linspace(0.2, 0.8, signers)
     rows = [
         {"model": "m", "held_out": f"s{i}", "accuracy": a, "low": 0.1, "high": 0.9} for i, a in enumerate(accuracies)
@@ -270,7 +270,7 @@ def test_of_few_signers_each_has_an_interval_and_of_more_their_mean(signers, bar
     assert len(horizontal) == (bars == 0)
 
 
-def test_the_signers_of_a_comparison_are_told_apart_by_form_until_they_are_too_many():
+def test_signers_in_a_comparison_have_different_markers_up_to_a_limit():
     def drawn(signers):
         rows = [
             {"model": "m", "held_out": f"s{i:02}", "accuracy": 0.5, "low": 0.4, "high": 0.6} for i in range(signers)
@@ -401,7 +401,7 @@ FIGURES = {
 
 
 @pytest.mark.parametrize("name", sorted(name for name in dir(plots) if name.startswith("plot_")))
-def test_every_figure_says_in_words_what_its_data_show(name):
+def test_every_figure_has_a_description_of_its_data(name):
     assert name in FIGURES, f"{name} is new: draw it in FIGURES, and say what its description must hold."
     draw, facts = FIGURES[name]
     text = plots.alt_text(draw())
@@ -410,7 +410,7 @@ def test_every_figure_says_in_words_what_its_data_show(name):
     assert "nan" not in text.lower().replace("dominant", ""), text
 
 
-def test_a_title_that_is_set_later_stands_before_the_description():
+def test_a_title_set_later_precedes_the_description():
     figure = plots.plot_frames({"ana": BLACK})
     figure.suptitle("HELLO")
     assert plots.alt_text(figure) == "HELLO. 1 picture in a grid, titled ana."
@@ -419,7 +419,7 @@ def test_a_title_that_is_set_later_stands_before_the_description():
     assert plots.alt_text(bare) == "Figure: Speed; time (s)."
 
 
-def test_models_are_told_apart_without_colour():
+def test_models_are_distinguishable_without_colour():
     lines = plots.plot_reliability({m: make_evaluation() for m in "abc"}).axes[0].containers
     assert len({(bar.lines[0].get_marker(), bar.lines[0].get_linestyle()) for bar in lines}) == 3
     known, new = plots.plot_gap(a_gap(), chance=0.1).axes[0].lines[-3:-1]

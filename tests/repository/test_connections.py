@@ -83,7 +83,7 @@ def test_nothing_connects_while_clips_are_extracted_and_signs_are_recognised(tmp
     assert connections == []
 
 
-def test_a_connection_and_a_question_for_a_name_are_noticed(tmp_path):
+def test_connections_and_dns_lookups_are_detected(tmp_path):
     _, connections = watch(tmp_path, CONNECTIONS)
     assert any("192.0.2.1" in line for line in connections)
     assert any("htons(53)" in line for line in connections)

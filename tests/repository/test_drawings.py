@@ -11,7 +11,7 @@ NUMBERS = [number for notebooks in drawings.STATIONS.values() for number in note
 
 
 @pytest.mark.parametrize("number", NUMBERS)
-def test_the_way_through_the_course_marks_the_station_of_its_notebook(number, tmp_path, monkeypatch):
+def test_the_pipeline_drawing_marks_its_notebook_s_step(number, tmp_path, monkeypatch):
     monkeypatch.setattr(drawings, "IMAGES", tmp_path)
     drawings.pipeline(number)
     stored = ROOT / "docs" / "images" / f"pipeline_{number}.svg"
@@ -23,7 +23,7 @@ def test_the_way_through_the_course_marks_the_station_of_its_notebook(number, tm
     assert f"{number}: you are here" in svg
 
 
-def test_every_notebook_is_a_station():
+def test_every_notebook_has_a_step_in_the_pipeline_drawing():
     assert [path.name[:2] for path in sorted((ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb"))] == NUMBERS
 
 
@@ -39,7 +39,7 @@ DRAWN = (
 
 
 @pytest.mark.parametrize("draw", DRAWN, ids=lambda draw: draw.__name__)
-def test_a_drawing_is_what_its_function_draws_and_a_notebook_shows_it_with_words(draw, tmp_path, monkeypatch):
+def test_every_drawing_is_up_to_date_and_shown_with_alt_text(draw, tmp_path, monkeypatch):
     monkeypatch.setattr(drawings, "IMAGES", tmp_path)
     draw()
     stored = ROOT / "docs" / "images" / f"{draw.__name__}.svg"

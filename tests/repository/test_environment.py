@@ -68,7 +68,7 @@ def test_ci_set_up_and_pyproject_name_the_same_pythons():
         assert "3.11, 3.12 or 3.13" in (ROOT / name).read_text()
 
 
-def test_the_pages_name_the_versions_and_the_limit_of_coverage_that_hold():
+def test_the_pages_state_the_current_versions_and_coverage_limit():
     pages = [path.read_text(encoding="utf-8") for path in (*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"))]
     named = re.findall(r'"([\w-]+)(?:\[[\w-]+\])?==([\d.]+)"', "\n".join(pages))
     assert named
@@ -78,7 +78,7 @@ def test_the_pages_name_the_versions_and_the_limit_of_coverage_that_hold():
     assert f"Below {limit} % the command fails." in (ROOT / "docs/reliability.md").read_text(encoding="utf-8")
 
 
-def test_a_python_for_intel_macs_is_told_that_tensorflow_has_no_release(monkeypatch, capsys):
+def test_on_intel_macs_the_error_says_that_tensorflow_has_no_release(monkeypatch, capsys):
     monkeypatch.setattr("sys.platform", "darwin")
     monkeypatch.setattr("platform.machine", lambda: "x86_64")
     assert check_system.main() == 1
@@ -98,7 +98,7 @@ def test_every_way_to_set_up_fetches_the_models():
     assert "NOTICE" in tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["license-files"]
 
 
-def test_set_up_takes_the_newest_python_that_runs_and_says_what_to_install_where_there_is_none(tmp_path):
+def test_set_up_uses_the_newest_supported_python_or_says_what_to_install(tmp_path):
     commands = tmp_path / "bin"
     commands.mkdir()
     for name in ("dirname", "sh"):
@@ -120,7 +120,7 @@ def test_set_up_takes_the_newest_python_that_runs_and_says_what_to_install_where
     assert "no complete wheelhouse" in set_up().stderr  # it went on with that Python
 
 
-def test_a_package_for_every_platform_stands_in_the_lock_without_a_marker():
+def test_a_package_for_every_platform_is_locked_without_a_marker():
     lines = (ROOT / "requirements.lock").read_text().splitlines()
     bare = [line for line in lines if line and not line.startswith(("#", " ")) and ";" not in line]
     assert len(bare) > len(lines) / 2, "Run `make lock`."
@@ -194,7 +194,7 @@ def test_a_new_user_of_the_image_gets_a_copy_of_the_course_and_keeps_it(tmp_path
     assert sorted(path.name for path in home.iterdir()) == ["course"]
 
 
-def test_setup_names_a_wheelhouse_that_is_not_complete(tmp_path):
+def test_setup_names_an_incomplete_wheelhouse(tmp_path):
     environment = {**os.environ, "WHEELHOUSE": str(tmp_path), "PYTHON": sys.executable}
     command = ["sh", "scripts/setup.sh", str(tmp_path / "venv")]
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
@@ -203,7 +203,7 @@ def test_setup_names_a_wheelhouse_that_is_not_complete(tmp_path):
     assert not (tmp_path / "venv").exists()
 
 
-def test_a_wheelhouse_that_was_interrupted_does_not_pass_for_a_complete_one(tmp_path, monkeypatch):
+def test_an_interrupted_wheelhouse_is_not_taken_for_complete(tmp_path, monkeypatch):
     asked = []
 
     def interrupted(*arguments):

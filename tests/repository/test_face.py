@@ -35,7 +35,7 @@ assert not heavy, heavy
     assert done.returncode == 0, done.stderr
 
 
-def test_tensorflow_writes_no_notes_where_a_learner_sees_them():
+def test_tensorflow_prints_no_log_messages():
     program = "from asl_lib.models.layers import attention_weights; import tensorflow as tf; tf.constant(1) + 1"
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("TF_CPP", "GLOG"))}
     done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, env=environment, capture_output=True, check=True)

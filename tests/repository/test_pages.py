@@ -78,7 +78,7 @@ def test_every_relative_link_leads_to_a_file_and_a_heading_of_the_course(page):
         ("[a word](glossary.md#mcnemars-test), [a site](https://example.org/no.md), `[code](no.md)`", None),
     ],
 )
-def test_a_link_that_leads_nowhere_is_named(tmp_path, monkeypatch, link, complaint):
+def test_a_broken_link_is_named(tmp_path, monkeypatch, link, complaint):
     monkeypatch.setattr("tests.repository.test_pages.ROOT", tmp_path)
     (tmp_path / "docs").mkdir()
     (tmp_path / "docs" / "glossary.md").write_text("# Glossary\n\n## McNemar's test\n")
@@ -89,7 +89,7 @@ def test_a_link_that_leads_nowhere_is_named(tmp_path, monkeypatch, link, complai
     assert complaint is None or complaint in said[0]
 
 
-def test_the_glossary_is_in_the_order_of_the_alphabet_and_has_every_word_once():
+def test_the_glossary_is_alphabetical_without_duplicates():
     title, *words = headings_of(GLOSSARY)
     assert title == "Glossary"
     assert len(words) > 80

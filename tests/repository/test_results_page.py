@@ -30,7 +30,7 @@ def cells(table, row):
     return [cell.strip() for cell in line.strip("|").split("|")]
 
 
-def test_a_run_becomes_a_row_a_model_with_the_interval_of_every_signer_and_of_all(tmp_path):
+def test_a_run_becomes_one_row_per_model_with_intervals_per_signer_and_overall(tmp_path):
     save(tmp_path, model="lstm", answers=[0, 0, 1, 1], parameters=1234)
     table = results_table(tmp_path)
     assert cells(table, "model") == ["model", "ana", "ben", "all clips", "n", "parameters"]
@@ -56,7 +56,7 @@ def test_with_several_seeds_a_column_has_the_range_of_their_means(tmp_path):
     assert cells(table, "lstm")[4] == "2: 33.3 to 100.0 %"  # ana 2 of 3 and ben 0 of 1, with the second seed
 
 
-def test_our_own_models_are_also_shown_together_and_the_published_ones_are_not_among_them(tmp_path):
+def test_the_ensemble_row_contains_only_the_course_s_own_models(tmp_path):
     save(tmp_path, model="attention_lstm", answers=[0, 0, 0, 0], parameters=1)
     save(tmp_path, model="trees", answers=[0, 0, 0, 0], parameters=1)
     save(tmp_path, model="lstm", answers=[1, 1, 1, 1], parameters=1)
@@ -67,7 +67,7 @@ def test_our_own_models_are_also_shown_together_and_the_published_ones_are_not_a
     ]
 
 
-def test_an_ablation_becomes_a_row_a_variant_with_its_difference_and_is_updated_like_a_run(tmp_path):
+def test_an_ablation_becomes_one_row_per_variant_with_its_difference(tmp_path):
     folder = tmp_path / "outputs/demo/ablation/own"
     variants = []
     for name, answers in (("tiny", [0, 0, 0, 0]), ("tiny, without mask", [0, 1, 1, 0])):
@@ -99,7 +99,7 @@ def test_every_rate_that_a_notebook_prints_is_found_with_its_section_and_nothing
     assert r"| [05](../notebooks/05_lstm.ipynb) | The \| test | ours |" in notebooks_table(tmp_path)
 
 
-def test_only_the_tables_between_the_marks_change_and_a_run_that_is_not_here_keeps_its_table(tmp_path):
+def test_only_marked_tables_change_and_the_table_of_an_absent_run_is_kept(tmp_path):
     save(tmp_path / "outputs" / "demo", model="lstm", answers=[0, 0, 0, 0], parameters=1)
     page = (
         "above\n<!-- results of outputs/demo -->\nold\n<!-- end -->\nbetween\n"
@@ -113,7 +113,7 @@ def test_only_the_tables_between_the_marks_change_and_a_run_that_is_not_here_kee
         assert words in new
 
 
-def test_a_run_that_lacks_a_model_of_the_table_does_not_take_its_row_away(tmp_path):
+def test_a_run_without_a_model_keeps_that_model_s_row(tmp_path):
     save(tmp_path / "outputs" / "demo", model="lstm", answers=[0, 0, 0, 0], parameters=1)
     table = "| model | ana |\n| --- | --- |\n| lstm | 1.0 % |\n| i3d_flow | 2.0 % |\n"
     page = f"<!-- results of outputs/demo -->\n{table}<!-- end -->\n"

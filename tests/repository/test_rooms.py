@@ -57,7 +57,7 @@ def arrows():
                 yield name, line, imported
 
 
-def test_the_package_has_the_ten_rooms_and_nothing_beside_them():
+def test_the_package_contains_exactly_its_ten_subpackages():
     entries = {path.name for path in PACKAGE.iterdir() if path.name != "__pycache__"}
     assert entries == {*ROOMS, "__init__.py"}
 
@@ -66,7 +66,7 @@ def is_above(module, other):
     return ROOMS.index(room_of(module)) > ROOMS.index(room_of(other))
 
 
-def test_imports_run_one_way_through_the_rooms():
+def test_imports_between_subpackages_run_one_way():
     wrong = [
         f"{module}, line {line}: {imported}"
         for module, line, imported in arrows()
@@ -93,7 +93,7 @@ def test_no_modules_import_each_other_in_a_circle():
     assert circles() == set()
 
 
-def test_the_rooms_stand_on_at_most_nine_floors():
+def test_the_import_graph_has_at_most_nine_levels():
     below = {room: set() for room in ROOMS}
     for module, _, imported in arrows():
         if module != "asl_lib" and room_of(module) != room_of(imported):
@@ -118,7 +118,7 @@ def takes_long(module):
     return any(f"{name}.".startswith(f"{package}.") for name in names for package in EXPENSIVE)
 
 
-def test_functions_import_only_packages_that_take_long():
+def test_functions_import_only_slow_packages():
     wrong = []
     for name, tree in modules().items():
         functions = (node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef))
@@ -166,7 +166,7 @@ def search(word, *places):
 
 
 @pytest.mark.parametrize("word", WORDS)
-def test_no_invented_word_of_the_old_house_is_left(word):
+def test_no_replaced_name_is_left(word):
     assert not search(word, *SEARCHED)
 
 

@@ -148,7 +148,7 @@ def test_what_is_allowed_is_used_and_safe():
     assert not issubclass(_PlainLoader, yaml.FullLoader)
 
 
-def test_no_name_of_a_temporary_file_can_be_guessed():
+def test_no_code_uses_a_predictable_temporary_file_name():
     """Temporary folders are the system's own; unfinished files lie beside the finished ones, under random names."""
     for folder in FOLDERS:
         for path in (ROOT / folder).rglob("*.py"):
@@ -156,14 +156,14 @@ def test_no_name_of_a_temporary_file_can_be_guessed():
             assert not re.search(r"[\"']/(var/)?tmp/|gettempdir|mktemp\(", text), path
 
 
-def test_servers_listen_to_this_machine_alone():
+def test_servers_listen_on_the_loopback_address_only():
     for name, tree in sources():
         defaults = [node.value for node in ast.walk(tree) if isinstance(node, ast.Constant)]
         assert "0.0.0.0" not in defaults, f"{name} listens to everybody"
 
 
 @pytest.mark.parametrize("rule", ["S301", "S602", "BLE"])
-def test_the_linter_watches_too(rule):
+def test_the_linter_checks_security_rules_too(rule):
     assert f'"{rule}"' in (ROOT / "pyproject.toml").read_text(encoding="utf-8")
 
 

@@ -54,7 +54,7 @@ def test_a_book_without_the_demo_s_network_says_how_to_make_its_live_page(site):
     assert "make site" in text
 
 
-def test_no_link_is_dead_no_heading_is_skipped_and_no_other_host_is_asked_for_anything(faults):
+def test_the_book_has_no_dead_link_no_skipped_heading_and_no_request_to_another_host(faults):
     assert not [fault for fault in faults if not re.search("alt text|aria-label", fault)]
 
 
@@ -87,7 +87,7 @@ class Folded(HTMLParser):
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
-def test_solutions_are_folded_away_and_remarks_for_tests_are_gone(site, path):
+def test_solutions_are_folded_and_test_markers_removed(site, path):
     text = (site / "notebooks" / f"{path.stem}.html").read_text(encoding="utf-8")
     cells = [cell for cell in nbformat.read(path, as_version=4).cells if "solution" in cell.metadata.get("tags", [])]
     page = Folded(text)
@@ -123,7 +123,7 @@ def test_nothing_of_the_book_is_wider_than_a_phone(site):
     assert {name: width for name, width in widths.items() if width > 390} == {}
 
 
-def test_pages_that_nobody_listed_find_a_place_in_the_contents():
+def test_unlisted_pages_are_added_to_the_contents():
     pages = [ROOT / "docs" / name for name in ("teaching.md", "reliability.md", "new_idea.md", "datasets/README.md")]
     text = contents(ROOT, [Path("notebooks/01_download.ipynb"), Path("notebooks/13_new.ipynb")], pages)
     parts = dict(re.findall(r":caption: (.*)\n\n((?:.+\n)*)```", text))
@@ -134,7 +134,7 @@ def test_pages_that_nobody_listed_find_a_place_in_the_contents():
     assert "Sequence models" not in parts, "A part without a page has no place."
 
 
-def test_a_page_s_links_are_staged_with_what_they_lead_to(tmp_path):
+def test_the_targets_of_a_page_s_links_are_staged_with_it(tmp_path):
     root = tmp_path / "course"
     for name, text in {
         "docs/index.md": "# Course\n[one](../notebooks/01_a.ipynb) [rules](../LICENSE) [data](datasets/)",
@@ -226,7 +226,7 @@ def test_a_fault_of_a_page_is_named(tmp_path, body, said):
     assert said in found[0]
 
 
-def test_a_sound_page_has_no_fault_and_a_style_with_a_foreign_font_has_one(tmp_path):
+def test_a_valid_page_has_no_fault_and_a_remote_font_is_one(tmp_path):
     (tmp_path / "other.html").write_text('<p id="here">x</p>')
     (tmp_path / "a b.png").touch()
     links = ["other.html#here", "#top", "a%20b.png", "https://en.wikipedia.org/wiki/Sign_(linguistics)"]

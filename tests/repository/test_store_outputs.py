@@ -22,7 +22,7 @@ def decoded(picture):
     return np.asarray(Image.open(io.BytesIO(base64.b64decode(picture))).convert("RGB"))
 
 
-def test_a_large_picture_becomes_smaller_and_its_white_and_black_and_line_colours_stay_to_the_last_bit():
+def test_a_large_picture_is_compressed_with_exact_white_black_and_line_colours():
     points = np.random.default_rng(0).integers(200, 256, (400, 500, 3), dtype=np.uint8)  # light noise, as of a camera
     colours = {"white": (255, 255, 255), "black": (0, 0, 0), "blue": (1, 115, 178)}
     for row, colour in enumerate(colours.values()):
@@ -37,7 +37,7 @@ def test_a_large_picture_becomes_smaller_and_its_white_and_black_and_line_colour
     assert np.abs(kept.astype(int) - points).mean() < 12
 
 
-def test_a_small_picture_is_left_as_it_is():
+def test_a_small_picture_is_unchanged():
     picture = encoded(np.zeros((8, 8, 3), np.uint8))
     assert shrink_picture(picture) == picture
 

@@ -30,7 +30,7 @@ def test_every_translation_is_put_in_the_place_of_its_passage_and_nothing_else_c
     assert marks[0] == marks[1], "headings, lists or tables are others"
 
 
-def test_the_sample_says_what_it_is():
+def test_the_translation_is_marked_as_a_sample():
     assert any("Probe einer Übersetzung" in text for text in translations(SAMPLE).values())
 
 
@@ -40,7 +40,7 @@ def test_a_translation_has_the_links_and_the_code_of_its_passage(passage):
     assert found[0] == found[1]
 
 
-def test_a_passage_without_a_translation_of_today_stays_english():
+def test_a_passage_without_a_current_translation_stays_english():
     catalog = Catalog(locale="de")
     catalog.add("One passage.", "Eine Stelle.")
     catalog.add("Another one.", "Eine frühere.", flags=["fuzzy"])
