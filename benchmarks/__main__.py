@@ -63,7 +63,7 @@ be run on its own.
 
 
 def run(name: str, options: list[str], file: Path) -> tuple[list[Row], str, float]:
-    """Run one benchmark; return its rows, the end of what it said if it failed, and its minutes."""
+    """Run one benchmark; return its rows, the last line of its error if it failed, and its minutes."""
     before = len(read_rows(file))
     started = time.monotonic()
     command = [sys.executable, "-m", f"benchmarks.{name}", *options]

@@ -7,7 +7,7 @@ Prints a table by signer, one by sign, and the total:
 
 pose            frames in which the body was found (%)
 dominant        of the frames in which the dominant hand signs, those in which it was found (%)
-any hand        the same over both hands of two-handed signs (%)
+any hand        the same for both hands together: each in the frames in which it signs (%)
 error           mean distance from the drawn joints, in % of the diagonal of the hand's box
 rendered/s      frames rendered and encoded per second and core (single-threaded)
 """

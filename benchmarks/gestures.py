@@ -1,4 +1,4 @@
-"""Everyday movements that are no sign, by the procedural signers: what a recogniser must not name.
+"""Everyday movements of the procedural signers that are no signs, and that a recogniser must not name.
 
 They are written as the pseudo-signs are, by place, orientation, handshape and movement of the hands, and come from the
 same generator: real people's gestures are more various. Some of them resemble signs of one language or another.
@@ -42,7 +42,7 @@ TUNING = (
     _gesture("cross the arms", "A", (0.36, 0.40, 0.40), ACROSS, TO_SELF, both=True, x=(0, 1, 0, -0.5)),
     _gesture("touch the ear", "1", (0.36, -0.55, 0.12), UP, TO_SELF, y=(0.04, 2, 0, 0), turn=(15, 2, 0, 0)),
 )  # fmt: skip
-"""Those that thresholds may be looked at with."""
+"""Those that may be looked at while thresholds are chosen."""
 HELD_OUT = (
     _gesture("scratch the head", "claw", (0.20, -0.88, 0.25), UP, TO_SELF, x=(0.04, 4, 0, 0), pitch=(14, 4, 0, 0)),
     _gesture("push glasses up", "1", (0.08, -0.58, 0.40), IN, TO_SELF, y=(0.02, 1, 0, -0.08)),
@@ -58,4 +58,4 @@ HELD_OUT = (
     _gesture("straighten the collar", "O", (0.36, 0.02, 0.40), UP, TO_SELF, both=True, y=(0.05, 2, 0, 0)),
     _gesture("swipe a screen", "1", (0.15, 0.35, 0.45), FORWARD, PALM_DOWN, x=(-0.14, 2, 0, 0)),
 )  # fmt: skip
-"""Those that nothing was chosen with."""
+"""Those with which nothing was chosen."""

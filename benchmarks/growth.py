@@ -5,7 +5,7 @@
 Clips of `--frames` frames and 75 points (pose and hands) are written as a store of landmarks, then read, prepared
 (notebook 03) and trained on for one epoch (a model notebook); `--videos` rendered clips are extracted (notebook 02).
 Each step runs at a sixteenth of the size, at a quarter and at all of it, in a process of its own, whose time without
-its start and whose peak of memory are read at its end. 4.0 is what a step takes that grows as its data do.
+its start and whose peak of memory are read at its end. A step that grows in proportion to its data takes 4.0 x.
 """
 
 from __future__ import annotations

@@ -42,6 +42,6 @@ def tell(row: Row) -> None:
 
 
 def read_rows(path: Path) -> list[Row]:
-    """Return the rows of a file in the order they were told."""
+    """Return the rows of a file, in the order in which they were written."""
     lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
     return [Row(**json.loads(line)) for line in lines]

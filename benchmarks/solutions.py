@@ -1,4 +1,4 @@
-"""What others take for extraction, on mediapipe 0.10.21 (`mp.solutions`): the rivals of `benchmarks.extraction`.
+"""How long others take for extraction, on mediapipe 0.10.21 (`mp.solutions`): the rivals of `benchmarks.extraction`.
 
 This file runs in an environment of its own, which `benchmarks.extraction --reference` names, because that release ends
 with Python 3.12 and NumPy 1. It imports nothing of asl_lib.

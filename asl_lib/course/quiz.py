@@ -26,7 +26,7 @@ STYLE = """<style>
 
 
 class Answer(BaseModel):
-    """One answer of a question: its text, what is said to somebody who chooses it, and whether it is right."""
+    """One answer of a question: its text, the comment that is shown when it is chosen, and whether it is right."""
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
     text: str = Field(min_length=1)

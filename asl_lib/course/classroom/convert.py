@@ -36,7 +36,7 @@ class Exercise:
     checks: list[Any] = field(default_factory=list)
 
     def problems(self, name: str) -> list[str]:
-        """Return what keeps the exercise of assignment `name` from being graded, in sentences."""
+        """Return sentences on what hinders the automatic grading of the exercise in assignment `name`."""
         about = f"Exercise {self.number} of {name}"
         found = []
         if not self.number:
