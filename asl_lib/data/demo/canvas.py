@@ -37,15 +37,14 @@ class Canvas:
             colour: RGB from 0 to 255.
         """
         width, height = self.size
-        left, right = min(start[0] - r0, end[0] - r1), max(start[0] + r0, end[0] + r1)
-        top, bottom = min(start[1] - r0, end[1] - r1), max(start[1] + r0, end[1] + r1)
-        x0, x1 = max(0, int(left)), min(width, int(right) + 2)
-        y0, y1 = max(0, int(top)), min(height, int(bottom) + 2)
+        (sx, sy, sz), (ex, ey, ez) = start.tolist(), end.tolist()
+        x0, x1 = max(0, int(min(sx - r0, ex - r1))), min(width, int(max(sx + r0, ex + r1)) + 2)
+        y0, y1 = max(0, int(min(sy - r0, ey - r1))), min(height, int(max(sy + r0, ey + r1)) + 2)
         if x0 >= x1 or y0 >= y1:
             return
-        px = np.arange(x0, x1, dtype=np.float32)[None, :] - np.float32(start[0])
-        py = np.arange(y0, y1, dtype=np.float32)[:, None] - np.float32(start[1])
-        dx, dy, dz = (np.float32(end[k] - start[k]) for k in range(3))
+        px = np.arange(x0, x1, dtype=np.float32)[None, :] - np.float32(sx)
+        py = np.arange(y0, y1, dtype=np.float32)[:, None] - np.float32(sy)
+        dx, dy, dz = np.float32(ex - sx), np.float32(ey - sy), np.float32(ez - sz)
         length2 = float(dx * dx + dy * dy)
         if length2 > 1.0:
             t = np.clip((px * dx + py * dy) * np.float32(1 / length2), 0, 1)
@@ -55,7 +54,7 @@ class Canvas:
         nx, ny = px - t * dx, py - t * dy
         height2: np.ndarray = radius * radius - nx * nx - ny * ny
         nz = np.sqrt(np.maximum(height2, 0))
-        z = np.float32(start[2]) + t * dz + nz
+        z = np.float32(sz) + t * dz + nz
         depth = self.depth[y0:y1, x0:x1]
         visible = (height2 > 0) & (z > depth)
         if not visible.any():
@@ -64,9 +63,9 @@ class Canvas:
         # Directional light, ambient light, and less of both at the rim, where skin turns away.
         shade = 0.60 + 0.40 * np.maximum(lit, 0) - 0.16 * (1 - nz / radius) ** 2
         np.copyto(depth, z, where=visible)
-        picture = self.colour[y0:y1, x0:x1]
-        value = shade[..., None] * np.asarray(colour, np.float32) * np.float32(1.06)
-        np.copyto(picture, value, where=visible[..., None])
+        # NumPy takes ten times as long for pixels of three numbers.
+        value = cv2.merge([shade * part * np.float32(1.06) for part in np.asarray(colour, np.float32)])
+        cv2.copyTo(value, visible.view(np.uint8), self.colour[y0:y1, x0:x1])
         self.drawn = [min(self.drawn[0], x0), min(self.drawn[1], y0), max(self.drawn[2], x1), max(self.drawn[3], y1)]
 
     def ellipse(self, centre: np.ndarray, radii: tuple[float, float], colour: Colour, *, strength: float = 1.0) -> None:
@@ -93,13 +92,14 @@ class Canvas:
         step = cv2.dilate(z, np.ones((3, 3), np.uint8)) - z
         # The background is too far away for a contact shadow.
         near = np.clip(step / np.float32(4 * depth), 0, 1) * (z > FAR)
-        soft = cv2.GaussianBlur(near, (5, 5), 0)
-        self.colour[y0:y1, x0:x1] *= (1 - 0.42 * soft)[..., None]
+        light = 1 - 0.42 * cv2.GaussianBlur(near, (5, 5), 0)
+        picture = self.colour[y0:y1, x0:x1]
+        cv2.multiply(picture, cv2.merge([light] * 3), picture)
 
     def picture(self, noise: np.ndarray) -> np.ndarray:
-        """Return the (H, W, 3) uint8 RGB picture of a camera: slightly blurred, with noise."""
+        """Return the (H, W, 3) uint8 RGB picture of a camera: slightly blurred, with (H, W, 3) int16 noise."""
         soft = cv2.GaussianBlur(np.clip(self.colour, 0, 255).astype(np.uint8), (3, 3), 0.7)
-        return np.clip(soft.astype(np.int16) + noise, 0, 255).astype(np.uint8)
+        return cv2.add(soft, noise, dtype=cv2.CV_8U)
 
     def _blend(self, mask: np.ndarray, colour: Colour, strength: float) -> None:
         rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))

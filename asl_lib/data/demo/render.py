@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
+import cv2
 import numpy as np
 
 from asl_lib.data.demo.body import PALM
@@ -43,7 +44,7 @@ def render_frames(performance: Performance) -> Iterator[np.ndarray]:
     still = Canvas(performance.size, light=light)
     _paint_background(still, signer, rng)
     _draw_trunk_and_head(still, performance)
-    noise = [_grain(performance.size, signer.noise, rng) for _ in range(6)]
+    noise = [grain(performance.size, signer.noise, rng) for _ in range(6)]
     for index in range(len(performance.joints)):
         canvas = still.copy()
         for side in (0, 1):
@@ -164,6 +165,6 @@ def _paint_background(canvas: Canvas, signer: Signer, rng: np.random.Generator) 
     canvas.colour[:] = shade[..., None] * np.array(signer.background, np.float32)
 
 
-def _grain(size: tuple[int, int], spread: float, rng: np.random.Generator) -> np.ndarray:
-    """Return (H, W, 1) int16 noise of a camera sensor, with `spread` as standard deviation in grey levels."""
-    return np.rint(rng.normal(0, spread, (size[1], size[0], 1))).astype(np.int16)
+def grain(size: tuple[int, int], spread: float, rng: np.random.Generator) -> np.ndarray:
+    """Return (H, W, 3) int16 noise of a camera sensor, grey, with `spread` as standard deviation in grey levels."""
+    return cv2.merge([np.rint(rng.normal(0, spread, (size[1], size[0]))).astype(np.int16)] * 3)

@@ -11,7 +11,7 @@ from asl_lib.data.demo.canvas import Canvas
 from asl_lib.data.demo.hand import DIGITS, HANDSHAPES, LETTERS, joints, posture, unit
 from asl_lib.data.demo.lexicon import Signer, load_signers
 from asl_lib.data.demo.motion import keyed_seed
-from asl_lib.data.demo.render import draw_hand
+from asl_lib.data.demo.render import draw_hand, grain
 from asl_lib.data.errors import DatasetError
 
 SIDE_VIEW_DEGREES = {"O": 75.0, "0": 75.0, "C": 60.0}
@@ -53,8 +53,7 @@ def handshape_image(name: str, signer: Signer, *, seed: int, size: int = 200, va
     canvas.cone(wrist - 1.4 * palm * unit(fingers), wrist, 0.26 * palm, 0.21 * palm, signer.skin)
     draw_hand(canvas, points, signer.skin, palm)
     canvas.darken_edges(depth=0.018 * palm / 0.235)
-    noise = np.rint(rng.normal(0, signer.noise, (size, size, 1))).astype(np.int16)
-    return canvas.picture(noise)
+    return canvas.picture(grain((size, size), signer.noise, rng))
 
 
 def handshape_joints(name: str, signer: Signer, *, seed: int, variety: float = 1.0) -> np.ndarray:
