@@ -464,7 +464,7 @@ def test_a_difference_of_accuracies_changes_sign_with_the_order_of_models(pairs,
     one, other = compared(pairs, cells=cells[: len(pairs)])
     found, back = difference(one.table, other.table), difference(other.table, one.table)
     assert found.value == pytest.approx(other.accuracy.value - one.accuracy.value)
-    assert (found.n, found.cells) == (len(pairs), one.accuracy.cells)
+    assert (found.n, found.cells, found.signers) == (len(pairs), one.accuracy.cells, one.accuracy.signers)
     assert -1 <= found.low <= found.value <= found.high <= 1
     assert (back.value, back.low, back.high) == pytest.approx((-found.value, -found.high, -found.low))
 

@@ -168,6 +168,16 @@ def test_clips_of_signs_that_no_training_signer_has_are_scored_apart(tmp_path):
     assert np.isnan(rows.loc["ben", "covered_accuracy"])
 
 
+def test_if_no_training_signer_has_any_tested_sign_nothing_is_covered(tmp_path):
+    folder = tmp_path / "lstm" / "held_out_ana+ben"
+    folder.mkdir(parents=True)
+    (folder / "training.json").write_text(json.dumps({"model": "lstm", "untrained_glosses": ["A", "B", "C"]}))
+    make_evaluation().save(folder)
+    metrics = json.loads((folder / "metrics.json").read_text())
+    assert (metrics["uncovered"], metrics["covered"]) == (4, None)
+    assert collect_results(tmp_path)["covered_accuracy"].isna().all()
+
+
 def test_if_every_sign_was_trained_nothing_is_scored_apart(tmp_path):
     make_evaluation().save(tmp_path / "lstm" / "held_out_ana+ben", model="lstm")
     metrics = json.loads((tmp_path / "lstm" / "held_out_ana+ben" / "metrics.json").read_text())

@@ -137,6 +137,11 @@ def test_the_seed_selects_the_clips_of_a_validation_share(how):
     )
     np.testing.assert_array_equal(one.validation, same.validation)
     assert list(one.validation) != list(other.validation)
+    assert one.settings == {"split": how, "test_signers": ["ana"], "validation_share": 0.2}
+    default, seeded = (
+        make_split(clips, how=how, test_signers=["ana"], validation_share=0.2, **seed) for seed in ({}, {"seed": 42})
+    )
+    np.testing.assert_array_equal(default.validation, seeded.validation)
 
 
 def test_with_a_validation_share_two_signers_are_enough():

@@ -105,6 +105,18 @@ def test_a_stalled_camera_does_not_change_the_features(timing, times, within):
     assert np.nanmax(np.abs(by_number - expected)) > 1.5 * within
 
 
+def test_resampling_a_whole_clip_keeps_a_movement_of_one_frame_where_frames_are_dense():
+    times = np.concatenate([np.arange(25) / 50, np.arange(5, 21) / 10])  # 50 frames a second, then 10
+    landmarks = moving(times)
+    points = landmarks.points.copy()
+    points[5, 13:, 0] += 1.0  # at 0.1 s, between two frames of the clip's mean rate
+    recipe = FeatureRecipe(hand_frame="body", timing="resample", frames=101, max_gap=0)
+    change = recipe.points(replace(landmarks, points=points)) - recipe.points(landmarks)
+    peak = np.abs(change).max(axis=(1, 2))
+    assert peak.argmax() == 5
+    assert peak[5] == pytest.approx(1 / 0.3, rel=1e-3)  # the shoulders are 0.3 apart
+
+
 def test_a_pause_of_years_between_frames_needs_no_extra_memory():
     landmarks = replace(make_landmarks(frames=4), times=[0, 0.04, 0.08, 1e9])
     for timing in ("resample", "pad", "window"):
@@ -467,6 +479,10 @@ def test_landmarks_without_a_needed_part_or_without_shoulders_are_refused():
         (json.dumps({"version": 1, "smell": 3}), "an unknown entry 'smell'. Known: average_mirrored, body_frame, "),
         (json.dumps({"version": 1, "frames": 1}), "frames must be at least 2"),
         (json.dumps({"version": 3, "glosses": [1]}), "glosses must be names"),
+        (json.dumps({"version": 3, "input": ["landmarks"]}), r"version 3 for \['landmarks'\]"),
+        (json.dumps({"version": [3]}), r"got version \[3\]"),
+        (json.dumps({"version": True}), "got version True"),
+        (json.dumps({"version": 3, "input": "video"}), "must have an entry 'size'; it has none"),
     ],
 )
 def test_a_file_that_is_not_a_recipe_is_refused_with_a_reason(tmp_path, content, words):
