@@ -354,10 +354,10 @@ class PairedTest:
 def mcnemar(first: Evaluation, second: Evaluation) -> PairedTest:
     """Compare two models on the same clips with McNemar's test (1947), made for clips that come in cells.
 
-    McNemar tosses a coin for every clip that only one model has right, as if all were independent. The repetitions
-    of one sign by one signer are not, so one coin is tossed for the whole cell: were both models equally good, they
-    could change places in it. The p-value is the share of all ways to toss the coins in which the clips are at least
-    as lopsided as they are, counted exactly: a permutation test of whole blocks (Winkler et al. 2015). With one
+    McNemar's test treats every clip that only one model has right as an independent toss of a coin. The repetitions
+    of one sign by one signer are not independent, so one coin is tossed for the whole cell: were both models equally
+    good, they could change places in it. The p-value is the share of all ways to toss the coins in which the difference
+    is at least as large as it is, counted exactly: a permutation test of whole blocks (Winkler et al. 2015). With one
     clip in each cell it is McNemar's exact test. Cells of one signer still share this person's habits: compare the
     signers one by one as well.
 

@@ -27,7 +27,7 @@ def occlusion_map(model: keras.Model, image: np.ndarray, *, label: int, patch: i
         step: distance between two positions of the patch; 0 for a quarter of the patch.
 
     Returns:
-        (size, size) float32; the mean over all patches that cover a point.
+        (size, size) float32; the mean over all patches that cover a pixel.
     """
     size = len(image)
     patch = patch or max(2, size // 5)

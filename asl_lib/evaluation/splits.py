@@ -138,8 +138,8 @@ def split_by_signer(
     Args:
         clips: the clips table, or any with the columns clip_id, gloss and signer.
         test_signers: signers held out for the test.
-        validation_signers: signers whose clips decide when training stops. Default: one signer without whom the others
-            still show the most signs, and who shows the most of these; where all sign the same, the signer after the
+        validation_signers: signers whose clips decide when training stops. Default: the signer without whom the others
+            still show most signs, and who shows most of these; where all sign the same, the signer after the
             first test signer in the alphabet, so that a run over all signers uses each of them once. Test signers
             never influence training.
         validation_share: above 0, no signer is held out for validation. Instead this share of the other signers' clips
@@ -186,7 +186,7 @@ def split_by_signer(
 
 
 def _validation_signer(clips: pd.DataFrame, names: list[str]) -> str:
-    """Return the signer to spare for validation, the first of equals: the others must show the signs."""
+    """Return the validation signer: the others must still show the signs. Of equal signers the first is returned."""
     signs = {name: set(rows) for name, rows in clips[clips["signer"].isin(names)].groupby("signer")["gloss"]}
 
     def coverage(name: str) -> tuple[int, int]:

@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 
 @register("alphabet_cnn", input="photographs")
 def build_alphabet_cnn(*, size: int = 224, channels: int = 3, classes: int) -> keras.Model:
-    """Return the plain CNN of the usual alphabet notebook, with its sizes: 277,949 parameters for 29 classes.
+    """Return the plain CNN of a public notebook on ASL Alphabet, with its sizes: 277,949 parameters for 29 classes.
 
     Convolutions of 16 (5 x 5), 32 (5 x 5), 64 (3 x 3) and 128 (5 x 5), each with ReLU and max pooling by 2, global
-    average pooling, Dense 256 and softmax. Its authors train it with Adam at 1e-3 for 10 epochs on 224 px.
+    average pooling, Dense 256 and softmax. As published it is trained with Adam at 1e-3 for 10 epochs on 224 px.
 
     Args:
         size: side of the photographs in px, at least 16.
@@ -62,7 +62,7 @@ def build_letter_cnn(*, size: int = 96, classes: int, filters: int = 32, dropout
     layers: list[keras.Layer] = [keras.Input((size, size, 3)), keras.layers.Rescaling(1 / 127.5, offset=-1)]
     for block, width in enumerate((filters, 2 * filters, 4 * filters, 4 * filters)):
         for step in range(1 if block == 0 else 2):
-            # The first convolution moves two pixels at a time: fingers are wide, and it halves the time.
+            # The first convolution moves two pixels at a time: fingers are wider than that, and it saves time.
             stride = 2 if block == step == 0 else 1
             layers += [
                 keras.layers.Conv2D(width, 5 if block == 0 else 3, strides=stride, padding="same", use_bias=False),

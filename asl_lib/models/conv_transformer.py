@@ -1,4 +1,4 @@
-"""Convolutions in time and attention by turns: the network that won Google's competition on isolated signs."""
+"""Convolutions in time and attention in turn: the network that won Google's competition on isolated signs."""
 
 from __future__ import annotations
 

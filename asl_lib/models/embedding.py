@@ -1,7 +1,7 @@
 """`SignEmbedding`: clips as points on a sphere, where the same sign by other signers lies near.
 
-It is trained on pseudo-signs (`training.pretrain`): drawn movements, which are no language. What it has learned is what
-stays the same when another person signs the same thing.
+It is trained on pseudo-signs (`training.pretrain`): random movements, which are no language. It learns what stays the
+same when another signer makes the same movement.
 """
 
 from __future__ import annotations
@@ -34,13 +34,13 @@ CLIPS_AT_A_TIME = 256
 WIDEST = 5.0
 """Largest distance of a number from its mean, in standard deviations."""
 SHRINKAGE = 0.1
-"""Share of the covariance within signs that is replaced by a round one (as Ledoit and Wolf 2004): there are few clips
-of each sign."""
+"""Share of the covariance within signs that is replaced by a multiple of the identity (as Ledoit and Wolf 2004): there
+are few clips of each sign."""
 
 
 @dataclass(frozen=True)
 class Whitening:
-    """A linear map of `describe_clips` in which signs differ and signers do not: linear discriminants (Fisher 1936).
+    """A linear map of `describe_clips` that separates signs and not signers: linear discriminants (Fisher 1936).
 
     Attributes:
         mean, spread: (numbers,) of the description.
@@ -225,7 +225,7 @@ def build_body(name: str, recipe: FeatureRecipe, *, dropout: float = 0.2) -> ker
     Args:
         name: one of the course's own networks, such as "attention_lstm".
         recipe: the recipe of the clips.
-        dropout: of the network. 0.5, which few real clips need, keeps it from learning hundreds of pseudo-signs.
+        dropout: of the network. Real clips are few and need 0.5; hundreds of pseudo-signs are not learned with so much.
     """
     with quiet_native_stderr():
         import keras

@@ -1,4 +1,4 @@
-"""A multilayer perceptron on the landmarks of a photographed hand: the rival of the networks that see its pixels."""
+"""A multilayer perceptron on the landmarks of a photographed hand, to compare with networks on pixels."""
 
 from __future__ import annotations
 

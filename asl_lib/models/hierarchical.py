@@ -100,8 +100,7 @@ def _number_of_groups(groups: int, classes: int) -> int:
 def groups_by_order(classes: int, groups: int) -> np.ndarray:
     """Return (classes,) group numbers that cut the list of labels into equal runs.
 
-    The usual choice, and a baseline only: neighbours in the alphabet, or in a dictionary's numbering, may have nothing
-    in common.
+    A baseline only: neighbours in the alphabet, or in a dictionary's numbering, may have nothing in common.
     """
     return np.arange(classes) * groups // classes
 

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 @register("lstm")
 def build_lstm(*, frames: int, features: int, classes: int) -> keras.Model:
-    """Return the three-layer LSTM of the usual sign recognition tutorials, uncompiled.
+    """Return the three-layer LSTM of sign recognition tutorials, uncompiled.
 
     LSTM 64, 128 and 64 (the first two return sequences), then Dense 64 and 32, all ReLU, and a softmax.
     This is the reference network of the signer-independent KArSL-100 baselines; with 30 frames, 150

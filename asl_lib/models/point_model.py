@@ -1,4 +1,4 @@
-"""The models that are no networks: they learn from a recipe's points at once, and lie in one `.npz` file."""
+"""Models that learn from a recipe's points and are saved as one `.npz` file, not by Keras."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from asl_lib.features.recipe import FeatureRecipe
 
 
 class PointModel(ABC):
-    """A model without a network, for clips of (frames, L, C) points as `recipe.points` gives them.
+    """A model that is not saved by Keras, for clips of (frames, L, C) points as `recipe.points` gives them.
 
     Attributes:
         name: the name of its results, with which it is registered.

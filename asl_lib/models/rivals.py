@@ -1,4 +1,4 @@
-"""The simplest rivals of every network: a linear classifier, and guessing. The live demo takes neither by itself."""
+"""The simplest rivals of every network: a linear classifier, and guessing. The live demo does not choose them."""
 
 from __future__ import annotations
 

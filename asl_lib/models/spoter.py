@@ -1,4 +1,4 @@
-"""SPOTER: a Transformer on poses whose decoder asks one question, which sign it is."""
+"""SPOTER: a Transformer on poses whose decoder has one learned query."""
 
 from __future__ import annotations
 

@@ -73,7 +73,7 @@ def build_attention_transformer(
     """Return the course's own small Transformer, uncompiled.
 
     A first layer on every frame (`stem`), learned positions, two blocks that normalise *before* attention (Xiong et
-    al. 2020: it trains without tricks), and attention that weighs the frames.
+    al. 2020: it trains without a warm-up), and attention that weighs the frames.
 
     Args:
         frames, features, classes: frames of a clip T, numbers in a frame F, number of glosses.

@@ -52,7 +52,7 @@ def training_batches(
             return -(-len(rows) // batch_size)
 
         def __getitem__(self, index: int) -> tuple[Any, ...]:
-            # The random numbers of landmarks have always begun with epoch 1, and all results are theirs.
+            # Landmarks count epochs from 1: all stored results were made in this way.
             epoch = self.epoch if pixels else self.epoch + 1
             chosen = order(epoch)[index * batch_size : (index + 1) * batch_size]
             if pixels:

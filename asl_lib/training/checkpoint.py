@@ -1,4 +1,4 @@
-"""Checkpoints: a training that was killed at any moment resumes bit for bit."""
+"""Checkpoints: a killed training resumes, and ends with the same weights to the last bit."""
 
 from __future__ import annotations
 

@@ -105,7 +105,7 @@ def export_recogniser(
         if isinstance(recipe, FeatureRecipe):
             write_golden(part / "golden.json", given, expected)
         (part / FILE).write_bytes(content)
-        # Of an older export the network goes first, and the new one comes last: where it is, its companions are, too.
+        # The old network is removed first and the new one moved last: where it exists, its companion files do, too.
         for old in (*FILES, *SIGN_FILES):
             (folder / old).unlink(missing_ok=True)
         for file in sorted(part.iterdir(), key=lambda path: path.name == FILE):

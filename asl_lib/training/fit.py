@@ -83,8 +83,8 @@ class Training:
 def set_seeds(seed: int) -> None:
     """Seed Python, NumPy and TensorFlow, and make TensorFlow's operations deterministic.
 
-    On one machine the same seed then gives the same losses to the last bit; another processor may round
-    differently.
+    On one machine, with the same number of threads, the same seed then gives the same losses to the last bit; another
+    processor may round differently.
     """
     with quiet_native_stderr():
         import keras
@@ -133,13 +133,13 @@ def fit(
         epochs: most passes over the training clips.
         patience: epochs without a better validation result before training stops.
         monitor: the validation result that counts, "accuracy" (of equal ones the lower loss) or "loss"; "none" trains
-            all epochs and keeps the last weights, which a cosine schedule has brought to rest. Without validation
-            clips it must be "none".
+            all epochs and keeps the last weights, which suits a cosine schedule. Without validation clips it must be
+            "none".
         batch_size: clips in one step.
         learning_rate: step size of Adam.
         schedule: "constant", or "cosine": up over the first twentieth of the epochs, then down to a hundredth
             (Loshchilov and Hutter 2017).
-        weight_decay: pull of the weights towards zero, apart from the loss (AdamW; same paper's authors, 2019).
+        weight_decay: decay of the weights towards zero, separate from the loss (AdamW; Loshchilov and Hutter 2019).
         label_smoothing: share of the target that is spread over all classes (Szegedy et al. 2016).
         mixup: alpha of the Beta distribution by which two clips and their labels are mixed (Zhang et al. 2018); 0
             for none.

@@ -20,7 +20,7 @@ def hardware(*, precision: str = "float32", gpus: int = 0) -> Iterator[None]:
 
     Args:
         precision: "float32"; "mixed_float16" or "mixed_bfloat16" compute in half precision and keep the weights whole,
-            which takes half the memory and, on a recent GPU, less time. (A processor only gets slower.)
+            which needs less memory and, on a recent GPU, less time. (A processor only gets slower.)
         gpus: number of GPUs that share the work; 0 and 1 leave the choice to TensorFlow.
 
     Raises:

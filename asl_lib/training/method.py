@@ -76,7 +76,7 @@ class Method:
         return cls(recipe, USUAL | {name: off for name, (_, off) in OF_FIT.items()})
 
     def change(self, part: str) -> Method:
-        """Return the method without a part that it has, or with one that it has not.
+        """Return the method without a part that it has, or with one that it lacks.
 
         Args:
             part: a name in `METHOD_PARTS` or `PART_GROUPS`, several joined by "+", or name=value, such as

@@ -1,4 +1,4 @@
-"""`pretrain`: a sign embedding from signs that nobody signs, by signers who never existed."""
+"""`pretrain`: a sign embedding trained on pseudo-signs, random movements by random signers."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ VERSION = 1
 """Raise it with every change of pseudo-signs, landmarks or training: an older embedding is then made again."""
 RECIPE = FeatureRecipe(handshape=True, velocities=True, average_mirrored=True)
 PEOPLE = 200
-"""Signers who never existed; each pseudo-sign is signed by some of them."""
+"""Number of random signers; each pseudo-sign is signed by some of them."""
 RATES = (15.0, 20.0, 25.0, 30.0)
 """Frames a second of the clips."""
 BODIES = 4.0
@@ -198,7 +198,7 @@ def _train_all(place: Path, settings: dict[str, Any], *, workers: int) -> SignEm
     clips = pseudo_clips(signs, signers, seed=seed, workers=workers)
     views = RECIPE.views(clips.values)
     described = np.concatenate([describe_clips(view, RECIPE) for view in views])
-    # A mirrored sign is a sign of its own here: what must not matter is the signer, not the hand.
+    # A mirrored sign counts as another sign here: only the signer must not matter.
     labels = np.concatenate([clips.y + signs * number for number in range(len(views))])
     whitening = Whitening.fit(described, labels, size=DESCRIPTION_SIZE)
     options: dict[str, Any] = {name: settings[name] for name in ("steps", "loss", "learning_rate")}
@@ -251,7 +251,7 @@ def _train(
         value = model.train_on_batch(*_batch(clips, np.random.default_rng((seed, step))))
         progress.epoch = step + 1
         if progress.epoch == steps:
-            checkpoint.every_s = 0  # what is finished is not done again
+            checkpoint.every_s = 0  # a finished training is not repeated
         checkpoint.keep(model, progress)
     if not np.isfinite(value):
         checkpoint.path.unlink()
