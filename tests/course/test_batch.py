@@ -1,6 +1,6 @@
 """Which notebooks run with which parameters, and what is not done twice: on a course of four short notebooks.
 
-papermill and a kernel execute them where nothing else is said; most tests ask for `kernelless`.
+Their cells are executed `kernelless`, but by a Dask cluster; papermill and its kernels are in test_course.py.
 """
 
 import ast
@@ -122,6 +122,7 @@ def executed(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("ASL_HOME", str(folder))
         patch.setattr(notebooks, "course_folder", lambda: folder)
+        patch.setattr(notebooks.subprocess, "run", run_without_kernel)
         run_course(VALUES, log=lambda _: None)
     return folder
 
@@ -169,10 +170,11 @@ def news(said):
     ]
 
 
-def test_what_was_executed_is_not_executed_again_even_from_another_folder(course):
-    said = []
+def test_what_was_executed_is_not_executed_again_even_from_another_folder(course, papermill):
+    said, calls = [], papermill()
     run_course(VALUES, log=said.append)
     assert news(said) == [(name, "kept") for name in SHORT_COURSE]
+    assert calls == []
     assert (course / "outputs" / "short" / "solved.txt").is_file()
 
 
@@ -205,7 +207,7 @@ def test_a_forced_run_executes_what_is_done(course, papermill):
     assert calls == [*SHORT_COURSE]
 
 
-def test_after_a_failing_notebook_nothing_is_started(course):
+def test_after_a_failing_notebook_nothing_is_started(course, kernelless):
     said = []
     with pytest.raises(
         BatchError, match=r"(?s)03_features failed.*outputs/other/notebooks.*no signer nobody to hold out"

@@ -252,26 +252,19 @@ EPOCHS = int(sys.argv[2])
 Checkpoint.keep = keep_and_wait_at_last
 train(Path(sys.argv[1]), epochs=EPOCHS, checkpoint_s=0)
 """
-EPOCHS = 12
-
-
-@pytest.fixture(scope="module")
-def undisturbed(tmp_path_factory):
-    """The network and the history of a training that nothing ends."""
-    return train(tmp_path_factory.mktemp("whole"), epochs=EPOCHS)
+EPOCHS = 6
 
 
 @UNIX
-@pytest.mark.parametrize("way", ["SIGKILL", "SIGINT"])
-def test_a_training_killed_from_outside_ends_with_the_same_weights(tmp_path, undisturbed, way):
+def test_a_training_killed_from_outside_ends_with_the_same_weights(tmp_path):
+    whole, expected = train(tmp_path / "whole", epochs=EPOCHS)
     process = start(TRAIN, tmp_path / "killed", EPOCHS)
     wait_for((tmp_path / "killed" / "training.npz").is_file, process)
-    os.killpg(process.pid, getattr(signal, way))
+    os.killpg(process.pid, signal.SIGKILL)
     output, _ = process.communicate(timeout=600)
     assert process.returncode != 0, output
     assert not (tmp_path / "killed" / "model.keras").exists(), "half a training must not look like a whole one"
     resumed, history = train(tmp_path / "killed", epochs=EPOCHS, checkpoint_s=0)
-    whole, expected = undisturbed
     pd.testing.assert_frame_equal(history.drop(columns="seconds"), expected.drop(columns="seconds"))
     for one, other in zip(resumed.get_weights(), whole.get_weights(), strict=True):
         np.testing.assert_array_equal(one, other)
@@ -331,19 +324,16 @@ batch.run_batch(json.loads(sys.argv[2]), jobs=1, **json.loads(sys.argv[3]))
 
 
 @UNIX
-@pytest.mark.parametrize("way", ["SIGKILL", "SIGINT"])
-def test_a_batch_that_is_stopped_keeps_its_finished_runs_and_does_the_others(tmp_path, monkeypatch, way):
+def test_a_batch_that_is_killed_keeps_its_finished_runs_and_does_the_others(tmp_path, monkeypatch):
     write_short_course(tmp_path / "notebooks")
     done = lambda: sorted((tmp_path / "outputs/short/notebooks").glob("05_model.*.done.json"))  # noqa: E731
     process = start(BATCH, tmp_path, json.dumps(VALUES), json.dumps(OPTIONS), ASL_HOME=str(tmp_path))
     wait_for(done, process)
     begun = len(done())
-    os.killpg(process.pid, getattr(signal, way))
+    os.killpg(process.pid, signal.SIGKILL)
     process.communicate(timeout=600)
     finished = {path: path.stat().st_mtime_ns for path in done()}
     assert begun <= len(finished) < 3
-    started = list((tmp_path / "outputs/short/notebooks").glob("05_model.*.ipynb"))
-    assert len(started) <= begun + 1, "no run may begin after Ctrl-C; the one in work may end"
     assert not (tmp_path / "outputs/short/report/results.csv").exists()
 
     monkeypatch.setenv("ASL_HOME", str(tmp_path))
