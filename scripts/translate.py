@@ -20,7 +20,7 @@ from babel.messages.catalog import Catalog
 from babel.messages.pofile import read_po, write_po
 
 ROOT = Path(__file__).resolve().parent.parent
-COMMENT = "# The prose of a notebook of this course: see CONTRIBUTING.md, A translation."
+COMMENT = "# The prose of a notebook of this course: see CONTRIBUTING.md, Translating a notebook."
 
 
 def catalog_path(language: str, notebook: Path) -> Path:
