@@ -11,8 +11,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, NamedTuple
 
+import cv2  # before PyAV: on Linux OpenCV's windows hang in PyAV's copy of libxcb if that is loaded first
+
+# isort: split
 import av
-import cv2
 import numpy as np
 
 from asl_lib._util.files import atomic_write, file_stamp

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import shutil
+import threading
+import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+import cv2
 import numpy as np
 import pytest
 
 from asl_lib.course.cli import main
 from asl_lib.data.demo import load_lexicon, load_signers, perform, render_frames
-from asl_lib.data.video import write_video
+from asl_lib.data.video import read_frames, write_video
 from asl_lib.live.errors import LiveError
 from asl_lib.live.vocabulary import OpenClassifier, Vocabulary, find_movements, open_vocabulary
 from asl_lib.live.window import ENTER, ESCAPE, NameInput
@@ -128,8 +132,6 @@ def test_a_look_up_without_a_movement_or_a_sign_says_so(taught_home, clips, caps
 
 
 def test_every_movement_of_a_clip_is_an_example(clips, embedding_folder):
-    from asl_lib.data.video import read_frames
-
     recipe = load_embedding(next(embedding_folder.iterdir())).recipe
     pictures = [picture for _, picture in read_frames(clips / "HELLO-ana.mp4")]
     assert len(find_movements(timed(pictures), recipe, fps=25)) == 1
@@ -161,6 +163,98 @@ def test_a_name_is_typed_after_t_and_ended_with_enter():
     assert typed([*map(ord, "tHX"), 8, ord("I"), ENTER, -1])[1][-1] is False
     assert typed([*map(ord, "tHX"), 8, ord("I"), ENTER])[0] == "HI"
     assert typed([*map(ord, "tHI"), ESCAPE]) == ("", [True] * 4)
+
+
+def watch(film, screen, home, *, until):
+    """Return the lines that `asl live` prints while it shows a film again and again in a real window, until some are in
+    them; q closes the window."""
+    with started(["live", "--source", str(film), "--loop", "--fast"], screen, home) as program:
+        window = wait_for(lambda: xdotool(screen, "search", "--name", "asl live").split("\n")[0], program)
+        lines = []
+        wait_for(lambda: lines.append(program.stdout.readline().strip()) or until(lines), program)
+        press(screen, window, "q")
+        output, _ = program.communicate(timeout=600)
+    assert program.returncode == 0, output
+    return [*lines, *output.splitlines()]
+
+
+REFUSED = "(not a sign I know)"
+
+
+@linux_only
+def test_a_sign_of_one_clip_has_its_word_in_a_window_nothing_else_has_it_and_neither_has_it_once_forgotten(
+    screen, taught_home, clips, tmp_path
+):
+    assert main(["teach", "BOOK", "--source", str(clips / "BOOK-ana.mp4")]) == 0
+    with started(["teach", "HELLO", "--source", str(clips / "HELLO-ana.mp4")], screen, taught_home) as program:
+        output, _ = program.communicate(timeout=600)
+    assert "HELLO: 1 clip; 2 signs in outputs/vocabulary.npz" in output
+    film = tmp_path / "film.mp4"  # of another signer: the sign, a gesture and another sign
+    parts = [read_frames(clips / f"{name}-dara.mp4") for name in ("HELLO", "DRINK", "SORRY")]
+    write_video(film, [picture for part in parts for _, picture in part], fps=25)
+
+    lines = watch(film, screen, taught_home, until=lambda lines: lines.count(REFUSED) >= 2)
+    assert lines[:2] == ["signs: BOOK, HELLO", "HELLO"]
+    assert set(lines[-1].removeprefix("transcript: ").split()) == {"HELLO"}
+
+    assert main(["teach", "HELLO", "--forget"]) == 0
+    lines = watch(film, screen, taught_home, until=lambda lines: lines.count(REFUSED) >= 3)
+    assert lines[:2] == ["signs: BOOK", REFUSED]
+    assert lines[-1] == "transcript: (nothing)"
+
+
+class Signing(BaseHTTPRequestHandler):
+    """A camera at an address: a person at rest, who signs when `server.asked` is set."""
+
+    def do_GET(self):
+        self.send_response(200)
+        self.end_headers()
+        at = 0
+        while not self.server.closed.is_set():
+            at = (at + 1) % len(self.server.pictures) if at or self.server.asked.is_set() else 0
+            self.server.asked.clear()
+            self.wfile.write(cv2.imencode(".jpg", self.server.pictures[at][..., ::-1])[1].tobytes())
+            time.sleep(0.04)
+
+    def log_message(self, *_):
+        pass
+
+
+@linux_only
+def test_a_sign_is_shown_to_a_camera_in_a_window_and_named_in_a_clip_of_another_signer(
+    screen, taught_home, clips, tmp_path, monkeypatch, capsys
+):
+    (tmp_path / "kept").mkdir()
+    monkeypatch.setenv("TMPDIR", str(tmp_path / "kept"))  # where the recording is until it is learned
+    with ThreadingHTTPServer(("127.0.0.1", 0), Signing) as camera:
+        camera.pictures = [picture for _, picture in read_frames(clips / "HELLO-ana.mp4")]
+        camera.asked, camera.closed = threading.Event(), threading.Event()
+        threading.Thread(target=camera.serve_forever, daemon=True).start()
+        source = f"http://127.0.0.1:{camera.server_port}/camera.mjpg"
+        with started(["teach", "HELLO", "--source", source], screen, taught_home) as program:
+            window = wait_for(lambda: xdotool(screen, "search", "--name", "asl record").split("\n")[0], program)
+
+            def reached(phase):
+                return wait_for(lambda: program.stdout.readline().strip() == f"HELLO (1 of 1): {phase}", program)
+
+            reached("ready")
+            press(screen, window, "space")
+            reached("capture")
+            camera.asked.set()
+            reached("review")
+            press(screen, window, "space")
+            wait_for(lambda: program.stdout.readline().startswith("kept "), program)
+            press(screen, window, "q")
+            output, _ = program.communicate(timeout=600)
+            camera.closed.set()
+        camera.shutdown()
+    assert program.returncode == 0, output
+    assert "HELLO: 1 clip; 1 sign in outputs/vocabulary.npz" in output
+    assert not any((tmp_path / "kept").iterdir())  # what was learned is numbers, no film
+    assert main(["live", "--no-window", "--source", str(clips / "HELLO-dara.mp4")]) == 0
+    assert "transcript: HELLO\n" in capsys.readouterr().out
+    assert main(["live", "--no-window", "--source", str(clips / "DRINK-dara.mp4")]) == 0
+    assert "transcript: (nothing)\n" in capsys.readouterr().out
 
 
 @linux_only
