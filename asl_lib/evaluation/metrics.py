@@ -75,9 +75,8 @@ def rate(right: np.ndarray, clips: pd.DataFrame, *, seed: int = 42) -> Rate:
     Whole cells are therefore drawn with replacement, not clips; the interval is that of the same signers with other
     signs. With at least 5 signers whole signers are drawn, because another test would have other signers. Percentile
     method, 10,000 draws. Where all that is drawn has the same share, every draw is the same: the interval is then that
-    of Wilson (1927) for as many independent clips as there are cells. In simulated tests of 12 to 72 cells, whose clips
-    depend on each other more or less, such intervals held the truth in 88 to 99 of 100; Wilson's over clips in 64 to
-    88.
+    of Wilson (1927) for as many independent clips as there are cells. With few cells the interval is rough; one over
+    clips would be too narrow, because repetitions are not independent.
 
     Args:
         right: (n,) whether each clip is right.

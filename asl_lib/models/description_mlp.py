@@ -116,7 +116,7 @@ class DescriptionMLP(PointModel):
                 shapes |= {f"weights_{layer}": sizes[layer - 1 : layer + 1], f"bias_{layer}": sizes[layer : layer + 1]}
             check_arrays(arrays, shapes)
         except (OSError, ValueError) as error:
-            raise TrainingError(f"{path} is no '{cls.name}' for this recipe: {error}. Train it again.") from error
+            raise TrainingError(f"{path} holds no '{cls.name}' for this recipe: {error}. Train it again.") from error
         model._arrays = arrays
         return model
 

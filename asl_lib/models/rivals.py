@@ -74,7 +74,7 @@ class Ridge(PointModel):
             model = cls(recipe, classes=arrays["bias"].size)
             check_arrays(arrays, {"weights": (model._numbers, model.classes), "bias": (model.classes,)})
         except (OSError, ValueError) as error:
-            raise TrainingError(f"{path} is no '{cls.name}' for this recipe: {error}. Train it again.") from error
+            raise TrainingError(f"{path} holds no '{cls.name}' for this recipe: {error}. Train it again.") from error
         model._weights, model._bias = arrays["weights"], arrays["bias"]
         return model
 

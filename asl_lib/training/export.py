@@ -64,13 +64,13 @@ def export_recogniser(
         The path of `recogniser.tflite`.
 
     Raises:
-        TrainingError: the model is no network, or its weights are no finite numbers; its recipe names no glosses;
+        TrainingError: the model is no Keras network, or its weights are not finite; its recipe names no glosses;
             LiteRT has no counterpart of a layer; the folder cannot be written to; or the file would give other
             probabilities than the network.
     """
     if isinstance(model, PointModel):
         raise TrainingError(
-            f"'{model.name}' cannot be exported to LiteRT: it is no network. Export one, such as attention_lstm."
+            f"'{model.name}' cannot be exported to LiteRT: it is no Keras network. Export one, such as attention_lstm."
         )
     if not recipe.glosses:
         raise TrainingError(
@@ -95,7 +95,7 @@ def export_recogniser(
         given = {"pixels": np.random.default_rng(0).integers(0, 256, (1, *recipe.shape)).astype(np.float32)}
         expected = {"probabilities": glosses_of(model.predict(given["pixels"], verbose=0))}
     if not all(np.isfinite(numbers).all() for numbers in expected.values()):
-        raise TrainingError(f"'{model.name}' names no sign: its weights are no finite numbers. Train it again.")
+        raise TrainingError(f"'{model.name}' names no sign: its weights are not finite numbers. Train it again.")
     answers = checked_answers(model.name, content, given, expected)
     about |= {"inputs": {name: array.shape for name, array in given.items()}}
     about |= {"outputs": {name: array.shape for name, array in answers.items()}}

@@ -159,8 +159,8 @@ def compile_predictor(model: Any, recipe: Recipe) -> Callable[[np.ndarray], np.n
     """Return a function from one clip, before `recipe.encode`, to its (classes,) probabilities, as fast as possible.
 
     They are those of `predict`, which starts a loop over batches for every call; this is one compiled program for one
-    clip. The first call, which compiles, is made here. XLA makes an LSTM on landmarks nine times as fast, but I3D on a
-    processor six times as slow, so networks for pictures are compiled without it.
+    clip. The first call, which compiles, is made here. XLA makes an LSTM on landmarks faster, but I3D on a processor
+    slower, so networks for pictures are compiled without it.
 
     Args:
         model: a network or a `PointModel`.

@@ -58,7 +58,7 @@ def test_beyond_a_bound_a_failure_of_the_tracker_makes_no_difference():
 
 def test_a_damaged_file_another_recipe_and_a_perceptron_that_learned_nothing_are_refused(tmp_path):
     path = tmp_path / DescriptionMLP.file
-    with pytest.raises(TrainingError, match=r"model\.mlp\.npz is no 'description_mlp' for this recipe.*Train it again"):
+    with pytest.raises(TrainingError, match=r"model\.mlp\.npz holds no 'description_mlp' for this.*Train it again"):
         DescriptionMLP.load(path, FLAT)
     trained(FLAT, epochs=1)[0].save(path)
     with pytest.raises(TrainingError, match="'mean' must be"):

@@ -70,7 +70,7 @@ def test_a_rival_is_kept_in_a_file_and_answers_the_same(tmp_path, kind):
 @pytest.mark.parametrize("kind", [Chance, Ridge])
 def test_a_rival_that_is_missing_damaged_or_for_another_recipe_is_named(tmp_path, kind):
     path = tmp_path / kind.file
-    with pytest.raises(TrainingError, match=rf"{kind.file} is no '{kind.name}'.*Train it again"):
+    with pytest.raises(TrainingError, match=rf"{kind.file} holds no '{kind.name}'.*Train it again"):
         kind.load(path, RECIPE)
     for weights, bias in (((7, 3), 3), ((168, 3), 4), ((0, 0), 0)):
         np.savez(path, weights=np.ones(weights, np.float32), bias=np.ones(bias, np.float32))

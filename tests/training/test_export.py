@@ -205,7 +205,7 @@ def test_what_cannot_be_exported_is_said_in_words(tmp_path):
         export_recogniser(model, replace(RECIPE, glosses=()), tmp_path, settings={})
 
     model.set_weights([np.full_like(weights, np.nan) for weights in model.get_weights()])
-    with pytest.raises(TrainingError, match="'lstm' names no sign: its weights are no finite numbers. Train it again"):
+    with pytest.raises(TrainingError, match="'lstm' names no sign: its weights are not finite numbers. Train it again"):
         export_recogniser(model, RECIPE, tmp_path, settings={})
     (tmp_path / "a file").touch()
     with pytest.raises(TrainingError, match="a file must be a folder to write to: File exists. Name another one"):
