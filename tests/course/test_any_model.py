@@ -1,5 +1,6 @@
 """A model is one file: `asl batch --models` trains it, tests it and adds it to the report, without its own notebook."""
 
+import json
 import os
 import shutil
 import subprocess
@@ -121,48 +122,79 @@ COURSE = {
 }
 
 
+@pytest.fixture(scope="module")
+def copied(tmp_path_factory):
+    """A folder with a copy of asl_lib that has two files more."""
+    folder = tmp_path_factory.mktemp("package")
+    shutil.copytree(ROOT / "asl_lib", folder / "asl_lib", ignore=shutil.ignore_patterns("__pycache__"))
+    (folder / "asl_lib" / "models" / "tiny.py").write_text(TINY)
+    (folder / "asl_lib" / "data" / "sets" / "made.py").write_text(PICTURES)
+    return folder
+
+
 @pytest.fixture
-def package(tmp_path):
-    """A copy of asl_lib with one file more, beside a course that only makes features and a report."""
-    shutil.copytree(ROOT / "asl_lib", tmp_path / "asl_lib", ignore=shutil.ignore_patterns("__pycache__"))
-    (tmp_path / "asl_lib" / "models" / "tiny.py").write_text(TINY)
-    (tmp_path / "notebooks").mkdir()
+def package(copied):
+    """The copy of asl_lib, beside a new course that only makes features and a report."""
+    for name in ("notebooks", "data", "outputs"):
+        shutil.rmtree(copied / name, ignore_errors=True)
+    (copied / "notebooks").mkdir()
     for name, (stage, results, cell) in COURSE.items():
         notebook = nbformat.v4.new_notebook()
         notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
         notebook.metadata["asl"] = {"stage": stage, "results": results}
         parameters = nbformat.v4.new_code_cell("run = 'demo'  # name", metadata={"tags": ["parameters"]})
         notebook.cells = [parameters, nbformat.v4.new_code_cell(cell)]
-        nbformat.write(notebook, tmp_path / "notebooks" / f"{name}.ipynb")
-    (tmp_path / "tiny.yaml").write_text("run: tiny\nown_epochs: 8\nbatch_size: 4\n")
-    return tmp_path
+        nbformat.write(notebook, copied / "notebooks" / f"{name}.ipynb")
+    (copied / "tiny.yaml").write_text("run: tiny\nown_epochs: 8\nbatch_size: 4\n")
+    return copied
 
 
 KERNELLESS = """
+import json, os, sys
+from contextlib import redirect_stderr, redirect_stdout
+from io import StringIO
 from asl_lib.course import notebooks
+from asl_lib.course.cli import main
 from tests.course.kernelless import run_without_kernel
 
 notebooks.subprocess.run = run_without_kernel
+answers, sys.stdout = sys.stdout, sys.stderr
+for line in sys.stdin:
+    with redirect_stdout(StringIO()) as out, redirect_stderr(StringIO()) as err:
+        code = main(json.loads(line))
+    print(json.dumps([code, out.getvalue(), err.getvalue()]), file=answers, flush=True)
 """
 
 
-def run_batch(package, *options, command="batch", first=KERNELLESS):
-    code = f"{first}\nimport sys; from asl_lib.course.cli import main; sys.exit(main())"
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(package), str(ROOT)]), "ASL_HOME": str(package)}
-    command = [sys.executable, "-c", code, command, "tiny.yaml", *options]
-    return subprocess.run(command, cwd=package, env=environment, capture_output=True, text=True, check=False)
+@pytest.fixture(scope="module")
+def asl(copied):
+    """Return a function that calls `asl` with the copy, and returns exit code, output and errors.
+
+    TensorFlow is imported once for all calls, and no kernel starts: test_course.py has some.
+    """
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(copied), str(ROOT)]), "ASL_HOME": str(copied)}
+    options = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL, "text": True}
+    with subprocess.Popen([sys.executable, "-c", KERNELLESS], cwd=copied, env=environment, **options) as process:
+
+        def call(command, *options):
+            print(json.dumps([command, "tiny.yaml", *options]), file=process.stdin, flush=True)
+            return json.loads(process.stdout.readline())
+
+        yield call
+        process.stdin.close()
 
 
-def test_a_model_of_one_file_is_trained_and_stands_in_the_report(package):
-    done = run_batch(package, "--models", "tiny", "--only", "ben", first="")  # with papermill and its kernels
-    assert done.returncode == 0, done.stderr
+def test_a_model_of_one_file_is_trained_and_stands_in_the_report(package, asl):
+    options = ["--jobs", "1", "--models", "tiny", "--only", "ben"]
+    code, printed, errors = asl("batch", *options)
+    assert code == 0, errors
     table = pd.read_csv(package / "outputs/tiny/report/results.csv")
     assert table[["protocol", "model", "held_out"]].to_numpy().tolist() == [
         ["known signers", "tiny", "all"],
         ["new signer", "tiny", "ben"],
     ]
     assert (table["accuracy"] == 1).all()
-    assert "tiny" in done.stdout
+    assert "tiny" in printed
     folder = package / "outputs/tiny/tiny/held_out_ben"
     assert {"model.keras", "recipe.json", "metrics.json", "predictions.csv"} <= {path.name for path in folder.iterdir()}
     executed = package / "outputs/tiny/notebooks"
@@ -170,11 +202,10 @@ def test_a_model_of_one_file_is_trained_and_stands_in_the_report(package):
         "model_tiny.held_out_ben.ipynb",
         "model_tiny.split_random.ipynb",
     }
-    again = run_batch(package, "--models", "tiny", "--only", "ben")
-    assert again.stdout.count("is done already") == 3, again.stdout
+    assert asl("batch", *options)[1].count("is done already") == 3
 
 
-def test_an_ablation_trains_with_and_without_each_part_on_one_split_and_keeps_what_is_done(package):
+def test_an_ablation_trains_with_and_without_each_part_on_one_split_and_keeps_what_is_done(package, asl):
     for number, (signer, gloss, take) in enumerate(product(("ana", "ben", "eli"), ("BOOK", "HELP"), range(2))):
         folder = package / "data" / "own_landmarks" / signer / gloss
         folder.mkdir(parents=True, exist_ok=True)
@@ -187,12 +218,12 @@ def test_an_ablation_trains_with_and_without_each_part_on_one_split_and_keeps_wh
     notebook.cells[1].source = OWN
     nbformat.write(notebook, package / "notebooks" / "03_features.ipynb")
     options = ["--jobs", "1", "--models", "tiny", "--over", "body_frame,features"]
-    done = run_batch(package, *options, command="ablate")
-    assert done.returncode == 0, done.stderr
+    code, printed, errors = asl("ablate", *options)
+    assert code == 0, errors
     table = pd.read_csv(package / "outputs/tiny/ablation/own/tiny.csv")
     assert table.variant.tolist() == ["tiny", "tiny, without body_frame", "tiny, without features"]
     assert table[["seeds", "clips", "cells"]].to_numpy().tolist() == [[2, 4, 2]] * 3
-    assert "n = 4 clips, 2 cells; seeds: 2\n  tiny  " in done.stdout
+    assert "n = 4 clips, 2 cells; seeds: 2\n  tiny  " in printed
     recipes = [
         load_recipe(package / f"outputs/tiny/ablation/own/{name}/held_out_ben.seed_2/recipe.json")
         for name in ("tiny", "tiny.body_frame", "tiny.features")
@@ -205,24 +236,23 @@ def test_an_ablation_trains_with_and_without_each_part_on_one_split_and_keeps_wh
     assert not has_results(package / "outputs/tiny"), "an ablation is no part of the report"
 
     shutil.rmtree(package / "outputs/tiny/ablation/own/tiny.features")
-    again = run_batch(package, *options, command="ablate")
-    assert (again.stdout.count("is done already"), again.stdout.count("done in")) == (1 + 4, 2)
+    _, printed, _ = asl("ablate", *options)
+    assert (printed.count("is done already"), printed.count("done in")) == (1 + 4, 2)
 
-    published = run_batch(package, *options[:4], "--over", "mirrored,mirrored", "--from", "published", command="ablate")
-    assert published.stdout.count("tiny, with mirrored") == 1, published.stdout + published.stderr
+    _, printed, errors = asl("ablate", *options[:4], "--over", "mirrored,mirrored", "--from", "published")
+    assert printed.count("tiny, with mirrored") == 1, printed + errors
     training = read_json(package / "outputs/tiny/ablation/published/tiny/held_out_ben.seed_1/training.json")
     assert training["validation_signers"] == ["eli"]
 
-    wrong = run_batch(package, "--over", "mirored", command="ablate")
-    assert "asl: There is no part 'mirored' of a training. There are: body_frame," in wrong.stderr
-    wrong = run_batch(package, "--models", "tiny_video", command="ablate")
-    assert "Only the training of models for landmarks has parts to change; got tiny_video." in wrong.stderr
-    wrong = run_batch(package, "--set", "dataset=asl_alphabet", command="ablate")
-    assert "asl: An ablation needs clips of landmarks; asl_alphabet has photographs." in wrong.stderr
+    for wrong, told in (
+        (("--over", "mirored"), "asl: There is no part 'mirored' of a training. There are: body_frame,"),
+        (("--models", "tiny_video"), "Only the training of models for landmarks has parts to change; got tiny_video."),
+        (("--set", "dataset=asl_alphabet"), "asl: An ablation needs clips of landmarks; asl_alphabet has photographs."),
+    ):
+        assert told in asl("ablate", *wrong)[2]
 
 
-def test_models_of_one_file_for_photographs_and_videos_stand_in_the_report_too(package):
-    (package / "asl_lib" / "data" / "sets" / "made.py").write_text(PICTURES)
+def test_models_of_one_file_for_photographs_and_videos_stand_in_the_report_too(package, asl):
     for folder in ("made", "made_photographs"):
         (package / "data" / folder).mkdir(parents=True)
     rng = np.random.default_rng(0)
@@ -241,23 +271,20 @@ def test_models_of_one_file_for_photographs_and_videos_stand_in_the_report_too(p
     write_clips(make_clips(rows), package / "data" / "made" / "clips.csv")
     (package / "tiny.yaml").write_text("run: tiny\ndataset: made\nimage_size: 32\nvideo_size: 32\nvideo_frames: 8\n")
     options = ["--only", "ben", "--no-known-signers", "--models"]
-    done = run_batch(package, *options, "tiny_photograph")
-    assert done.returncode == 0, done.stderr
-    assert "11_report  is left out: this run has no results of signs yet" in done.stdout
-    done = run_batch(package, *options, "tiny_photograph,tiny_video")
-    assert done.returncode == 0, done.stderr
-    assert "model_tiny_photograph, held out: ben  is done already" in done.stdout
+    code, printed, errors = asl("batch", *options, "tiny_photograph")
+    assert code == 0, errors
+    assert "11_report  is left out: this run has no results of signs yet" in printed
+    code, printed, errors = asl("batch", *options, "tiny_photograph,tiny_video")
+    assert code == 0, errors
+    assert "model_tiny_photograph, held out: ben  is done already" in printed
     for folder in ("letters/tiny_photograph", "tiny_video"):
         made = {path.name for path in (package / "outputs" / "tiny" / folder / "held_out_ben").iterdir()}
         assert {"model.keras", "recipe.json", "metrics.json", "predictions.csv"} <= made
-    assert (
-        "Letters and digits\nAccuracy on signers that the model had never seen:\n  tiny_photograph, ben: "
-        in done.stdout
-    )
-    assert "Signs\nAccuracy on signers that the model had never seen:\n  tiny_video, ben: " in done.stdout
+    assert "Letters and digits\nAccuracy on signers that the model had never seen:\n  tiny_photograph, ben: " in printed
+    assert "Signs\nAccuracy on signers that the model had never seen:\n  tiny_video, ben: " in printed
     (package / "tiny.yaml").write_text("run: tiny\ndataset: fingerspelling\n")
-    refused = run_batch(package, *options, "tiny_photograph")
-    assert "There is no model 'tiny_photograph' to train on fingerspelling. There are: attention_" in refused.stderr
+    _, _, errors = asl("batch", *options, "tiny_photograph")
+    assert "There is no model 'tiny_photograph' to train on fingerspelling. There are: attention_" in errors
 
 
 def test_the_notebook_for_any_model_says_what_its_parameters_mean_and_where_its_results_are():
