@@ -60,10 +60,10 @@ def markdown_table(header: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
 
 
 def results_table(run_dir: Path) -> str:
-    """Return one row a model: its accuracy by held-out signer and over all clips, with intervals.
+    """Return one row a model: its accuracy by held-out signer and over all clips, with intervals; the highest first.
 
     Where there are several seeds, accuracies are their means, and a column has the range of the means over signers.
-    The last row is the ensemble of notebook 11: the course's own models together.
+    Where there are not, the last row is the ensemble of notebook 11: the course's own models together.
     """
     results = headline(collect_results(run_dir))
     signers, sizes = sorted(set(results["held_out"])), results.groupby("model")["parameters"].first()
@@ -72,21 +72,22 @@ def results_table(run_dir: Path) -> str:
         model: {row.held_out: row_rate(row) for row in rows.itertuples()}
         for model, rows in results.groupby("model", sort=False)
     }
-    members = [model for model in evaluations if model.startswith("attention_") or model == "trees"]
-    if len(members) > 1:
-        name = f"the {len(members)} own models together"
-        evaluations[name] = average([evaluations[model] for model in members])
-        shares[name] = evaluations[name].per_signer()
+    pooled = {model: pooled_rate(run_dir, model) for model in evaluations}
+    pooled = dict(sorted(pooled.items(), key=lambda item: -item[1].value))
     seeds = {
         row.model: f"{row.seeds}: {row.seed_low * 100:.1f} to {row.seed_high * 100:.1f} %"
         for row in summarise(results).itertuples()
         if row.seeds > 1
     }
+    members = [model for model in evaluations if model.startswith("attention_") or model == "trees"]
+    if len(members) > 1 and not seeds:
+        name = f"the {len(members)} own models together"
+        together = average([evaluations[model] for model in members])
+        pooled[name], shares[name] = together.accuracy, together.per_signer()
     lines = []
-    for model, evaluation in evaluations.items():
+    for model, every in pooled.items():
         cells = [percent(shares[model][name]) if name in shares[model] else "" for name in signers]
         size = sizes.get(model)
-        every = pooled_rate(run_dir, model) if model in sizes else evaluation.accuracy
         spread = [seeds.get(model, "")] if seeds else []
         lines.append([model, *cells, percent(every), *spread, every.size, "" if pd.isna(size) else f"{size:,}"])
     return markdown_table(["model", *signers, "all clips", *["seeds"] * bool(seeds), "n", "parameters"], lines)

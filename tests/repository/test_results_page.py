@@ -67,6 +67,13 @@ def test_the_ensemble_row_contains_only_the_course_s_own_models(tmp_path):
     ]
 
 
+def test_the_model_that_reads_most_is_the_first_row(tmp_path):
+    for model, answers in (("lstm", [1, 1, 1, 1]), ("tcn", [0, 0, 1, 1]), ("trees", [0, 0, 0, 1])):
+        save(tmp_path, model=model, answers=answers, parameters=1)
+    rows = results_table(tmp_path).splitlines()[2:]
+    assert [row.split(" | ")[0] for row in rows] == ["| trees", "| tcn", "| lstm"]
+
+
 def test_an_ablation_becomes_one_row_per_variant_with_its_difference(tmp_path):
     folder = tmp_path / "outputs/demo/ablation/own"
     variants = []
