@@ -2,10 +2,11 @@
 
     python -m benchmarks.open_set [--seeds 1 2 3] [--only table streams words]
 
-It needs the features and landmarks of the demo (notebooks 01 to 03), the embedding of `asl pretrain`, and for real
-letters and words the shared data (`ASL_SHARED_DATA`, or `../shared/data` beside the checkout). A third of the demo's
-signs is left out in turn; a network learns the others from the training signers, and the held-out signers sign both,
-and everyday gestures (`benchmarks.gestures`). Three parts:
+It needs the features and landmarks of the demo (notebooks 01 to 03), the embedding of `asl pretrain`, for real letters
+and words in the streams the shared data (`ASL_SHARED_DATA`, or `../shared/data` beside the checkout), and for the part
+`words` the clips that `scripts/real_words.py` lays out. A third of the demo's signs is left out in turn; a network
+learns the others from the training signers, and the held-out signers sign both, and everyday gestures
+(`benchmarks.gestures`). Three parts:
 
 table    how well a score tells known signs from all else: area under the ROC curve (AUROC), and the share of unknown
          movements that is named where 90 % of the known signs are accepted. The scores:
@@ -20,6 +21,8 @@ streams  the live recogniser at its defaults, with and without the vocabulary: k
          words a minute, on the same clips and on real letters, real words of other vocabularies, rest and walking
 words    real words without a training: one person teaches half of the words that two people share, with 1, 3 or 5 clips
          each, and the other signs all of them; in the whole embedding, and in its description alone
+
+The words of asl_webcams are in `words` only: the demo has most of them, so in the streams they may be named rightly.
 
 Minimal pairs, unknown signs that differ from a known one in one parameter only, are counted apart. Nothing is chosen by
 these clips: thresholds come from the training signers' clips. Trainings are kept in `outputs/demo_open_set`.
@@ -63,6 +66,7 @@ from asl_lib.training.method import Method
 from asl_lib.training.pretrain import load_embedding
 from asl_lib.training.saved import load_model
 from benchmarks.gestures import HELD_OUT, TUNING
+from benchmarks.one_example import load_clips
 
 ROOT = Path(__file__).resolve().parent.parent
 SPLITS = 3
@@ -137,24 +141,19 @@ def negatives(signers: int = 60) -> Clips:
 
 @cache
 def real_clips(*, most: int = 3) -> dict[str, Clips]:
-    """Return a third of the real letters, and real words: at most `most` clips of a word by one signer."""
-    holds = {"fingerspelling": "index.csv", "isl_words": "landmarks.npz", "asl_webcams": "landmarks.npz"}
+    """Return a third of the real letters, and words of Indian Sign Language: at most `most` of a word by one signer."""
+    holds = {"fingerspelling": "index.csv", "isl_words": "landmarks.npz"}
     folders = {name: shared_folder(ROOT / "data" / name, holds=entry) for name, entry in holds.items()}
     if not all((folders[name] / entry).exists() for name, entry in holds.items()):
         print("The shared data are not here: real letters and words are left out.")
         return {}
     paths = sorted(folders["fingerspelling"].rglob("*.pose"))[::3]
     found = {"real letters": [(path.stem, path.parent.name, read_pose(path)) for path in paths]}
-    isl, webcams = (np.load(folders[name] / "landmarks.npz") for name in ("isl_words", "asl_webcams"))
+    isl = np.load(folders["isl_words"] / "landmarks.npz")
     frames = np.concatenate([isl[part].astype(np.float32) for part in ("pose", "left_hand", "right_hand")], axis=2)
-    ends = np.cumsum(webcams["length"])[:-1]
-    for name, arrays, clips in (
-        ("real words, isl_words", isl, frames),
-        ("real words, asl_webcams", webcams, np.split(webcams["points"].astype(np.float32), ends)),
-    ):
-        labels = pd.DataFrame({"gloss": arrays["gloss"], "signer": arrays["signer"]})
-        rows = np.flatnonzero(labels.groupby(["gloss", "signer"]).cumcount() < most)
-        found[name] = [(*labels.iloc[row], tutorial_landmarks(clips[row])) for row in rows]
+    labels = pd.DataFrame({"gloss": isl["gloss"], "signer": isl["signer"]})
+    rows = np.flatnonzero(labels.groupby(["gloss", "signer"]).cumcount() < most)
+    found["real words, isl_words"] = [(*labels.iloc[row], tutorial_landmarks(frames[row])) for row in rows]
     return {name: collected(clips) for name, clips in found.items()}
 
 
@@ -423,15 +422,13 @@ def report_words(embedding: SignEmbedding, *, draws: int = 10) -> None:
     print("\nReal words, taught by one person and asked of another, at the default threshold")
     print("| words | clips a word | space | AUROC | known: right | known: another word | untaught: named | n |")
     print("|---|---|---|---|---|---|---|---|")
-    for kind, clips in real_clips(most=30).items():
-        if kind == "real letters":
-            continue
-        table = clips.table
+    for kind in ("isl_words", "asl_webcams"):
+        clips = load_clips(str(ROOT / "params" / f"{kind}.yaml"))
+        table = clips.table()
         pairs = pairs_of(table)
         for space in ("whole", "described"):
-            points = clips.points(embedding.recipe)
             alone = described_only(embedding)
-            vectors = (embedding if space == "whole" else alone).embed(points)
+            vectors = (embedding if space == "whole" else alone).embed(clips.values)
             background = embedding.background
             if space == "described":
                 background = unit_rows(background[:, -alone.size :])
