@@ -90,8 +90,10 @@ def open_recogniser(
         left_handed: put the box for letters on the left hand's side.
 
     Raises:
-        LiveError, TrainingError: the model cannot be used.
+        LiveError, TrainingError: the model cannot be used; or there is neither a model nor a sign that was taught.
     """
+    if folder is None and not taught:
+        raise LiveError("There is no model, and no sign that was taught. Name a model's folder, or: asl teach HELLO.")
     classifier: Any = None if folder is None else Classifier.load(folder)
     if taught is not None and (folder is None or isinstance(classifier.recipe, FeatureRecipe)):
         known = None if folder is None else known_signs(folder, taught.embedding)

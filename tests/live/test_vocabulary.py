@@ -315,6 +315,12 @@ def test_a_vocabulary_alone_is_a_recogniser():
         assert follow_all(recogniser, signing(body(), side=16, start_s=5.0))[-1].refused
 
 
+@pytest.mark.parametrize("taught", [None, Vocabulary(RandomFeatures(Sure.recipe))])
+def test_without_a_model_and_without_a_taught_sign_there_is_no_recogniser(taught):
+    with pytest.raises(LiveError, match="no model, and no sign that was taught.*asl teach HELLO"):
+        open_recogniser(None, taught=taught)
+
+
 def test_a_model_without_the_landmarks_of_the_embedding_cannot_have_it():
     with pytest.raises(LiveError, match="lack what the embedding needs"):
         OpenClassifier(Vocabulary(RandomFeatures(FeatureRecipe(parts=("pose", "face")))), model=Sure())
