@@ -32,6 +32,7 @@ from selenium.webdriver.chrome.service import Service
 from asl_lib._util.paths import project_folder
 from asl_lib.data.video import fit_into, read_frames
 from asl_lib.live.networks import open_recogniser
+from asl_lib.live.recogniser import FrameRecogniser
 from asl_lib.live.replay import SIZE
 from asl_lib.live.vocabulary import Vocabulary
 from asl_lib.live.web.build import build_page
@@ -99,11 +100,11 @@ def words_of_page(driver: Any, clip: str) -> list[str]:
     return list(driver.execute_script(f"return {spans}.map((word) => word.textContent)"))
 
 
-def words_of_python(model: Path, clip: str) -> list[str]:
-    """Return the words of a clip in `asl live --source`, which refuses what is none of the model's signs."""
-    with open_recogniser(model, taught=Vocabulary(load_embedding())) as recogniser:
-        seen = [recogniser.process(picture, time_s) for time_s, picture in read_frames(clip)]
-        return [one.committed for one in (*seen, recogniser.finish()) if one.committed]
+def words_of_python(recogniser: FrameRecogniser, clip: str) -> list[str]:
+    """Return the words of a clip in `asl live --source`."""
+    recogniser.reset()
+    seen = [recogniser.process(picture, time_s) for time_s, picture in read_frames(clip)]
+    return [one.committed for one in (*seen, recogniser.finish()) if one.committed]
 
 
 def report_words(driver: Any, address: str, model: Path, *, count: int) -> None:
@@ -112,13 +113,14 @@ def report_words(driver: Any, address: str, model: Path, *, count: int) -> None:
     driver.get(address)
     wait_for(driver, "document.documentElement.dataset.aslReady")
     found = missing = extra = right = 0
-    for gloss, clip, _ in chosen:
-        page, python = words_of_page(driver, clip), words_of_python(model, clip)
-        print(f"{Path(clip).name} ({gloss}): page {page}, Python {python}", flush=True)
-        found += len(python)
-        missing += sum(word not in page for word in python)
-        extra += sum(word not in python for word in page)
-        right += page == [gloss]
+    with open_recogniser(model, taught=Vocabulary(load_embedding())) as recogniser:  # refuses what is no sign of it
+        for gloss, clip, _ in chosen:
+            page, python = words_of_page(driver, clip), words_of_python(recogniser, clip)
+            print(f"{Path(clip).parent.name} {gloss}: page {page}, Python {python}", flush=True)
+            found += len(python)
+            missing += sum(word not in page for word in python)
+            extra += sum(word not in python for word in page)
+            right += page == [gloss]
     fact = (
         f"of Python's {found} words on {count} clips the page has {found - missing}, and {extra} that Python has not; "
         f"{right} clips got their word and no other"

@@ -483,8 +483,8 @@ def _serve(options: argparse.Namespace) -> None:
 
     if options.vocabulary:
         raise LiveError(
-            f"The page needs a network, and learns signs beside it: leave --vocabulary out, and open "
-            f"{options.vocabulary} in the page, under 'Teach a sign'."
+            f"The page learns signs in the browser: leave --vocabulary out, and open {options.vocabulary} in the page, "
+            "under 'Teach a sign'."
         )
     models = {relative(options.model): Path(options.model)} if options.model else None
     if options.to:

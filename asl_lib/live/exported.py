@@ -73,20 +73,23 @@ def export_model(
     return path
 
 
-def export_signs(folder: str | Path, recipe: FeatureRecipe, embedding: SignEmbedding, known: Vocabulary | None) -> None:
+def export_signs(
+    folder: str | Path, recipe: FeatureRecipe | None, embedding: SignEmbedding, known: Vocabulary | None
+) -> None:
     """Write what an exported model needs to refuse movements and to learn signs as `OpenClassifier` does.
 
     - `embedding.tflite`: from landmarks to a vector, see `convert_embedding`.
     - `vocabulary.npz`: the signs that the model knows, as `Vocabulary.save` writes them, and `background`, the
       embedding's.
     - `vocabulary.json`: the file's inputs and outputs, constants, and the thresholds of the signs; `refuses` is false
-      where the clips of the model's training are not known.
+      where the clips of the model's training are not known. Without a model also the settings of a recogniser, and no
+      `glosses`.
     - `golden_vocabulary.json`: a made-up clip with its vector, how similar it is to each sign, the probabilities with
       a model that is sure of its first sign, and those after the clip was learned as a sign.
 
     Args:
         folder: of the exported model.
-        recipe: the model's recipe, with its glosses.
+        recipe: the model's recipe, with its glosses; None to know only signs that are taught.
         embedding: a `SignEmbedding`.
         known: the vocabulary of the clips that the model was trained on, None where it is not known.
 
@@ -95,10 +98,13 @@ def export_signs(folder: str | Path, recipe: FeatureRecipe, embedding: SignEmbed
         TrainingError: the embedding cannot be exported.
     """
     folder, signs = Path(folder), Vocabulary(embedding) if known is None else known
-    sure = np.eye(len(recipe.glosses))[0]
-    classifier = OpenClassifier(Vocabulary(embedding), model=_Sure(recipe, sure), known=known)
+    model = None if recipe is None else _Sure(recipe, np.eye(len(recipe.glosses))[0])
+    classifier = OpenClassifier(Vocabulary(embedding), model=model, known=known)
     content, about, clip = _converted(embedding)
-    about = {"version": VERSION, **about, "refuses": known is not None, "thresholds": signs.thresholds}
+    about = {"version": VERSION, **about, "thresholds": signs.thresholds}
+    about |= {"refuses": known is not None or model is None}
+    if model is None:
+        about |= {"input": "landmarks", "glosses": (), "settings": asdict(LiveSettings())}
     about |= {"named_background": NAMED_BACKGROUND, "refused_own": REFUSED_OWN, "temperature": TEMPERATURE}
     even = at_rate(clip, clip.fps)
     points = embedding.recipe.points(even)

@@ -45,6 +45,15 @@ def test_without_the_clips_of_its_training_a_model_learns_but_refuses_nothing(tm
     assert np.argmax(golden["learned"]) == 2
 
 
+def test_without_a_model_only_what_is_taught_is_named_and_all_else_refused(tmp_path):
+    export_signs(tmp_path, None, make_embedding(RECIPE), None)
+    about = json.loads((tmp_path / "vocabulary.json").read_text())
+    assert (about["refuses"], about["glosses"], about["settings"]["fps"]) == (True, [], 25)
+    golden = json.loads((tmp_path / "golden_vocabulary.json").read_text())
+    assert (golden["probabilities"], golden["glosses"]) == ([], ["the golden clip"])
+    assert 0.5 < golden["learned"][0] < 1
+
+
 def test_a_model_that_does_not_track_the_hands_is_exported_without(tmp_path):
     recipe = FeatureRecipe(parts=("pose",), glosses=("A", "B"))
     with pytest.raises(LiveError, match="lack what the embedding needs"):

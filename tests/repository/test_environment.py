@@ -41,6 +41,7 @@ def test_the_lock_pins_everything_exactly_and_names_no_address():
     assert not re.search(r"https?:|index-url|find-links|file:", text)
     assert all(specifier.startswith("==") for specifier in locked().values())
     assert not (ROOT / "uv.lock").exists(), "uv.lock holds the address of a registry in every entry."
+    assert "gradio" not in locked(), "The live page is static files: no server sees a frame, a film or a session."
     assert "opencv-python" not in locked(), "opencv-contrib-python contains it; both together break each other."
 
 

@@ -21,10 +21,11 @@ from asl_lib._util.paths import relative
 from asl_lib.features.recipe import FeatureRecipe, Recipe, RecipeError
 from asl_lib.landmarks.model_files import model_path
 from asl_lib.live.errors import LiveError
-from asl_lib.live.exported import export_model
+from asl_lib.live.exported import export_model, export_signs
 from asl_lib.live.networks import NO_MODELS
 from asl_lib.live.vocabulary import VOCABULARY_FILE
 from asl_lib.live.web.packages import fetch_packages
+from asl_lib.models.embedding import SignEmbedding
 from asl_lib.models.errors import TrainingError
 from asl_lib.plots.style import LIMBS, PART_COLOURS
 from asl_lib.training.pretrain import load_embedding
@@ -32,6 +33,8 @@ from asl_lib.training.pretrain import load_embedding
 STATIC = Path(__file__).parent / "static"
 PARTS = ("pose", "left_hand", "right_hand")
 """What the page tracks."""
+TAUGHT, TAUGHT_FOLDER = "Only signs that you teach", "models/taught/"
+"""What is offered without a network, where there is a sign embedding."""
 TRACKER = ("pose_detection", "pose_landmark_full", "hand_recrop", "hand_landmark_full", "palm_detection_full")
 RUNTIMES = ("litert_wasm_internal", "litert_wasm_threaded_internal", "litert_wasm_compat_internal")
 """LiteRT.js on one thread, on several, and for browsers without relaxed SIMD."""
@@ -60,7 +63,8 @@ def build_page(
 
     Args:
         folder: where to.
-        models: name to show -> folder of a network for landmarks.
+        models: name to show -> folder of a network for landmarks. Where there is a sign embedding, "Only signs that you
+            teach" is offered, too.
         letters: the same for letters; each is offered for the right hand and for the left.
         log: called with each status message.
 
@@ -72,12 +76,15 @@ def build_page(
         LiveError: LiteRT.js cannot be fetched, or there is no model that the page can use.
     """
     folder = Path(folder)
-    if not models and not letters:
+    embedding = None
+    with suppress(TrainingError, RecipeError):  # each model says so
+        embedding = load_embedding()
+    if not models and not letters and embedding is None:
         raise LiveError(NO_MODELS)
     runtime = fetch_packages(log=log)
     shutil.copytree(STATIC, folder, dirs_exist_ok=True)
     (folder / "headers.js").write_text(f"const HEADERS = {json.dumps(HEADERS, indent=2)};\n", encoding="utf-8")
-    offered = _export_models(folder, models, letters, log)
+    offered = _export_models(folder, models, letters, embedding, log)
     about = {"models": offered, "colours": _for_parts(PART_COLOURS), "limbs": _for_parts(LIMBS)}
     write_json(folder / "config.json", about)
     for name in ("litert", "tracker"):
@@ -99,12 +106,13 @@ def build_page(
 
 
 def _export_models(
-    folder: Path, models: Mapping[str, Path], letters: Mapping[str, Path], log: Callable[[str], None]
+    folder: Path,
+    models: Mapping[str, Path],
+    letters: Mapping[str, Path],
+    embedding: SignEmbedding | None,
+    log: Callable[[str], None],
 ) -> dict[str, dict[str, Any]]:
     """Write each model as one file; return name -> what the page must know about it."""
-    embedding = None
-    with suppress(TrainingError, RecipeError):  # each model says so
-        embedding = load_embedding()
     stamp, made = "" if embedding is None else embedding.fingerprint, {}
     with suppress(OSError, ValueError, KeyError, TypeError, AttributeError):  # there is no page yet, or an older one
         made = {about["folder"]: about["stamp"] for about in read_json(folder / "config.json")["models"].values()}
@@ -128,8 +136,14 @@ def _export_models(
             for hand in ("right", "left") if spells else ("",):
                 shown = f"Letters, {hand} hand: {name}" if spells else name
                 offered[shown] = {**about, "left_handed": hand == "left"}
-    if not offered:
+    if not offered and (models or letters):
         raise LiveError("The page cannot use any of the models: the reasons are above.")
+    if embedding is not None:
+        (folder / TAUGHT_FOLDER).mkdir(parents=True, exist_ok=True)
+        if made.get(TAUGHT_FOLDER) != stamp:
+            export_signs(folder / TAUGHT_FOLDER, None, embedding, None)
+        about = {"folder": TAUGHT_FOLDER, "spells": False, "learns": True, "network": False, "stamp": stamp}
+        offered[TAUGHT] = about
     return offered
 
 

@@ -1,7 +1,7 @@
 // A model that `asl export` wrote: recipe and network in one graph.
 
 import {shrink} from "./letters.js";
-import {Graph} from "./models.js";
+import {Graph, fetchFile} from "./models.js";
 import {PARTS} from "./tracker.js";
 
 /** A graph that `asl export` wrote for landmarks. */
@@ -9,7 +9,7 @@ export class LandmarkGraph {
   /** Load a graph of a folder, and the file that tells about it. */
   static async load(runtime, folder, about, file) {
     const graph = new LandmarkGraph();
-    graph.about = await (await fetch(folder + about)).json();
+    graph.about = await (await fetchFile(folder + about)).json();
     graph.graph = await Graph.load(runtime, folder + file);
     // Which of the tracker's landmarks it takes.
     graph.rows = [];

@@ -24,10 +24,10 @@ export class Engine {
   /**
    * Use the model in a folder of the page, and return its settings; of a model for letters, for the right or the left
    * hand. Where it learns signs, `embedding` names the space in which it compares them; `refuses` tells whether it
-   * refuses what is none of its signs.
+   * refuses what is none of its signs. Without a network it knows only signs that were taught.
    */
-  async useModel({folder, left_handed: leftHanded, learns}) {
-    const own = await Classifier.load(this.runtime, this.address(folder));
+  async useModel({folder, left_handed: leftHanded, learns, network = true}) {
+    const own = network ? await Classifier.load(this.runtime, this.address(folder)) : null;
     const classifier = learns ? await OpenClassifier.load(this.runtime, this.address(folder), own) : own;
     this.classifier?.close();
     this.classifier = classifier;
@@ -72,6 +72,12 @@ export class Engine {
   async learn(bytes, name) {
     const read = await Vocabulary.read(this.classifier.space, bytes, name);
     return this.know(this.classifier.taught.with(read.clips));
+  }
+
+  /** Know the signs in the bytes of a file, or none where these are null, in place of those so far; see `learn`. */
+  async replace(bytes, name) {
+    const {space} = this.classifier;
+    return this.know(bytes ? await Vocabulary.read(space, bytes, name) : new Vocabulary(space));
   }
 
   /** Return the signs that were taught: [gloss, number of clips] of each, and the file of them. */

@@ -26,15 +26,21 @@ export async function loadRuntime(folder, {threads = 1, gpu = "none"} = {}) {
   return {litert, threads: shared, card: openCard(litert.getWebGpuDevice(), gpu)};
 }
 
+/** Resolve to the answer that has a file of the page; fails with a message for the user. */
+export async function fetchFile(address) {
+  const answer = await fetch(address).catch(() => ({status: "no answer"}));
+  if (answer.ok) return answer;
+  throw new Error(`${address} cannot be loaded (${answer.status}). Check the network, and load the page again.`);
+}
+
 /** A `.tflite` file: arrays in, arrays out. */
 export class Graph {
   /** Load a file; `accelerator` is "wasm" or "webgpu". */
   static async load(runtime, address, {accelerator = "wasm"} = {}) {
-    const answer = await fetch(address);
-    if (!answer.ok) throw new Error(`${address} cannot be loaded (status ${answer.status}). Load the page again.`);
+    const bytes = new Uint8Array(await (await fetchFile(address)).arrayBuffer());
     const graph = new this();
     graph.tensor = runtime.litert.Tensor;
-    graph.compiled = await runtime.litert.loadAndCompile(new Uint8Array(await answer.arrayBuffer()), {
+    graph.compiled = await runtime.litert.loadAndCompile(bytes, {
       accelerator,
       cpuOptions: {numThreads: runtime.threads},
       gpuOptions: {precision: "fp32"},

@@ -54,7 +54,7 @@ function readArray(bytes) {
   const header = new TextDecoder().decode(bytes.subarray(start, start + length));
   const [, kind, width] = header.match(/'descr': '<(f|U)(\d+)'/) ?? [];
   const shape = (header.match(/'shape': \(([\d, ]*)\)/)?.[1] ?? "").split(",").filter((text) => text.trim()).map(Number);
-  if (!kind || (kind === "f" && width !== "4") || header.includes("True")) throw new Error("an array has an unknown form");
+  if (!Number(width) || (kind === "f" && width !== "4") || header.includes("True")) throw new Error("an array has an unknown form");
   const [count, each] = [shape.reduce((product, side) => product * side, 1), kind === "f" ? 1 : Number(width)];
   const numbers = bytes.slice(start + length, start + length + 4 * count * each).buffer;
   if (numbers.byteLength !== 4 * count * each) throw new Error("an array is cut short");

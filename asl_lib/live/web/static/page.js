@@ -121,23 +121,24 @@ function showSpeed(began) {
     `${rate.toFixed(0)} frames a second; ${latencies[latencies.length >> 1].toFixed(0)} ms from a frame to its answer.${slow}`;
 }
 
-/** Recognise the frames of a camera or a clip until it ends or is stopped. */
+/** Recognise the frames of a camera or a clip, in place of the one before, until it ends or is stopped. */
 async function recognise(opened, message) {
+  if (source) stop("");
   source = opened;
   try {
-    await source.open();
+    await opened.open();
   } catch (error) {
-    stop(error.message);
+    if (source === opened) stop(error.message);
     return;
   }
-  const camera = source instanceof Camera;
+  if (source !== opened) return; // it was stopped before it was there
+  const camera = opened instanceof Camera;
   byId("video").hidden = byId("canvas").hidden = false;
   byId("hint").hidden = true;
   byId("stage").style.aspectRatio = `${byId("video").videoWidth} / ${byId("video").videoHeight}`;
   byId("mirror").checked = camera;
   mirror();
   button("camera").textContent = camera ? "Stop the camera" : "Stop the clip";
-  button("clip").disabled = true;
   enableCamera(camera);
   say(message);
   await engine.reset();
@@ -161,7 +162,7 @@ async function recognise(opened, message) {
     show(await engine.finish());
     stop(`${opened.file.name} was recognised to its end: ${counted(count, "frame")}.`);
   } catch (error) {
-    stop(error.message);
+    if (source === opened) stop(error.message);
   }
 }
 
@@ -180,7 +181,6 @@ function stop(message) {
   byId("count").hidden = byId("video").hidden = byId("canvas").hidden = true;
   byId("hint").hidden = false;
   button("camera").textContent = "Start the camera";
-  button("clip").disabled = false;
   enableCamera(false);
   teacher.stop();
   say(message);

@@ -46,7 +46,7 @@ export class Camera {
       );
     }
     try {
-      this.video.srcObject = await navigator.mediaDevices.getUserMedia({audio: false, video: CAMERA});
+      this.stream = await navigator.mediaDevices.getUserMedia({audio: false, video: CAMERA});
     } catch ({name}) {
       const messages = {
         NotAllowedError: "The browser may not use the camera. Allow it beside the address of this page, then press Start again.",
@@ -54,7 +54,9 @@ export class Camera {
       };
       throw new Error(messages[name] ?? `The camera cannot be used (${name}). Another program may have it: close that, and press Start again.`);
     }
-    this.video.srcObject.getVideoTracks()[0].onended = this.ended;
+    if (this.closed) return this.close(); // while the browser asked for permission
+    this.video.srcObject = this.stream;
+    this.stream.getVideoTracks()[0].onended = this.ended;
     await this.video.play();
   }
 
@@ -90,8 +92,8 @@ export class Camera {
 
   close() {
     this.closed = true;
-    for (const track of this.video.srcObject?.getTracks() ?? []) track.stop();
-    this.video.srcObject = null;
+    for (const track of this.stream?.getTracks() ?? []) track.stop();
+    if (this.video.srcObject === this.stream) this.video.srcObject = null;
   }
 }
 
@@ -110,12 +112,14 @@ export class Clip {
     }
     this.address = URL.createObjectURL(file);
     const opened = await new Promise((done) => {
-      video.onerror = () => done(false);
-      video.onloadeddata = () => done(video.videoWidth > 0);
+      video.addEventListener("error", () => done(false), {once: true});
+      video.addEventListener("loadeddata", () => done(video.videoWidth > 0), {once: true});
       setTimeout(done, 15000, false);
       video.src = this.address;
     });
-    video.onerror = video.onloadeddata = null;
+    // Browsers write recordings without a duration, and find it at the end.
+    if (opened && video.duration === Infinity) await this.seek(Number.MAX_SAFE_INTEGER);
+    if (this.closed) return;
     if (!opened || !Number.isFinite(video.duration)) {
       this.close();
       throw new Error(`${about} is not a video that this browser can play. Convert it to mp4 (H.264), and open that.`);
@@ -131,19 +135,25 @@ export class Clip {
     const {video, fps} = this;
     const count = Math.max(1, Math.floor(video.duration * fps));
     for (let index = 0; index < count && !this.closed; index++) {
-      await new Promise((done) => {
-        const given_up = setTimeout(done, 2000);
-        video.onseeked = () => {
-          clearTimeout(given_up);
-          done();
-        };
-        video.currentTime = Math.min((index + 0.25) / fps, video.duration);
-      });
+      await this.seek(Math.min((index + 0.25) / fps, video.duration));
       if (!this.closed) yield [await frameOf(video), index / fps];
     }
   }
 
+  /** Go to a time in seconds, or give up after a while. */
+  seek(time_s) {
+    return new Promise((done) => {
+      const given_up = setTimeout(done, 2000);
+      this.video.onseeked = () => {
+        clearTimeout(given_up);
+        done();
+      };
+      this.video.currentTime = time_s;
+    });
+  }
+
   close() {
+    if (this.closed) return; // another one may have the video
     this.closed = true;
     URL.revokeObjectURL(this.address);
     this.video.removeAttribute("src");

@@ -14,13 +14,13 @@ self.addEventListener("fetch", (event) => {
 
 /** Return the newest version of a file, or the one that was kept where there is no network. */
 async function answer(request) {
-  const cache = await caches.open(CACHE);
+  const cache = await caches.open(CACHE).catch(() => null); // a browser without storage keeps nothing
   let response;
   try {
     response = await fetch(request);
-    if (response.ok) await cache.put(request, response.clone());
+    if (response.ok) await cache?.put(request, response.clone()).catch(() => {}); // storage may be full
   } catch {
-    response = (await cache.match(request)) ?? Response.error();
+    response = (await cache?.match(request)) ?? Response.error();
   }
   if (response.type === "error") return response;
   const headers = new Headers(response.headers);

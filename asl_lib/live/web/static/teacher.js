@@ -13,10 +13,11 @@ export class Teacher {
    * @param page {byId, say, save}: finds an element, says a sentence, lets the browser save a file.
    */
   constructor(engine, {byId, say, save}) {
-    Object.assign(this, {engine, byId, say, save, embedding: "", asked: null});
+    Object.assign(this, {engine, byId, say, save, embedding: "", asked: null, busy: null});
     byId("teacher-form").addEventListener("submit", (event) => {
       event.preventDefault();
-      this.try(() => this.begin(event.submitter?.value ?? "last"));
+      // The second click of two would find nothing left to learn from.
+      this.busy ??= this.try(() => this.begin(event.submitter?.value ?? "last")).finally(() => (this.busy = null));
     });
     byId("signs-file").addEventListener("change", ({target}) => {
       const [file] = target.files;
@@ -25,6 +26,10 @@ export class Teacher {
     });
     byId("taught").addEventListener("click", ({target}) => {
       if (target.dataset.gloss) this.try(() => this.forget(target.dataset.gloss));
+    });
+    // What another tab has taught or forgotten: else the next sign taught here would undo it.
+    addEventListener("storage", ({key}) => {
+      if (this.embedding && key === KEPT + this.embedding) this.try(() => this.load());
     });
   }
 
@@ -44,10 +49,13 @@ export class Teacher {
     const names = "This model names every movement, also one that is none of its signs.";
     const refusal = refuses ? "A movement that is none of its signs is refused: not a sign I know." : names;
     this.byId("refuses").textContent = spells ? "" : refusal;
-    if (!embedding) return;
     this.show({signs: [], bytes: null});
-    const kept = this.kept();
-    if (kept) await this.try(async () => this.show(await this.engine.learn(kept, "What this browser has kept")));
+    if (embedding) await this.try(() => this.load());
+  }
+
+  /** Know the signs that this browser has kept, and no other. */
+  async load() {
+    this.show(await this.engine.replace(this.kept(), "What this browser has kept"));
   }
 
   /** Teach the last movement, or ask for a sign to be shown `count` times. */
@@ -144,9 +152,10 @@ export class Teacher {
   /** Return the bytes of the signs that this browser keeps, or null. */
   kept() {
     try {
-      return Uint8Array.from(atob(localStorage.getItem(KEPT + this.embedding)), (letter) => letter.charCodeAt(0));
+      const text = localStorage.getItem(KEPT + this.embedding);
+      return text && Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
     } catch {
-      return null; // none, or a browser without storage
+      return null; // a browser without storage
     }
   }
 }

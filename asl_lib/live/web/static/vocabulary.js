@@ -2,6 +2,7 @@
 // each step. Constants come from there, in the exported `vocabulary.json`.
 
 import {LandmarkGraph} from "./classifier.js";
+import {fetchFile} from "./models.js";
 import {readNpz, writeNpz} from "./npz.js";
 
 // What looks like nothing: soft hyphens, zero-width spaces, marks of direction.
@@ -109,15 +110,15 @@ export class Vocabulary {
 
 /** Names signs of vocabularies and refuses every other movement; takes the place of a `Classifier`. */
 export class OpenClassifier {
-  /** Load what lies beside the model in a folder. */
+  /** Load what lies beside the model in a folder; `own` is the model, or null where there is none. */
   static async load(runtime, folder, own) {
     const open = new OpenClassifier();
     open.embedding = await LandmarkGraph.load(runtime, folder, "vocabulary.json", "embedding.tflite");
-    const bytes = new Uint8Array(await (await fetch(`${folder}vocabulary.npz`)).arrayBuffer());
+    const bytes = new Uint8Array(await (await fetchFile(`${folder}vocabulary.npz`)).arrayBuffer());
     const {background} = await readNpz(bytes);
     open.space = {...open.embedding.about, background: background.data};
     open.own = own;
-    open.about = own.about;
+    open.about = own?.about ?? open.space;
     open.refuses = open.space.refuses;
     open.known = await Vocabulary.read(open.space, bytes, "vocabulary.npz");
     open.learn(new Vocabulary(open.space));
@@ -155,6 +156,7 @@ export class OpenClassifier {
       const total = weights.reduce((sum, weight) => sum + weight, 1);
       return weights.map((weight) => weight / total);
     }
+    if (!this.own) return nearness.map(() => 0);
     const own = await this.own.classify(frames, size, settings);
     if (!own) return null;
     const expected = own.reduce((sum, probability, index) => sum + probability * nearness[index], 0);
@@ -163,7 +165,7 @@ export class OpenClassifier {
   }
 
   close() {
-    this.own.close();
+    this.own?.close();
     this.embedding.close();
   }
 }
