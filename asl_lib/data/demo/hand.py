@@ -137,46 +137,51 @@ def posture(name: str) -> np.ndarray:
 
 
 def joints(values: np.ndarray, *, lax: float = 0.0) -> np.ndarray:
-    """Return the joints of a posture.
+    """Return the joints of postures.
 
     Args:
-        values: (19,) values of `posture`, or a weighted mean of several.
+        values: (..., 19) values of `posture`, or a weighted mean of several.
         lax: degrees by which stretched fingers stay bent and bent fingers open, a habit of the signer.
 
     Returns:
-        (21, 3) in hand coordinates: wrist, thumb (4), index (4), middle (4), ring (4), pinky (4).
+        (..., 21, 3) in hand coordinates: wrist, thumb (4), index (4), middle (4), ring (4), pinky (4).
     """
-    bends = values[:16].reshape(4, 4)
-    fingers = [_finger(finger, tuple(bend), lax) for finger, bend in zip(FINGERS, bends, strict=True)]
-    return np.concatenate([np.zeros((1, 3)), _thumb(values[16:]), *fingers])
+    fingers = [_finger(finger, values[..., 4 * k : 4 * k + 4], lax) for k, finger in enumerate(FINGERS)]
+    return np.concatenate([np.zeros((*values.shape[:-1], 1, 3)), _thumb(values[..., 16:]), *fingers], axis=-2)
 
 
-def _finger(finger: str, bend: Sequence[float], lax: float) -> np.ndarray:
-    """Return (4, 3): knuckle, two joints and tip."""
-    spread, *flexions = np.radians(bend)
-    along = np.array([np.sin(spread), np.cos(spread), 0.0])
-    points, angle = [np.array(KNUCKLES[finger])], 0.0
+def _finger(finger: str, bends: Sequence[float] | np.ndarray, lax: float) -> np.ndarray:
+    """Return (..., 4, 3): knuckle, two joints and tip, of (..., 4) bends."""
+    spread, *flexions = np.moveaxis(np.radians(bends), -1, 0)
+    along = np.stack([np.sin(spread), np.cos(spread), np.zeros_like(spread)], axis=-1)
+    points, angle = [np.broadcast_to(KNUCKLES[finger], along.shape)], np.zeros_like(spread)
     for flexion, length in zip(flexions, SEGMENTS[finger], strict=True):
-        angle += flexion + np.radians(lax) * (0.6 if flexion < 0.6 else -0.6)
-        points.append(points[-1] + length * (np.cos(angle) * along + np.sin(angle) * np.array([0.0, 0.0, 1.0])))
-    return np.array(points)
+        angle = angle + (flexion + np.radians(lax) * np.where(flexion < 0.6, 0.6, -0.6))
+        forwards = np.sin(angle)[..., None] * (0.0, 0.0, 1.0)
+        points.append(points[-1] + length * (np.cos(angle)[..., None] * along + forwards))
+    return np.stack(points, axis=-2)
 
 
 def _thumb(tip: np.ndarray) -> np.ndarray:
-    """Return (4, 3): the thumb's joints and tip, as close to `tip` as its bones allow.
+    """Return (..., 4, 3): the thumb's joints and tip, as close to (..., 3) `tip` as its bones allow.
 
     FABRIK (Aristidou and Lasenby 2011): the chain is pulled to the tip and back to the root in turn.
     """
-    root = np.array(THUMB_ROOT)
-    chain = [root, root + (0.26, 0.30, 0.22), root + (0.30, 0.62, 0.34), np.array(tip, float)]
+
+    def step(start: np.ndarray, end: np.ndarray, length: float) -> np.ndarray:
+        line = end - start
+        return start + line / np.maximum(np.sqrt(np.vecdot(line, line)), 1e-9)[..., None] * length
+
+    root = np.broadcast_to(THUMB_ROOT, tip.shape)
+    chain = [root, root + (0.26, 0.30, 0.22), root + (0.30, 0.62, 0.34), tip]
     for _ in range(12):
-        chain[3] = np.array(tip, float)
+        chain[3] = tip
         for k in (2, 1, 0):
-            chain[k] = chain[k + 1] + unit(chain[k] - chain[k + 1]) * THUMB_SEGMENTS[k]
+            chain[k] = step(chain[k + 1], chain[k], THUMB_SEGMENTS[k])
         chain[0] = root
         for k in (1, 2, 3):
-            chain[k] = chain[k - 1] + unit(chain[k] - chain[k - 1]) * THUMB_SEGMENTS[k - 1]
-    return np.array(chain)
+            chain[k] = step(chain[k - 1], chain[k], THUMB_SEGMENTS[k - 1])
+    return np.stack(chain, axis=-2)
 
 
 def unit(vector: np.ndarray) -> np.ndarray:

@@ -189,7 +189,7 @@ def _arm(
     first, last = first + own, last + own
     palm = body.PALM * signer.hand_size
     arms: list[np.ndarray] = []
-    hands: list[np.ndarray] = []
+    hands: list[tuple[np.ndarray, np.ndarray]] = []  # of each frame: axes, posture
     for frame, (lift, p) in enumerate(zip(raised, phase, strict=True)):
         if frame and lift == raised[frame - 1] == 0:  # a hand at rest, as in the frame before
             arms.append(arms[-1])
@@ -210,9 +210,10 @@ def _arm(
         axes = body.hand_axes(fingers, facing, wrist - elbow)
         share = min(float(p), 1.0)
         shape = loose * (1 - lift) + (first * (1 - share) + last * share) * lift
-        hands.append(wrist + palm * joints(shape, lax=signer.lax) @ axes)
+        hands.append((axes, shape))
         arms.append(np.stack([body.SHOULDER, elbow, wrist]))
-    return np.array(arms), np.array(hands)
+    points, (turns, postures) = np.array(arms), map(np.array, zip(*hands, strict=True))
+    return points, points[:, 2:] + palm * joints(postures, lax=signer.lax) @ turns
 
 
 def _goal(
