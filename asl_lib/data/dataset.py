@@ -94,7 +94,7 @@ class Dataset(ABC):
     obtain: str
     """How to get it and where to put it, in one or two sentences; {folder} is replaced by its folder."""
     holds: str
-    """What its folder always holds, for the message where that is missing: "train.csv"."""
+    """What its folder always contains, such as "train.csv", for the message when it is missing."""
     kind: Literal["videos", "landmarks", "photographs"] = "videos"
     subsets: tuple[str, ...] = ()
     published: Published = Published()
@@ -124,9 +124,9 @@ class Dataset(ABC):
 
     @abstractmethod
     def list_clips(self, source_dir: Path, subset: str) -> Iterable[Row]:
-        """Return the rows of the clips table, from the data set's lists where it has some, otherwise from its files.
+        """Return the rows of the clips table, from the data set's lists if it has some, otherwise from its files.
 
-        Rows from lists include clips whose files are missing. There are none where the folder lacks the data set.
+        Rows from lists include clips whose files are missing. There are no rows if the data set is not in the folder.
         """
 
     def find_clips(self, source_dir: Path, subset: str = "") -> pd.DataFrame:
@@ -142,14 +142,14 @@ class Dataset(ABC):
         return make_clips(rows).sort_values("clip_id", ignore_index=True)
 
     def left_out(self, source_dir: Path) -> dict[str, list[str]]:
-        """Return kind -> paths of the files that look like clips, or lie where clips do, and are none.
+        """Return kind -> paths of files that look like clips, or lie in the folders of clips, but are not used.
 
-        A kind is written as in "files in nested folders"; only data sets without lists have any.
+        A kind is a phrase such as "files in nested folders". Data sets with lists have none.
         """
         return {}
 
     def notes(self, clips: pd.DataFrame, source_dir: Path) -> list[str]:
-        """Return sentences about what in a clips table may mislead."""
+        """Return warnings about a clips table, as sentences."""
         return similar_names(clips)
 
     def refine(self, clips: pd.DataFrame, source_dir: Path) -> pd.DataFrame:

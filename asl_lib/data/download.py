@@ -1,7 +1,7 @@
 """Downloads of data sets: verified by pooch, from Kaggle by kagglehub, and resumed after an interruption.
 
-pooch (1.9) cannot resume a download: it starts from the first byte, which for the 20 GB of ASL Citizen is no option on
-a connection that breaks. So it is given a downloader that can.
+pooch (1.9) cannot resume a download: it starts again from the first byte, which does not work for the 20 GB of ASL
+Citizen on an unreliable connection. So pooch gets a downloader that resumes.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from asl_lib.data.errors import DatasetError
 from asl_lib.data.unpack import check_room, unpack
 
 CHUNK_BYTES = 1 << 16
-"""Bytes written at a time: at most so many are lost when a download is interrupted."""
+"""Bytes written at a time: at most this many are lost when a download is interrupted."""
 TIMEOUT_S = (15, 60)
 """Seconds to connect, and seconds without a byte."""
 ATTEMPTS = 5

@@ -13,7 +13,7 @@ from pathlib import Path
 LONGEST_NAME_BYTES = 200
 """File systems allow 255 bytes (or, on some, characters), and names get prefixes and suffixes."""
 MARK_BYTES = 9
-"""Length of what tells apart ids that would be the same: "-" and 8 hexadecimal digits."""
+"""Length of the suffix that distinguishes equal ids: "-" and 8 hexadecimal digits."""
 INVISIBLE = re.compile("[\u00ad\u034f\u061c\u200b\u200e\u200f\u202a-\u202e\u2060-\u206f\ufe0e\ufe0f\ufeff]")
 """Soft hyphens, zero-width spaces, marks of direction, and marks that choose between two pictures of an emoji."""
 JOINERS = re.compile("[\u200c\u200d]+")
@@ -23,7 +23,7 @@ VIRAMA = 9
 
 
 def clean_name(text: str) -> str:
-    """Return a gloss's or signer's name in the one form of all that look the same.
+    """Return a gloss's or signer's name in a normal form, the same for all spellings that look alike.
 
     The name is composed (Unicode's NFC), has single spaces between its words and none around them, and no control
     character or invisible mark. Joiners stay where they carry meaning: between Arabic letters, beside a virama, and
@@ -95,7 +95,7 @@ def is_text(name: str) -> bool:
 
 
 def unusable(path: Path, names: Sequence[str]) -> str | None:
-    """Return why a file's name rules it out as a clip, as a kind of files; None where it does not.
+    """Return why a file's name makes it unusable as a clip, as a kind of files; None if it is usable.
 
     Args:
         path: its path in the data set's folder.
@@ -108,10 +108,10 @@ def unusable(path: Path, names: Sequence[str]) -> str | None:
 
 
 def walk(folder: str | Path) -> Iterator[Path]:
-    """Yield the files below a folder, also those in linked folders, but in none that is linked into itself.
+    """Yield the files below a folder, also in linked folders, except folders that are linked into themselves.
 
-    Files whose names are no text are left out. A folder that may not be read counts as empty: a disk's lost+found is
-    one.
+    Files whose names are not valid text are skipped. A folder without read permission, such as a disk's lost+found,
+    counts as empty.
     """
     for place, _, files in walk_folders(folder):
         yield from (place / name for name in files if is_text(str(place / name)))

@@ -1,4 +1,4 @@
-"""A table beside landmarks that says what their files do not: who signed, at how many frames a second, how large."""
+"""A table with what files of landmarks lack: the signer, the frame rate and the size of the picture."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def table_of(path: Path) -> Path | None:
 
 
 def table_entries(path: Path) -> dict[str, str]:
-    """Return what the nearest table says of a clip: signer, fps, width and height, those that it says.
+    """Return the entries of the nearest table for a clip: those of signer, fps, width and height that it has.
 
     Each line's `path` is the path of a clip relative to the table, or a pattern of paths: `*`, `?` and `[0-9]` stand
     for any characters, one character and one digit. Later lines have precedence; an empty cell says nothing.
@@ -46,7 +46,7 @@ def table_entries(path: Path) -> dict[str, str]:
 
 
 def rate_and_size(path: Path, *, assumed: tuple[float, int, int]) -> tuple[float, int, int]:
-    """Return frames per second, width and height (px) of a clip, `assumed` where the nearest table says nothing."""
+    """Return frames per second, width and height (px) of a clip; `assumed` where the nearest table has no entry."""
     known = table_entries(path)
     fps, width, height = (float(known.get(name, value)) for name, value in zip(NUMBERS, assumed, strict=True))
     return fps, max(1, round(width)), max(1, round(height))

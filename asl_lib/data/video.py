@@ -71,11 +71,11 @@ class VideoReport:
 
 
 MIN_FRAMES = 2
-"""A clip with fewer is a photograph, not a sign."""
+"""A clip with fewer frames is a photograph, not a sign."""
 LIMIT_S, LIMIT_S_PER_BYTE = 600.0, 1 / 500
 """See `time_limit_s`."""
 STILL_S = 0.5
-"""A camera that sends the same picture for longer shows something that stands still."""
+"""If the same picture is repeated for longer, the scene does not move: no camera needs this long for a picture."""
 FALLBACK_FPS = 25.0
 """Frame rate of a video of one frame, whose header has none."""
 LARGEST_SIDE_PX = 8192
@@ -83,14 +83,14 @@ LARGEST_SIDE_PX = 8192
 FORMATS = (
     "mov,matroska,avi,mpeg,mpegts,mpegvideo,flv,asf,ogg,gif,apng,mjpeg,yuv4mpegpipe,dv,h264,hevc,obu,ivf,mxf,nut,rm,wtv"
 )
-"""FFmpeg's names of the forms that are read. Not among them are playlists, which would open other files and addresses,
-and pictures."""
+"""FFmpeg's names of the file formats that are read. Playlists, which would open other files and addresses, and pictures
+are not among them."""
 BEGINNINGS = (b"ftyp", b"moov", b"mdat", b"\x1aE\xdf\xa3", b"RIFF", b"OggS", b"FLV")
-"""How files of video begin; those of MP4 and QuickTime after four bytes."""
+"""The first bytes of video files; in MP4 and QuickTime they follow after four bytes."""
 DAMAGE = (av.FFmpegError, ValueError, MemoryError, OverflowError)
-"""What PyAV raises at damaged files; the text of a header may not be UTF-8."""
+"""The exceptions that PyAV raises for damaged files; the text of a header may not be UTF-8."""
 TOLERANCE_S = 0.1
-"""A video may end so long before its announced end: encoders drop a frame, and clocks are rounded."""
+"""A video may end this much before its announced end: encoders drop a frame, and clocks are rounded."""
 TRANSPARENT = {"vp8": "libvpx", "vp9": "libvpx-vp9"}
 """The decoders that know transparency; FFmpeg's own show the colours that it hides."""
 ANNOUNCING = ("mov", "matroska", "avi", "flv", "asf")
@@ -137,8 +137,8 @@ def examine_video(path: str | Path) -> VideoReport:
 def time_limit_s(path: str | Path) -> float:
     """Return the seconds after which reading and tracking a video counts as hanging.
 
-    One core tracks some 40 frames a second, and no video has less than 50 bytes a frame: a process that works never
-    takes so long.
+    One core tracks about 40 frames per second, and no video has less than 50 bytes per frame, so a working process is
+    always faster.
     """
     return LIMIT_S + LIMIT_S_PER_BYTE * file_stamp(path)[0]
 
@@ -154,11 +154,11 @@ def clip_frames(clip: Clip, source_dir: str | Path) -> Iterator[Frame]:
 
 
 def without_repeats(frames: Iterable[Frame]) -> Iterator[Frame]:
-    """Yield frames except those that repeat the picture before exactly, as a camera in a dark room sends them.
+    """Yield frames without exact repeats of the previous picture, which a camera sends in a dark room.
 
-    What the camera did not see in the meantime is unknown, and interpolation between the pictures that it did see comes
-    nearest. The last frame stays, so that a clip keeps its length, and so does the end of a picture that stands still
-    for longer than any camera needs: both have the very array of the frame before.
+    The movement during a repeat is unknown; interpolation between different pictures approximates it best. The last
+    frame is kept, so that a clip keeps its length, and so is the end of a picture that is repeated for longer than any
+    camera needs: in both cases the frame has the same array object as the previous one.
     """
     last = repeat = None
     for frame in frames:
@@ -204,7 +204,7 @@ class VideoReader:
         if self.path.stat().st_size == 0:
             raise MediaError(f"{path} is empty (0 bytes). Record or download it again.")
         with ExitStack() as stack:
-            # A Python file and no protocol: whatever the file says, no other file or address is opened.
+            # A Python file and no protocol: whatever the video contains, no other file or address is opened.
             try:
                 file = stack.enter_context(self.path.open("rb"))
             except OSError as error:
@@ -280,7 +280,7 @@ class VideoReader:
             yield Frame(time_s, picture)
 
     def report(self) -> VideoReport:
-        """Return how complete the video is, as far as its frames were read; if none was, decode all of them."""
+        """Return how complete the video is, from the frames read so far; if none was read, decode all of them."""
         if not self.count:
             for _ in self._decode(None):
                 pass
@@ -309,7 +309,7 @@ class VideoReader:
         self._square_size(stream.codec_context.width, stream.codec_context.height)
 
     def _square_size(self, width: int, height: int) -> tuple[int, int]:
-        """Return the size with square pixels: the side that has too few of them is made longer."""
+        """Return the size with square pixels: the side with too few pixels is enlarged."""
         aspect = float(self._stream.sample_aspect_ratio or 1)
         square = (round(width * aspect), height) if aspect > 1 else (width, round(height / aspect))
         if max(square) > LARGEST_SIDE_PX:
@@ -320,7 +320,7 @@ class VideoReader:
         return square
 
     def _announced_s(self) -> float:
-        """Return the duration that the header gives the video from its first frame on, or 0 where it gives none."""
+        """Return the duration from the first frame on according to the header, or 0 if it has none."""
         stream, container = self._stream, self._container
         if container.format.name.partition(",")[0] not in ANNOUNCING:
             return 0.0

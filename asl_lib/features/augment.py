@@ -1,7 +1,8 @@
 """Seeded variations of training clips, vectorised over a batch.
 
-All work on `FeatureRecipe.points`: (N, T, L, C) with NaN where a landmark is missing, and NaN stays NaN.
-Every function takes the random generator as `rng` and returns a new array.
+All work on `FeatureRecipe.points`: (N, T, L, C) with NaN where a landmark is missing. Missing landmarks stay missing;
+variations in time move them to other frames. Every function takes the random generator as `rng` and returns a new
+array.
 """
 
 from __future__ import annotations
@@ -106,7 +107,7 @@ def crop_time(points: np.ndarray, rng: np.random.Generator, *, amount: float = 0
 def drop_hands(
     points: np.ndarray, rng: np.random.Generator, *, recipe: FeatureRecipe, share: float = 0.1
 ) -> np.ndarray:
-    """Remove each hand from `share` of the frames, as if MediaPipe had not detected it."""
+    """Remove each hand from `share` of the frames, as if the tracker had not detected it."""
     dropped = points.copy()
     for hand in ("left_hand", "right_hand"):
         if hand in recipe.parts:
@@ -125,7 +126,7 @@ def drop_frames(points: np.ndarray, rng: np.random.Generator, *, share: float = 
 def mask_time(points: np.ndarray, rng: np.random.Generator, *, share: float = 0.4) -> np.ndarray:
     """Remove all landmarks from one stretch of each clip, of up to `share` of its frames.
 
-    With `mask_space` it is what the winner of Google's competition on isolated signs added to the usual variations.
+    The winner of Google's competition on isolated signs added this and `mask_space` to the usual variations.
     """
     count, frames = points.shape[:2]
     length = np.floor(rng.uniform(0, share, count) * frames)
@@ -136,7 +137,7 @@ def mask_time(points: np.ndarray, rng: np.random.Generator, *, share: float = 0.
 
 
 def mask_space(points: np.ndarray, rng: np.random.Generator, *, side: float = 0.4) -> np.ndarray:
-    """Remove all landmarks inside one square of each clip, as if something stood before the signer.
+    """Remove all landmarks inside one square of each clip, as if something hid that part of the signer.
 
     The square lies somewhere in the box around the clip's points, and is up to `side` times as wide as this box.
     """

@@ -1,4 +1,4 @@
-"""The parts of a signer's body: their landmarks, their mirror image, and the hand's own frame of reference."""
+"""The parts of a signer's body: their landmarks, their mirror image, and coordinates relative to the wrist."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ OPPOSITE = {"left_hand": "right_hand", "right_hand": "left_hand"}
 def mirror_parts(parts: Mapping[str, np.ndarray], *, width: float) -> dict[str, np.ndarray]:
     """Return the parts of a body as seen in a mirror: x reversed, and left and right exchanged.
 
-    Reversing x alone gives a body whose left arm is named its right one: no such signer exists.
+    Reversing x alone gives a body whose left arm is named right: no such signer exists.
 
     Args:
         parts: (..., landmarks, C) points of each part, by its name in `RECIPE_PARTS`.
@@ -79,7 +79,7 @@ def mirror_order(part: str) -> list[int]:
 
 
 def left_hand_leads(parts: Mapping[str, np.ndarray]) -> bool:
-    """Return whether the left hand does more: it is seen more often or, if both are, held higher.
+    """Return whether the left hand is dominant: it is detected more often or, with a small difference, held higher.
 
     Args:
         parts: (T, landmarks, C) points of "pose", "left_hand" and "right_hand" in a picture: y grows downwards.

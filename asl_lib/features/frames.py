@@ -38,9 +38,9 @@ def load_frames(
 ) -> tuple[Any, pd.DataFrame]:
     """Return N frames of every clip, or the flow at them, from one file, created or updated first.
 
-    Videos are decoded once, in parallel processes; training then reads from `folder`, and memory holds a batch.
-    Stopped at any moment, this loses the clips in work, and the next call goes on from there. A clip whose file, cut
-    or box has changed is read again. `sets.load_features` makes a `ClipSet` of the result.
+    Videos are decoded once, in parallel processes; training then reads batches from `folder`. An interruption loses
+    only the clips that are being read; the next call resumes. A clip whose file, cut or box has changed is read again.
+    `sets.load_features` makes a `ClipSet` of the result.
 
     Args:
         clips: the clips table; cuts (start, end) and boxes are applied.
@@ -95,7 +95,7 @@ def read_clip(
     The middle of a picture is cut out: as wide as it is high, or as high as it is wide. The N frames are those shown in
     the middle of N equal parts of the clip's time; a clip with fewer frames than N repeats them. Flow goes from such a
     frame to its *neighbour* in the video (from the last but one to the last at the end), not to the next of the N:
-    over several frames a hand moves farther than the methods can follow, and I3D has learned from neighbours.
+    over several frames a hand moves farther than the methods can follow, and I3D was trained on neighbours.
 
     Args:
         path: the video.

@@ -1,4 +1,4 @@
-"""The shape of a hand in numbers, wherever the hand is."""
+"""A description of the shape of a hand in numbers, independent of its position."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ HANDSHAPE_SIZE = {2: 15 + 10 + 16 + 40, 3: 15 + 10 + 16 + 60}
 
 
 def describe_hand(hand: np.ndarray) -> np.ndarray:
-    """Return numbers that describe a hand's shape, whatever its place and size.
+    """Return numbers that describe a hand's shape, independent of its position and size.
 
     The cosines of the 15 finger joints (1 is straight), the 10 distances between finger tips and the 16 from the
     thumb's tip to the other fingers' landmarks (both in palm lengths), and the directions of the 20 bones. Only the
-    last turn with the hand: palm orientation, one of Stokoe's parameters, is in them.
+    directions change when the hand is rotated: they contain its orientation, which is another parameter of signs.
 
     Args:
         hand: (..., 21, C) landmarks of one hand in 2 or 3 coordinates; NaN where missing.

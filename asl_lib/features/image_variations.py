@@ -15,7 +15,7 @@ from asl_lib.features.optical_flow import reverse_flow
 class ImageVariation:
     """How training photographs are varied: like small changes of the hand, the light and the camera.
 
-    Angles stay small because some letters differ in orientation only: a P is a K turned down. By default nothing is
+    Angles stay small because letters such as K and P, or G and Q, differ mainly in orientation. By default nothing is
     mirrored: the mirror image shows the same letter with the left hand, but if all signers use the right hand, learning
     left hands costs accuracy.
 

@@ -1,4 +1,4 @@
-"""Optical flow between frames, with three methods."""
+"""Optical flow between frames, by one of three methods."""
 
 from __future__ import annotations
 

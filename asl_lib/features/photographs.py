@@ -26,7 +26,7 @@ AT_A_TIME = 256
 SMALLEST_PX = 16
 """A picture with a shorter side shows no fingers."""
 MOST_PIXELS = 89_000_000
-"""Where Pillow begins to warn: a file of a few kB can claim a picture that fills the memory."""
+"""Pillow warns above this: a file of a few kB can claim a picture that fills the memory."""
 FORMATS = ("JPEG", "PNG", "BMP", "GIF", "WEBP", "TIFF")
 """The formats of cameras and data sets. Pillow reads forty more, one of which calls another program (EPS)."""
 # What Pillow raises at damaged files.
@@ -38,7 +38,7 @@ def read_photograph(path: str | Path, *, size: int) -> np.ndarray:
     """Return a photograph as a square (size, size, 3) uint8 RGB array.
 
     Turned upright as its EXIF entry says; gray, 16-bit, CMYK and transparent pictures (on white) become RGB. The longer
-    side becomes `size`, and the border is continued to a square: nothing is cut off and nothing is squeezed.
+    side becomes `size`, and the border is continued to a square: nothing is cut off or distorted.
 
     Raises:
         MediaError: it cannot be read, or its shorter side has less than 16 px.
@@ -82,7 +82,7 @@ def load_photographs(
 ) -> tuple[Any, pd.DataFrame]:
     """Return all photographs of a clips table, from one file that is created or updated first where necessary.
 
-    They are decoded and resized once, on all cores; training then reads them from `folder`, and memory holds a batch.
+    They are decoded and resized once, on all cores; training then reads batches from `folder`.
     `sets.load_features` makes a `ClipSet` of the result.
 
     Args:

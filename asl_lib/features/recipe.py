@@ -87,7 +87,7 @@ class Recipe:
         raise NotImplementedError
 
     def views(self, values: np.ndarray) -> list[np.ndarray]:
-        """Return the clips of a `ClipSet` in each way that a network is asked about them: its answer is the mean."""
+        """Return the clips of a `ClipSet` in each way that a network predicts them: its prediction is the mean."""
         return [values]
 
     def save(self, path: str | Path) -> None:
@@ -111,17 +111,17 @@ class FeatureRecipe(Recipe):
             pose's wrists still have. "body" leaves the hands in the body's frame, "both" uses both.
         handshape: append numbers that describe the shape of a hand, see `describe_hand`.
         velocities: append the change of every coordinate from the frame before.
-        mirror_left_handed: mirror a clip whose left hand does more, with the hands exchanged.
+        mirror_left_handed: mirror a clip whose left hand is dominant, with the hands exchanged.
         timing: how a clip becomes `frames` long: "resample" (all of it, faster or slower), "pad" (its first
             frames; a shorter clip ends in missing ones) or "window" (its middle frames; a shorter clip
             stands in the middle of missing ones).
         frames: frames of the result.
         max_gap: longest run of frames in which a landmark is missing that is filled by interpolation.
-        mask: append one number a part and frame: 1 where it was seen (or its gap filled), else 0.
-        average_mirrored: a network's answer is the mean over a clip and its mirror image: a sign signed with the other
-            hand is the same sign for a network that was trained with `Augmentation(mirrored=...)`. Without effect
-            beside `mirror_left_handed`, and on a `PointModel`, whose class decides it.
-        tracker: the tracker that the landmarks are from; the live demo uses the same.
+        mask: append one number per part and frame: 1 where it was detected (or its gap filled), else 0.
+        average_mirrored: a network's prediction is the mean over a clip and its mirror image, for networks that were
+            trained with `Augmentation(mirrored=...)`. Without effect together with `mirror_left_handed`, and on a
+            `PointModel`, whose class decides it.
+        tracker: the tracker of the landmarks; the live demo uses the same.
 
     >>> recipe = FeatureRecipe(parts=("pose", "left_hand", "right_hand"), frames=30, mask=False)
     >>> recipe.num_features

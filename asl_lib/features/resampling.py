@@ -1,11 +1,11 @@
-"""A clip's points in time: an even grid of true times, short gaps filled, and any number of frames."""
+"""Resampling of a clip in time: to an even grid of true times and to any number of frames, with short gaps filled."""
 
 from __future__ import annotations
 
 import numpy as np
 
 MOST_FRAMES = 10_000
-"""A clip has no more: a wrong time of years would fill the memory."""
+"""A clip never has more frames: a wrong time stamp of years would fill the memory."""
 
 
 def fill_gaps(points: np.ndarray, *, max_gap: int) -> np.ndarray:

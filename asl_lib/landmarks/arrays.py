@@ -1,4 +1,4 @@
-"""Landmarks as arrays: the frames of a widespread tutorial, a `.npy` file each, or one `.npy` or `.npz` file a clip."""
+"""Landmarks as arrays: one `.npy` file per frame, as in a popular tutorial, or one `.npy` or `.npz` file per clip."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from asl_lib.data.recorded import frame_numbers, rate_and_size
 from asl_lib.landmarks.landmarks import PARTS, LandmarkError, Landmarks
 
 ASSUMED = (30.0, 640, 480)
-"""Frames a second, width and height (px): what most webcams give: assumed where no table says otherwise."""
+"""Frames per second, width and height (px) of most webcams, assumed if no table says otherwise."""
 HANDS = 2 * 3 * PARTS["left_hand"]
 FACES = (PARTS["face"], 478)
 """Points of a face: MediaPipe's own, and with the irises of `refine_face_landmarks`, which are left out."""
@@ -21,15 +21,15 @@ FORMS = {33 * pose + 3 * face + HANDS: (pose, face) for pose in (0, 3, 4) for fa
 """Values a frame -> values of a point of the pose (x, y, z and visibility, or without it), and points of the face."""
 LARGEST = 1e4
 FARTHEST = 10
-"""Half of a clip's landmarks lie no more widths and heights of the picture away from its corner."""
+"""Half of a clip's landmarks must be within this many widths and heights of the picture from its corner."""
 
 
 def read_arrays(path: str | Path) -> Landmarks:
     """Read the landmarks of one clip from a folder of frames, or from a `.npy` or `.npz` file.
 
     A frame is pose, face, left hand and right hand one after the other, x, y, z of each point (and visibility, in the
-    pose): 1,662 values; without visibility 1,629, without a face 258 or 225. Where the face stands first, the pose's
-    visibility, which is from 0 to 1, tells it. An array is (T, values) or (T, points, 3).
+    pose): 1,662 values; without visibility 1,629, without a face 258 or 225. A face that comes first is recognised by
+    the pose's visibility, which is from 0 to 1. An array is (T, values) or (T, points, 3).
     An `.npz` file has one such array, or one for each part, under its name. A point of zeros was not detected. Frames
     are in order of their numbers, and a number that is missing between them is a gap in time.
 

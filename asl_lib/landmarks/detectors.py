@@ -1,4 +1,4 @@
-"""The tracker's models on LiteRT, and how the boxes of a single-shot detector become one object."""
+"""The tracker's models on LiteRT, and the detectors that find one object with them."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ class Model:
 
     Args:
         name: which one, as `model_files.model_path` knows it.
-        low, high: what the darkest and the brightest pixel become.
-        threads: how many threads to use. On two of a quiet machine it answers in half the time, with the same values.
+        low, high: values of the darkest and the brightest pixel.
+        threads: number of threads. The outputs do not depend on it.
 
     Raises:
         LandmarkError: the model has not been fetched, or its file is damaged.
@@ -43,7 +43,7 @@ class Model:
         details = self._interpreter.get_input_details()[0]
         self.size, self._input = int(details["shape"][1]), details["index"]
         self._low, self._scale = np.float32(low), np.float32((high - low) / 255)
-        # Memory that is used again for every frame: fresh pages would cost a tenth of all time.
+        # This memory is reused for every frame: allocating it anew would take a tenth of the time.
         self._pixels = np.empty((self.size, self.size, 3), np.uint8)
         self._values = np.empty((1, self.size, self.size, 3), np.float32)
         outputs = [output["index"] for output in self._interpreter.get_output_details()]
@@ -66,13 +66,13 @@ class Model:
 
 
 class Detector:
-    """A detector that answers, for each anchor of its grids, with a box, key points and a score.
+    """A detector that returns a box, key points and a score for each anchor of its grids.
 
     Args:
         name: the model.
         grids: (cells to a side, anchors in a cell) of each grid.
-        low: what the darkest pixel becomes; the brightest becomes 1.
-        threads: how many threads to use.
+        low: value of the darkest pixel; the brightest becomes 1.
+        threads: number of threads.
     """
 
     def __init__(self, name: str, grids: Sequence[tuple[int, int]], *, low: float, threads: int = 1) -> None:

@@ -1,4 +1,4 @@
-"""Many clips to `.pose` files: in parallel processes, resumable, and never stopped by a bad clip."""
+"""Extraction of many clips to `.pose` files: in parallel processes, resumable, and not stopped by a bad clip."""
 
 from __future__ import annotations
 
@@ -41,8 +41,8 @@ class Extraction:
         renewed: how many of `done` had landmarks that were made with other settings.
         frames: how many frames were extracted now.
         seconds: how long that took.
-        repeats: how many more frames repeated the picture before, and were dropped.
-        slowest_fps: pictures a second of the clip with the fewest, of those with such frames.
+        repeats: number of frames that repeated the previous picture and were dropped.
+        slowest_fps: lowest number of different pictures per second, among clips with such frames.
     """
 
     done: int
@@ -86,8 +86,8 @@ def extract_clips(
     """Extract the landmarks of all clips that have none yet.
 
     A `.pose` file appears under its name only when it is complete, with a record beside it: a `.json` file with the
-    settings that it was made with. After a kill or a full disk the next call goes on where this one ended. A clip is
-    extracted again if its start, end, box or video, the parts or the tracker have changed.
+    settings that it was made with. After a kill or a full disk the next call resumes. A clip is extracted again if its
+    start, end, box or video, the parts or the tracker have changed.
 
     Args:
         dataset: the data set, which knows where a clip's video and landmarks are.
@@ -176,7 +176,7 @@ def extract_clip(
 ) -> dict[str, Any]:
     """Extract one clip, write its landmarks and their record, and return the record.
 
-    A clip that is done already is left as it is: a cluster may hand out a job twice.
+    A clip that is done already is not extracted again: a cluster may run a job twice.
 
     Args:
         clip: one row of the clips table.
@@ -207,7 +207,7 @@ def extract_clip(
             f"{Path(source_dir) / clip['path']} must have at least {MIN_FRAMES} frames; got {len(landmarks.points)}. "
             "A photograph is not a sign: remove the clip, or record it again."
         )
-    # The old record is removed first: it must never lie beside landmarks that it does not describe.
+    # The old record is removed first: it must never belong to landmarks that it does not describe.
     record_path(pose_path).unlink(missing_ok=True)
     write_pose(pose_path, landmarks)
     record = extraction_settings(clip, source_dir=source_dir, tracker=tracker)
@@ -223,10 +223,11 @@ def track_clip(
 ) -> tuple[Landmarks, dict[str, Any]]:
     """Track one row of the clips table now: from its start to its end, inside its box.
 
-    A picture that stands still is tracked once.
+    A repeated picture is tracked once.
 
     Returns:
-        Its landmarks; and "repeats", how many frames repeated the one before, and "incomplete", why it is, or empty.
+        Its landmarks, and a dict: "repeats" is the number of frames that repeat the previous one, "incomplete" the
+        reason why the clip is incomplete, or empty.
 
     Raises:
         MediaError: the video cannot be read.
@@ -235,7 +236,7 @@ def track_clip(
     tracked: list[int] = []  # of each frame, which of the pictures that were tracked it shows
 
     def pictures(video: VideoReader) -> Iterator[tuple[np.ndarray, float]]:
-        """Yield each picture that differs from the one before, with the seconds since that one, for the filters."""
+        """Yield each picture that differs from the previous one, with the seconds since that one, for the filters."""
         last, last_s, fps = None, -np.inf, video.fps
         for time_s, picture in video.clip(clip):
             times.append(time_s)

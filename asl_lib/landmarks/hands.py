@@ -15,8 +15,8 @@ from asl_lib.landmarks.regions import Region, check_picture, palm_region, region
 from asl_lib.landmarks.tracker import HandLandmarks
 
 BORDER = 0.25
-"""Border around a photograph, in its widths: the palm detector expects a hand with some room around it, and misses one
-in six of those that fill the picture."""
+"""Border around a photograph, in its widths: the palm detector expects some space around a hand, and misses one in six
+hands that fill the picture."""
 SHORTEST_SIDE_PX = 200
 CONFIDENCE = 0.1
 """Low, because every photograph shows a hand."""

@@ -1,6 +1,6 @@
 """MediaPipe's own Holistic Landmarker (its Tasks API) on the same models: the second tracker, for comparison.
 
-It is used only where `tracker: mediapipe` asks for it, because MediaPipe's Tasks send metrics of their use to Google.
+It is used only with `tracker: mediapipe`, because MediaPipe's Tasks send usage metrics to Google.
 """
 
 from __future__ import annotations
@@ -85,7 +85,7 @@ class MediaPipeTracker(Tracker):
 
 
 def bundle_path() -> Path:
-    """Return the models as the one file that the Holistic Landmarker takes, after making it where it is missing.
+    """Return the path of the single file of models that the Holistic Landmarker needs; create it if it is missing.
 
     Raises:
         LandmarkError: the models have not been fetched.

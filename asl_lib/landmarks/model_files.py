@@ -1,9 +1,9 @@
-"""The models of the tracker: fetched once, at set-up, from the last MediaPipe wheel that has them.
+"""The models of the tracker: downloaded once, at set-up, from the last MediaPipe wheel that contains them.
 
     python -m asl_lib.landmarks.model_files [options of `pip download`]
 
-Nothing is fetched at any other time. The wheel is taken as data: its platform and Python are fixed, whatever this
-machine's are, and nothing in it runs. NOTICE tells whose models these are and under which licence.
+Nothing is downloaded at any other time. The wheel is used as data: always the same one, for any platform and Python,
+and nothing in it is executed. NOTICE has the models' authors and licence.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ MEDIAPIPE = "0.10.21"
 """The last release whose wheel has the models."""
 WHEEL = ("--no-deps", "--only-binary", ":all:", "--python-version", "3.12", "--platform", "manylinux_2_28_x86_64",
          f"mediapipe=={MEDIAPIPE}")  # fmt: skip
-"""What `pip download` is asked for."""
+"""The arguments of `pip download`."""
 FETCH = "python -m asl_lib.landmarks.model_files"
 IN_WHEEL = {  # file in the wheel's mediapipe/modules -> its SHA-256
     "face_detection/face_detection_short_range": "bbff11cebd1eb27a1e004cae0b0e63ec8c551cbf34a4451148b4908b8db3eca8",
@@ -51,7 +51,7 @@ POSE_OUTPUTS = (0, 1, 3, 4)
 def models_folder() -> Path:
     """Return the folder of the models, which every copy of the course on this machine shares.
 
-    It is in `$ASL_CACHE` where that is set, else in the user's cache folder.
+    It is in `$ASL_CACHE` if that is set, otherwise in the user's cache folder.
     """
     return Path(os.environ.get("ASL_CACHE") or platformdirs.user_cache_dir("asl_lib")) / f"mediapipe-{MEDIAPIPE}"
 
@@ -73,16 +73,16 @@ def model_path(name: str) -> Path:
 
 
 def fetch_models(pip_options: Sequence[str] = (), *, log: Callable[[str], None] = print) -> None:
-    """Fetch the models that are missing or damaged; where all are there, nothing is asked of any network.
+    """Download the models that are missing or damaged; without any, nothing connects to the network.
 
-    Each file appears under its name only when it is whole.
+    Each file appears under its name only when it is complete.
 
     Args:
         pip_options: options of `pip download`, such as ("--no-index", "--find-links", "wheelhouse").
         log: called with each status message.
 
     Raises:
-        LandmarkError: the wheel cannot be had, or a file in it is not the published one.
+        LandmarkError: the wheel cannot be downloaded, or a file in it is not the published one.
         OSError: the folder of the models cannot be written.
     """
     folder = models_folder()
@@ -122,8 +122,8 @@ def _sha256(path: Path) -> str:
 def without_outputs(model: bytes, *, keep: Sequence[int]) -> bytes:
     """Return a `.tflite` model with some of its outputs only, without the operators that the others needed.
 
-    The lists of operators and outputs are shortened in place and all else stays as it is, the numbers of the tensors
-    included: what is kept gives the same values to the last bit.
+    The lists of operators and outputs are shortened in place; everything else, including the numbers of the tensors,
+    stays the same, so the remaining outputs are bit-identical.
 
     Args:
         model: the file's content, with one graph.

@@ -65,8 +65,8 @@ def write_pose(path: str | Path, landmarks: Landmarks) -> None:
 def read_pose(path: str | Path) -> Landmarks:
     """Read the landmarks of the first person in a `.pose` file.
 
-    Of the components in a file those of MediaPipe Holistic are read; others, such as world landmarks, are left out.
-    The times of its frames are those in its record, where it has some.
+    Only the components of MediaPipe Holistic are read; others, such as world landmarks, are left out. The times of the
+    frames are taken from its record, if it has some.
 
     Raises:
         LandmarkError: the file is missing, damaged, empty or of another tracker.
@@ -119,12 +119,12 @@ def read_pose(path: str | Path) -> Landmarks:
 
 
 def record_path(pose_path: Path) -> Path:
-    """Return the file that tells how a `.pose` file was made."""
+    """Return the path of the record of how a `.pose` file was made."""
     return pose_path.with_suffix(".json")
 
 
 def read_record(pose_path: Path) -> dict[str, Any]:
-    """Return how a `.pose` file was made; empty where that is not known."""
+    """Return the record of how a `.pose` file was made; empty if there is none."""
     try:
         record = read_json(record_path(pose_path))
     except (OSError, ValueError):
@@ -168,5 +168,5 @@ def _columns(components: Sequence[Any], path: Path) -> tuple[np.ndarray, tuple[s
 
 @cache
 def _component(part: str) -> PoseHeaderComponent:
-    """Return what viewers must know of a part: names, limbs and colours."""
+    """Return what viewers need to know about a part: names, limbs and colours."""
     return PoseHeaderComponent(COMPONENTS[part], list(POINTS[part]), list(LIMBS[part]), [COLOURS[part]], "XYZC")

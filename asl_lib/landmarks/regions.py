@@ -1,4 +1,4 @@
-"""Turned rectangles in a picture: what the tracker cuts out for a model, and how its points return to the picture."""
+"""Rotated rectangles in a picture, which the tracker crops for a model, and the way back for the model's points."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ class Region:
 
 
 def check_picture(picture: Any) -> None:
-    """Raise LandmarkError unless a picture is (H, W, 3) uint8: of other forms OpenCV makes nonsense, or an error."""
+    """Raise LandmarkError unless a picture is (H, W, 3) uint8: with others OpenCV gives wrong results or errors."""
     is_array = isinstance(picture, np.ndarray)
     got = f"{picture.dtype} of shape {picture.shape}" if is_array else type(picture).__name__
     if not is_array or picture.dtype != np.uint8 or picture.ndim != 3 or picture.shape[2] != 3:

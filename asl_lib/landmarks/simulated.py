@@ -1,6 +1,6 @@
-"""Landmarks without a picture: the joints of a procedural signer, with the errors that the tracker would have made.
+"""Landmarks without a picture: the joints of a procedural signer, with simulated errors of the tracker.
 
-The constants are those of the demo's clips, rendered and tracked: `python -m benchmarks.simulated` compares both.
+The constants were measured on the demo's clips, rendered and tracked: `python -m benchmarks.simulated` compares both.
 """
 
 from __future__ import annotations
@@ -29,16 +29,16 @@ OUT_OF_PICTURE_PX = 20
 def simulate_landmarks(
     performance: Performance, rng: np.random.Generator, *, fps: float | None = None, bodies: float = 1.0
 ) -> Landmarks:
-    """Return what the tracker would find in the rendered clip of a performance.
+    """Return simulated landmarks of the rendered clip of a performance.
 
-    The depth is that of the joints, without an error of its own: the tracker's is worse.
+    The depth is that of the joints, without an additional error: the tracker's depth is worse.
 
     Args:
         performance: the joints.
         rng: draws the errors.
         fps: frames a second of the clip; None for those of the performance.
-        bodies: how much the places of head and hips differ from clip to clip, as a multiple of that between the
-            procedural signers: people differ more.
+        bodies: how much the positions of head and hips differ from clip to clip, as a multiple of the differences
+            between the procedural signers: people differ more.
     """
     if fps is not None:
         performance = _at_rate(performance, fps)

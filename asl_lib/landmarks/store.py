@@ -1,4 +1,4 @@
-"""The landmarks of many clips at once, from one file: a thousand clips open in the time of a few `.pose` files."""
+"""The landmarks of many clips in one file, which is much faster to read than many `.pose` files."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ VALUES = 4
 class LandmarkStore(Mapping[str, Landmarks]):
     """The landmarks of many clips: `store[clip_id]` is one clip, `store.arrays()` are all of them.
 
-    The values are mapped from the file, not read: only what is used takes memory.
+    The file is memory-mapped: only values that are used take memory.
 
     Attributes:
         parts: which parts the landmarks are.
@@ -94,16 +94,16 @@ def load_landmarks(
 ) -> LandmarkStore:
     """Return the landmarks of all clips from one file, which is created or updated first where necessary.
 
-    A clip whose own file has another size or time than when it was stored is read again; the others are
-    copied from the old store.
+    A clip is read again if the size or time of its file has changed since it was stored; the others are copied from the
+    old store.
 
     Args:
         dataset: the data set, which knows where the landmarks of a clip are.
         dataset_dir: its folder; the store is kept in its subfolder `landmarks`.
         clips: the clips table, or a part of it.
         parts: the parts to keep; a clip that lacks one is among the failures.
-        tracker: the tracker that the data set's videos were tracked with; a clip that was tracked with another one is
-            among the failures. Landmarks that came as such have no record of a tracker, and none is asked for.
+        tracker: the tracker of the data set's videos; a clip that was tracked with another one is among the failures.
+            Data sets that are published as landmarks have no record of a tracker, and it is not checked.
         read: reads the file of one clip; raises LandmarkError where it cannot.
 
     Raises:

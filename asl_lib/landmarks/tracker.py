@@ -1,8 +1,8 @@
 """The tracker: landmarks from the frames of a clip or a stream.
 
-This is the graph of MediaPipe Holistic, with the models of its last release that has them: a detector finds the person
-where there was none in the frame before, a pose model finds 33 landmarks, and these tell where the hands and the face
-are. Every step can be called alone; notebook 02 shows them.
+This is the graph of MediaPipe Holistic, with the models of the last release that contains them. A detector finds the
+person if there was none in the previous frame; a pose model finds 33 landmarks; from these follow the regions of the
+hands and the face. Every step can be called separately; notebook 02 shows them.
 
 Sources: Bazarevsky et al., BlazePose (2020), https://arxiv.org/abs/2006.10204; Zhang et al., MediaPipe Hands (2020),
 https://arxiv.org/abs/2006.10214; Kartynnik et al., Real-time facial surface geometry (2019),
@@ -32,7 +32,7 @@ from asl_lib.landmarks.regions import (
 )
 
 FRAME_S = 1 / 30
-"""Time between two frames of a clip of constant rate for the filters: so MediaPipe's own Python interface has it."""
+"""Time between two frames of a clip of constant rate for the filters, as in MediaPipe's own Python interface."""
 HEATMAP = 64
 """Cells to a side of the pose model's heatmaps."""
 KERNEL = np.arange(-4, 5)
@@ -42,14 +42,14 @@ HEAD = slice(0, 11)
 EYES_OF_POSE = (5, 2)
 EYES_OF_FACE = (33, 263)
 LEAST_INSIDE = 0.2
-"""A hand is not looked for where less of its region's middle lies in the picture: none was ever found there."""
+"""A hand is not searched if less of the middle of its region lies in the picture: none was ever found there."""
 
 
 def filter_step(since_s: float, fps: float) -> float:
     """Return the time between two frames for the filters, in seconds.
 
-    At the rate of the clip, or of those that a network has learned from, it is `FRAME_S`, whatever that rate; in a
-    stream, or a clip, whose frames come earlier or later it is the true time.
+    At the rate of the clip, or of the clips that a network has learned from, it is `FRAME_S` for any rate; if the
+    frames of a stream or a clip come earlier or later, it is the true time.
 
     Args:
         since_s: seconds since the frame before.
@@ -184,10 +184,10 @@ class HandLandmarks:
 
 
 class PartTracker:
-    """Base class of what tracks one part of the body where the pose says that it is.
+    """Base class of the trackers of one part of the body, whose region follows from the pose.
 
-    The region of a part is found anew in every frame, and the one around the landmarks of the frame before is used in
-    its place as long as both agree.
+    The region of a part is computed from the pose in every frame; as long as both agree, the region around the
+    landmarks of the previous frame is used instead.
 
     Attributes:
         steadiness: how far the two may be apart.
@@ -234,7 +234,7 @@ class PartTracker:
 
 
 class HandTracker(PartTracker):
-    """Finds the 21 landmarks of one hand where the pose says that it is.
+    """Finds the 21 landmarks of one hand, in the region given by the pose.
 
     Args:
         part: "left_hand" or "right_hand".
@@ -275,7 +275,7 @@ class HandTracker(PartTracker):
 
 
 class FaceTracker(PartTracker):
-    """Finds the 468 landmarks of the face where the pose says that the head is."""
+    """Finds the 468 landmarks of the face, in the region given by the pose."""
 
     steadiness = Steadiness(degrees=15, shift=0.1, scale=0.3, inner=0.8)
 
@@ -391,10 +391,9 @@ class HolisticTracker(Tracker):
     """The course's own tracker.
 
     Args:
-        parts: the parts to return. Without "face" no model of the face runs; the other parts are the same to the last
-            bit.
-        threads: how many threads each model uses: more for a stream, whose frames cannot wait. The landmarks are the
-            same. Many clips are faster in as many processes as there are cores.
+        parts: the parts to return. Without "face" no model of the face runs; the other parts are bit-identical.
+        threads: number of threads of each model, which does not change the landmarks. More threads reduce the latency
+            of a stream; many clips are faster with one process per core.
 
     Raises:
         LandmarkError: there is no such part, or the models have not been fetched.

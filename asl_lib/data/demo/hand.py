@@ -186,5 +186,5 @@ def _thumb(tip: np.ndarray) -> np.ndarray:
 
 def unit(vector: np.ndarray) -> np.ndarray:
     """Return `vector` (3,) scaled to length 1."""
-    # As np.linalg.norm computes it, to the last bit, in a third of the time: it is called a thousand times a sign.
+    # The same bits as np.linalg.norm in a third of the time: it is called a thousand times per sign.
     return vector / max(math.sqrt(vector.dot(vector)), 1e-9)

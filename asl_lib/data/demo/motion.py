@@ -125,7 +125,8 @@ def perform(sign: Sign, signer: Signer, *, repetition: int, seed: int) -> Perfor
 class _Variation:
     """How one repetition differs from the entry of the lexicon.
 
-    By the signer's habits, by the signer's own way with this sign, the same in all repetitions, and by chance.
+    It depends on the signer's habits, on the signer's way of making this sign (the same in all repetitions), and on
+    chance.
     """
 
     amplitude: float

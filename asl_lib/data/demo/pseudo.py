@@ -1,10 +1,10 @@
-"""Pseudo-signs: signs that nobody signs, by signers who never existed.
+"""Pseudo-signs: random movements that belong to no language, by random drawn signers.
 
-Random values of Stokoe's parameters under constraints that most two-handed signs keep, with exceptions (Battison 1978,
-of American Sign Language): both hands that move have the same handshape and the same movement, side by side or in turn
-(symmetry condition); of two unlike hands one is a base that holds still, in one of a few plain handshapes (dominance
-condition). A sign has one place, often on the body, and a short movement, often repeated (Sandler and Lillo-Martin
-2006). They train an embedding, and know no language.
+Random values of Stokoe's parameters under constraints that hold for most two-handed signs, with exceptions (Battison
+1978, on American Sign Language): if both hands move, they have the same handshape and the same movement, at the same
+time or in alternation (symmetry condition); if the handshapes differ, one hand holds still, in one of a few simple
+handshapes (dominance condition). A sign has one place, often on the body, and a short movement, often repeated
+(Sandler and Lillo-Martin 2006). Pseudo-signs are used to train an embedding.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from asl_lib.data.demo.motion import FINGERS, LOCATIONS, PALMS
 
 T = TypeVar("T")
 LIKE_OTHERS = ("0", "2", "9", "J", "Z", "Q", "P", "G", "H", "relaxed")
-"""Handshapes that are left out: those that others of the list hardly differ from, and the hand at rest."""
+"""Handshapes that are left out: those that are very similar to others of the list, and the hand at rest."""
 SHAPES = tuple(name for name in HANDSHAPES if name not in LIKE_OTHERS)
 BASES = ("flat", "A", "S", "B", "1", "C", "O", "5")
 """Handshapes of a hand that holds still below the other."""
@@ -111,7 +111,7 @@ def random_signer(rng: np.random.Generator, name: str) -> Signer:
 
 
 def _random_movement(rng: np.random.Generator) -> tuple[Wave, ...]:
-    """Return the six waves of a movement: there and back any number of times, on a way of its own, or no movement."""
+    """Return the six waves of a movement: repeated back and forth, along a single path, or no movement."""
     if rng.random() < 0.12:
         return ((0.0, 1.0, 0.0, 0.0),) * 6
     # A path and a turn of the wrist share one rhythm, and both parts of a circle do.

@@ -1,4 +1,4 @@
-"""What the rendered data sets share: rendering in parallel, and one seed and one renderer per folder."""
+"""The base of the rendered data sets: rendering in parallel, with one seed and one renderer per folder."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from asl_lib.data.demo.lexicon import load_lexicon, load_signers
 from asl_lib.data.errors import DatasetError
 
 RENDERER_VERSION = 2
-"""Raise it with every change of code that changes a picture; tests/data/test_demo.py notices one that does."""
+"""Increase it with every change of code that changes a picture; tests/data/test_demo.py fails otherwise."""
 
 
 class RenderedDataset(Dataset):
@@ -39,7 +39,7 @@ class RenderedDataset(Dataset):
 
 @cache
 def renderer_version() -> str:
-    """Return what decides the pictures besides the seed: the renderer's version and a hash of lexicon and signers."""
+    """Return what the pictures depend on besides the seed: the renderer's version and a hash of lexicon and signers."""
     entries = [asdict(sign) for sign in load_lexicon().values()] + [asdict(one) for one in load_signers().values()]
     values = hashlib.sha256(json.dumps(entries, sort_keys=True).encode()).hexdigest()
     return f"{RENDERER_VERSION}-{values[:8]}"
@@ -57,7 +57,7 @@ def render_clips(
 ) -> pd.DataFrame:
     """Render the files that do not exist, in parallel, write `clips.csv` into `folder` and return it.
 
-    What could be rendered is kept when other files fail.
+    If some files fail, the others are kept.
 
     Args:
         folder: folder of the data set.
@@ -65,7 +65,7 @@ def render_clips(
         render: writes one file; called with (path, *arguments) in a worker process.
         note: name of the file in `folder` that says where the pictures come from.
         seed: seed of all pictures.
-        renderer: what else decides the pictures.
+        renderer: what else the pictures depend on.
         workers: number of processes; 0 for one per core.
 
     Raises:

@@ -15,7 +15,7 @@ from asl_lib.data.demo.render import draw_hand, grain
 from asl_lib.data.errors import DatasetError
 
 SIDE_VIEW_DEGREES = {"O": 75.0, "0": 75.0, "C": 60.0}
-"""How far these are turned about the forearm by the signers who show them from the side, as many do."""
+"""Rotation about the forearm, for signers who show these letters from the side."""
 PALEST, DARKEST = np.array([246.0, 208, 178]), np.array([84.0, 52, 36])
 
 
@@ -72,7 +72,7 @@ def handshape_joints(name: str, signer: Signer, *, seed: int, variety: float = 1
 def random_signers(count: int, *, seed: int) -> list[Signer]:
     """Return random signers: other skin, hands, habits, cameras and backgrounds (domain randomisation).
 
-    What is not drawn at random is that of the demo's signers, in turn.
+    Other attributes are taken from the demo's signers in turn.
     """
     models = list(load_signers().values())
     return [_random_signer(models[number % len(models)], seed=seed, number=number) for number in range(count)]

@@ -14,7 +14,7 @@ class GoogleAslSigns(Dataset):
     licence = "CC BY 4.0"
     size = "57 GB"
     homepage = "https://www.kaggle.com/competitions/asl-signs"
-    notice = "Landmarks only, one parquet file a clip, read as they are. Many clips hold few frames with a hand."
+    notice = "Landmarks only, one parquet file per clip, used as published. Many clips have few frames with a hand."
     obtain = (
         "Accept the rules at https://www.kaggle.com/competitions/asl-signs, then call "
         "`asl datasets download google_asl_signs`, or put train.csv and train_landmark_files/ into {folder}."

@@ -26,7 +26,7 @@ class Lsa64(Dataset):
     size = "1.9 GB, cut version 1.5 GB"
     homepage = "https://facundoq.github.io/datasets/lsa64/"
     notice = (
-        "The ten subjects are not signers: they learned each sign from a video before recording it. They wear "
+        "The ten subjects are not fluent signers: they learned each sign from a video before recording it. They wear "
         "fluorescent gloves. Subject 10 is one person in signs 1 to 23 and another person in the others."
     )
     obtain = "Get the cut version from https://facundoq.github.io/datasets/lsa64/ and unpack its videos into {folder}."

@@ -14,7 +14,7 @@ from asl_lib.data.recorded import NUMBERS, TABLE, missing_frames, table_entries
 
 SUFFIXES = (".npy", ".npz", ".parquet", ".pose")
 WRAPPER = "MP_Data"
-"""The tutorial's name of the folder of all words, which says nothing."""
+"""The tutorial's name for the folder of all words: it is neither a signer nor a word."""
 UNKNOWN = "unknown"
 
 
