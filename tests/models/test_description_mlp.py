@@ -20,7 +20,7 @@ def trained(recipe, *, seed=7, epochs=15):
 @RECIPES
 def test_it_learns_two_handshapes_and_comes_back_from_its_file(tmp_path, recipe):
     points, y = make_clips(recipe, count=24)
-    model = DescriptionMLP(recipe, classes=3).fit(points, y)
+    model = DescriptionMLP(recipe, classes=3, epochs=20).fit(points, y)
     probabilities = model.predict(points)
     assert (probabilities.argmax(axis=1) == y).all()
     np.testing.assert_allclose(probabilities.sum(axis=1), 1, rtol=1e-5)

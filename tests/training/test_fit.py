@@ -19,6 +19,7 @@ from asl_lib.models.lstm import build_lstm
 from asl_lib.models.registry import build
 from asl_lib.models.transformer import build_transformer
 from asl_lib.models.trees import HandTrees
+from asl_lib.training.checkpoint import Checkpoint, Progress
 from asl_lib.training.fit import fit, set_seeds
 from asl_lib.training.saved import compile_predictor, load_model, measure_latencies, predict, save_model
 from tests.conftest import ROOT, make_clip_set, make_landmarks
@@ -134,17 +135,17 @@ import asl_lib.training.checkpoint as checkpoint
 keep = checkpoint.Checkpoint.keep
 def keep_and_die(self, model, progress):
     keep(self, model, progress)
-    if progress.epoch == int(sys.argv[2]):
+    if progress.epoch == 2:
         os._exit(9)
 checkpoint.Checkpoint.keep = keep_and_die
-train(Path(sys.argv[1]), **eval(sys.argv[3]))
+train(Path(sys.argv[1]), augmentation=Augmentation(RECIPE), **eval(sys.argv[2]))
 """
 
 
-def test_a_killed_training_goes_on_and_ends_like_an_undisturbed_one(tmp_path):
+def test_a_killed_training_goes_on_and_ends_like_an_undisturbed_one(tmp_path, monkeypatch):
     """The transformer has dropout in many places, and Keras shuffles batches: both random states must come back too."""
     options = {
-        "epochs": 8,
+        "epochs": 6,
         "checkpoint_s": 0,
         "batch_size": 4,
         "schedule": "cosine",
@@ -152,10 +153,19 @@ def test_a_killed_training_goes_on_and_ends_like_an_undisturbed_one(tmp_path):
         "network": "transformer",
     }
     whole, expected = train(tmp_path / "whole", augmentation=Augmentation(RECIPE), **options)
-    program = KILLED_TRAINING.replace("**eval", "augmentation=Augmentation(RECIPE), **eval")
-    for epoch in ("3", "5"):
-        command = [sys.executable, "-c", program, str(tmp_path / "killed"), epoch, repr(options)]
-        assert subprocess.run(command, cwd=ROOT, capture_output=True, check=False).returncode == 9
+    command = [sys.executable, "-c", KILLED_TRAINING, str(tmp_path / "killed"), repr(options)]
+    assert subprocess.run(command, cwd=ROOT, capture_output=True, check=False).returncode == 9
+    keep = Checkpoint.keep
+
+    def keep_and_stop(self, model, progress):
+        keep(self, model, progress)
+        if progress.epoch == 4:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(Checkpoint, "keep", keep_and_stop)
+    with pytest.raises(KeyboardInterrupt):
+        train(tmp_path / "killed", augmentation=Augmentation(RECIPE), **options)
+    monkeypatch.setattr(Checkpoint, "keep", keep)
     assert (tmp_path / "killed" / "training.npz").is_file()
     resumed, history = train(tmp_path / "killed", augmentation=Augmentation(RECIPE), **options)
     pd.testing.assert_frame_equal(history.drop(columns="seconds"), expected.drop(columns="seconds"))
@@ -165,8 +175,6 @@ def test_a_killed_training_goes_on_and_ends_like_an_undisturbed_one(tmp_path):
 
 
 def test_the_state_of_another_training_and_a_damaged_one_are_ignored(tmp_path):
-    from asl_lib.training.checkpoint import Checkpoint, Progress
-
     model = build_small()
     model.compile("adam", "categorical_crossentropy")
     model.optimizer.build(model.trainable_variables)
@@ -179,8 +187,6 @@ def test_the_state_of_another_training_and_a_damaged_one_are_ignored(tmp_path):
 
 
 def test_of_equal_accuracies_the_lower_loss_is_better_and_the_loss_can_decide_alone():
-    from asl_lib.training.checkpoint import Progress
-
     progress = Progress(1, [{"val_accuracy": 0.5, "val_loss": 1.0}], 1)
     assert progress.is_better({"val_accuracy": 0.5, "val_loss": 0.9}, "accuracy")
     assert not progress.is_better({"val_accuracy": 0.4, "val_loss": 0.1}, "accuracy")
@@ -300,7 +306,7 @@ def test_the_lstm_trains_on_real_landmarks_with_a_signer_held_out(shared_data, t
     split = split_by_signer(features.table(), test_signers=["asq"])
     set_seeds(1)
     model = build_lstm(frames=recipe.frames, features=recipe.num_features, classes=5)
-    options = {"epochs": 12, "learning_rate": 1e-3, "augmentation": Augmentation(recipe)}
+    options = {"epochs": 6, "learning_rate": 2e-3, "augmentation": Augmentation(recipe)}
     history = fit(model, features, split, folder=tmp_path / "model", **options).history
     assert history.loss.min() < 0.9 * history.loss.iloc[0]
     probabilities = predict(load_model(tmp_path / "model")[0], features, split.test)
