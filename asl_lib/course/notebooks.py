@@ -18,7 +18,6 @@ from pathlib import Path
 from typing import Any
 
 import nbformat
-import yaml
 
 from asl_lib._util.files import atomic_write, read_json, write_json
 from asl_lib._util.jobs import cores
@@ -31,6 +30,12 @@ from asl_lib.models.registry import find_model
 
 # Kernels that start at the same moment sometimes choose the same port: such a run is tried once more.
 KERNEL_START_ERRORS = ("Kernel died before replying", "Address already in use", "Kernel didn't respond")
+EXECUTE = """import json, sys, papermill
+source, output, values, folder = sys.argv[1:]
+papermill.execute_notebook(
+    source, output, json.loads(values), cwd=folder, progress_bar=False, shutdown_kernel="immediate"
+)"""
+"""Program that executes a notebook. To end by itself, which nothing needs, a kernel with TensorFlow takes two s."""
 STAGES = ("prepare", "model", "report", "live")
 DRAWING = re.compile(r"!\[([^\]]*)\]\(([^)\s]+\.svg)\)")
 EXERCISE_TAGS = frozenset({"exercise", "solution", "check"})
@@ -250,12 +255,10 @@ class Run:
         self.output.parent.mkdir(parents=True, exist_ok=True)
         self.marker.unlink(missing_ok=True)
         with tempfile.TemporaryDirectory() as folder:
-            parameters = Path(folder) / "parameters.yaml"
-            parameters.write_text(yaml.safe_dump(self.own_values, allow_unicode=True), encoding="utf-8")
             source = Path(folder) / self.notebook.path.name
             nbformat.write(self._content(), source)
-            command = [sys.executable, "-m", "papermill", str(source), str(self.output), "-f", str(parameters)]
-            command += ["--cwd", str(self.notebook.path.parent), "--no-progress-bar"]
+            command = [sys.executable, "-c", EXECUTE, str(source), str(self.output)]
+            command += [json.dumps(self.own_values), str(self.notebook.path.parent)]
             for attempt in (1, 2):
                 done = subprocess.run(
                     command, capture_output=True, text=True, env=execution_environment(threads), check=False

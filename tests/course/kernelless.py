@@ -1,14 +1,16 @@
 """Executes notebooks of a few cells as papermill does, without a kernel: one takes five seconds to start.
 
-`python -m tests.course.kernelless` has papermill's command line.
+`python -m tests.course.kernelless` takes the arguments of the program that executes a notebook.
 """
 
+import json
 import subprocess
 import sys
 import traceback
 
 import nbformat
-import yaml
+
+from asl_lib.course.notebooks import EXECUTE
 
 run_program = subprocess.run
 
@@ -30,13 +32,12 @@ def execute(source, output, parameters):
 
 def run_without_kernel(command, **options):
     """Stand for `subprocess.run`."""
-    if "papermill" not in command:
+    if EXECUTE not in command:
         return run_program(command, **options)
-    source, output, _, parameters = command[3:7]
-    with open(parameters, encoding="utf-8") as file:
-        error = execute(source, output, yaml.safe_load(file))
+    source, output, values, _ = command[3:]
+    error = execute(source, output, json.loads(values))
     return subprocess.CompletedProcess(command, int(bool(error)), "", error)
 
 
 if __name__ == "__main__":
-    sys.exit(run_without_kernel([sys.executable, "-m", "papermill", *sys.argv[1:]]).stderr or None)
+    sys.exit(run_without_kernel([sys.executable, "-c", EXECUTE, *sys.argv[1:]]).stderr or None)

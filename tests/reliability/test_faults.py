@@ -316,7 +316,8 @@ notebooks.course_folder = lambda: Path(sys.argv[1])
 run = notebooks.subprocess.run
 
 def run_kernelless(command, **options):
-    return run([part.replace("papermill", "tests.course.kernelless") for part in command], **options)
+    program = ["-m", "tests.course.kernelless"] if notebooks.EXECUTE in command else command[1:3]
+    return run([command[0], *program, *command[3:]], **options)
 
 notebooks.subprocess.run = run_kernelless
 batch.run_batch(json.loads(sys.argv[2]), jobs=1, **json.loads(sys.argv[3]))
