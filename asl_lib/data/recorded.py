@@ -16,7 +16,7 @@ TABLE = "signers.csv"
 NUMBERS = ("fps", "width", "height")
 LARGEST = 1e5
 MOST_GAPS = 2
-"""Numbers for one frame: with more of them, the numbers are no count of frames."""
+"""Most numbers per frame: with larger gaps, the numbers do not count frames."""
 DEPTH = 4
 """How many folders above a clip its table may be."""
 
@@ -71,7 +71,7 @@ def frame_numbers(names: Iterable[str]) -> dict[int, str]:
     """Return number -> name of the frames of one clip, in order of the numbers: 0, 1, 2, 10 and not 0, 1, 10, 2.
 
     Raises:
-        ValueError: there is no name, one has no number, two have the same, or the numbers are no count.
+        ValueError: there is no name, one has no number, two have the same, or the gaps are too large.
     """
     numbers: dict[int, str] = {}
     for name in names:

@@ -48,8 +48,8 @@ def unpack(archive: str | Path, folder: str | Path, *, inside: str = "") -> Path
         return target
     if not zipfile.is_zipfile(archive):
         raise DatasetError(
-            f"{archive} is no zip archive. If it is a web page, download it again; other archives must be unpacked by "
-            f"hand: install 7-Zip (Debian: p7zip-full), then 7z x {archive} -o{target}"
+            f"{archive} is not a zip archive. If it is a web page, download it again; unpack other archives yourself: "
+            f"install 7-Zip (Debian: p7zip-full), then 7z x {archive} -o{target}"
         )
     unfinished = folder / f".{target.name}.unpacking"
     unfinished.mkdir(parents=True, exist_ok=True)

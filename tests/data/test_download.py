@@ -354,7 +354,7 @@ def test_a_file_larger_than_it_declares_is_refused(tmp_path):
 @pytest.mark.parametrize(
     ("name", "content", "words"),
     [
-        ("page.zip", b"<html>Please log in</html>", "no zip archive. If it is a web page"),
+        ("page.zip", b"<html>Please log in</html>", "not a zip archive. If it is a web page"),
         ("set.7z", b"7z\xbc\xaf", "7z x"),
         ("set.rar", b"Rar!", "7z x"),
         ("set.zip.001", b"part one", "7z x"),

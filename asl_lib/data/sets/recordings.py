@@ -90,7 +90,7 @@ def _files(source_dir: Path) -> Iterator[Path]:
 
 
 def _left_out(path: Path) -> str | None:
-    """Return the kind of a file that is no recording, in words; None for a recording."""
+    """Return why a file is not used as a recording, as a kind of files; None if it is used."""
     if kind := unusable(path, path.parts):
         return kind
     if path.suffix.lower() not in VIDEO_SUFFIXES:
