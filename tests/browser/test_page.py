@@ -454,6 +454,32 @@ def test_clips_are_recognised_as_in_python_and_no_other_host_is_asked(site, mode
     assert tab.errors() == []
 
 
+CLIP = """
+    const [address, fps] = given;
+    const {Clip} = await import("./sources.js");
+    const {Engine} = await import("./engine.js");
+    const file = new File([await (await fetch(address)).blob()], address);
+    const clip = new Clip(document.createElement("video"), file, fps);
+    await clip.open();
+    const [frame, time_s] = (await clip.frames().next()).value;
+    const {data, width, height} = await new Engine().pixels(frame);
+    clip.close();
+    return {data: [...data], width, height, time_s};
+"""
+
+
+def test_the_first_frame_of_a_clip_has_the_colours_that_python_reads(site, run_script, clip_of):
+    shutil.copy(clip_of("BOOK"), site[0] / "clip.mp4")
+    found = run_script(CLIP, "clip.mp4", 25)
+    time_s, picture = next(iter(read_frames(clip_of("BOOK"))))
+    read = np.array(found["data"]).reshape(found["height"], found["width"], 4)
+    assert found["time_s"] == time_s
+    # A browser's own conversion is 1.4 levels off.
+    np.testing.assert_allclose(read[..., :3], picture, atol=1)
+    assert np.abs(read[..., :3] - picture).mean() < 0.1
+    assert (read[..., 3] == 255).all()
+
+
 CAMERA = """
     const {Camera} = await import("./sources.js");
     const {Engine} = await import("./engine.js");

@@ -1,6 +1,7 @@
 // What the worker does for the page: the tracker, the model and the recogniser together.
 
 import {Classifier} from "./classifier.js";
+import {hasPlanes, pixelsOfPlanes} from "./colours.js";
 import {LetterRecogniser} from "./letters.js";
 import {loadRuntime} from "./models.js";
 import {SignRecogniser, raised} from "./recogniser.js";
@@ -141,6 +142,7 @@ export class Engine {
 }
 
 async function pixelsOfVideo(frame) {
+  if (hasPlanes(frame)) return pixelsOfPlanes(frame);
   const {width, height} = frame.visibleRect;
   const data = new Uint8ClampedArray(4 * width * height);
   await frame.copyTo(data, {format: "RGBA"});

@@ -6,10 +6,10 @@ const [LONGEST_CLIP_S, LARGEST_CLIP_MB] = [120, 200];
 const CAMERA = {width: {ideal: 640}, height: {ideal: 480}, frameRate: {ideal: 30}, facingMode: "user"};
 
 /**
- * Return the frame that a camera's video shows as a VideoFrame, or null where this browser does not read it as it is
- * shown. Chromium keeps each of the bitmaps that it makes of a video, up to half a gigabyte.
+ * Return the frame that a video shows as a VideoFrame, or null where this browser does not read it as it is shown.
+ * Chromium keeps each of the bitmaps that it makes of a camera, up to half a gigabyte.
  */
-function cameraFrame(video) {
+function videoFrame(video) {
   try {
     const frame = new VideoFrame(video);
     const {width, height} = frame.visibleRect;
@@ -20,6 +20,14 @@ function cameraFrame(video) {
   } catch {
     // A browser without VideoFrame, or without RGBA.
   }
+  return null;
+}
+
+/** Return the frame that a clip shows, as `videoFrame`: clips may be turned or mirrored, which not each browser tells. */
+function clipFrame(video) {
+  const frame = videoFrame(video);
+  if (!frame || (frame.rotation === 0 && !frame.flip)) return frame;
+  frame.close();
   return null;
 }
 
@@ -76,7 +84,7 @@ export class Camera {
       if (this.closed) return;
       this.fresh = false;
       const time_s = performance.now() / 1000;
-      yield [cameraFrame(this.video) ?? (await frameOf(this.video)), time_s];
+      yield [videoFrame(this.video) ?? (await frameOf(this.video)), time_s];
     }
   }
 
@@ -136,7 +144,7 @@ export class Clip {
     const count = Math.max(1, Math.floor(video.duration * fps));
     for (let index = 0; index < count && !this.closed; index++) {
       await this.seek(Math.min((index + 0.25) / fps, video.duration));
-      if (!this.closed) yield [await frameOf(video), index / fps];
+      if (!this.closed) yield [clipFrame(video) ?? (await frameOf(video)), index / fps];
     }
   }
 
