@@ -14,7 +14,7 @@ NOTEBOOKS := $(sort $(wildcard notebooks/[0-9][0-9]_*.ipynb))
 # one core; then whatever needs trained models.
 numbered = $(foreach number,$(1),$(wildcard notebooks/$(number)_*.ipynb))
 # Test files that take minutes: started first, so that no core waits for one of them at the end.
-LONGEST := tests/course/test_course.py tests/course/test_batch.py tests/reliability/test_faults.py tests/browser
+LONGEST := tests/course/test_course.py tests/live/test_teach.py tests/browser tests/training tests/models tests/course
 PREPARE := $(call numbered,01 02 03)
 MODELS := $(call numbered,10 05 08 07 06 09 04)
 AFTERWARDS := $(filter-out $(PREPARE) $(MODELS),$(NOTEBOOKS))

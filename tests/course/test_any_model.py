@@ -1,10 +1,6 @@
 """A model is one file: `asl batch --models` trains it, tests it and adds it to the report, without its own notebook."""
 
-import json
-import os
 import shutil
-import subprocess
-import sys
 from itertools import product
 
 import cv2
@@ -19,6 +15,7 @@ from asl_lib.data.clips import make_clips, write_clips
 from asl_lib.evaluation.results import has_results
 from asl_lib.features.recipe import load_recipe
 from tests.conftest import ROOT, make_landmarks
+from tests.course.commands import asl_in
 from tests.landmarks.test_arrays import keypoints, save_frames
 
 TINY = '''
@@ -149,44 +146,16 @@ def package(copied):
     return copied
 
 
-KERNELLESS = """
-import json, os, sys
-from contextlib import redirect_stderr, redirect_stdout
-from io import StringIO
-from asl_lib.course import notebooks
-from asl_lib.course.cli import main
-from tests.course.kernelless import run_without_kernel
-
-notebooks.subprocess.run = run_without_kernel
-answers, sys.stdout = sys.stdout, sys.stderr
-for line in sys.stdin:
-    with redirect_stdout(StringIO()) as out, redirect_stderr(StringIO()) as err:
-        code = main(json.loads(line))
-    print(json.dumps([code, out.getvalue(), err.getvalue()]), file=answers, flush=True)
-"""
-
-
 @pytest.fixture(scope="module")
 def asl(copied):
-    """Return a function that calls `asl` with the copy, and returns exit code, output and errors.
-
-    TensorFlow is imported once for all calls, and no kernel starts: test_course.py has some.
-    """
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(copied), str(ROOT)]), "ASL_HOME": str(copied)}
-    options = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL, "text": True}
-    with subprocess.Popen([sys.executable, "-c", KERNELLESS], cwd=copied, env=environment, **options) as process:
-
-        def call(command, *options):
-            print(json.dumps([command, "tiny.yaml", *options]), file=process.stdin, flush=True)
-            return json.loads(process.stdout.readline())
-
+    """A function that calls `asl` with the copy: TensorFlow is imported once for all tests."""
+    with asl_in(copied) as call:
         yield call
-        process.stdin.close()
 
 
 def test_a_model_of_one_file_is_trained_and_stands_in_the_report(package, asl):
     options = ["--jobs", "1", "--models", "tiny", "--only", "ben"]
-    code, printed, errors = asl("batch", *options)
+    code, printed, errors = asl("batch", "tiny.yaml", *options)
     assert code == 0, errors
     table = pd.read_csv(package / "outputs/tiny/report/results.csv")
     assert table[["protocol", "model", "held_out"]].to_numpy().tolist() == [
@@ -202,7 +171,7 @@ def test_a_model_of_one_file_is_trained_and_stands_in_the_report(package, asl):
         "model_tiny.held_out_ben.ipynb",
         "model_tiny.split_random.ipynb",
     }
-    assert asl("batch", *options)[1].count("is done already") == 3
+    assert asl("batch", "tiny.yaml", *options)[1].count("is done already") == 3
 
 
 def test_an_ablation_trains_with_and_without_each_part_on_one_split_and_keeps_what_is_done(package, asl):
@@ -218,7 +187,7 @@ def test_an_ablation_trains_with_and_without_each_part_on_one_split_and_keeps_wh
     notebook.cells[1].source = OWN
     nbformat.write(notebook, package / "notebooks" / "03_features.ipynb")
     options = ["--jobs", "1", "--models", "tiny", "--over", "body_frame,features"]
-    code, printed, errors = asl("ablate", *options)
+    code, printed, errors = asl("ablate", "tiny.yaml", *options)
     assert code == 0, errors
     table = pd.read_csv(package / "outputs/tiny/ablation/own/tiny.csv")
     assert table.variant.tolist() == ["tiny", "tiny, without body_frame", "tiny, without features"]
@@ -236,10 +205,10 @@ def test_an_ablation_trains_with_and_without_each_part_on_one_split_and_keeps_wh
     assert not has_results(package / "outputs/tiny"), "an ablation is no part of the report"
 
     shutil.rmtree(package / "outputs/tiny/ablation/own/tiny.features")
-    _, printed, _ = asl("ablate", *options)
+    _, printed, _ = asl("ablate", "tiny.yaml", *options)
     assert (printed.count("is done already"), printed.count("done in")) == (1 + 4, 2)
 
-    _, printed, errors = asl("ablate", *options[:4], "--over", "mirrored,mirrored", "--from", "published")
+    _, printed, errors = asl("ablate", "tiny.yaml", *options[:4], "--over", "mirrored,mirrored", "--from", "published")
     assert printed.count("tiny, with mirrored") == 1, printed + errors
     training = read_json(package / "outputs/tiny/ablation/published/tiny/held_out_ben.seed_1/training.json")
     assert training["validation_signers"] == ["eli"]
@@ -249,7 +218,7 @@ def test_an_ablation_trains_with_and_without_each_part_on_one_split_and_keeps_wh
         (("--models", "tiny_video"), "Only the training of models for landmarks has parts to change; got tiny_video."),
         (("--set", "dataset=asl_alphabet"), "asl: An ablation needs clips of landmarks; asl_alphabet has photographs."),
     ):
-        assert told in asl("ablate", *wrong)[2]
+        assert told in asl("ablate", "tiny.yaml", *wrong)[2]
 
 
 def test_models_of_one_file_for_photographs_and_videos_stand_in_the_report_too(package, asl):
@@ -271,10 +240,10 @@ def test_models_of_one_file_for_photographs_and_videos_stand_in_the_report_too(p
     write_clips(make_clips(rows), package / "data" / "made" / "clips.csv")
     (package / "tiny.yaml").write_text("run: tiny\ndataset: made\nimage_size: 32\nvideo_size: 32\nvideo_frames: 8\n")
     options = ["--only", "ben", "--no-known-signers", "--models"]
-    code, printed, errors = asl("batch", *options, "tiny_photograph")
+    code, printed, errors = asl("batch", "tiny.yaml", *options, "tiny_photograph")
     assert code == 0, errors
     assert "11_report  is left out: this run has no results of signs yet" in printed
-    code, printed, errors = asl("batch", *options, "tiny_photograph,tiny_video")
+    code, printed, errors = asl("batch", "tiny.yaml", *options, "tiny_photograph,tiny_video")
     assert code == 0, errors
     assert "model_tiny_photograph, held out: ben  is done already" in printed
     for folder in ("letters/tiny_photograph", "tiny_video"):
@@ -283,7 +252,7 @@ def test_models_of_one_file_for_photographs_and_videos_stand_in_the_report_too(p
     assert "Letters and digits\nAccuracy on signers that the model had never seen:\n  tiny_photograph, ben: " in printed
     assert "Signs\nAccuracy on signers that the model had never seen:\n  tiny_video, ben: " in printed
     (package / "tiny.yaml").write_text("run: tiny\ndataset: fingerspelling\n")
-    _, _, errors = asl("batch", *options, "tiny_photograph")
+    _, _, errors = asl("batch", "tiny.yaml", *options, "tiny_photograph")
     assert "There is no model 'tiny_photograph' to train on fingerspelling. There are: attention_" in errors
 
 

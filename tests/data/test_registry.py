@@ -1,9 +1,6 @@
 """A data set is one file, one page and one parameter file."""
 
-import os
 import shutil
-import subprocess
-import sys
 
 import pandas as pd
 import pytest
@@ -13,6 +10,7 @@ from asl_lib.data.registry import find_datasets, get_dataset
 from asl_lib.data.video import write_video
 from scripts.dataset_tables import full_table, with_table
 from tests.conftest import ROOT, make_frames
+from tests.course.commands import asl_in
 
 CONTRIBUTING = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
 
@@ -21,12 +19,6 @@ def example_of_contributing():
     """Return the module that CONTRIBUTING.md shows."""
     block = CONTRIBUTING.split("```python\n")[1].split("```")[0]
     return "\n".join(line.removeprefix("   ") for line in block.splitlines()) + "\n"
-
-
-def asl(folder, *arguments):
-    environment = {**os.environ, "PYTHONPATH": str(folder), "ASL_HOME": str(folder), "ASL_PROGRESS": "off"}
-    command = [sys.executable, "-m", "asl_lib.course.cli", *arguments]
-    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
 
 
 @pytest.fixture
@@ -43,23 +35,24 @@ def project(tmp_path):
 
 
 def test_a_data_set_added_as_three_files_is_listed_checked_prepared_and_accepted_as_a_parameter(project):
-    assert "yours: YOURS: Some Sign Language" in asl(project, "datasets").stdout
-    checked = asl(project, "datasets", "check", "yours")
-    assert "present: 3 clips, 2 signs, 2 signers" in checked.stdout
-    prepared = asl(project, "extract", "params/yours.yaml", "--shard", "0/1")
-    assert "3 clips to extract" in prepared.stdout, prepared.stderr
-    clips = pd.read_csv(project / "data" / "yours" / "clips.csv")
-    assert clips[["gloss", "signer"]].to_numpy().tolist() == [["BOOK", "ana"], ["HELLO", "ana"], ["HELLO", "ben"]]
-    wrong = asl(project, "run", "params/yours.yaml", "--set", "frames=1")
-    assert "'frames' must be" in wrong.stderr
-    assert "yours'" not in wrong.stderr
-    unknown = asl(project, "run", "params/yours.yaml", "--set", "dataset=your")
-    assert "'dataset': There is no data set 'your'. Did you mean 'yours'? Known: asl_alphabet," in unknown.stderr
+    with asl_in(project) as asl:
+        assert "yours: YOURS: Some Sign Language" in asl("datasets")[1]
+        assert "present: 3 clips, 2 signs, 2 signers" in asl("datasets", "check", "yours")[1]
+        _, printed, errors = asl("extract", "params/yours.yaml", "--shard", "0/1")
+        assert "3 clips to extract" in printed, errors
+        clips = pd.read_csv(project / "data" / "yours" / "clips.csv")
+        assert clips[["gloss", "signer"]].to_numpy().tolist() == [["BOOK", "ana"], ["HELLO", "ana"], ["HELLO", "ben"]]
+        wrong = asl("run", "params/yours.yaml", "--set", "frames=1")[2]
+        assert "'frames' must be" in wrong
+        assert "yours'" not in wrong
+        unknown = asl("run", "params/yours.yaml", "--set", "dataset=your")[2]
+        assert "'dataset': There is no data set 'your'. Did you mean 'yours'? Known: asl_alphabet," in unknown
 
 
 def test_two_data_sets_with_the_same_name_are_refused(project):
     (project / "asl_lib" / "data" / "sets" / "again.py").write_text(example_of_contributing(), encoding="utf-8")
-    assert "there is another data set 'yours'" in asl(project, "datasets").stderr
+    with asl_in(project) as asl:
+        assert "there is another data set 'yours'" in asl("datasets")[2]
 
 
 def test_the_table_of_data_sets_matches_the_registry():
