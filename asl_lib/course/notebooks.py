@@ -30,7 +30,9 @@ from asl_lib.models.registry import find_model
 
 # Kernels that start at the same moment sometimes choose the same port: such a run is tried once more.
 KERNEL_START_ERRORS = ("Kernel died before replying", "Address already in use", "Kernel didn't respond")
-EXECUTE = """import json, sys, papermill
+EXECUTE = """import json, sys
+sys.modules["rfc3987_syntax"] = None  # jsonschema does without; its import takes half of papermill's
+import papermill
 source, output, values, folder = sys.argv[1:]
 papermill.execute_notebook(
     source, output, json.loads(values), cwd=folder, progress_bar=False, shutdown_kernel="immediate"
