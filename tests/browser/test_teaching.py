@@ -35,7 +35,7 @@ GESTURES = {gesture.gloss.split()[0].upper(): gesture for gesture in HELD_OUT}
 def learning_home(tmp_path_factory):
     """A folder with a small sign embedding, a small network, and the clips of six signers that it learned from."""
     home = tmp_path_factory.mktemp("learning")
-    learn_signs(home, GLOSSES)
+    learn_signs(home, GLOSSES, pseudo_signs=100)
     return home
 
 
@@ -47,7 +47,7 @@ def learning_model(learning_home):
 
 @pytest.fixture(scope="module")
 def embedding(learning_home):
-    return load_embedding(next((learning_home / "outputs" / "embedding").iterdir()))
+    return load_embedding(next((learning_home / "outputs" / "embedding").glob("*/")))
 
 
 @pytest.fixture(scope="module")
@@ -170,7 +170,8 @@ def test_recorded_streams_of_signs_and_gestures_give_the_events_that_python_give
     refused = [any(event.refused for event in events) for events in expected]
     assert words[3] == ["WANT"]
     assert sum(map(bool, words[:3])) >= 2
-    assert sum(refused[4:]) >= 3
+    assert words[4:].count([]) >= 8  # of 13 gestures that nothing was chosen with
+    assert sum(refused[4:]) >= 8
 
 
 FILES = (

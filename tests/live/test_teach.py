@@ -132,7 +132,7 @@ def test_a_look_up_without_a_movement_or_a_sign_says_so(taught_home, clips, caps
 
 
 def test_every_movement_of_a_clip_is_an_example(clips, embedding_folder):
-    recipe = load_embedding(next(embedding_folder.iterdir())).recipe
+    recipe = load_embedding(next(embedding_folder.glob("*/"))).recipe
     pictures = [picture for _, picture in read_frames(clips / "HELLO-ana.mp4")]
     assert len(find_movements(timed(pictures), recipe, fps=25)) == 1
     assert len(find_movements(timed(pictures * 2), recipe, fps=25)) == 2
