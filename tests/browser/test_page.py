@@ -668,6 +668,12 @@ def test_a_camera_that_is_stopped_or_refused_stays_off_and_what_went_wrong_is_sa
     tab.button("camera").click()
     tab.until(lambda: "Allow it beside the address of this page" in tab.text("status"), "a sentence about permission")
     assert barriers(tab, "refused", 390) == {}
+    tab.emulate(width=390, height=664)
+    tab.js("document.getElementById('asl-about').scrollIntoView()")
+    top, bottom = tab.js(PLACE, "status")  # on a phone it is in sight wherever one has scrolled to
+    assert top > 0
+    assert bottom <= 664
+    tab.emulate()
 
     file = tab.driver.find_element("id", "asl-file")
     (tmp_path / "empty.mp4").write_bytes(b"")
@@ -844,6 +850,14 @@ def test_firefox_recognises_clips_too_from_python_s_web_server_below_a_path_with
     assert found["isolated"]
 
 
+PLACE = """
+    const [name] = arguments;
+    const element = document.getElementById(`asl-${name}`) ?? document.querySelector(`[data-asl="${name}"]`);
+    const {top, bottom} = element.getBoundingClientRect();
+    return [top, bottom];
+"""
+
+
 def open_recorder(tab):
     """Start the camera, and return the form of "Record your own signs", opened by the keyboard."""
     from selenium.webdriver.common.keys import Keys
@@ -870,6 +884,13 @@ def test_own_signs_are_saved_as_a_zip_of_the_videos_that_the_camera_saw(site, op
     tab.button("take").click()
     tab.until(lambda: "Look at it" in tab.text("asked-what"), "the capture")
     assert barriers(tab, "record", 390) == {}
+    assert tab.text("status") == ""
+    tab.emulate(width=390, height=664)
+    # On a phone the signer sees the picture and what to do without scrolling.
+    places = [tab.js(PLACE, name) for name in ("stage", "replay", "asked", "asked-what", "keep")]
+    assert all(top >= 0 and bottom <= 664 for top, bottom in places), places
+    tab.screenshot("record-phone")
+    tab.emulate()
     tab.button("keep").click()
     assert tab.text("asked") == "BOOK"
     tab.button("skip").click()

@@ -152,6 +152,7 @@ async function recognise(opened, message) {
       const began = performance.now();
       const recognition = await engine.process(picture, time_s);
       if (opened.closed) return;
+      if (session) continue;
       drawFrame(byId("canvas"), recognition, config);
       show(recognition);
       showSpeed(began);
@@ -239,6 +240,10 @@ function beginSession(form) {
   }
   if (recording) record();
   byId("canvas").hidden = true;
+  byId("speed").textContent = "";
+  say("");
+  document.querySelector("main").classList.add("recording");
+  scrollTo(0, 0);
   session.enter("ready");
 }
 
@@ -246,6 +251,7 @@ function beginSession(form) {
 async function endSession(reason = "") {
   const ended = session;
   session = null;
+  document.querySelector("main").classList.remove("recording");
   byId("recorder-form").hidden = false;
   byId("recorder-prompt").hidden = byId("replay").hidden = byId("count").hidden = byId("badge").hidden = true;
   byId("canvas").hidden = !source;

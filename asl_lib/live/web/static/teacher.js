@@ -65,6 +65,7 @@ export class Teacher {
       await this.teach(gloss);
     } else {
       this.asked = {gloss, left: Number(count)};
+      scrollTo(0, 0); // to the picture with the countdown
       await this.next();
     }
   }
