@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import warnings
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from asl_lib.models.cnn import check_picture
 from asl_lib.models.errors import TrainingError
@@ -87,6 +87,21 @@ def build_mobilenet_lstm(
     head = keras.Model(features, keras.layers.Dense(classes, activation="softmax", dtype="float32")(x), name=HEAD)
     clip = keras.Input((frames, size, size, 3))
     return keras.Model(clip, head(keras.layers.TimeDistributed(backbone, name=BACKBONE)(clip)), name="mobilenet_lstm")
+
+
+def predict_at_once(model: keras.Model, clips: Any) -> Any:
+    """Return what the network of `build_mobilenet_lstm` returns, with the frames of all clips as one batch.
+
+    `TimeDistributed` repeats the backbone's graph for every frame, which takes ten seconds to compile.
+
+    Args:
+        model: the network.
+        clips: (n, frames, size, size, 3).
+    """
+    from keras import ops
+
+    features = model.get_layer(BACKBONE).layer(ops.reshape(clips, (-1, *clips.shape[2:])), training=False)
+    return model.get_layer(HEAD)(ops.reshape(features, (-1, clips.shape[1], features.shape[-1])), training=False)
 
 
 def build_mobilenet(*, size: int, classes: int = 2, weights: str | Path | None = None) -> keras.Model:

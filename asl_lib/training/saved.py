@@ -6,6 +6,7 @@ import statistics
 import time
 import zipfile
 from collections.abc import Callable, Iterable
+from functools import partial
 from pathlib import Path
 from typing import Any, overload
 
@@ -17,6 +18,7 @@ from asl_lib._util.files import LARGEST_RATIO, atomic_write, largest_unpacked
 from asl_lib.features.recipe import AnyRecipe, FeatureRecipe, Recipe, load_recipe
 from asl_lib.features.sets import ClipSet
 from asl_lib.models.errors import TrainingError
+from asl_lib.models.mobilenet import BACKBONE, predict_at_once
 from asl_lib.models.point_model import PointModel
 from asl_lib.models.registry import point_models
 
@@ -173,7 +175,9 @@ def compile_predictor(model: Any, recipe: Recipe) -> Callable[[np.ndarray], np.n
     import tensorflow as tf
 
     landmarks = isinstance(recipe, FeatureRecipe)
-    program = tf.function(lambda X: glosses_of(model(X, training=False)), jit_compile=landmarks)
+    of_frames = any(layer.name == BACKBONE for layer in model.layers)
+    call = partial(predict_at_once, model) if of_frames else partial(model, training=False)
+    program = tf.function(lambda X: glosses_of(call(X)), jit_compile=landmarks)
 
     def probabilities(clip: np.ndarray) -> np.ndarray:
         return mean_over_views(lambda X: program(tf.constant(X)), recipe, clip[None])[0]

@@ -14,7 +14,7 @@ from asl_lib.models.i3d import TOP
 from asl_lib.models.mobilenet import BACKBONE, HEAD, build_mobilenet, build_mobilenet_lstm
 from asl_lib.training.fit import fit, set_seeds
 from asl_lib.training.hardware import hardware
-from asl_lib.training.saved import load_model, predict
+from asl_lib.training.saved import compile_predictor, load_model, predict
 from asl_lib.training.videos import calibrate_batch_norm, fit_i3d, fit_lstm, frame_features
 from tests.conftest import make_clip_set
 
@@ -126,6 +126,7 @@ def test_the_lstm_is_trained_on_features_that_are_computed_once_and_the_whole_ne
     assert recipe.shape == model.input_shape[1:]
     head = predict(model.get_layer(HEAD), replace(clips, values=features))
     np.testing.assert_allclose(predict(loaded, clips), head, atol=1e-3)
+    np.testing.assert_allclose(compile_predictor(loaded, recipe)(clips.values[0]), head[0], atol=1e-3)
     files = {path.name: path.stat().st_mtime_ns for path in tmp_path.glob("mobilenet-*.npy")}
     np.testing.assert_array_equal(frame_features(model, clips, folder=tmp_path)[:], features[:])
     assert files == {path.name: path.stat().st_mtime_ns for path in tmp_path.glob("mobilenet-*.npy")}
