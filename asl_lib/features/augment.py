@@ -158,7 +158,9 @@ def mirror_some(
 ) -> np.ndarray:
     """Mirror `share` of the clips (see `FeatureRecipe.mirror`), as if signers of the other hand had signed them."""
     chosen = rng.random(len(points)) < share
-    return np.where(chosen[:, None, None, None], recipe.mirror(points), points)
+    varied = points.copy()
+    varied[chosen] = recipe.mirror(points[chosen])
+    return varied
 
 
 def mixup_pairs(
