@@ -153,7 +153,7 @@ def asl(copied):
         yield call
 
 
-def test_a_model_of_one_file_is_trained_and_stands_in_the_report(package, asl):
+def test_a_model_defined_in_one_file_is_trained_and_listed_in_the_report(package, asl):
     options = ["--jobs", "1", "--models", "tiny", "--only", "ben"]
     code, printed, errors = asl("batch", "tiny.yaml", *options)
     assert code == 0, errors
@@ -174,7 +174,7 @@ def test_a_model_of_one_file_is_trained_and_stands_in_the_report(package, asl):
     assert asl("batch", "tiny.yaml", *options)[1].count("is done already") == 3
 
 
-def test_an_ablation_trains_with_and_without_each_part_on_one_split_and_keeps_what_is_done(package, asl):
+def test_an_ablation_trains_with_and_without_each_part_on_one_split_and_resumes(package, asl):
     for number, (signer, gloss, take) in enumerate(product(("ana", "ben", "eli"), ("BOOK", "HELP"), range(2))):
         folder = package / "data" / "own_landmarks" / signer / gloss
         folder.mkdir(parents=True, exist_ok=True)
@@ -221,7 +221,7 @@ def test_an_ablation_trains_with_and_without_each_part_on_one_split_and_keeps_wh
         assert told in asl("ablate", "tiny.yaml", *wrong)[2]
 
 
-def test_models_of_one_file_for_photographs_and_videos_stand_in_the_report_too(package, asl):
+def test_models_for_photographs_and_videos_defined_in_one_file_are_listed_in_the_report(package, asl):
     for folder in ("made", "made_photographs"):
         (package / "data" / folder).mkdir(parents=True)
     rng = np.random.default_rng(0)
@@ -256,7 +256,7 @@ def test_models_of_one_file_for_photographs_and_videos_stand_in_the_report_too(p
     assert "There is no model 'tiny_photograph' to train on fingerspelling. There are: attention_" in errors
 
 
-def test_the_notebook_for_any_model_says_what_its_parameters_mean_and_where_its_results_are():
+def test_the_notebook_for_any_model_explains_its_parameters_and_where_its_results_are():
     notebook = nbformat.read(ANY_MODEL, as_version=4)
     parameters, *cells = [cell for cell in notebook.cells if cell.cell_type == "code"]
     assert all("  # " in line for line in parameters.source.splitlines())

@@ -170,7 +170,7 @@ def news(said):
     ]
 
 
-def test_what_was_executed_is_not_executed_again_even_from_another_folder(course, papermill):
+def test_an_executed_notebook_is_not_executed_again_even_from_another_folder(course, papermill):
     said, calls = [], papermill()
     run_course(VALUES, log=said.append)
     assert news(said) == [(name, "kept") for name in SHORT_COURSE]
@@ -178,7 +178,7 @@ def test_what_was_executed_is_not_executed_again_even_from_another_folder(course
     assert (course / "outputs" / "short" / "solved.txt").is_file()
 
 
-def test_a_changed_parameter_a_lost_result_and_a_changed_cell_redo_what_depends_on_them(course, kernelless):
+def test_changed_parameters_lost_results_and_changed_cells_redo_only_what_depends_on_them(course, kernelless):
     said = []
     run_course({**VALUES, "epochs": 3}, log=said.append)
     kept, done = ("01_clips", "kept"), ("11_report", "done")
@@ -200,14 +200,14 @@ def test_a_changed_parameter_a_lost_result_and_a_changed_cell_redo_what_depends_
     assert news(said) == [kept, ("03_features", "kept"), ("05_model", "kept"), done]
 
 
-def test_a_forced_run_executes_what_is_done(course, papermill):
+def test_a_forced_run_executes_finished_notebooks_again(course, papermill):
     said, calls = [], papermill()
     run_course(VALUES, force=True, log=said.append)
     assert news(said) == [(name, "done") for name in SHORT_COURSE]
     assert calls == [*SHORT_COURSE]
 
 
-def test_after_a_failing_notebook_nothing_is_started(course, kernelless):
+def test_no_notebook_is_started_after_a_failure(course, kernelless):
     said = []
     with pytest.raises(
         BatchError, match=r"(?s)03_features failed.*outputs/other/notebooks.*no signer nobody to hold out"
@@ -216,7 +216,7 @@ def test_after_a_failing_notebook_nothing_is_started(course, kernelless):
     assert news(said) == [("01_clips", "done"), ("03_features", "failed")]
 
 
-def test_models_are_trained_side_by_side_and_all_of_them_end_before_a_failure_stops_the_run(course, papermill):
+def test_models_are_trained_in_parallel_and_all_of_them_end_before_a_failure_stops_the_run(course, papermill):
     path = course / "notebooks" / "05_model.ipynb"
     shutil.copy(path, path.with_name("06_model.ipynb"))
     said, calls = [], papermill("", "", "Exception encountered at: a cell")
@@ -227,9 +227,7 @@ def test_models_are_trained_side_by_side_and_all_of_them_end_before_a_failure_st
     assert calls == ["01_clips", "03_features", "06_model", "05_model"]
 
 
-def test_the_report_and_the_live_notebooks_run_side_by_side_and_one_that_fails_does_not_lose_the_other(
-    course, papermill
-):
+def test_the_report_and_live_notebooks_run_in_parallel_and_fail_independently(course, papermill):
     path = course / "notebooks" / "11_report.ipynb"
     shutil.copy(path, path.with_name("12_live.ipynb"))
     said, calls = [], papermill("", "", "", "Exception encountered at: a cell")
@@ -239,7 +237,7 @@ def test_the_report_and_the_live_notebooks_run_side_by_side_and_one_that_fails_d
     assert news(said)[-2:] == [("12_live", "failed"), ("11_report", "done")]
 
 
-def test_a_notebook_that_leaves_nothing_behind_is_waited_for_by_no_other(course, papermill):
+def test_no_notebook_waits_for_one_without_results(course, papermill):
     path = course / "notebooks" / "03_features.ipynb"
     notebook = nbformat.read(path, as_version=4)
     notebook.metadata["asl"]["results"] = []
@@ -250,7 +248,7 @@ def test_a_notebook_that_leaves_nothing_behind_is_waited_for_by_no_other(course,
     assert news(said)[2:] == [("05_model", "kept"), ("04_look", "done"), ("11_report", "kept")]
 
 
-def test_only_the_wanted_notebooks_are_executed(course, papermill):
+def test_only_the_requested_notebooks_are_executed(course, papermill):
     calls = papermill()
     run_course(VALUES, notebooks=["3", "01_clips"], force=True, log=lambda _: None)
     assert calls == ["01_clips", "03_features"]
@@ -258,9 +256,7 @@ def test_only_the_wanted_notebooks_are_executed(course, papermill):
         run_course(VALUES, notebooks=["07"], log=lambda _: pytest.fail("something ran"))
 
 
-def test_a_run_of_the_demo_says_how_long_it_takes_and_at_each_line_how_long_the_rest_takes(
-    course, papermill, monkeypatch
-):
+def test_a_run_of_the_demo_estimates_its_total_and_remaining_time(course, papermill, monkeypatch):
     for path in (course / "notebooks").iterdir():
         notebook = nbformat.read(path, as_version=4)
         notebook.metadata["asl"]["minutes"] = 2
@@ -334,7 +330,7 @@ def test_every_seed_trains_each_model_once_and_the_report_has_one_row_for_all(co
     assert report[["held_out", "seeds"]].values.tolist() == [["ana", 2], ["ben", 2]]
 
 
-def test_shards_do_their_part_of_a_batch_and_a_last_call_builds_the_report(course, kernelless):
+def test_shards_of_a_batch_share_the_work_and_a_last_call_builds_the_report(course, kernelless):
     values, said = {**VALUES, "run": "sharded"}, []
     with pytest.raises(BatchError, match="01_clips must be done before shard 1/2.*--shard 0/2 first"):
         run_batch(values, shard="1/2", log=lambda _: None, **OPTIONS)
@@ -357,7 +353,7 @@ def test_shards_do_their_part_of_a_batch_and_a_last_call_builds_the_report(cours
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no pthread_kill")
-def test_an_interrupted_batch_starts_no_further_run_and_goes_on_where_it_was(course, kernelless, monkeypatch):
+def test_an_interrupted_batch_starts_no_further_run_and_can_be_resumed(course, kernelless, monkeypatch):
     started, execute = [], Run.execute
 
     def interrupt(run, upstream, **options):
@@ -395,7 +391,7 @@ def test_the_workers_of_a_dask_cluster_execute_model_notebooks(course):
     assert metrics["epochs"] == 2
 
 
-def test_folds_hold_groups_of_signers_out_so_that_each_is_tested_once(course, kernelless):
+def test_folds_hold_out_groups_of_signers_and_test_each_signer_once(course, kernelless):
     said = []
     values = {**VALUES, "run": "folded", "signers": ["ana", "ben", "eli", "fay"]}
     run_batch(values, folds=2, log=said.append, jobs=2, **OPTIONS)
@@ -418,7 +414,7 @@ def test_a_batch_with_a_failing_run_finishes_the_others_and_says_so(course, kern
         assert (course / "outputs" / "short" / "lstm" / f"held_out_{signer}" / "metrics.json").is_file() == done
 
 
-def test_a_kernel_that_does_not_start_is_tried_once_more_and_a_failing_cell_is_not(course, papermill):
+def test_a_kernel_that_does_not_start_is_retried_once_and_a_failing_cell_is_not(course, papermill):
     values = {**VALUES, "epochs": 7}
     for error, tries in (("ValueError: in a cell", 1), ("RuntimeError: Kernel died before replying to kernel_info", 2)):
         calls = papermill(*[error] * tries)
@@ -464,7 +460,7 @@ def test_a_folder_without_notebooks_and_a_notebook_without_parameters_are_named(
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "notebooks").glob("*.ipynb")), ids=lambda path: path.stem)
-def test_a_notebook_keeps_the_shape_of_the_course(path):
+def test_every_notebook_follows_the_course_s_structure(path):
     notebook = nbformat.read(path, as_version=4)
     code = [(i, cell) for i, cell in enumerate(notebook.cells) if cell.cell_type == "code"]
     most = 31 if path.stem.startswith("13") else 25  # 13 has two topics, and is long: make two notebooks of it
@@ -487,7 +483,7 @@ def test_a_notebook_keeps_the_shape_of_the_course(path):
     assert str(ROOT) not in path.read_text(encoding="utf-8")
 
 
-def test_the_demo_s_parameter_file_is_the_notebooks_default():
+def test_the_demo_s_parameter_file_equals_the_notebooks_defaults():
     assert check_parameters(read_yaml(ROOT / "params" / "demo.yaml")) == Params()
 
 
@@ -515,7 +511,7 @@ def test_a_notebook_s_results_are_where_batches_look_for_them(path):
     assert {name: getattr(Params(), name) for name in given} == given
 
 
-def test_the_first_look_is_small_and_disturbs_neither_the_demo_s_clips_nor_its_results():
+def test_make_try_is_small_and_leaves_the_demo_s_clips_and_results_alone():
     first, demo = check_parameters(read_yaml(ROOT / "params" / "try.yaml")), Params()
     assert first.dataset == demo.dataset
     assert not first.dataset_dir.is_relative_to(demo.dataset_dir)

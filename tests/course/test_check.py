@@ -33,7 +33,7 @@ def test_a_sign_and_a_signer_without_any_clip_are_named(tmp_path):
     assert problems.problem.tolist() == ["sign 0080, signer 03: 49 of 50 clips", "sign 0170: no clip"]
 
 
-def test_a_broken_picture_is_named_with_its_reason(tmp_path):
+def test_an_unreadable_picture_is_named_with_a_reason(tmp_path):
     paint(tmp_path / "0" / "IMG_1.JPG")
     paint(tmp_path / "1" / "IMG_2.JPG")
     whole = (tmp_path / "1" / "IMG_2.JPG").read_bytes()
@@ -49,7 +49,7 @@ def test_a_broken_picture_is_named_with_its_reason(tmp_path):
     assert "0 bytes" in problems["3/IMG_4.JPG"]
 
 
-def test_broken_videos_are_named_with_their_reason(tmp_path):
+def test_unreadable_videos_are_named_with_a_reason(tmp_path):
     write_video(tmp_path / "ana" / "HELLO" / "1.mp4", make_frames(3), fps=25)
     touch(tmp_path, "ana/HELLO/2.mp4")
     (tmp_path / "ana" / "HELLO" / "3.mp4").touch()
@@ -78,7 +78,7 @@ def cut_short(tmp_path, shared_cases):
     return tmp_path
 
 
-def test_videos_that_are_cut_off_are_told_from_those_that_cannot_be_read_each_with_its_remedy(cut_short):
+def test_cut_off_and_unreadable_videos_are_reported_separately_with_a_remedy_each(cut_short):
     inventory = take_inventory(get_dataset("recordings"), cut_short)
     assert inventory.present.path.tolist() == ["ana/MOTHER/1.mp4"]
     assert inventory.incomplete.reason.tolist() == [
@@ -93,7 +93,7 @@ def test_videos_that_are_cut_off_are_told_from_those_that_cannot_be_read_each_wi
     assert sorted(inventory.problems().path) == [f"ana/MOTHER/{n}.mp4" for n in (2, 3, 4)]
 
 
-def test_a_video_of_one_frame_is_no_clip(tmp_path):
+def test_a_video_of_one_frame_is_not_a_clip(tmp_path):
     write_video(tmp_path / "ana" / "HELLO" / "1.mp4", make_frames(1), fps=25)
     inventory = take_inventory(get_dataset("recordings"), tmp_path)
     assert inventory.present.empty
@@ -101,7 +101,7 @@ def test_a_video_of_one_frame_is_no_clip(tmp_path):
 
 
 @pytest.mark.parametrize("files", ["open", "decode"])
-def test_a_file_that_may_not_be_read_stops_nobody(tmp_path, monkeypatch, files):
+def test_a_file_without_read_permission_does_not_stop_the_check(tmp_path, monkeypatch, files):
     write_video(tmp_path / "ana" / "HELLO" / "1.mp4", make_frames(3), fps=25)
     shutil.copy(tmp_path / "ana" / "HELLO" / "1.mp4", tmp_path / "ana" / "HELLO" / "2.mp4")
     opened = Path.open
@@ -124,7 +124,7 @@ def test_a_quick_check_opens_files_only(cut_short):
     assert inventory.broken.path.tolist() == ["ana/MOTHER/4.mp4"]
 
 
-def test_what_has_not_changed_is_not_decoded_again_and_an_interrupted_check_goes_on(cut_short, monkeypatch):
+def test_unchanged_files_are_not_decoded_again_and_an_interrupted_check_resumes(cut_short, monkeypatch):
     decoded, real = [], check.run_jobs
 
     def watched(function, items, **options):
@@ -147,7 +147,7 @@ def test_what_has_not_changed_is_not_decoded_again_and_an_interrupted_check_goes
     assert recordings.find_clips(cut_short).path.str.startswith("ana/").all(), "the findings are no clips"
 
 
-def test_a_folder_that_cannot_be_written_is_checked_all_the_same(cut_short, monkeypatch):
+def test_a_read_only_folder_can_be_checked(cut_short, monkeypatch):
     (cut_short / "checked").write_text("in the way")
     assert len(take_inventory(get_dataset("recordings"), cut_short).incomplete) == 2
 

@@ -177,7 +177,7 @@ def test_converting_leaves_the_lesson_with_its_outputs_and_the_notebook_itself_a
     }
 
 
-def test_an_evening_is_worth_five_points_and_they_are_shared_by_its_graded_cells():
+def test_an_exercise_of_an_evening_is_worth_five_points_shared_by_its_graded_cells():
     heading = text("## Exercise 1 · Both\n\n*An evening.*", "exercise")
     cells = [
         heading,
@@ -206,7 +206,7 @@ def test_an_evening_is_worth_five_points_and_they_are_shared_by_its_graded_cells
         ),
     ],
 )
-def test_what_keeps_an_exercise_from_being_graded_is_said_in_a_sentence(change, sentence):
+def test_an_exercise_that_cannot_be_graded_is_refused_with_a_reason(change, sentence):
     from nbgrader.nbgraderformat import MetadataValidator
 
     converted, exercises = convert_notebook(small_notebook(change(exercise(1, "One line.", *FIRST))), NAME)
@@ -253,7 +253,7 @@ def test_the_release_has_checks_and_lesson_but_no_solution_and_no_output_that_an
     assert (release / "docs" / "images" / "hand.png").read_bytes() == b"a picture"
 
 
-def test_a_second_build_gives_the_same_bytes_and_keeps_what_the_teacher_has(classroom):
+def test_a_second_build_gives_the_same_bytes_and_keeps_the_teacher_s_files(classroom):
     made = {name: files_in(classroom / name) for name in ("source", "release")}
     build_classroom(log=silent)
     assert {name: files_in(classroom / name) for name in ("source", "release")} == made
@@ -324,14 +324,14 @@ def test_an_assignment_finds_the_course_from_wherever_a_student_puts_it(course, 
     assert project_folder() == ROOT, "The course that asl_lib is installed from."
 
 
-def test_without_nbgrader_a_sentence_says_how_to_install_it(course, monkeypatch, capsys):
+def test_without_nbgrader_the_error_says_how_to_install_it(course, monkeypatch, capsys):
     monkeypatch.setitem(sys.modules, "nbgrader", None)
     assert main(["classroom", "build"]) == 1
     assert "pip install -c requirements.lock nbgrader" in capsys.readouterr().err
     assert not (course / "classroom").exists()
 
 
-def test_the_command_builds_the_notebooks_asked_for(course, capsys):
+def test_the_command_builds_the_requested_notebooks(course, capsys):
     shutil.copy(course / "notebooks" / f"{NAME}.ipynb", course / "notebooks" / "02_next.ipynb")
     assert main(["classroom", "build", "--to", "elsewhere", "--notebooks", "2"]) == 0
     assert "1 assignments, 3 exercises, 6 points." in capsys.readouterr().out

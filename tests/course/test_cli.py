@@ -15,7 +15,7 @@ from asl_lib.data.video import read_frames, write_video
 from tests.conftest import ROOT, make_clips, make_frames
 
 
-def test_help_comes_without_loading_the_heavy_libraries():
+def test_help_is_shown_without_importing_slow_libraries():
     program = (
         "import sys; from asl_lib.course.cli import _parser; _parser().format_help(); "
         "print(sorted({'tensorflow', 'mediapipe', 'keras', 'cv2', 'pandas', 'matplotlib'} & set(sys.modules)))"
@@ -33,7 +33,7 @@ def test_help_names_every_command():
         assert command in output
 
 
-def test_the_version_and_the_system_are_told_for_a_report(capsys):
+def test_the_version_command_lists_the_system_for_bug_reports(capsys):
     with pytest.raises(SystemExit) as ended:
         main(["--version"])
     assert ended.value.code == 0
@@ -41,7 +41,7 @@ def test_the_version_and_the_system_are_told_for_a_report(capsys):
 
 
 @pytest.mark.parametrize("arguments", [["datasets"], ["datasets", "list"]])
-def test_data_sets_are_listed_with_licence_size_and_what_is_here(arguments, capsys, home):
+def test_data_sets_are_listed_with_licence_size_and_what_is_downloaded(arguments, capsys, home):
     from asl_lib.data.clips import make_clips, write_clips
 
     row = {"path": "a.mp4", "gloss": "0071", "signer": "01"}
@@ -100,7 +100,7 @@ def test_extraction_on_a_cluster_and_a_preview_from_the_command_line(capsys, hom
     assert "shard must be like 3/100" in capsys.readouterr().err
 
 
-def test_a_recording_that_came_later_is_found_by_the_next_extraction(capsys, home):
+def test_a_recording_added_later_is_found_by_the_next_extraction(capsys, home):
     (home / "p.yaml").write_text("dataset: recordings\nworkers: 1\n")
     for number in range(2):
         write_video(home / "data" / "recordings" / "ana" / "HELLO" / f"{number}.mp4", make_frames(2), fps=25)
@@ -126,7 +126,7 @@ def test_the_slurm_array_extracts_every_clip_once(capsys, home):
     assert "There is no model 'nonsense' to train on" in said, "what follows the parameter file must be passed on"
 
 
-def test_a_data_set_whose_files_are_here_and_its_clips_table_is_not_is_said_to_be_unlooked_at(capsys, home):
+def test_a_data_set_without_a_clips_table_is_listed_as_not_prepared(capsys, home):
     (home / "data" / "karsl").mkdir(parents=True)
     assert main(["datasets"]) == 0
     listed = capsys.readouterr().out
@@ -152,7 +152,7 @@ def slurm_task(script, parameters, folder, *more, task, tasks):
         (["extract", str(ROOT / "params" / "recordings.yaml")], "There is no recording in"),
     ],
 )
-def test_a_mistake_gets_a_sentence_and_exit_code_1(arguments, words, capsys, home):
+def test_a_user_error_prints_one_sentence_and_exits_with_1(arguments, words, capsys, home):
     assert main(arguments) == 1
     error = capsys.readouterr().err
     assert error.startswith("asl: ")
@@ -160,7 +160,7 @@ def test_a_mistake_gets_a_sentence_and_exit_code_1(arguments, words, capsys, hom
     assert "Traceback" not in error
 
 
-def test_a_reader_that_has_seen_enough_gets_no_complaint():
+def test_a_closed_output_pipe_gives_no_error():
     command = [sys.executable, "-m", "asl_lib.course.cli", "datasets", "list"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT) as process:
         process.stdout.close()  # as `head` does
@@ -168,7 +168,7 @@ def test_a_reader_that_has_seen_enough_gets_no_complaint():
     assert process.returncode == 0
 
 
-def test_extract_lists_what_failed(capsys, home):
+def test_extract_lists_failed_clips(capsys, home):
     folder = home / "data" / "recordings"
     (folder / "ana" / "HELLO").mkdir(parents=True)
     (folder / "ana" / "HELLO" / "1.mp4").write_text("no video")

@@ -137,7 +137,7 @@ def test_a_notebook_neither_needs_its_exercises_nor_loses_a_function_to_them(pat
         ("import c.d\nimport math as np", "def f():\n    return c", (["c"], ["np"])),
     ],
 )
-def test_what_is_lost_without_exercises_or_to_them_is_named(exercise, after, found):
+def test_functions_lost_without_or_to_exercises_are_named(exercise, after, found):
     cell = nbformat.v4.new_code_cell
     cells = ["import numpy as np\ndef row():\n    pass", exercise, after]
     notebook = nbformat.v4.new_notebook(cells=[cell(source) for source in cells])
@@ -146,7 +146,7 @@ def test_what_is_lost_without_exercises_or_to_them_is_named(exercise, after, fou
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
-def test_every_check_asks_first_whether_there_is_an_answer(path):
+def test_every_check_first_asks_for_an_answer(path):
     cells = [cell for cell in nbformat.read(path, as_version=4).cells if "check" in cell.metadata.get("tags", [])]
     assert not [cell.id for cell in cells if not answers_of(cell.source)]
 

@@ -67,6 +67,6 @@ def test_the_command_line_and_the_live_page_make_nothing_stale(stale):
 
 
 @pytest.mark.parametrize("source", ["import asl_lib\nasl_lib.fit()", "from asl_lib import fit"])
-def test_names_of_the_face_stand_for_the_modules_that_they_come_from(source):
+def test_public_names_are_resolved_to_their_modules(source):
     assert code_hash(source) == code_hash("from asl_lib.training.fit import fit")
     assert code_hash(source) != code_hash("from asl_lib import read_clips")

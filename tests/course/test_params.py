@@ -60,7 +60,7 @@ def test_a_wrong_parameter_is_named_with_its_file_and_what_is_allowed(tmp_path, 
 
 
 @pytest.mark.parametrize("typed", ["01", "010", "NULL", "None", "YES", "off", "2024-01-01", "1_0", "12:30", "0x1F"])
-def test_a_name_without_quotes_is_what_was_typed(tmp_path, typed):
+def test_an_unquoted_name_is_taken_literally(tmp_path, typed):
     assert load(write(tmp_path / "p.yaml", f"test_signers: [{typed}]")).test_signers == [typed]
 
 
@@ -76,7 +76,7 @@ def test_a_name_is_the_same_however_a_computer_writes_its_accents_and_spaces(tmp
     assert (load(path).signs, load(path).test_signers) == (["CAFÉ", "GOOD MORNING"], ["zoë"])
 
 
-def test_all_that_is_wrong_is_said_at_once():
+def test_all_errors_are_reported_together():
     with pytest.raises(ParameterError, match=r"frames.*epochs"):
         check_parameters({"epochs": "x", "frames": 1})
 
@@ -144,6 +144,6 @@ def test_the_results_of_a_seed_lie_in_a_folder_of_their_own():
     ("seeds", "reason"),
     [([1, 2, 1], r"every seed must be there once; got \[1, 2, 1\]"), ([-1], "greater than"), ("3", "list")],
 )
-def test_seeds_that_cannot_be_are_refused(seeds, reason):
+def test_invalid_seeds_are_refused(seeds, reason):
     with pytest.raises(ParameterError, match=f"'seeds'.*{reason}"):
         check_parameters({"seeds": seeds})

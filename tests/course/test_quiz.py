@@ -146,11 +146,11 @@ def test_the_page_folds_each_word_under_its_answer_and_takes_no_text_for_markup(
         ("- [", "is not valid YAML"),
     ],
 )
-def test_a_file_that_is_no_quiz_is_named_with_what_is_wrong(write, text, complaint):
+def test_an_invalid_quiz_file_is_named_with_its_error(write, text, complaint):
     with pytest.raises(ParameterError, match=rf"05\.yaml .*{complaint}"):
         read_quiz(write(text))
 
 
-def test_a_quiz_that_is_not_there_is_named():
+def test_a_missing_quiz_is_named():
     with pytest.raises(ParameterError, match=r"There is no quiz .*notebooks.quizzes.99\.yaml"):
         quiz("99")

@@ -28,7 +28,7 @@ def folder(tmp_path_factory):
     return place
 
 
-def test_what_is_captured_gives_the_offline_probabilities_and_shows_how_it_moves(folder, clip):
+def test_a_captured_clip_gives_the_offline_probabilities_and_a_preview(folder, clip):
     classifier = Classifier.load(folder)
     frames = [picture for _, picture in read_frames(clip)]
     offline = np.asarray(classifier._probabilities(classifier.recipe.transform(clip).astype(np.float32)))
@@ -47,7 +47,7 @@ def test_what_is_captured_gives_the_offline_probabilities_and_shows_how_it_moves
     assert compose(frames[0], seen[10]).shape[0] % 2 == 0
 
 
-def test_it_waits_counts_down_captures_and_answers_once(folder):
+def test_a_capture_waits_counts_down_records_and_predicts_once(folder):
     frame = np.zeros((48, 64, 3), np.uint8)
     with ClipCapture(Classifier.load(folder), settings=LiveSettings(threshold=0.0)) as capture:
         assert capture.process(frame, 0.0).phase == "waiting"
@@ -58,14 +58,14 @@ def test_it_waits_counts_down_captures_and_answers_once(folder):
     assert seen[-1].top
 
 
-def test_a_capture_of_a_single_frame_answers_nothing(folder):
+def test_a_capture_of_a_single_frame_gives_no_prediction(folder):
     with ClipCapture(Classifier.load(folder)) as capture:
         capture.start(0.0, countdown_s=0.0, capture_s=0.01)
         capture.process(np.zeros((48, 64, 3), np.uint8), 0.0)
         assert capture.process(np.zeros((48, 64, 3), np.uint8), 1.0).top == ()
 
 
-def test_the_command_knows_by_the_recipe_what_a_network_takes(folder, clip, tmp_path, capsys):
+def test_the_command_detects_a_network_s_input_from_its_recipe(folder, clip, tmp_path, capsys):
     arguments = ["live", "--source", str(clip), "--model", str(folder), "--no-window", "--fast", "--threshold", "0"]
     assert main([*arguments, "--press", "1", "--record", str(tmp_path / "out.mp4")]) == 0
     printed = capsys.readouterr().out

@@ -42,7 +42,7 @@ def test_the_box_lies_inside_the_picture_on_the_signer_s_side():
     assert box.box((100, 400)) == (0, 150, 100, 250)
 
 
-def test_a_letter_that_is_held_is_committed_once_until_the_hand_goes(hand):
+def test_a_held_letter_is_committed_once_until_the_hand_leaves(hand):
     with LetterRecogniser(Reader()) as box:
         times = iter(np.arange(1000) / 25)
         seen = [box.process(hand, next(times)) for _ in range(40)]

@@ -123,19 +123,19 @@ def test_either_hand_can_sign(side):
     ]
 
 
-def test_hands_that_stay_down_say_nothing():
+def test_lowered_hands_give_no_word():
     still = [(index / 25, next(signing(body()))[1]) for index in range(60)]
     seen = follow_all(SignRecogniser(Oracle()), still)
     assert not any(one.signing or one.committed or one.top for one in seen)
 
 
-def test_nobody_in_the_picture_says_nothing(classifier):
+def test_an_empty_picture_gives_no_word(classifier):
     empty = np.full((75, 4), np.nan, np.float32)
     seen = follow_all(SignRecogniser(classifier), [(index / 25, empty) for index in range(30)])
     assert not any(one.signing or one.committed for one in seen)
 
 
-def test_below_the_threshold_a_sign_is_unknown_and_no_word():
+def test_below_the_threshold_a_sign_gives_no_word():
     settings = LiveSettings(threshold=0.95)
     seen = follow_all(SignRecogniser(Oracle(), settings=settings), signing(body()))
     assert not any(one.committed or one.shown for one in seen)
@@ -165,7 +165,7 @@ def test_a_word_has_at_least_the_threshold_while_a_sign_goes_on():
         assert not result.committed or dict(result.top)[result.committed] >= settings.threshold
 
 
-def test_no_more_frames_are_kept_than_are_looked_at():
+def test_no_more_frames_are_kept_than_are_needed():
     recogniser = SignRecogniser(Oracle(), settings=LiveSettings(window_s=2.0))
     lifted = next(values for time_s, values in signing(body(), seconds=1.2) if time_s > 0.5)
     follow_all(recogniser, [(index / 25, lifted) for index in range(1000)])
@@ -192,7 +192,7 @@ def test_frames_at_the_wanted_rate_stay_as_they_are():
     np.testing.assert_array_equal(even, values)
 
 
-def test_what_is_missing_in_one_of_two_frames_is_missing_between_them():
+def test_a_point_missing_in_one_of_two_frames_is_missing_between_them():
     values = values_of(make_landmarks(frames=3, missing=[("left_hand", 1, 2)]))
     even = resample_in_time(values, np.array([0.0, 0.1, 0.2]), fps=20)
     assert np.isnan(even[1:4, 33:54, 0]).all()
@@ -218,20 +218,20 @@ def test_settings_may_change_while_it_runs():
     assert not any(one.committed for one in follow_all(recogniser, signing(body())))
 
 
-def test_a_picture_of_another_size_starts_anew(classifier):
+def test_a_change_of_picture_size_restarts_the_recogniser(classifier):
     with SignRecogniser(classifier) as recogniser:
         recogniser.process(np.zeros((48, 64, 3), np.uint8), 0.0)
         recogniser.process(np.zeros((64, 48, 3), np.uint8), 0.1)
         assert len(recogniser._frames) <= 1
 
 
-def test_glosses_of_a_model_reach_no_terminal_as_commands(classifier):
+def test_control_characters_in_glosses_never_reach_the_terminal(classifier):
     model = strong_network(classifier.recipe)
     glosses = Classifier(model, classifier.recipe, ("\x1b[2JBOOK", "HEL\u202eLO", "नमस्ते")).glosses
     assert glosses == ("[2JBOOK", "HELLO", "नमस्ते")
 
 
-def test_the_tracker_s_filters_are_given_the_true_times_of_a_camera(monkeypatch):
+def test_the_tracker_s_filters_use_the_camera_s_true_times(monkeypatch):
     steps = []
 
     class Tracker:
@@ -246,7 +246,7 @@ def test_the_tracker_s_filters_are_given_the_true_times_of_a_camera(monkeypatch)
     assert steps[1:] == pytest.approx([1 / 30, 0.1, 0.02])  # 25 frames a second are those of a clip
 
 
-def test_settings_that_cannot_be_are_refused():
+def test_invalid_settings_are_refused():
     with pytest.raises(LiveError, match="threshold must be between 0 and 1"):
         LiveSettings(threshold=1.5)
 
@@ -299,7 +299,7 @@ def test_the_newest_training_is_the_default_whatever_its_name(home):
     assert reason == "network: outputs/demo/lstm/held_out_ben, the newest of 3 under outputs/ (--model chooses another)"
 
 
-def test_the_simplest_rivals_are_no_default_of_the_live_demo(home):
+def test_the_simplest_rivals_are_never_the_live_demo_s_default(home):
     network = trained(home / "outputs", "demo/lstm/held_out_ben", day=1)
     for kind in (Chance, Ridge):
         folder = trained(home / "outputs", f"demo/{kind.name}/held_out_ben", day=2)
@@ -337,7 +337,7 @@ def test_glosses_that_do_not_fit_the_network_are_refused():
         Classifier(build_lstm(frames=8, features=recipe.num_features, classes=3), recipe, ("A", "B"))
 
 
-def test_landmarks_without_shoulders_count_a_hand_in_view_as_up():
+def test_without_shoulders_a_visible_hand_counts_as_raised():
     landmarks = make_landmarks(frames=1)
     assert isinstance(landmarks, Landmarks)
     hand = {"right_hand": landmarks.part("right_hand")[0]}

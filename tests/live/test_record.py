@@ -61,7 +61,7 @@ def test_a_recording_lasts_as_long_as_it_was_signed_whatever_the_camera(tmp_path
     assert abs(len([picture for _, picture in read_frames(path)]) / 25 - 0.8) <= 0.1
 
 
-def test_what_is_not_liked_is_thrown_away_and_signed_again(tmp_path):
+def test_a_rejected_recording_is_discarded_and_repeated(tmp_path):
     session = session_in(tmp_path)
     sign_once(session, 0.0)
     sign_once(session, 5.0)
@@ -70,7 +70,7 @@ def test_what_is_not_liked_is_thrown_away_and_signed_again(tmp_path):
     assert session.prompt.gloss == "BOOK"
 
 
-def test_a_sign_can_be_left_out(tmp_path):
+def test_a_sign_can_be_skipped(tmp_path):
     session = session_in(tmp_path)
     for _ in range(4):
         session.skip()
@@ -79,7 +79,7 @@ def test_a_sign_can_be_left_out(tmp_path):
     assert session.process(make_frames(1)[0], 0.0).phase == "finished"
 
 
-def test_recordings_that_are_there_already_are_not_written_over(tmp_path):
+def test_existing_recordings_are_not_overwritten(tmp_path):
     for _ in range(2):
         session = session_in(tmp_path)
         sign_once(session, 0.0)
@@ -111,7 +111,7 @@ def test_a_name_of_any_script_is_a_folder(tmp_path, name):
     assert set(get_dataset("recordings").find_clips(tmp_path).signer) == {folder}
 
 
-def test_nothing_to_keep_and_nothing_to_record_are_said(tmp_path):
+def test_an_empty_recording_and_an_empty_gloss_list_are_reported(tmp_path):
     with pytest.raises(LiveError, match="nothing to keep"):
         session_in(tmp_path).keep()
     with pytest.raises(LiveError, match="at least one gloss"):

@@ -94,7 +94,7 @@ def test_a_file_is_played_at_its_own_speed_and_begins_again(clip):
     assert times == pytest.approx(np.arange(20) / 50)
 
 
-def test_what_is_no_source_is_refused_with_a_sentence(tmp_path):
+def test_an_invalid_source_is_refused_with_a_reason(tmp_path):
     with pytest.raises(LiveError, match=r"There is no video at nothing\.mp4"):
         open_source("nothing.mp4")
     (tmp_path / "text.mp4").write_text("hello")
@@ -102,7 +102,7 @@ def test_what_is_no_source_is_refused_with_a_sentence(tmp_path):
         open_source(str(tmp_path / "text.mp4"))
 
 
-def test_a_camera_that_is_not_there_says_what_to_do():
+def test_a_missing_camera_is_reported_with_a_remedy():
     source = open_source("77")
     assert source.name == "camera 77"
     with pytest.raises(LiveError, match="camera 77 cannot be opened.*asl live --web"):
@@ -116,7 +116,7 @@ def test_a_stream_that_does_not_answer_is_named_without_its_password():
     assert "secret" not in str(caught.value)
 
 
-def test_a_camera_that_vanishes_gives_what_it_had_and_then_a_sentence(monkeypatch):
+def test_an_unplugged_camera_delivers_its_frames_and_then_an_error(monkeypatch):
     class Capture:
         left = 4
 
@@ -152,7 +152,7 @@ def test_a_video_at_an_address_is_played_at_its_own_speed_and_ends_without_an_er
     assert times == pytest.approx(np.arange(12) / 50, abs=1e-3)
 
 
-def test_a_stream_that_stalls_is_told_apart_from_one_that_ends(monkeypatch):
+def test_a_stalled_stream_is_distinguished_from_a_finished_one(monkeypatch):
     class Capture:
         left = 4
 
@@ -187,7 +187,7 @@ def test_the_newest_frame_wins_and_the_others_are_counted():
         assert newest.ended
 
 
-def test_of_a_file_that_is_not_played_at_its_speed_no_frame_is_left_out():
+def test_a_file_read_as_fast_as_possible_loses_no_frame():
     times = []
     with FrameReader(Feed(make_frames(20), live=False)) as newest:
         while (taken := newest.take()) is not None:
@@ -222,7 +222,7 @@ def test_each_frame_of_a_file_comes_with_what_was_seen_in_it():
     assert words == ["WORD", "LAST"]
 
 
-def test_a_source_that_breaks_down_is_told_after_its_frames_were_shown():
+def test_a_source_s_error_is_reported_after_its_frames_were_shown():
     pipeline = Pipeline(Feed(make_frames(3), live=False, error=LiveError("the camera is gone")), Slow())
     views = []
     with pytest.raises(LiveError, match="the camera is gone"):
@@ -230,7 +230,7 @@ def test_a_source_that_breaks_down_is_told_after_its_frames_were_shown():
     assert len(views) == 3
 
 
-def test_what_is_asked_for_happens_before_the_next_frame():
+def test_requests_are_handled_before_the_next_frame():
     recogniser = Slow(0.01)
     pipeline = Pipeline(Feed(make_frames(10), pause_s=0.01), recogniser)
     pipeline.request(lambda recogniser, time_s: recogniser.start(time_s))

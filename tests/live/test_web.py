@@ -61,14 +61,14 @@ def test_the_page_may_connect_to_itself_only_and_is_isolated(ask):
 
 
 @pytest.mark.parametrize("path", ["/models/", "/../secret.txt", "/%2e%2e/secret.txt", "/models/..%2f..%2fsecret.txt"])
-def test_no_folder_is_listed_and_no_file_outside_is_given_out(ask, path):
+def test_folders_are_not_listed_and_files_outside_are_not_served(ask, path):
     answer = ask(path=path)
     assert answer.status == 404
     assert "secret" not in answer.text.replace("secret.txt", "")
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH"])
-def test_nothing_is_taken(ask, method):
+def test_unsupported_http_methods_are_refused(ask, method):
     assert ask(method).status == 501
 
 
@@ -174,7 +174,7 @@ def test_an_upload_that_stops_halfway_leaves_nothing(recording, tmp_path, monkey
     assert written(tmp_path) == []
 
 
-def test_a_full_disk_is_told_and_leaves_nothing(recording, tmp_path, monkeypatch):
+def test_a_full_disk_is_reported_and_leaves_no_file(recording, tmp_path, monkeypatch):
     def full(*_):
         raise OSError(28, "No space left on device")
 

@@ -148,7 +148,7 @@ def test_without_a_screen_a_sentence_says_what_to_do(monkeypatch, capsys, clip, 
 
 
 @linux_only
-def test_a_screen_that_does_not_answer_ends_in_a_sentence_not_in_a_crash(monkeypatch):
+def test_a_screen_that_does_not_answer_gives_an_error_message(monkeypatch):
     monkeypatch.setenv("DISPLAY", ":987")
     with pytest.raises(LiveError, match="OpenCV cannot open a window"):
         require_display()
@@ -236,7 +236,7 @@ def test_a_recording_that_cannot_be_written_is_refused_before_the_model_is_loade
 
 
 @linux_only
-def test_of_two_errors_of_a_recording_the_first_is_told(tmp_path):
+def test_the_first_of_two_recording_errors_is_reported(tmp_path):
     import resource
 
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
@@ -250,7 +250,7 @@ def test_of_two_errors_of_a_recording_the_first_is_told(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_model_that_is_not_there_is_named(tmp_path, monkeypatch, capsys, clip):
+def test_a_missing_model_is_named(tmp_path, monkeypatch, capsys, clip):
     monkeypatch.setenv("ASL_HOME", str(tmp_path))
     assert main(["live", "--source", str(clip), "--no-window"]) == 1
     assert "Run make demo" in capsys.readouterr().err
@@ -275,7 +275,7 @@ def test_a_picture_of_another_size_goes_on_in_the_same_recording(tmp_path):
     assert [picture.shape for _, picture in read_frames(tmp_path / "live-01.mp4")] == [(48, 64, 3)] * 3
 
 
-def test_what_was_recorded_before_the_camera_broke_down_is_whole(tmp_path):
+def test_a_recording_is_complete_up_to_a_camera_failure(tmp_path):
     source = Feed(make_frames(9), live=False, error=LiveError("the camera is gone"))
     with pytest.raises(LiveError, match="the camera is gone"):
         window.run_recogniser(source, Slow(), window=False, record=tmp_path / "out.mp4", log=lambda _: None)

@@ -26,7 +26,7 @@ def call(monkeypatch, capsys, benchmark, *options):
     return capsys.readouterr().out
 
 
-def test_a_comparison_holds_every_signer_out_and_leaves_the_results_of_the_run_alone(run, monkeypatch, capsys):
+def test_a_comparison_holds_every_signer_out_without_touching_the_run_s_results(run, monkeypatch, capsys):
     options = (run.parent.parent / "tiny.yaml", "--models", "chance", "ridge", "--seeds", 1, 2)
     before = sorted(path.name for path in run.iterdir())
     printed = call(monkeypatch, capsys, new_signers, *options)
@@ -40,7 +40,7 @@ def test_a_comparison_holds_every_signer_out_and_leaves_the_results_of_the_run_a
     assert again.splitlines() == [line for line in printed.splitlines() if "%" in line], "nothing was trained again"
 
 
-def test_networks_of_published_size_do_not_take_the_results_of_small_ones(run, monkeypatch, capsys):
+def test_networks_of_published_size_do_not_reuse_the_results_of_small_ones(run, monkeypatch, capsys):
     monkeypatch.setitem(architectures.SMALL, "ridge", {"alpha": 5.0})
     options = (
         "--run",

@@ -18,7 +18,7 @@ def trained(recipe, *, seed=7, epochs=15):
 
 
 @RECIPES
-def test_it_learns_two_handshapes_and_comes_back_from_its_file(tmp_path, recipe):
+def test_it_learns_two_handshapes_and_is_restored_from_its_file(tmp_path, recipe):
     points, y = make_clips(recipe, count=24)
     model = DescriptionMLP(recipe, classes=3, epochs=20).fit(points, y)
     probabilities = model.predict(points)
@@ -32,7 +32,7 @@ def test_it_learns_two_handshapes_and_comes_back_from_its_file(tmp_path, recipe)
     assert loaded.predict(points[:0]).shape == (0, 3)
 
 
-def test_the_same_seed_gives_the_same_perceptron_and_another_seed_another():
+def test_the_seed_determines_the_perceptron():
     answers = []
     for seed in (3, 3, 4):
         model, points = trained(FLAT, seed=seed, epochs=3)
@@ -46,7 +46,7 @@ def test_a_clip_and_its_mirror_image_get_the_same_answer():
     np.testing.assert_allclose(model.predict(FLAT.mirror(points)), model.predict(points), atol=1e-5)
 
 
-def test_beyond_a_bound_a_failure_of_the_tracker_makes_no_difference():
+def test_tracker_failures_are_clipped_at_a_bound():
     model, points = trained(FLAT)
     answers = []
     for away in (1e3, 1e4):
@@ -56,7 +56,7 @@ def test_beyond_a_bound_a_failure_of_the_tracker_makes_no_difference():
     np.testing.assert_allclose(*answers, atol=1e-3)
 
 
-def test_a_damaged_file_another_recipe_and_a_perceptron_that_learned_nothing_are_refused(tmp_path):
+def test_damaged_files_other_recipes_and_untrained_perceptrons_are_refused(tmp_path):
     path = tmp_path / DescriptionMLP.file
     with pytest.raises(TrainingError, match=r"model\.mlp\.npz holds no 'description_mlp' for this.*Train it again"):
         DescriptionMLP.load(path, FLAT)

@@ -43,7 +43,7 @@ def test_the_network_has_the_published_size_and_shapes():
     assert model.count_params() == total == 12_704_544
 
 
-def test_a_flow_network_takes_two_channels_and_answers_probabilities():
+def test_a_flow_network_takes_two_channels_and_returns_probabilities():
     model = build_i3d(**SMALL, channels=2, classes=3)
     answers = model.predict(np.full((2, 8, 32, 32, 2), 128, np.uint8), verbose=0)
     np.testing.assert_allclose(answers.sum(axis=1), 1, atol=1e-5)
@@ -51,7 +51,7 @@ def test_a_flow_network_takes_two_channels_and_answers_probabilities():
 
 
 @pytest.mark.parametrize("nested", [False, True], ids=["weights", "whole model"])
-def test_weights_of_the_port_are_found_by_layer_name_and_a_new_top_stays_new(tmp_path, nested):
+def test_converted_weights_are_matched_by_layer_name_and_the_new_top_is_kept(tmp_path, nested):
     port = build_i3d(**SMALL, classes=7)
     path = write_port(tmp_path / "port.h5", port, nested=nested)
     same, other = build_i3d(**SMALL, classes=7), build_i3d(**SMALL, classes=3)
@@ -64,7 +64,7 @@ def test_weights_of_the_port_are_found_by_layer_name_and_a_new_top_stays_new(tmp
             np.testing.assert_array_equal(one, another)
 
 
-def test_the_file_without_a_top_fits_too(tmp_path):
+def test_a_weights_file_without_a_top_can_be_loaded(tmp_path):
     path = write_port(tmp_path / "port.h5", build_i3d(**SMALL, classes=7), skip=[TOP])
     assert load_i3d_weights(build_i3d(**SMALL, classes=7), path) == [TOP]
 
@@ -88,7 +88,7 @@ def test_weights_of_another_network_are_refused_with_the_first_difference_and_ch
         np.testing.assert_array_equal(one, other)
 
 
-def test_the_file_of_a_stream_is_found_in_a_folder_and_doubt_is_told(tmp_path):
+def test_a_stream_s_weights_are_found_in_a_folder_and_ambiguity_is_reported(tmp_path):
     with pytest.raises(TrainingError, match=r"one file rgb\*\.h5.*it holds none"):
         find_i3d_weights(tmp_path, "rgb")
     for name in ("rgb_inception_i3d.h5", "flow_inception_i3d.h5"):
@@ -99,7 +99,7 @@ def test_the_file_of_a_stream_is_found_in_a_folder_and_doubt_is_told(tmp_path):
         find_i3d_weights(tmp_path, "flow")
 
 
-def test_only_the_top_learns_until_all_is_thawed():
+def test_only_the_top_is_trained_until_all_layers_are_unfrozen():
     model = build_i3d(**SMALL, classes=3)
     train_only_top(model, only_top=True)
     assert {weight.path.split("/")[0] for weight in model.trainable_weights} == {TOP}
@@ -107,7 +107,7 @@ def test_only_the_top_learns_until_all_is_thawed():
     assert len(model.trainable_weights) > 100
 
 
-def test_two_streams_that_agree_are_surer_and_fusion_gives_probabilities():
+def test_fusing_two_streams_averages_their_probabilities():
     rgb, flow = np.array([[0.6, 0.4], [0.9, 0.1]]), np.array([[0.7, 0.3], [0.2, 0.8]])
     fused = fuse(rgb, flow)
     np.testing.assert_allclose(fused.sum(axis=1), 1)
@@ -116,6 +116,6 @@ def test_two_streams_that_agree_are_surer_and_fusion_gives_probabilities():
 
 
 @pytest.mark.parametrize("wrong", [{"frames": 4}, {"size": 16}, {"classes": 1}, {"width": 0}])
-def test_sizes_that_the_network_cannot_have_are_refused(wrong):
+def test_impossible_network_sizes_are_refused(wrong):
     with pytest.raises(ValueError, match="I3D needs at least"):
         build_i3d(**{**SMALL, "classes": 3, **wrong})

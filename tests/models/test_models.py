@@ -74,7 +74,7 @@ def test_the_reference_transformer_has_learned_positions_and_pools_over_time():
     assert pooled.output.shape == (None, 84)
 
 
-def test_the_transformer_knows_early_from_late():
+def test_the_transformer_distinguishes_early_from_late():
     set_seeds(1)
     model = build_transformer(frames=6, features=8, classes=3, blocks=1, heads=2, head_size=4, feed_forward=16)
     model.get_layer("positions").set_weights([np.random.default_rng(0).normal(size=(6, 8))])
@@ -117,7 +117,7 @@ def test_spoter_has_the_published_size():
     assert model.count_params() == 5_922_664, "published as 5.92 million"
 
 
-def test_spoter_knows_early_from_late():
+def test_spoter_distinguishes_early_from_late():
     set_seeds(1)
     model = build_spoter(frames=6, features=8, classes=3, units=18, blocks=1, feed_forward=16)
     model.get_layer("positions").set_weights([np.random.default_rng(0).normal(size=(6, 18))])
@@ -242,7 +242,7 @@ def test_the_weights_of_each_attention_head_add_up_to_one(name):
     np.testing.assert_allclose(weights.sum(axis=1), 1, atol=1e-5)
 
 
-def test_a_network_without_attention_has_no_weights_to_show():
+def test_a_network_without_attention_has_no_attention_weights():
     model = build_lstm(frames=6, features=10, classes=3)
     with pytest.raises(ValueError, match="'lstm' has no attention pooling"):
         attention_weights(model, np.zeros((1, 6, 10), np.float32))
@@ -253,7 +253,7 @@ def test_groups_by_order_are_equal_runs():
     assert np.bincount(groups_by_order(100, 7)).tolist() == [15, 14, 14, 15, 14, 14, 14]
 
 
-def test_groups_by_centroid_put_alike_signs_together_whatever_their_order():
+def test_groups_by_centroid_contain_similar_signs_in_any_order():
     rng = np.random.default_rng(0)
     place = np.array([0, 5, 0, 5, 0, 5])
     y = np.repeat(np.arange(6), 4)
@@ -279,7 +279,7 @@ def test_a_gloss_without_a_training_clip_gets_a_group_and_a_warning(absent):
 
 @pytest.mark.filterwarnings("ignore:There is no training clip")
 @given(seen=st.sets(st.integers(0, 7), min_size=1), groups=st.integers(1, 8))
-def test_groups_by_centroid_are_as_many_as_asked_for_whichever_glosses_have_training_clips(seen, groups):
+def test_groups_by_centroid_have_the_requested_number_even_if_glosses_lack_training_clips(seen, groups):
     y = np.repeat(sorted(seen), 2)
     X = np.random.default_rng(0).normal(size=(len(y), 3, 2)) + 10 * y[:, None, None]
     found = groups_by_centroid(X, y, groups, classes=8)
@@ -287,7 +287,7 @@ def test_groups_by_centroid_are_as_many_as_asked_for_whichever_glosses_have_trai
     assert len(found) == 8
 
 
-def test_more_groups_than_glosses_and_no_clip_at_all_are_refused():
+def test_more_groups_than_glosses_and_zero_clips_are_refused():
     with pytest.raises(ValueError, match="between 1 and the 2 classes; got 3"):
         groups_by_centroid(np.zeros((2, 3, 2)), np.array([0, 1]), 3, classes=2)
     with pytest.raises(ValueError, match="at least one training clip"):

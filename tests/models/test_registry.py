@@ -55,7 +55,7 @@ NO_NETWORKS = {"chance", "description_mlp", "ridge", "ridge_mirrored", "trees"}
 
 
 @pytest.mark.parametrize("name", sorted({*taking("landmarks")} - NO_NETWORKS))
-def test_a_network_for_landmarks_is_built_for_the_shape_and_the_glosses_of_a_recipe(name):
+def test_a_network_for_landmarks_has_the_recipe_s_shape_and_glosses(name):
     model = build(name, LANDMARKS)
     shape = model.compute_output_shape((None, *LANDMARKS.shape))
     assert (shape["gloss"] if isinstance(shape, dict) else shape) == (None, 3)
@@ -75,7 +75,7 @@ def test_a_network_for_videos_is_built_for_their_frames_and_channels(name, chann
     assert (model.input_shape, model.output_shape) == ((None, 8, 32, 32, channels), (None, 3))
 
 
-def test_options_go_to_the_builder():
+def test_options_are_passed_to_the_builder():
     small, usual = (build("attention_lstm", LANDMARKS, **options) for options in ({"units": 16}, {}))
     assert small.count_params() < usual.count_params()
 
@@ -87,7 +87,7 @@ def test_an_unknown_name_and_a_recipe_of_another_input_are_refused_with_a_remedy
         build("letter_cnn", LANDMARKS)
 
 
-def test_a_model_without_a_network_is_saved_and_found_again_by_its_registration_alone(tmp_path, monkeypatch):
+def test_a_model_that_is_not_a_network_is_saved_and_loaded_by_its_registration(tmp_path, monkeypatch):
     names()
     monkeypatch.setattr(registry, "_models", dict(registry._models))
 
@@ -104,7 +104,7 @@ def test_a_model_without_a_network_is_saved_and_found_again_by_its_registration_
     assert loaded.predict(blank).argmax() == 2
 
 
-def test_a_name_that_is_taken_and_an_unknown_input_are_refused(monkeypatch):
+def test_a_registered_name_and_an_unknown_input_are_refused(monkeypatch):
     names()
     monkeypatch.setattr(registry, "_models", dict(registry._models))
     with pytest.raises(ValueError, match="Two models are called 'lstm'"):

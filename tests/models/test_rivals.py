@@ -25,7 +25,7 @@ def make_points(count=40, classes=3, seed=0):
 
 
 @pytest.mark.parametrize("classes", [2, 3, 5])
-def test_the_ridge_names_what_the_classifier_of_notebook_03_names(classes):
+def test_the_ridge_model_predicts_like_the_classifier_of_notebook_03(classes):
     points, y = make_points(classes=classes)
     ours = Ridge(RECIPE, classes=classes).fit(points[:30], y[:30]).predict(points)
     X = RECIPE.encode(points).reshape(len(points), -1)
@@ -34,7 +34,7 @@ def test_the_ridge_names_what_the_classifier_of_notebook_03_names(classes):
     np.testing.assert_allclose(ours.sum(axis=1), 1, rtol=1e-5)
 
 
-def test_a_gloss_without_a_training_clip_is_never_named():
+def test_a_gloss_without_a_training_clip_is_never_predicted():
     points, y = make_points()
     assert 3 not in Ridge(RECIPE, classes=4).fit(points, y).predict(points).argmax(axis=1)
 
@@ -50,14 +50,14 @@ def test_the_mirrored_ridge_answers_the_same_for_a_clip_and_its_mirror_image():
     np.testing.assert_array_equal(one, other)
 
 
-def test_chance_names_the_most_frequent_gloss_with_its_share():
+def test_chance_predicts_the_most_frequent_gloss_with_its_share():
     points, _ = make_points(10)
     found = Chance(RECIPE, classes=3).fit(points, np.array([2] * 6 + [0] * 4)).predict(points[:2])
     np.testing.assert_allclose(found, [[0.4, 0, 0.6]] * 2, atol=1e-6)
 
 
 @pytest.mark.parametrize("kind", [Chance, Ridge, MirroredRidge])
-def test_a_rival_is_kept_in_a_file_and_answers_the_same(tmp_path, kind):
+def test_a_saved_rival_predicts_the_same(tmp_path, kind):
     points, y = make_points(300)
     rival = kind(RECIPE, classes=3).fit(points, y)
     rival.save(tmp_path / rival.file)

@@ -28,14 +28,14 @@ def make_clips(recipe: FeatureRecipe, count: int = 12, seed: int = 0) -> tuple[n
 
 
 @RECIPES
-def test_a_clip_without_any_hand_is_described_without_nan(recipe):
+def test_a_clip_without_hands_is_described_without_nan(recipe):
     points, _ = make_clips(recipe)
     points[0] = np.nan
     assert np.isfinite(describe_clips(points, recipe)).all()
 
 
 @pytest.mark.parametrize("first", range(8, 12))
-def test_a_hand_that_is_seen_in_the_middle_only_and_never_still_is_described_without_nan(first):
+def test_a_hand_seen_only_in_the_middle_and_always_moving_is_described_without_nan(first):
     recipe = FeatureRecipe()
     points = np.full((1, recipe.frames, recipe.num_landmarks, 2), np.nan, np.float32)
     seen, hand = slice(first, recipe.frames - first), np.random.default_rng(0).normal(size=(21, 2))
@@ -79,7 +79,7 @@ def test_the_memory_of_the_trees_does_not_grow_with_the_number_of_classes():
 
 
 @RECIPES
-def test_the_trees_answer_to_the_last_digit_what_those_of_scikit_learn_answer(recipe):
+def test_the_trees_predict_exactly_like_scikit_learn_s(recipe):
     points, _ = make_clips(recipe, count=40)
     y = np.random.default_rng(1).choice([0, 2, 3], 40)
     points[20:30] = points[:10]  # the same clip under two names ends in a leaf of two classes
@@ -114,7 +114,7 @@ def test_a_recipe_without_both_hands_is_refused():
 
 
 @RECIPES
-def test_saved_trees_answer_the_same_when_they_are_loaded(tmp_path, recipe):
+def test_saved_trees_predict_the_same_after_loading(tmp_path, recipe):
     points, y = make_clips(recipe)
     trees = HandTrees(recipe, classes=3, trees=20).fit(points, y)
     trees.save(tmp_path / "trees.npz")
@@ -143,7 +143,7 @@ def test_saved_trees_answer_the_same_when_they_are_loaded(tmp_path, recipe):
         ("features", lambda features: np.zeros(0, int), "'features' must be a whole number"),
     ],
 )
-def test_damaged_trees_are_refused_in_a_sentence(tmp_path, name, change, words):
+def test_damaged_trees_are_refused_with_a_reason(tmp_path, name, change, words):
     points, y = make_clips(FLAT)
     HandTrees(FLAT, classes=3, trees=5).fit(points, y).save(tmp_path / "trees.npz")
     with np.load(tmp_path / "trees.npz") as file:
@@ -154,13 +154,13 @@ def test_damaged_trees_are_refused_in_a_sentence(tmp_path, name, change, words):
         HandTrees.load(tmp_path / "trees.npz", FLAT)
 
 
-def test_no_clip_gets_no_probabilities():
+def test_zero_clips_give_zero_rows_of_probabilities():
     points, y = make_clips(FLAT)
     trees = HandTrees(FLAT, classes=3, trees=5).fit(points, y)
     assert trees.predict(points[:0]).shape == (0, 3)
 
 
-def test_trees_of_another_recipe_missing_trees_and_trees_that_learned_nothing_are_refused(tmp_path):
+def test_missing_trees_trees_of_another_recipe_and_untrained_trees_are_refused(tmp_path):
     points, y = make_clips(DEEP)
     HandTrees(DEEP, classes=2, trees=50).fit(points, y).save(tmp_path / "trees.npz")
     with pytest.raises(TrainingError, match="they compare"):

@@ -101,7 +101,7 @@ download(Remote((sys.argv[1],), "data.bin", sys.argv[2]), sys.argv[3])
 
 
 @UNIX
-def test_a_killed_download_goes_on_where_it_ended(server, tmp_path, monkeypatch):  # noqa: F811
+def test_a_killed_download_resumes(server, tmp_path, monkeypatch):  # noqa: F811
     from tests.data.test_download import Handler
 
     def slowly(self, count):
@@ -223,7 +223,7 @@ def test_a_damaged_store_of_landmarks_or_photographs_is_made_again(tmp_path, at)
 
 
 @UNIX
-def test_a_full_disk_is_told_while_photographs_are_read_and_does_not_end_the_process(tmp_path):
+def test_a_full_disk_while_reading_photographs_is_reported_without_ending_the_process(tmp_path):
     """A file that is mapped and has no room ends the whole program with a signal; one that is written does not."""
     pictures = make_clips(["ana", "ben"])
     for name in pictures.path:
@@ -283,7 +283,7 @@ def test_a_full_disk_in_a_training_keeps_the_last_model_and_the_last_checkpoint(
     assert len(history) == 3
 
 
-def test_data_that_changed_under_a_stopped_training_begin_it_anew(tmp_path, monkeypatch):
+def test_a_stopped_training_restarts_if_its_data_changed(tmp_path, monkeypatch):
     """The checkpoint knows the data it is of: going on from another's would mix two trainings."""
     from asl_lib.training.checkpoint import Checkpoint
 
@@ -348,7 +348,7 @@ def test_a_batch_that_is_killed_keeps_its_finished_runs_and_does_the_others(tmp_
     assert sorted(results.held_out) == ["ana", "ben", "eli"]
 
 
-def test_ctrl_c_in_the_command_is_told_in_a_sentence(monkeypatch, capsys):
+def test_ctrl_c_in_a_command_prints_one_sentence(monkeypatch, capsys):
     def interrupted(_):
         raise KeyboardInterrupt
 
@@ -357,7 +357,7 @@ def test_ctrl_c_in_the_command_is_told_in_a_sentence(monkeypatch, capsys):
     assert "What was finished is kept: the same command goes on from there." in capsys.readouterr().err
 
 
-def test_a_full_disk_in_the_command_is_told_in_a_sentence(monkeypatch, capsys):
+def test_a_full_disk_in_a_command_prints_one_sentence(monkeypatch, capsys):
     def full(_):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "outputs/demo/features.npz")
 
@@ -398,13 +398,13 @@ class Blind:
 
 
 @UNIX
-def test_a_full_disk_while_the_window_records_is_told_and_leaves_no_half_film(tmp_path):
+def test_a_full_disk_while_the_window_records_is_reported_and_leaves_no_partial_video(tmp_path):
     with smallest_disk(500), pytest.raises(OSError, match=r"File too large|film\.mp4"):
         run_recogniser(Stream(), Blind(), window=False, record=tmp_path / "film.mp4", log=lambda _: None)
     assert names(tmp_path) == []
 
 
-def test_a_real_file_system_without_room_leaves_no_half_file(tmp_path):
+def test_a_full_file_system_leaves_no_partial_file(tmp_path):
     """A disk of one megabyte, where this may be mounted: the real error, at the real moment."""
     if sys.platform != "linux" or os.geteuid() != 0 or not shutil.which("mount"):
         pytest.skip("Only root on Linux can mount a small disk; the tests above limit the size of files instead.")

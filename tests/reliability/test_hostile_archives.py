@@ -54,7 +54,7 @@ def look(folder, archive):
 @pytest.mark.filterwarnings("ignore:Duplicate name")
 @given(ENTRIES)
 @tries(60)
-def test_whatever_names_links_and_devices_an_archive_holds_nothing_leaves_the_folder(tmp_path_factory, entries):
+def test_no_archive_writes_outside_its_folder(tmp_path_factory, entries):
     folder = tmp_path_factory.mktemp("archive")
     try:
         made = zip_of(entries)
@@ -88,14 +88,14 @@ def test_a_name_that_no_file_system_takes_is_refused_before_anything_is_written(
     assert [path.name for path in everything(tmp_path)] == ["set.zip"]
 
 
-def test_names_that_stand_twice_give_one_file_with_the_content_of_one_of_them(tmp_path):
+def test_duplicate_names_give_one_file_with_the_content_of_one_of_them(tmp_path):
     with pytest.warns(UserWarning, match="Duplicate name"):
         content = zip_of([("a", b"first", stat.S_IFREG), ("a", b"second!", stat.S_IFREG)])
     (tmp_path / "set.zip").write_bytes(content)
     assert [path.read_bytes() for path in everything(unpack(tmp_path / "set.zip", tmp_path))] == [b"second!"]
 
 
-def test_what_is_left_of_an_older_archive_is_not_mixed_into_a_newer_one(tmp_path, monkeypatch):
+def test_files_of_an_older_archive_are_not_mixed_into_a_newer_one(tmp_path, monkeypatch):
     """An interrupted call, then a corrected archive of the same name whose files have the same sizes."""
     archive = tmp_path / "set.zip"
     archive.write_bytes(zip_of([(name, b"old", stat.S_IFREG) for name in "abc"]))

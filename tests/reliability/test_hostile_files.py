@@ -226,7 +226,7 @@ def test_a_recipe_for_pictures_of_wrong_values_is_refused_in_a_sentence(folder, 
 @pytest.mark.parametrize(
     "text", ["[" * 100_000, '{"a":' * 100_000, "1" * 5000, "\ud800".encode("utf-8", "surrogatepass")]
 )
-def test_json_that_nobody_wrote_is_refused_in_a_sentence(tmp_path, text):
+def test_arbitrary_json_is_refused_with_a_reason(tmp_path, text):
     path = tmp_path / "recipe.json"
     path.write_bytes(text if isinstance(text, bytes) else text.encode())
     with pytest.raises(RecipeError, match=r"recipe\.json"):
@@ -263,7 +263,7 @@ def test_a_damaged_video_gives_frames_or_a_sentence_that_names_it(folder, data):
         assert not isinstance(answered, str) or str(path) in answered
 
 
-def test_a_playlist_that_calls_itself_a_video_is_not_followed(folder, tmp_path):
+def test_a_playlist_named_like_a_video_is_not_followed(folder, tmp_path):
     """FFmpeg knows files by their content: a text that names other files would be played as these."""
     (tmp_path / "real.mp4").write_bytes((folder / "clip.mp4").read_bytes())
     path = tmp_path / "video.mp4"
@@ -279,7 +279,7 @@ def test_a_playlist_that_calls_itself_a_video_is_not_followed(folder, tmp_path):
             [picture for _, picture in read_frames(path)]
 
 
-def test_a_series_of_pictures_is_no_video(tmp_path):
+def test_a_series_of_pictures_is_not_a_video(tmp_path):
     for number in range(3):
         cv2.imwrite(str(tmp_path / f"secret{number}.png"), np.zeros((8, 8, 3), np.uint8))
     (tmp_path / "secret%d.png").write_bytes(b"not a picture itself")
@@ -326,7 +326,7 @@ def test_a_picture_that_would_fill_the_memory_is_refused_by_its_header(tmp_path,
         read_photograph(tmp_path / "large.png", size=32)
 
 
-def test_a_picture_in_a_language_of_programs_is_not_opened(tmp_path):
+def test_a_postscript_picture_is_not_opened(tmp_path):
     (tmp_path / "page.jpg").write_bytes(b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 99 99\n%%EndComments\n")
     with pytest.raises(MediaError, match="cannot identify"):
         read_photograph(tmp_path / "page.jpg", size=32)
@@ -487,7 +487,7 @@ def test_a_damaged_note_beside_landmarks_means_that_they_are_made_again(folder, 
     )
 
 
-def test_a_hostile_video_among_others_costs_nobody_else_its_landmarks(folder, tmp_path):
+def test_a_hostile_video_does_not_affect_the_landmarks_of_others(folder, tmp_path):
     """Through the worker processes, as it happens: random bytes, a playlist, a picture, half a file."""
     whole = (folder / "clip.mp4").read_bytes()
     contents = {"noise": np.random.default_rng(0).bytes(5000), "list": b"ffconcat version 1.0\nfile good.mp4\n",

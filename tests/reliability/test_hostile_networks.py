@@ -148,7 +148,7 @@ def test_a_network_with_other_files_in_it_is_refused_before_keras_unpacks_them(w
     assert not list(folder.parent.glob("**/evil"))
 
 
-def test_a_network_that_is_a_bomb_is_refused(whole, folder):
+def test_a_network_file_that_is_a_decompression_bomb_is_refused(whole, folder):
     (folder / "model.keras").write_bytes(change(whole, config=lambda text: text + " " * (60 << 20)))
     with little_memory(), pytest.raises(TrainingError, match="100 times its size"):
         load_model(folder)

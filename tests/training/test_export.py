@@ -104,7 +104,7 @@ def test_the_graph_gives_the_features_of_frames_at_any_rate_and_with_any_jitter(
     np.testing.assert_allclose(features, expected, atol=1e-4, rtol=1e-4)
 
 
-def test_the_networks_below_are_all_networks_for_landmarks_that_can_be_trained_by_name():
+def test_every_registered_network_for_landmarks_is_tested_here():
     assert set(BUILDERS) == {*taking("landmarks")} - NO_NETWORKS
 
 
@@ -123,7 +123,7 @@ def test_every_network_gives_the_same_probabilities_after_its_export(name, tmp_p
     np.testing.assert_allclose(answers["probabilities"], expected["probabilities"], atol=1e-5)
 
 
-def test_the_golden_sample_and_the_description_say_what_the_file_takes_and_gives(tmp_path):
+def test_the_golden_sample_and_the_description_match_the_file(tmp_path):
     set_seeds(1)
     model = BUILDERS["attention_lstm"](frames=RECIPE.frames, features=RECIPE.num_features, classes=3)
     path = export_recogniser(model, RECIPE, tmp_path, settings={"fps": 25.0})
@@ -171,7 +171,7 @@ def test_a_network_for_photographs_is_exported_from_pixels_to_probabilities(tmp_
     assert not (tmp_path / "golden.json").exists()
 
 
-def test_a_clip_that_is_too_long_is_refused_and_a_slow_one_fits_at_a_lower_rate():
+def test_a_clip_that_is_too_long_is_refused_and_a_lower_frame_rate_makes_it_fit():
     with pytest.raises(TrainingError, match="at most 256 frames; got 257"):
         recogniser_inputs(make_landmarks(frames=257), fps=25.0)
     clip = clip_for(RECIPE, frames=60, seed=1, times=np.arange(60) / 3)
@@ -181,13 +181,13 @@ def test_a_clip_that_is_too_long_is_refused_and_a_slow_one_fits_at_a_lower_rate(
     np.testing.assert_allclose(features, expected, atol=1e-4)
 
 
-def test_a_longer_largest_gap_than_any_clip_changes_nothing():
+def test_a_max_gap_longer_than_any_clip_changes_nothing():
     clip = clip_for(RECIPE, frames=30, seed=1, missing=[("left_hand", 4, 17)])
     features, _ = graph_of(replace(RECIPE, max_gap=10**12), clip, fps=clip.fps)
     np.testing.assert_array_equal(features, graph_of(replace(RECIPE, max_gap=30), clip, fps=clip.fps)[0])
 
 
-def test_an_export_that_is_interrupted_leaves_the_older_one_whole(tmp_path, monkeypatch):
+def test_an_interrupted_export_leaves_the_previous_one_complete(tmp_path, monkeypatch):
     recipe = replace(SMALL, glosses=("A", "B", "C"))
     model = build_flat(recipe)
     export_recogniser(model, recipe, tmp_path / "export", settings={"threshold": 0.4})
@@ -203,7 +203,7 @@ def test_an_export_that_is_interrupted_leaves_the_older_one_whole(tmp_path, monk
     assert len(before) == 3
 
 
-def test_what_cannot_be_exported_is_said_in_words(tmp_path):
+def test_a_model_that_cannot_be_exported_is_refused_with_a_reason(tmp_path):
     from asl_lib.models.trees import HandTrees
 
     with pytest.raises(TrainingError, match="'trees' cannot be exported to LiteRT.*such as attention_lstm"):

@@ -43,7 +43,7 @@ def test_the_published_network_has_its_published_size():
 
 
 @pytest.mark.parametrize("build", [build_alphabet_cnn, build_letter_cnn, build_transfer_cnn])
-def test_networks_take_photographs_as_they_are_and_give_probabilities(build):
+def test_networks_take_unscaled_photographs_and_return_probabilities(build):
     model = build(size=SIZE, classes=3)
     images = np.random.default_rng(0).integers(0, 255, (4, SIZE, SIZE, 3), np.uint8)
     answers = predict(model, make_clip_set(images, [0, 1, 2, 2], PhotographRecipe(size=SIZE)))
@@ -53,7 +53,7 @@ def test_networks_take_photographs_as_they_are_and_give_probabilities(build):
         build(size=SIZE, classes=1)
 
 
-def test_training_learns_and_its_files_bring_the_network_back(tmp_path):
+def test_training_learns_and_its_files_restore_the_network(tmp_path):
     model, photographs, history = train(
         tmp_path, epochs=8, augmentation=ImageVariation(scale=0, shift=0.02, rotation=3)
     )
@@ -64,7 +64,7 @@ def test_training_learns_and_its_files_bring_the_network_back(tmp_path):
     np.testing.assert_allclose(predict(loaded, photographs), predict(model, photographs), atol=1e-5)
 
 
-def test_a_training_that_was_interrupted_ends_with_the_same_weights(tmp_path, monkeypatch):
+def test_an_interrupted_training_ends_with_the_same_weights(tmp_path, monkeypatch):
     whole, _, _ = train(tmp_path / "whole", augmentation=ImageVariation(), checkpoint_s=0)
     import asl_lib.training.fit as fit_module
 
@@ -85,7 +85,7 @@ def test_a_training_that_was_interrupted_ends_with_the_same_weights(tmp_path, mo
         np.testing.assert_array_equal(one, other)
 
 
-def test_a_class_that_training_lacks_is_named(tmp_path):
+def test_a_class_without_training_photographs_is_named(tmp_path):
     with pytest.warns(UserWarning, match="No training photograph shows B"):
         train(tmp_path, split=Split(np.arange(0, 32, 2), np.arange(0), np.arange(0)), epochs=1)
 
@@ -124,7 +124,7 @@ def test_weights_are_transferred_from_a_file_and_those_of_another_network_refuse
         build_transfer_cnn(size=SIZE, classes=2, weights=tmp_path / "absent.weights.h5")
 
 
-def test_variations_are_seeded_stay_in_range_and_change_no_input():
+def test_augmentations_are_seeded_in_range_and_leave_the_input_unchanged():
     images = make_photographs(4).values
     before = images.copy()
     one, other = (ImageVariation(background=0.5, blur=1)(images, np.random.default_rng(3)) for _ in range(2))
@@ -136,14 +136,14 @@ def test_variations_are_seeded_stay_in_range_and_change_no_input():
     np.testing.assert_array_equal(still, images)
 
 
-def test_a_mirror_turns_every_picture_round():
+def test_a_mirror_flips_every_picture():
     images = make_photographs(2).values
     plain = {"rotation": 0, "scale": 0, "shift": 0, "light": 0, "noise": 0}
     mirrored = ImageVariation(**plain, mirrored=1.0)(images, np.random.default_rng(0))
     np.testing.assert_array_equal(mirrored, images[:, :, ::-1])
 
 
-def test_another_background_leaves_the_hand():
+def test_a_replaced_background_keeps_the_hand():
     image = make_photographs(1).values[0]
     changed = exchange_background(image, np.array([200.0, 30.0, 30.0]))
     assert np.abs(changed[:4].astype(int) - [200, 30, 30]).max() < 12

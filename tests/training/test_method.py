@@ -30,7 +30,7 @@ def test_the_two_methods_are_those_of_notebook_05():
 
 
 @given(part=st.sampled_from(sorted(METHOD_PARTS)), start=st.sampled_from([Method.own, Method.published]))
-def test_a_change_is_of_one_part_and_a_second_one_takes_it_back(part, start):
+def test_a_method_change_concerns_one_part_and_can_be_undone(part, start):
     method = start(RECIPE)
     changed = method.change(part)
     before, after = values_of(method), values_of(changed)
@@ -78,7 +78,7 @@ def test_a_part_takes_another_value_by_its_name():
         ("body_frame=chair", "body_frame must be one of shoulders, image, minmax; got 'chair'"),
     ],
 )
-def test_an_unknown_part_or_value_is_named_with_those_that_there_are(part, message):
+def test_an_unknown_part_or_value_error_lists_the_known_ones(part, message):
     with pytest.raises(ValueError, match=message):
         Method.own(RECIPE).change(part)
 

@@ -18,7 +18,7 @@ def clips():
     return make_clip_set(values, y, FeatureRecipe(frames=2), signers=signers)
 
 
-def test_one_signer_teaches_and_the_others_are_asked_about_the_words_taught(clips):
+def test_one_signer_s_examples_are_queried_with_the_other_signers_clips(clips):
     plan = list(lessons(clips, examples=1, draws=4, seed=0))
     assert len(plan) == 3 * 4
     for taught, asked in plan:
@@ -38,7 +38,7 @@ def test_the_rank_is_that_of_the_most_similar_example_and_ties_count_against_it(
     assert ranks(np.full((1, 2), 0.5), np.array([1, 2]), np.array([2])).tolist() == [2]
 
 
-def test_a_row_has_recall_with_interval_the_range_of_the_seeds_and_n(clips):
+def test_a_row_contains_recall_with_its_interval_the_range_over_seeds_and_n(clips):
     plan = list(lessons(clips, examples=1, draws=1, seed=0))
     right = ask(lambda asked, taught: clips.y[asked][:, None] == clips.y[taught], clips, plan)
     wrong = ask(lambda asked, taught: clips.y[asked][:, None] != clips.y[taught], clips, plan)

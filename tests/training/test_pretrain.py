@@ -35,7 +35,7 @@ def clips():
     return pseudo_clips(12, 3, seed=5, workers=1)
 
 
-def test_the_clips_of_a_pseudo_sign_are_by_different_people_and_another_seed_gives_others(clips):
+def test_the_clips_of_a_pseudo_sign_are_by_different_people_and_depend_on_the_seed(clips):
     assert clips.values.shape == (36, *clips.recipe.values_shape)
     for sign in range(12):
         assert len(set(clips.signer[clips.y == sign])) == 3
@@ -54,7 +54,7 @@ def test_vectors_have_length_one_and_a_mirrored_clip_has_the_same(embedding, cli
     assert embedding.embed(clips.values[:0]).shape == (0, embedding.size)
 
 
-def test_the_same_sign_by_other_people_is_nearer_than_other_signs(embedding, clips):
+def test_the_same_sign_by_other_people_is_closer_than_other_signs(embedding, clips):
     vectors = embedding.embed(clips.values)
     similar, same = vectors @ vectors.T, clips.y[:, None] == clips.y
     others = ~np.eye(len(clips), dtype=bool)
@@ -63,7 +63,7 @@ def test_the_same_sign_by_other_people_is_nearer_than_other_signs(embedding, cli
     assert (clips.y[nearest] == clips.y).mean() > 0.5  # of 12 signs
 
 
-def test_a_clip_in_which_nothing_was_seen_has_a_vector_too(embedding):
+def test_a_clip_without_detections_has_a_vector(embedding):
     blank = np.full((1, *embedding.recipe.values_shape), np.nan, np.float32)
     assert np.isfinite(embedding.embed(blank)).all()
 
@@ -85,7 +85,7 @@ def test_a_saved_embedding_gives_the_same_vectors_and_the_same_call_finds_it(emb
     assert pretrain(**SMALL | {"networks": 0}, folder=tmp_path).fingerprint == first.fingerprint
 
 
-def test_a_killed_pretraining_goes_on_from_its_checkpoint_and_ends_with_the_same_embedding(
+def test_a_killed_pretraining_resumes_from_its_checkpoint_and_ends_with_the_same_embedding(
     embedding, tmp_path, monkeypatch
 ):
     make, left = pretraining._batch, [2]
@@ -140,7 +140,7 @@ def test_another_network_is_pretrained_with_another_loss_and_starts_in_the_same_
     np.testing.assert_array_equal(first, made.networks[0].get_weights()[0])
 
 
-def test_two_who_need_the_same_embedding_at_once_train_it_once(tmp_path, monkeypatch):
+def test_two_processes_that_need_the_same_embedding_train_it_once(tmp_path, monkeypatch):
     options = SMALL | {"signs": 12, "signers": 2, "networks": 0}
     made, make = [], pretraining.pseudo_clips
     monkeypatch.setattr(pretraining, "pseudo_clips", lambda *args, **kwargs: made.append(1) or make(*args, **kwargs))
@@ -155,7 +155,7 @@ def test_the_background_is_unit_vectors_of_signs_that_were_not_trained_on(embedd
     np.testing.assert_allclose(np.linalg.norm(embedding.background, axis=1), 1, atol=1e-5)
 
 
-def test_a_missing_embedding_and_a_damaged_one_are_answered_with_the_remedy(embedding, tmp_path, monkeypatch):
+def test_missing_and_damaged_embeddings_are_refused_with_a_remedy(embedding, tmp_path, monkeypatch):
     monkeypatch.setenv("ASL_HOME", str(tmp_path))
     with pytest.raises(TrainingError, match="asl pretrain"):
         load_embedding()
@@ -184,7 +184,7 @@ def test_a_missing_embedding_and_a_damaged_one_are_answered_with_the_remedy(embe
         ({"steps": 0}, "at least 1"),
     ],
 )
-def test_an_impossible_option_is_refused_before_anything_is_made(change, words, tmp_path):
+def test_an_impossible_option_is_refused_before_anything_is_computed(change, words, tmp_path):
     with pytest.raises(TrainingError, match=words):
         pretrain(**SMALL | change, folder=tmp_path)
     assert not list(tmp_path.iterdir())

@@ -62,7 +62,7 @@ def settings(**options):
     }
 
 
-def test_a_network_comes_back_from_its_files_and_answers_for_a_video(tmp_path):
+def test_a_network_is_restored_from_its_files_and_predicts_for_a_video(tmp_path):
     model, clips = small_network(), make_set()
     training = fit_i3d(model, clips, folder=tmp_path, **settings())
     assert {"epoch", "loss", "val_accuracy"} <= set(training.history.columns)
@@ -132,7 +132,7 @@ def test_the_lstm_is_trained_on_features_that_are_computed_once_and_the_whole_ne
     assert files == {path.name: path.stat().st_mtime_ns for path in tmp_path.glob("mobilenet-*.npy")}
 
 
-def test_the_eye_takes_weights_from_a_file_and_refuses_those_of_another_network(tmp_path):
+def test_the_backbone_loads_weights_from_a_file_and_refuses_those_of_another_network(tmp_path):
     body = build_mobilenet(size=SIZE)
     body.save_weights(tmp_path / "body.weights.h5")
     model = build_mobilenet_lstm(frames=4, size=SIZE, classes=2, weights=tmp_path / "body.weights.h5")
@@ -145,7 +145,7 @@ def test_the_eye_takes_weights_from_a_file_and_refuses_those_of_another_network(
         build_mobilenet_lstm(frames=1, size=SIZE, classes=2)
 
 
-def test_a_class_that_training_lacks_and_a_network_for_other_clips_are_told(tmp_path):
+def test_classes_without_training_clips_and_mismatched_networks_are_refused(tmp_path):
     clips = make_set()
     one_class = Split(np.arange(0, 8, 2), np.arange(0), np.arange(0))
     with pytest.warns(UserWarning, match="No training clip shows B"):
@@ -154,7 +154,7 @@ def test_a_class_that_training_lacks_and_a_network_for_other_clips_are_told(tmp_
         fit(small_network(channels=2), clips, folder=tmp_path, **settings())
 
 
-def test_half_precision_trains_and_answers_whole_numbers_and_the_old_precision_comes_back(tmp_path):
+def test_half_precision_trains_returns_float32_and_restores_the_previous_policy(tmp_path):
     import keras
 
     clips = make_set()
@@ -182,7 +182,7 @@ def test_training_on_several_devices_runs_and_missing_gpus_are_named(tmp_path, m
     assert np.isfinite(history.loss).all()
 
 
-def test_all_frames_of_a_clip_are_varied_alike_and_the_input_stays():
+def test_all_frames_of_a_clip_are_augmented_alike_without_changing_the_input():
     frame = np.random.default_rng(0).integers(0, 255, (SIZE, SIZE, 3), np.uint8)
     clip = np.repeat(frame[None], FRAMES, axis=0)[None]
     before = clip.copy()
@@ -196,7 +196,7 @@ def test_all_frames_of_a_clip_are_varied_alike_and_the_input_stays():
     np.testing.assert_array_equal(still, clip)
 
 
-def test_a_mirror_turns_flow_to_the_right_into_flow_to_the_left():
+def test_a_mirror_reverses_horizontal_flow():
     from asl_lib.features.optical_flow import quantise_flow, restore_flow
 
     flow = np.random.default_rng(0).uniform(-19, 19, (1, 4, SIZE, SIZE, 2))
