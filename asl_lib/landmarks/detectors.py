@@ -41,11 +41,10 @@ class Model:
                 f"The tracker's model {path} cannot be used ({error}). This fetches it again: {FETCH}"
             ) from error
         details = self._interpreter.get_input_details()[0]
-        self.size, self._input = int(details["shape"][1]), details["index"]
+        self.size, self._values = int(details["shape"][1]), self._interpreter.tensor(details["index"])
         self._low, self._scale = np.float32(low), np.float32((high - low) / 255)
         # This memory is reused for every frame: allocating it anew would take a tenth of the time.
         self._pixels = np.empty((self.size, self.size, 3), np.uint8)
-        self._values = np.empty((1, self.size, self.size, 3), np.float32)
         outputs = [output["index"] for output in self._interpreter.get_output_details()]
         self._outputs = [(self._interpreter.tensor(output), self._interpreter.get_tensor(output)) for output in outputs]
 
@@ -55,10 +54,11 @@ class Model:
         They are overwritten by the next call.
         """
         region.crop(picture, self.size, border=border, out=self._pixels)
-        np.multiply(self._pixels, self._scale, out=self._values[0])
+        values = self._values()[0]
+        np.multiply(self._pixels, self._scale, out=values)
         if self._low:
-            self._values += self._low
-        self._interpreter.set_tensor(self._input, self._values)
+            values += self._low
+        del values  # LiteRT does not run while its own memory is held
         self._interpreter.invoke()
         for tensor, output in self._outputs:
             np.copyto(output, tensor())
