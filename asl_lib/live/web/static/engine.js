@@ -1,7 +1,7 @@
 // What the worker does for the page: the tracker, the model and the recogniser together.
 
 import {Classifier} from "./classifier.js";
-import {hasPlanes, pixelsOfPlanes} from "./colours.js";
+import {darken, hasPlanes, pixelsOfPlanes} from "./colours.js";
 import {LetterRecogniser} from "./letters.js";
 import {loadRuntime} from "./models.js";
 import {SignRecogniser, raised} from "./recogniser.js";
@@ -137,7 +137,7 @@ export class Engine {
     }
     this.context.drawImage(bitmap, 0, 0);
     const {data} = this.context.getImageData(0, 0, width, height);
-    return {width, height, data};
+    return {width, height, data: darken(data)};
   }
 }
 
