@@ -7,7 +7,7 @@ import math
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 from typing import Any
 
@@ -46,6 +46,7 @@ def run_course(
 ) -> Params:
     """Execute the notebooks with one set of parameters: preparation, then the models in parallel, then the rest.
 
+    A notebook of photographs, which needs no clips, is executed beside the preparation, which leaves cores idle.
     A notebook whose results exist already, from the same code and parameters, is skipped. Each line of the log ends
     with the time since the start and, for the demo, about how long the rest will take.
 
@@ -93,11 +94,24 @@ def run_course(
         about = math.ceil(sum(minutes.values()))
         log(f"{len(runs)} notebooks: about {about} minutes, less where some are done already")
     log = _with_clock(log, minutes)
-    upstream = ""
+    keys = [""]  # what each run of the preparation depends on, and last, what depends on all of them
     for run in first:
-        upstream = _do(run, upstream, labels[run.output.stem], log, force=force)
-    names = [labels[run.output.stem] for run in parallel]
-    if failures := _execute(parallel, names, upstream, log, jobs=jobs, force=force):
+        keys.append(run.key(keys[-1]))
+    upstream, at_once = keys[-1], min(jobs or cores(), len(parallel))
+    early = []
+    if dataset.kind != "photographs" and at_once > 1:
+        early = [run for run in parallel if run.notebook.subject == "photographs"]
+    with ThreadPoolExecutor(1) as pool:
+        started = [
+            pool.submit(_do, run, upstream, labels[run.output.stem], log, force=force, jobs=at_once, live=False)
+            for run in early
+        ]
+        for run, key in zip(first, keys, strict=False):
+            _do(run, key, labels[run.output.stem], log, force=force)
+    later = [run for run in parallel if run not in early]
+    failures = _failures(started)
+    failures += _execute(later, [labels[run.output.stem] for run in later], upstream, log, jobs=jobs, force=force)
+    if failures:
         raise BatchError("\n\n".join(failures))
     keys = sorted(run.key(upstream) for run in parallel if run.notebook.stage == "model")
     upstream = hashlib.sha256("".join([upstream, *keys]).encode()).hexdigest()
@@ -339,22 +353,27 @@ def _execute(
     if scheduler:
         return _execute_on_dask(runs, labels, upstream, log, scheduler=scheduler, force=force)
     jobs = max(1, min(jobs or cores(), len(runs)))
-    failures = []
     with ThreadPoolExecutor(jobs) as pool:
         try:
             started = [
                 pool.submit(_do, run, upstream, label, log, force=force, jobs=jobs, live=jobs == 1)
                 for run, label in zip(runs, labels, strict=True)
             ]
-            for future in started:
-                error = future.exception()
-                if isinstance(error, BatchError):
-                    failures.append(str(error))
-                elif error is not None:
-                    raise error
+            return _failures(started)
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)  # an interrupted batch starts no further run
             raise
+
+
+def _failures(started: Sequence[Future[str]]) -> list[str]:
+    """Wait for runs, and return the messages of those that failed."""
+    failures = []
+    for future in started:
+        error = future.exception()
+        if isinstance(error, BatchError):
+            failures.append(str(error))
+        elif error is not None:
+            raise error
     return failures
 
 

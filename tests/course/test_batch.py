@@ -278,6 +278,25 @@ def test_a_run_of_the_demo_estimates_its_total_and_remaining_time(course, paperm
     assert said[0].endswith("done in 240 s [4:00]"), "of other clips than the demo's nobody knows how long they take"
 
 
+def test_a_notebook_of_photographs_is_executed_beside_the_preparation(course, monkeypatch):
+    notebook = nbformat.read(course / "notebooks" / "05_model.ipynb", as_version=4)
+    notebook.metadata["asl"] |= {"subject": "photographs", "results": ["{run_dir}/letters/metrics.json"]}
+    nbformat.write(notebook, course / "notebooks" / "08_letters.ipynb")
+    started, calls = threading.Event(), {}
+
+    def execute(run, upstream, *, threads):
+        calls[run.notebook.name] = threads, upstream
+        if run.notebook.name == "08_letters":
+            started.set()
+        assert started.wait(20), f"{run.notebook.name} waits for 08_letters"
+
+    monkeypatch.setattr(Run, "execute", execute)
+    run_course(VALUES, force=True, jobs=2, log=lambda _: None)
+    assert list(calls)[-1] == "11_report"
+    shared = notebooks.network_threads("model", jobs=2)
+    assert calls["08_letters"] == (shared, calls["05_model"][1]), "It shares the cores, and depends on the same."
+
+
 def test_a_batch_holds_each_signer_out_in_turn_without_exercises_and_rebuilds_the_report(course, kernelless):
     said = []
     (course / "outputs" / "short" / "solved.txt").unlink()
