@@ -57,10 +57,10 @@ class ImageVariation:
             varied = cv2.GaussianBlur(varied, None, spread)
         ramp = np.linspace(-1, 1, size, dtype=np.float32)
         across, down = rng.uniform(-self.light, self.light, 2).astype(np.float32) / 2
-        slope = 1 + across * ramp[None, :, None] + down * ramp[:, None, None]
+        slope = 1 + across * ramp + down * ramp[:, None]
         channels = image.shape[-1]
         gain = (1 + rng.uniform(-self.light, self.light)) * (1 + rng.uniform(-self.light, self.light, channels) / 3)
-        varied *= slope * np.asarray(gain, np.float32)
+        varied *= cv2.merge([slope * part for part in np.asarray(gain, np.float32)])
         if self.noise:
             varied += rng.uniform(0, self.noise) * rng.standard_normal(varied.shape, np.float32)
         return np.clip(varied, 0, 255)
