@@ -402,16 +402,22 @@ def heard(
 
 
 def report_streams(
-    settings: list[Setting], recipe: FeatureRecipe, embedding: SignEmbedding, params: Params, *, seed: int
+    settings: list[Setting], recipe: FeatureRecipe, embedding: SignEmbedding, params: Params, seeds: Sequence[int]
 ) -> None:
-    tables = [heard(setting, recipe, embedding, params, seed=seed) for setting in settings]
-    table = pd.concat(tables, ignore_index=True)
+    found = [
+        heard(setting, recipe, embedding, params, seed=seed).assign(seed=seed) for setting in settings for seed in seeds
+    ]
+    table = pd.concat(found, ignore_index=True)
     print("\nIn the stream, at the defaults")
-    print("| recogniser | kind | named (known signs: right) | n | false words a minute |\n|---|---|---|---|---|")
+    print("| recogniser | kind | named (known signs: right) | seeds | n | false words a minute |")
+    print("|---|---|---|---|---|---|")
     for (name, kind), rows in table.groupby(["recogniser", "kind"], sort=False):
-        share = rate(rows["right" if kind == "known signs" else "named"].to_numpy(), rows)
+        column = "right" if kind == "known signs" else "named"
+        by_seed = 100 * rows.groupby("seed")[column].mean()
+        share = rate(rows[column].to_numpy(), rows)
         false = 60 * rows["wrong"].sum() / rows["seconds"].sum()
-        print(f"| {name} | {kind} | {shown(share)} | {share.size} | {false:.1f} |")
+        seeds_text = f"{by_seed.min():.1f} to {by_seed.max():.1f} %"
+        print(f"| {name} | {kind} | {shown(share)} | {seeds_text} | {share.size} | {false:.1f} |")
 
 
 def report_words(embedding: SignEmbedding, *, draws: int = 10) -> None:
@@ -500,7 +506,7 @@ def main() -> None:
     if "table" in options.only:
         report_table(settings, recipe, embedding, own, options.seeds)
     if "streams" in options.only:
-        report_streams(settings, recipe, embedding, own, seed=options.seeds[0])
+        report_streams(settings, recipe, embedding, own, options.seeds)
 
 
 if __name__ == "__main__":
