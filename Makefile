@@ -62,7 +62,7 @@ lint: $(READY)  ## formatter, linter, type check
 	$(BIN)/ruff check .
 	$(BIN)/mypy asl_lib scripts benchmarks
 
-format: $(READY)  ## let the formatter and the linter mend what they can
+format: $(READY)  ## let the formatter and the linter fix what they can
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
