@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -214,12 +214,18 @@ def _train_all(place: Path, settings: dict[str, Any], *, workers: int) -> SignEm
             **options,
         )
     embedding = SignEmbedding(RECIPE, network=settings["network"], networks=bodies, whitening=whitening)
-    embedding.calibrate(pseudo_clips(*BACKGROUND, seed=seed + 1_000_000, workers=workers).values)
+    embedding.calibrate(_background(seed, workers))
     embedding.save(place)
     for path in unfinished:
         path.unlink()
     write_json(place / "training.json", {**settings, "minutes": round((time.monotonic() - started) / 60, 3)})
     return embedding
+
+
+@cache
+def _background(seed: int, workers: int) -> np.ndarray:
+    """Return the points of the pseudo-signs that an embedding of this seed is not trained on, whatever its size."""
+    return pseudo_clips(*BACKGROUND, seed=seed + 1_000_000, workers=workers).values
 
 
 def _train(
