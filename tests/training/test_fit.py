@@ -74,7 +74,7 @@ def test_a_model_of_no_classes_is_refused():
         build_lstm(frames=30, features=150, classes=1)
 
 
-def test_training_learns_and_leaves_all_its_files(tmp_path):
+def test_training_learns_and_writes_all_its_files(tmp_path):
     model, history = train(tmp_path, network="lstm", augmentation=Augmentation(RECIPE, shift=0))
     assert history.val_accuracy.max() > 0.85
     assert history.loss.iloc[-1] < history.loss.iloc[0]
@@ -87,7 +87,7 @@ def test_training_learns_and_leaves_all_its_files(tmp_path):
     np.testing.assert_allclose(predict(loaded, make_set()), predict(model, make_set()), atol=1e-5)
 
 
-def test_a_training_tells_its_name_size_and_split_and_the_evaluation_keeps_them(tmp_path):
+def test_a_training_s_name_size_and_split_are_stored_with_its_evaluation(tmp_path):
     clips = make_clip_set(
         make_set().values,
         np.arange(24) % 2,
@@ -143,7 +143,7 @@ train(Path(sys.argv[1]), augmentation=Augmentation(RECIPE), **eval(sys.argv[2]))
 """
 
 
-def test_a_killed_training_goes_on_and_ends_like_an_undisturbed_one(tmp_path, monkeypatch):
+def test_a_killed_training_resumes_and_ends_like_an_uninterrupted_one(tmp_path, monkeypatch):
     """The transformer has dropout in many places, and Keras shuffles batches: both random states must come back too."""
     options = {
         "epochs": 6,
@@ -187,7 +187,7 @@ def test_the_state_of_another_training_and_a_damaged_one_are_ignored(tmp_path):
     assert Checkpoint(tmp_path / "s.npz", key="one", every_s=0).restore(model).epoch == 0
 
 
-def test_of_equal_accuracies_the_lower_loss_is_better_and_the_loss_can_decide_alone():
+def test_ties_in_accuracy_are_broken_by_loss_and_loss_alone_can_be_monitored():
     progress = Progress(1, [{"val_accuracy": 0.5, "val_loss": 1.0}], 1)
     assert progress.is_better({"val_accuracy": 0.5, "val_loss": 0.9}, "accuracy")
     assert not progress.is_better({"val_accuracy": 0.4, "val_loss": 0.1}, "accuracy")
@@ -209,7 +209,7 @@ def test_an_unknown_monitor_or_schedule_is_refused(wrong, tmp_path):
         train(tmp_path, **wrong)
 
 
-def test_without_validation_all_epochs_are_trained_and_the_last_weights_kept(tmp_path):
+def test_without_validation_the_weights_of_the_last_epoch_are_kept(tmp_path):
     everyone = halves().without_validation()
     model, history = train(tmp_path, split=everyone, monitor="none", patience=1, schedule="cosine")
     assert len(history) == 12
@@ -219,7 +219,7 @@ def test_without_validation_all_epochs_are_trained_and_the_last_weights_kept(tmp
         train(tmp_path, split=everyone, monitor="loss")
 
 
-def test_a_prediction_in_the_mirror_is_averaged_with_the_plain_one():
+def test_predictions_for_a_clip_and_its_mirror_image_are_averaged():
     both = FeatureRecipe(frames=8, parts=("left_hand", "right_hand"), body_frame="image")
     clips = make_set(4, both)
     in_mirror = replace(clips, values=both.mirror(clips.values))
@@ -242,7 +242,7 @@ def test_predictions_are_those_of_the_rows_in_their_order():
     assert predict(model, clips, rows[:0]).shape == (0, 2)
 
 
-def test_nothing_to_train_on_and_a_network_for_other_clips_are_refused(tmp_path):
+def test_empty_training_data_and_mismatched_networks_are_refused(tmp_path):
     with pytest.raises(TrainingError, match="Training needs at least one clip; got none"):
         train(tmp_path, split=Split(np.arange(0), np.arange(4), np.arange(0)))
     model = build_lstm(frames=9, features=RECIPE.num_features, classes=2)
@@ -259,7 +259,7 @@ def test_a_gloss_without_a_training_clip_is_named_before_training_and_the_others
 
 
 @pytest.mark.parametrize("name", ["trees", "description_mlp", "ridge", "ridge_mirrored"])
-def test_what_is_no_network_is_trained_saved_loaded_and_asked_like_one(tmp_path, name):
+def test_models_without_a_network_are_trained_saved_loaded_and_used_like_networks(tmp_path, name):
     recipe = FeatureRecipe(frames=8, parts=("left_hand", "right_hand"), body_frame="image")
     clips = make_set(24, recipe)
     model = build(name, clips.recipe, seed=7, **({"epochs": 20} if name == "description_mlp" else {}))
@@ -280,12 +280,12 @@ def test_what_is_no_network_is_trained_saved_loaded_and_asked_like_one(tmp_path,
         load_model(tmp_path)
 
 
-def test_a_loss_that_is_no_number_is_named_with_the_learning_rate(tmp_path):
+def test_a_nan_loss_is_reported_with_the_learning_rate(tmp_path):
     with pytest.raises(TrainingError, match=r"stay finite.*learning rate"):
         train(tmp_path, epochs=3, learning_rate=1e30)
 
 
-def test_a_missing_a_damaged_and_a_foreign_model_are_told_apart(tmp_path):
+def test_missing_damaged_and_foreign_models_have_different_errors(tmp_path):
     with pytest.raises(TrainingError, match=r"no .*model\.keras"):
         load_model(tmp_path)
     train(tmp_path, epochs=1)
@@ -315,7 +315,7 @@ def test_the_lstm_trains_on_real_landmarks_with_a_signer_held_out(shared_data, t
     np.testing.assert_allclose(probabilities.sum(axis=1), 1, atol=1e-5)
 
 
-def test_models_of_a_run_are_timed_and_results_without_one_left_out(tmp_path):
+def test_the_models_of_a_run_are_timed_and_results_without_a_model_are_skipped(tmp_path):
     import keras
 
     recipe = FeatureRecipe(parts=("left_hand", "right_hand"), frames=4, glosses=("A", "B"))
