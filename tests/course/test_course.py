@@ -41,7 +41,7 @@ def home(tmp_path_factory):
 def test_1_a_failing_notebook_is_named_with_its_traceback_and_the_rest_is_not_started(home):
     said = []
     with pytest.raises(BatchError) as caught:
-        run_course({**TINY, "split": "signer", "test_signers": ["nobody"]}, log=said.append)
+        run_course({**TINY, "split": "signer", "test_signers": ["nobody"]}, **SOME, log=said.append)
     text = str(caught.value)
     assert "03_preprocess failed" in text
     assert "outputs/tiny/notebooks/03_preprocess.ipynb" in text
