@@ -13,8 +13,8 @@ NOTEBOOKS := $(sort $(wildcard notebooks/[0-9][0-9]_*.ipynb))
 # Clips and features come first; the models need only these, so two are trained at a time, the longest first, each with
 # one core; then whatever needs trained models.
 numbered = $(foreach number,$(1),$(wildcard notebooks/$(number)_*.ipynb))
-# Test files that take minutes: started first, so that no core waits for one of them at the end.
-LONGEST := tests/course/test_course.py tests/live/test_teach.py tests/browser tests/training tests/models tests/course
+# A module a process, in the order of tests/conftest.py; three on two cores, as some wait for a browser.
+PARALLEL := -n 3 --dist loadscope --no-loadscope-reorder
 PREPARE := $(call numbered,01 02 03)
 MODELS := $(call numbered,10 05 08 07 06 09 04)
 AFTERWARDS := $(filter-out $(PREPARE) $(MODELS),$(NOTEBOOKS))
@@ -50,7 +50,7 @@ demo: $(READY)  ## render, extract, train, test on a held-out signer: the execut
 test: lint test-fast test-notebooks  ## everything that CI checks
 
 test-fast: $(READY)  ## unit, property and end-to-end tests
-	$(BIN)/python -m pytest -n 2 --dist loadscope --no-loadscope-reorder $(LONGEST) tests
+	$(BIN)/python -m pytest $(PARALLEL) tests
 
 test-notebooks: $(READY)  ## execute the stored notebooks and compare the cells marked NBVAL_CHECK_OUTPUT
 	$(NBVAL) $(PREPARE)
@@ -77,8 +77,7 @@ benchmarks: $(READY)  ## all benchmarks of speed into docs/benchmarks.md (half a
 	$(BIN)/python -m benchmarks $(if $(REFERENCE),--reference $(REFERENCE))
 
 coverage: $(READY)  ## the fast tests again, with the share of lines and branches of asl_lib that they reach
-	$(BIN)/python -m pytest -n 2 --dist loadscope --no-loadscope-reorder --cov --cov-report=term-missing:skip-covered \
-		--cov-report=html:build/coverage $(LONGEST) tests
+	$(BIN)/python -m pytest $(PARALLEL) --cov --cov-report=term-missing:skip-covered --cov-report=html:build/coverage tests
 
 mutation: $(READY)  ## change splits, recipe and metrics in many small ways: does a test notice each? (some minutes)
 	$(BIN)/python -m uv pip install --quiet --python $(BIN)/python $(MUTMUT)

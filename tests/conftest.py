@@ -31,6 +31,17 @@ settings.register_profile("any machine", deadline=None, suppress_health_check=[H
 settings.load_profile("any machine")
 
 
+LONGEST = (
+    "tests/browser/", "tests/course/test_course.py", "tests/live/test_teach.py", "tests/training/", "tests/models/",
+    "tests/course/",
+)  # fmt: skip
+"""Tests that take minutes: they start first, so that no core waits for one of them at the end."""
+
+
+def pytest_collection_modifyitems(items):
+    items.sort(key=lambda item: next((n for n, start in enumerate(LONGEST) if item.nodeid.startswith(start)), 99))
+
+
 def wait_until(condition, *, pause_s=0.02):
     """Wait until `condition()` is true, and return its value; pytest's own time limit ends a test that hangs."""
     while not (value := condition()):

@@ -34,7 +34,7 @@ from tests.course.test_batch import OPTIONS, VALUES, write_short_course
 from tests.data.test_download import CONTENT, SHA, Remote, server  # noqa: F401  (a fixture)
 from tests.landmarks.test_extract import run as extract
 from tests.landmarks.test_extract import table
-from tests.training.test_fit import train
+from tests.training.test_fit import stopped_after, train
 
 UNIX = pytest.mark.skipif(
     not hasattr(signal, "SIGKILL"), reason="Windows has no such signals; see docs/reliability.md."
@@ -237,38 +237,6 @@ def test_a_full_disk_while_reading_photographs_is_reported_without_ending_the_pr
 
 # Training
 
-TRAIN = """
-import sys, time
-from pathlib import Path
-from asl_lib.training.checkpoint import Checkpoint
-from tests.training.test_fit import train
-
-keep = Checkpoint.keep
-def keep_and_wait_at_last(self, model, progress):
-    keep(self, model, progress)
-    if progress.epoch == EPOCHS - 1:
-        time.sleep(600)  # a busy machine sends the signal late
-EPOCHS = int(sys.argv[2])
-Checkpoint.keep = keep_and_wait_at_last
-train(Path(sys.argv[1]), epochs=EPOCHS, checkpoint_s=0)
-"""
-EPOCHS = 6
-
-
-@UNIX
-def test_a_training_killed_from_outside_ends_with_the_same_weights(tmp_path):
-    whole, expected = train(tmp_path / "whole", epochs=EPOCHS)
-    process = start(TRAIN, tmp_path / "killed", EPOCHS)
-    wait_for((tmp_path / "killed" / "training.npz").is_file, process)
-    os.killpg(process.pid, signal.SIGKILL)
-    output, _ = process.communicate(timeout=600)
-    assert process.returncode != 0, output
-    assert not (tmp_path / "killed" / "model.keras").exists(), "half a training must not look like a whole one"
-    resumed, history = train(tmp_path / "killed", epochs=EPOCHS, checkpoint_s=0)
-    pd.testing.assert_frame_equal(history.drop(columns="seconds"), expected.drop(columns="seconds"))
-    for one, other in zip(resumed.get_weights(), whole.get_weights(), strict=True):
-        np.testing.assert_array_equal(one, other)
-
 
 @UNIX
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # NumPy's tmp zip
@@ -283,24 +251,10 @@ def test_a_full_disk_in_a_training_keeps_the_last_model_and_the_last_checkpoint(
     assert len(history) == 3
 
 
-def test_a_stopped_training_restarts_if_its_data_changed(tmp_path, monkeypatch):
+def test_a_stopped_training_restarts_if_its_data_changed(tmp_path):
     """The checkpoint knows the data it is of: going on from another's would mix two trainings."""
-    from asl_lib.training.checkpoint import Checkpoint
-
-    class Stop(Exception):
-        pass
-
-    keep = Checkpoint.keep
-
-    def keep_and_stop(self, model, progress):
-        keep(self, model, progress)
-        if progress.epoch == 2:
-            raise Stop
-
-    monkeypatch.setattr(Checkpoint, "keep", keep_and_stop)
-    with pytest.raises(Stop):
+    with stopped_after(2):
         train(tmp_path / "one", epochs=4, checkpoint_s=0)
-    monkeypatch.setattr(Checkpoint, "keep", keep)
     _, other = train(tmp_path / "one", epochs=4, checkpoint_s=0, seed=7)
     _, expected = train(tmp_path / "two", epochs=4, checkpoint_s=0, seed=7)
     pd.testing.assert_frame_equal(other.drop(columns="seconds"), expected.drop(columns="seconds"))

@@ -1,6 +1,7 @@
 import json
 import subprocess
 import sys
+from contextlib import contextmanager
 from dataclasses import replace
 
 import numpy as np
@@ -22,7 +23,7 @@ from asl_lib.models.trees import HandTrees
 from asl_lib.training.checkpoint import Checkpoint, Progress
 from asl_lib.training.fit import fit, set_seeds
 from asl_lib.training.saved import compile_predictor, load_model, measure_latencies, predict, save_model
-from tests.conftest import ROOT, make_clip_set, make_landmarks
+from tests.conftest import ROOT, make_clip_set, make_landmarks, wait_until
 
 RECIPE = FeatureRecipe(frames=8, parts=("right_hand",), body_frame="image")
 
@@ -125,25 +126,38 @@ def test_training_stops_when_validation_stops_improving_and_keeps_the_best(tmp_p
     assert accuracy == pytest.approx(history.val_accuracy.max())
 
 
-KILLED_TRAINING = """
-import sys, os
-from pathlib import Path
-from tests.training.test_fit import train
-from asl_lib.features.augment import Augmentation
-from tests.training.test_fit import RECIPE
-import asl_lib.training.checkpoint as checkpoint
+@contextmanager
+def stopped_after(epoch):
+    """Interrupt a training as soon as its checkpoint of this epoch is written."""
+    keep = Checkpoint.keep
 
-keep = checkpoint.Checkpoint.keep
-def keep_and_die(self, model, progress):
+    def keep_and_stop(self, model, progress):
+        keep(self, model, progress)
+        if progress.epoch == epoch:
+            raise KeyboardInterrupt
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Checkpoint, "keep", keep_and_stop)
+        with pytest.raises(KeyboardInterrupt):
+            yield
+
+
+KILLED_TRAINING = """
+import sys, time
+from pathlib import Path
+from tests.training.test_fit import RECIPE, Augmentation, Checkpoint, train
+
+keep = Checkpoint.keep
+def keep_and_wait(self, model, progress):
     keep(self, model, progress)
-    if progress.epoch == 2:
-        os._exit(9)
-checkpoint.Checkpoint.keep = keep_and_die
+    if progress.epoch == 3:
+        time.sleep(600)  # a busy machine sends the signal late
+Checkpoint.keep = keep_and_wait
 train(Path(sys.argv[1]), augmentation=Augmentation(RECIPE), **eval(sys.argv[2]))
 """
 
 
-def test_a_killed_training_resumes_and_ends_like_an_uninterrupted_one(tmp_path, monkeypatch):
+def test_a_training_killed_from_outside_ends_with_the_same_weights(tmp_path):
     """The transformer has dropout in many places, and Keras shuffles batches: both random states must come back too."""
     options = {
         "epochs": 6,
@@ -155,24 +169,21 @@ def test_a_killed_training_resumes_and_ends_like_an_uninterrupted_one(tmp_path, 
     }
     whole, expected = train(tmp_path / "whole", augmentation=Augmentation(RECIPE), **options)
     command = [sys.executable, "-c", KILLED_TRAINING, str(tmp_path / "killed"), repr(options)]
-    assert subprocess.run(command, cwd=ROOT, capture_output=True, check=False).returncode == 9
-    keep = Checkpoint.keep
-
-    def keep_and_stop(self, model, progress):
-        keep(self, model, progress)
-        if progress.epoch == 4:
-            raise KeyboardInterrupt
-
-    monkeypatch.setattr(Checkpoint, "keep", keep_and_stop)
-    with pytest.raises(KeyboardInterrupt):
+    state = tmp_path / "killed" / "training.npz"
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as process:
+        wait_until(lambda: state.is_file() or process.poll() is not None)
+        process.kill()  # at any moment of an epoch
+        output, _ = process.communicate()
+    assert state.is_file(), output
+    assert not (tmp_path / "killed" / "model.keras").exists(), "half a training must not look like a whole one"
+    with stopped_after(4):
         train(tmp_path / "killed", augmentation=Augmentation(RECIPE), **options)
-    monkeypatch.setattr(Checkpoint, "keep", keep)
-    assert (tmp_path / "killed" / "training.npz").is_file()
+    assert state.is_file()
     resumed, history = train(tmp_path / "killed", augmentation=Augmentation(RECIPE), **options)
     pd.testing.assert_frame_equal(history.drop(columns="seconds"), expected.drop(columns="seconds"))
     for one, other in zip(resumed.get_weights(), whole.get_weights(), strict=True):
         np.testing.assert_array_equal(one, other)
-    assert not (tmp_path / "killed" / "training.npz").exists(), "a finished training leaves no state"
+    assert not state.exists(), "a finished training leaves no state"
 
 
 def test_the_state_of_another_training_and_a_damaged_one_are_ignored(tmp_path):

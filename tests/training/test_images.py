@@ -14,6 +14,7 @@ from asl_lib.models.mobilenet import build_transfer_cnn
 from asl_lib.training.fit import fit, set_seeds
 from asl_lib.training.saved import load_model, predict
 from tests.conftest import make_clip_set
+from tests.training.test_fit import stopped_after
 
 SIZE = 32
 
@@ -64,22 +65,12 @@ def test_training_learns_and_its_files_restore_the_network(tmp_path):
     np.testing.assert_allclose(predict(loaded, photographs), predict(model, photographs), atol=1e-5)
 
 
-def test_an_interrupted_training_ends_with_the_same_weights(tmp_path, monkeypatch):
-    whole, _, _ = train(tmp_path / "whole", augmentation=ImageVariation(), checkpoint_s=0)
-    import asl_lib.training.fit as fit_module
-
-    keep = fit_module.Checkpoint.keep
-
-    def stop_after_two(self, model, progress):
-        keep(self, model, progress)
-        if progress.epoch == 2:
-            raise KeyboardInterrupt
-
-    monkeypatch.setattr(fit_module.Checkpoint, "keep", stop_after_two)
-    with pytest.raises(KeyboardInterrupt):
-        train(tmp_path / "parts", augmentation=ImageVariation(), checkpoint_s=0)
-    monkeypatch.undo()
-    resumed, _, history = train(tmp_path / "parts", augmentation=ImageVariation(), checkpoint_s=0)
+def test_an_interrupted_training_ends_with_the_same_weights(tmp_path):
+    options = {"augmentation": ImageVariation(), "checkpoint_s": 0}
+    whole, _, _ = train(tmp_path / "whole", **options)
+    with stopped_after(2):
+        train(tmp_path / "parts", **options)
+    resumed, _, history = train(tmp_path / "parts", **options)
     assert history.epoch.tolist() == [1, 2, 3, 4]
     for one, other in zip(whole.get_weights(), resumed.get_weights(), strict=True):
         np.testing.assert_array_equal(one, other)

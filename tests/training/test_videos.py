@@ -17,6 +17,7 @@ from asl_lib.training.hardware import hardware
 from asl_lib.training.saved import compile_predictor, load_model, predict
 from asl_lib.training.videos import calibrate_batch_norm, fit_i3d, fit_lstm, frame_features
 from tests.conftest import make_clip_set
+from tests.training.test_fit import stopped_after
 
 FRAMES, SIZE = 8, 32
 FIRST = "Conv3d_1a_7x7_conv"
@@ -75,9 +76,7 @@ def test_a_network_is_restored_from_its_files_and_predicts_for_a_video(tmp_path)
     assert np.abs(seen.astype(int) - clips.values[0]).mean() < 8
 
 
-def test_an_interrupted_training_of_clips_ends_with_the_same_weights(tmp_path, monkeypatch):
-    import asl_lib.training.fit as fit_module
-
+def test_an_interrupted_training_of_clips_ends_with_the_same_weights(tmp_path):
     def train(folder):
         model = small_network(channels=2)
         varied = ClipVariation(mirrored=0.5, flow=True)
@@ -86,16 +85,8 @@ def test_an_interrupted_training_of_clips_ends_with_the_same_weights(tmp_path, m
         return model.get_weights()
 
     whole = train(tmp_path / "whole")
-    keep = fit_module.Checkpoint.keep
-
-    def stop_after_one(self, model, progress):
-        keep(self, model, progress)
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(fit_module.Checkpoint, "keep", stop_after_one)
-    with pytest.raises(KeyboardInterrupt):
+    with stopped_after(1):
         train(tmp_path / "parts")
-    monkeypatch.undo()
     for one, other in zip(whole, train(tmp_path / "parts"), strict=True):
         np.testing.assert_array_equal(one, other)
 
