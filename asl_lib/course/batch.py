@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 import math
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from functools import partial
 from typing import Any
 
@@ -44,9 +43,8 @@ def run_course(
     log: Callable[[str], None] = log_line,
     force: bool = False,
 ) -> Params:
-    """Execute the notebooks with one set of parameters: preparation, then the models in parallel, then the rest.
+    """Execute the notebooks with one set of parameters, each as soon as those that it needs are done.
 
-    A notebook of photographs, which needs no clips, is executed beside the preparation, which leaves cores idle.
     A notebook whose results exist already, from the same code and parameters, is skipped. Each line of the log ends
     with the time since the start and, for the demo, about how long the rest will take.
 
@@ -63,63 +61,33 @@ def run_course(
     Raises:
         ParameterError: a parameter does not exist or has a wrong value.
         BatchError: a notebook failed, or there is none of that number. What runs beside it was finished; notebooks that
-            need it were not started.
+            need it were not started; if it was one of the preparation, no other was.
     """
     params = check_parameters(values)
     dataset = get_dataset(params.dataset)
     suitable = [notebook for notebook in find_notebooks(wanted=notebooks) if notebook.suits(dataset)]
     others = [notebook for notebook in suitable if notebook.stage != "model"]
     chosen = sorted([*others, *_training(suitable, models, dataset)], key=lambda notebook: STAGES.index(notebook.stage))
-    seeds = _seeds(params)
-    runs = []
+    seeds, runs = _seeds(params), list[Run]()
     for notebook in chosen:
-        if notebook.stage == "model":
-            runs += [
-                Run(notebook, {**values, **changed}, suffix=suffix, exercises=number == 0)
-                for number, (changed, suffix, _) in enumerate(seeds)
-            ]
-        else:  # the clips are those of `seed`; the live demo takes a model of the first of `seeds`
-            changed = {} if notebook.stage == "prepare" else seeds[0][0]
-            runs.append(Run(notebook, {**values, **changed}))
-    labels = {run.output.stem: f"[{number}/{len(runs)}] {run.output.stem}" for number, run in enumerate(runs, 1)}
-    first = [run for run in runs if run.notebook.stage == "prepare" and run.notebook.results]
-    # Nothing needs a notebook without results. The longest start first; without times, the later take longer.
-    longest = sorted(runs, key=lambda run: run.notebook.minutes)[::-1]
-    last = [run for run in longest if run.notebook.stage in ("report", "live")]
-    parallel = [run for run in longest if run not in first and run not in last]
+        # The clips are those of `seed`; the live demo takes a model of the first of `seeds`.
+        cases = seeds if notebook.stage == "model" else [({} if notebook.stage == "prepare" else seeds[0][0], "", "")]
+        needs = _needs(notebook, runs, params, dataset)
+        runs += [
+            Run(notebook, {**values, **changed}, suffix, exercises=number == 0, needs=needs)
+            for number, (changed, suffix, _) in enumerate(cases)
+        ]
+    labels = {run: f"[{number}/{len(runs)}] {run.output.stem}" for number, run in enumerate(runs, 1)}
     minutes = {}
     if params.dataset == Params().dataset and not params.signs and not params.signers:
-        beside = jobs or cores()
-        minutes = {labels[run.output.stem]: run.notebook.minutes / (1 if run in first else beside) for run in runs}
+        minutes = {labels[run]: run.notebook.minutes / (jobs or cores()) for run in runs}
         about = math.ceil(sum(minutes.values()))
         log(f"{len(runs)} notebooks: about {about} minutes, less where some are done already")
-    log = _with_clock(log, minutes)
-    keys = [""]  # what each run of the preparation depends on, and last, what depends on all of them
-    for run in first:
-        keys.append(run.key(keys[-1]))
-    upstream, at_once = keys[-1], min(jobs or cores(), len(parallel))
-    early = []
-    if dataset.kind != "photographs" and at_once > 1:
-        early = [run for run in parallel if run.notebook.subject == "photographs"]
-    with ThreadPoolExecutor(1) as pool:
-        started = [
-            pool.submit(_do, run, upstream, labels[run.output.stem], log, force=force, jobs=at_once, live=False)
-            for run in early
-        ]
-        for run, key in zip(first, keys, strict=False):
-            _do(run, key, labels[run.output.stem], log, force=force)
-    later = [run for run in parallel if run not in early]
-    failures = _failures(started)
-    failures += _execute(later, [labels[run.output.stem] for run in later], upstream, log, jobs=jobs, force=force)
+    # The preparation comes first, then the longest; without times, the later take longer.
+    first = [run for run in runs if run.notebook.stage == "prepare" and run.notebook.results]
+    runs = first + [run for run in sorted(runs, key=lambda run: run.notebook.minutes)[::-1] if run not in first]
+    failures = _execute(runs, [labels[run] for run in runs], _with_clock(log, minutes), jobs=jobs, force=force)
     if failures:
-        raise BatchError("\n\n".join(failures))
-    keys = sorted(run.key(upstream) for run in parallel if run.notebook.stage == "model")
-    upstream = hashlib.sha256("".join([upstream, *keys]).encode()).hexdigest()
-    names = [labels[run.output.stem] for run in last]
-    if not has_results(params.run_dir):
-        for name in names:
-            log(f"{name}  {NOTHING_TO_REPORT}")
-    elif failures := _execute(last, names, upstream, log, jobs=jobs, force=force):
         raise BatchError("\n\n".join(failures))
     return params
 
@@ -171,25 +139,25 @@ def run_batch(
     notebooks = [notebook for notebook in find_notebooks() if notebook.suits(dataset)]
     training = _training(notebooks, models, dataset)
     number, total = parse_shard(shard, least=0) if shard else (0, 1)
-    upstream = ""
-    for notebook in (n for n in notebooks if n.stage == "prepare"):
-        run = Run(notebook, values, exercises=False)
-        if number and not run.is_done(upstream):
+    prepared = _preparation(notebooks, values, params, dataset)
+    for run in prepared:
+        if number and not run.is_done():
             raise BatchError(
-                f"{notebook.name} must be done before shard {shard} can start, or all shards would do it at once. "
+                f"{run.notebook.name} must be done before shard {shard} can start, or all shards would do it at once. "
                 f"Run the same command with --shard 0/{total} first."
             )
-        upstream = _do(run, upstream, notebook.name, log, force=force and not number)
+        _do(run, run.notebook.name, log, force=force and not number)
     clips = read_clips(params.dataset_dir / "clips.csv")
     clips = select_clips(clips, signs=params.signs, signers=[*params.signers])
     signers = sorted(set(select_clips(clips, signers=list(held_out))["signer"]))
     cases = _cases(signers, folds=folds, known_signers=known_signers)
     planned = [
         (
-            Run(notebook, {**values, **changed, **seed}, suffix=suffix + ending, exercises=False),
+            Run(notebook, {**values, **changed, **seed}, suffix + ending, exercises=False, needs=needs),
             f"{notebook.name}, {case}{which}",
         )
         for notebook in training
+        for needs in [_needs(notebook, prepared, params, dataset)]
         for changed, suffix, case in cases
         for seed, ending, which in _seeds(params)
     ]
@@ -202,16 +170,14 @@ def run_batch(
         log(f"There is nothing in shard {shard}: there are fewer runs than shards.")
     runs = [run for run, _ in planned]
     labels = [f"[{i}/{len(runs)}] {label}" for i, (_, label) in enumerate(planned, 1)]
-    failures = _execute(runs, labels, upstream, log, jobs=jobs, scheduler=scheduler, force=force)
+    failures = _execute(runs, labels, log, jobs=jobs, scheduler=scheduler, force=force)
     if failures:
         failures.insert(0, f"{len(failures)} of {len(runs)} runs failed; the rest is done.")
     for notebook in (n for n in notebooks if n.stage == "report" and not shard):
-        if not has_results(params.run_dir):
-            log(f"{notebook.name}  {NOTHING_TO_REPORT}")
-            continue
         # A report depends on the results of all runs: it is always built anew.
+        report = Run(notebook, values, exercises=False, needs=_needs(notebook, prepared, params, dataset))
         try:
-            _do(Run(notebook, values, exercises=False), upstream, notebook.name, log, force=True)
+            _do(report, notebook.name, log, force=True)
         except BatchError as error:
             failures.append(str(error))
     if failures:
@@ -256,7 +222,7 @@ def run_ablation(
     """
     values = {**values, "ablation": start, "seeds": values.get("seeds") or ABLATION_SEEDS}
     params = check_parameters(values)
-    dataset, upstream = get_dataset(params.dataset), ""
+    dataset = get_dataset(params.dataset)
     models = models or ["lstm" if start == "published" else "attention_lstm"]
     if others := [model for model in models if registry.find_model(model).input != "landmarks"]:
         raise BatchError(f"Only the training of models for landmarks has parts to change; got {', '.join(others)}.")
@@ -270,20 +236,27 @@ def run_ablation(
         model: [{**values, "change": part} for part in ["", *dict.fromkeys(over or [*METHOD_PARTS, *PART_GROUPS])]]
         for model in dict.fromkeys(models)
     }
+    notebooks = [notebook for notebook in find_notebooks() if notebook.suits(dataset)]
+    prepared = _preparation(notebooks, values, params, dataset)
     planned = [
         (
-            Run(model_notebook(model), {**variant, **seed}, suffix=f".{start}.{variant['change']}{ending}"),
+            Run(
+                model_notebook(model),
+                {**variant, **seed},
+                suffix=f".{start}.{variant['change']}{ending}",
+                needs=_needs(model_notebook(model), prepared, params, dataset),
+            ),
             f"{model}, {variant['change'] or 'unchanged'}{which}",
         )
         for model in variants
         for variant in variants[model]
         for seed, ending, which in _seeds(params)
     ]
-    for notebook in (n for n in find_notebooks() if n.stage == "prepare" and n.suits(dataset)):
-        upstream = _do(Run(notebook, values, exercises=False), upstream, notebook.name, log, force=force)
+    for run in prepared:
+        _do(run, run.notebook.name, log, force=force)
     runs = [run for run, _ in planned]
     labels = [f"[{i}/{len(runs)}] {label}" for i, (_, label) in enumerate(planned, 1)]
-    if failures := _execute(runs, labels, upstream, log, jobs=jobs, scheduler=scheduler, force=force):
+    if failures := _execute(runs, labels, log, jobs=jobs, scheduler=scheduler, force=force):
         raise BatchError("\n\n".join(failures))
     tables = {}
     for model in variants:
@@ -336,10 +309,36 @@ def _training(notebooks: Sequence[Notebook], models: Sequence[str], dataset: Dat
     return chosen + [others[model] for model in dict.fromkeys(models) if model in others]
 
 
+def _preparation(
+    notebooks: Sequence[Notebook], values: Mapping[str, Any], params: Params, dataset: Dataset
+) -> list[Run]:
+    """Return the runs that prepare a batch, in order."""
+    runs: list[Run] = []
+    for notebook in notebooks:
+        if notebook.stage == "prepare":
+            runs.append(Run(notebook, values, exercises=False, needs=_needs(notebook, runs, params, dataset)))
+    return runs
+
+
+def _needs(notebook: Notebook, earlier: Sequence[Run], params: Params, dataset: Dataset) -> tuple[Run, ...]:
+    """Return those of the earlier runs whose results a notebook takes; what these need, it needs, too."""
+    prepared = [run for run in earlier if run.notebook.stage == "prepare" and run.notebook.results]
+    if notebook.stage == "model" and notebook.subject != "clips":
+        # They need no landmarks; and photographs beside a data set of clips do not need its table, either.
+        independent = notebook.subject == "photographs" and dataset.kind != "photographs"
+        prepared = [run for run in prepared if run.notebook.subject == "any" and not independent]
+    if notebook.stage in ("prepare", "model"):
+        return tuple(prepared[-1:])
+    models = [run for run in earlier if run.notebook.stage == "model"]
+    needed = {name.format(live_model=params.live_model) for name in notebook.needs}
+    if needed and needed <= {name for run in models for name in run.notebook.models}:
+        models = [run for run in models if needed & set(run.notebook.models)]
+    return (*prepared[-1:], *models)
+
+
 def _execute(
     runs: Sequence[Run],
     labels: Sequence[str],
-    upstream: str,
     log: Callable[[str], None],
     *,
     jobs: int,
@@ -348,39 +347,40 @@ def _execute(
 ) -> list[str]:
     """Execute runs on a cluster or here and return the messages of failed ones.
 
-    Here, `jobs` at a time (0: one per core), each with its `network_threads`.
+    Here, `jobs` at a time (0: one per core), each as soon as those of `runs` that it needs are done, in the given
+    order. What needs a failed run is not started; after a failure of the preparation, nothing is.
     """
     if scheduler:
-        return _execute_on_dask(runs, labels, upstream, log, scheduler=scheduler, force=force)
+        return _execute_on_dask(runs, labels, log, scheduler=scheduler, force=force)
     jobs = max(1, min(jobs or cores(), len(runs)))
-    with ThreadPoolExecutor(jobs) as pool:
-        try:
-            started = [
-                pool.submit(_do, run, upstream, label, log, force=force, jobs=jobs, live=jobs == 1)
-                for run, label in zip(runs, labels, strict=True)
-            ]
-            return _failures(started)
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)  # an interrupted batch starts no further run
-            raise
-
-
-def _failures(started: Sequence[Future[str]]) -> list[str]:
-    """Wait for runs, and return the messages of those that failed."""
-    failures = []
-    for future in started:
-        error = future.exception()
-        if isinstance(error, BatchError):
-            failures.append(str(error))
-        elif error is not None:
-            raise error
-    return failures
+    training = max(1, min(jobs, sum(run.notebook.stage == "model" for run in runs)))
+    waiting, unfinished = dict(zip(runs, labels, strict=True)), set(runs)
+    running: dict[Future[None], Run] = {}
+    failures: list[str] = []
+    with ThreadPoolExecutor(jobs) as pool:  # it gets no more runs than it starts: none is left after an interruption
+        while True:
+            ready = [run for run in waiting if unfinished.isdisjoint(run.needs)]
+            for run in ready[: jobs - len(running)]:
+                live = jobs == 1 or run.notebook.stage == "prepare"
+                started = pool.submit(_do, run, waiting.pop(run), log, force=force, jobs=training, live=live)
+                running[started] = run
+            if not running:
+                return failures
+            for future in wait(running, return_when=FIRST_COMPLETED).done:
+                run, error = running.pop(future), future.exception()
+                if error is None:
+                    unfinished.remove(run)
+                elif isinstance(error, BatchError):
+                    failures.append(str(error))
+                    if run.notebook.stage == "prepare":
+                        waiting.clear()
+                else:
+                    raise error
 
 
 def _execute_on_dask(
     runs: Sequence[Run],
     labels: Sequence[str],
-    upstream: str,
     log: Callable[[str], None],
     *,
     scheduler: str,
@@ -389,12 +389,12 @@ def _execute_on_dask(
     """Execute runs on the workers of a Dask cluster, and return the messages of those that failed."""
     waiting: dict[str, Run] = {}
     for run, label in zip(runs, labels, strict=True):
-        if not force and run.is_done(upstream):
+        if not force and run.is_done():
             log(f"{label}  {DONE_ALREADY}")
         else:
             waiting[label] = run
     failures, started = [], list(waiting)
-    execute = partial(Run.execute, upstream=upstream, threads=1)
+    execute = partial(Run.execute, threads=1)
     for outcome in run_jobs(execute, list(waiting.values()), scheduler=scheduler):
         log(f"{started[outcome.index]}  {'FAILED' if outcome.error else 'done'}")
         if outcome.error:
@@ -425,27 +425,19 @@ def _with_clock(log: Callable[[str], None], minutes: Mapping[str, float]) -> Cal
     return timed
 
 
-def _do(
-    run: Run,
-    upstream: str,
-    label: str,
-    log: Callable[[str], None],
-    *,
-    force: bool,
-    jobs: int = 1,
-    live: bool = True,
-) -> str:
-    """Execute or skip one run, log it in one line, and return what later runs depend on: the key of its results."""
-    if not force and run.is_done(upstream):
+def _do(run: Run, label: str, log: Callable[[str], None], *, force: bool, jobs: int = 1, live: bool = True) -> None:
+    """Execute or skip one run, and log it in one line."""
+    if run.notebook.stage in ("report", "live") and not has_results(run.params.run_dir):
+        log(f"{label}  {NOTHING_TO_REPORT}")
+    elif not force and run.is_done():
         log(f"{label}  {DONE_ALREADY}")
     else:
         started = time.monotonic()
         try:
             if live and sys.stdout.isatty():
                 print(f"{label}  …", end="\r", flush=True)  # the line of its end is written over it
-            run.execute(upstream, threads=network_threads(run.notebook.stage, jobs=jobs))
+            run.execute(threads=network_threads(run.notebook.stage, jobs=jobs))
         except BatchError:
             log(f"{label}  FAILED after {time.monotonic() - started:.0f} s")
             raise
         log(f"{label}  done in {time.monotonic() - started:.0f} s")
-    return run.key(upstream) if run.notebook.results else upstream

@@ -13,6 +13,7 @@ import sys
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -67,6 +68,8 @@ class Notebook:
             data set.
         results: files that it writes, with {dataset_dir}, {run_dir} and {held_out} to fill in, or, for `model`,
             {model_dir}.
+        needs: of a report or live notebook, the models whose results it takes, where not those of all; {live_model}
+            is filled in.
         minutes: about how long it takes with the demo, two notebooks at a time on two cores where they can be.
         model: name of the one model that it trains; empty for a numbered notebook, whose cells name its models.
     """
@@ -76,6 +79,7 @@ class Notebook:
     parameters: tuple[str, ...]
     results: tuple[str, ...]
     subject: str = "clips"
+    needs: tuple[str, ...] = ()
     minutes: float = 0.0
     model: str = ""
 
@@ -154,11 +158,12 @@ def _read_notebook(path: Path) -> Notebook:
         for target in (statement.targets if isinstance(statement, ast.Assign) else [statement.target])
         if isinstance(target, ast.Name)
     ]
-    results, subject = tuple(about.get("results", ())), about.get("subject", "clips")
-    return Notebook(path, about["stage"], tuple(names), results, subject, float(about.get("minutes", 0)))
+    results, needs = (tuple(about.get(key, ())) for key in ("results", "needs"))
+    subject, minutes = about.get("subject", "clips"), float(about.get("minutes", 0))
+    return Notebook(path, about["stage"], tuple(names), results, subject, needs, minutes)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Run:
     """One notebook with the parameters of one execution.
 
@@ -167,12 +172,14 @@ class Run:
         values: parameters; the notebook gets those that its `parameters` cell has.
         suffix: added to the name of the executed copy.
         exercises: whether to execute the exercises and their solutions, too.
+        needs: the runs whose results it takes, which must be done before.
     """
 
     notebook: Notebook
     values: Mapping[str, Any]
     suffix: str = ""
     exercises: bool = True
+    needs: tuple[Run, ...] = ()
 
     @property
     def params(self) -> Params:
@@ -199,8 +206,9 @@ class Run:
         places["model_dir"] = params.letters_dir(model) if letters else params.model_dir(model)
         return [Path(pattern.format(**places)) for pattern in self.notebook.results]
 
-    def key(self, upstream: str) -> str:
-        """Return a hash of all that the result depends on: cells, their code in asl_lib, parameters, earlier notebooks.
+    @cached_property
+    def key(self) -> str:
+        """A hash of all that the result depends on: cells, their code in asl_lib, parameters, the runs that it needs.
 
         No result depends on an exercise: a course with exercises and a batch without them share their results. None
         depends on a quiz, the cell with that tag.
@@ -210,7 +218,8 @@ class Run:
         effective = {name: getattr(self.params, name, None) for name in self.notebook.parameters}
         if self.notebook.model:
             effective["model"] = self.notebook.model
-        text = json.dumps([cells, effective, upstream, self._code_hash(cells)], sort_keys=True, default=str)
+        needs = sorted(run.key for run in self.needs)
+        text = json.dumps([cells, effective, needs, self._code_hash(cells)], sort_keys=True, default=str)
         return hashlib.sha256(text.encode()).hexdigest()
 
     def _code_hash(self, cells: list[str]) -> str:
@@ -237,18 +246,18 @@ class Run:
             notebook.cells = [cell for cell in notebook.cells if not is_exercise(cell)]
         return notebook
 
-    def is_done(self, upstream: str) -> bool:
+    def is_done(self) -> bool:
         """Return whether an earlier execution left this result, its exercises included where they are wanted."""
         if not self.marker.is_file() or not self.output.is_file() or not all(path.exists() for path in self.results()):
             return False
         try:
             made = read_json(self.marker)
             exercised = not self.exercises or made["exercises"] == self._exercises_key()
-            return bool(exercised and made["key"] == self.key(upstream))
+            return bool(exercised and made["key"] == self.key)
         except (ValueError, KeyError, TypeError):
             return False
 
-    def execute(self, upstream: str, *, threads: int | None = None) -> None:
+    def execute(self, *, threads: int | None = None) -> None:
         """Execute the notebook with papermill in a process of its own.
 
         Raises:
@@ -269,9 +278,7 @@ class Run:
                     break
                 if attempt == 2 or not any(sign in done.stderr for sign in KERNEL_START_ERRORS):
                     raise BatchError(_failure(self, done.stderr))
-        write_json(
-            self.marker, {"key": self.key(upstream), "exercises": self._exercises_key(), "parameters": self.own_values}
-        )
+        write_json(self.marker, {"key": self.key, "exercises": self._exercises_key(), "parameters": self.own_values})
 
 
 def is_exercise(cell: nbformat.NotebookNode) -> bool:

@@ -245,7 +245,7 @@ def test_no_notebook_waits_for_one_without_results(course, papermill):
     said, calls = [], papermill()
     run_course(VALUES, jobs=1, log=said.append)
     assert calls == ["04_look"]
-    assert news(said)[2:] == [("05_model", "kept"), ("04_look", "done"), ("11_report", "kept")]
+    assert news(said)[2:] == [("05_model", "kept"), ("11_report", "kept"), ("04_look", "done")]
 
 
 def test_only_the_requested_notebooks_are_executed(course, papermill):
@@ -263,7 +263,7 @@ def test_a_run_of_the_demo_estimates_its_total_and_remaining_time(course, paperm
         nbformat.write(notebook, path)
     said, calls, now = [], papermill(), [0.0]
 
-    def execute(run, upstream, **options):
+    def execute(run, **options):
         now[0] += 4 * 60  # on a computer that takes twice as long
         calls.append(run.notebook.name)
 
@@ -278,23 +278,88 @@ def test_a_run_of_the_demo_estimates_its_total_and_remaining_time(course, paperm
     assert said[0].endswith("done in 240 s [4:00]"), "of other clips than the demo's nobody knows how long they take"
 
 
-def test_a_notebook_of_photographs_is_executed_beside_the_preparation(course, monkeypatch):
-    notebook = nbformat.read(course / "notebooks" / "05_model.ipynb", as_version=4)
-    notebook.metadata["asl"] |= {"subject": "photographs", "results": ["{run_dir}/letters/metrics.json"]}
-    nbformat.write(notebook, course / "notebooks" / "08_letters.ipynb")
-    started, calls = threading.Event(), {}
+@pytest.fixture
+def longer_course(course):
+    """The short course with notebooks that need less than all that comes before them."""
 
-    def execute(run, upstream, *, threads):
-        calls[run.notebook.name] = threads, upstream
-        if run.notebook.name == "08_letters":
-            started.set()
-        assert started.wait(20), f"{run.notebook.name} waits for 08_letters"
+    def write(source, name, **about):
+        notebook = nbformat.read(course / "notebooks" / f"{source}.ipynb", as_version=4)
+        notebook.metadata["asl"] |= about
+        nbformat.write(notebook, course / "notebooks" / f"{name}.ipynb")
+
+    write("01_clips", "01_clips", subject="any")
+    write("05_model", "08_letters", subject="photographs", results=[])
+    write("05_model", "10_videos", subject="videos", results=[])
+    write("11_report", "13_words", stage="live", results=[], needs=["{live_model}"])
+    write("05_model", "05_model", minutes=9)
+    return course
+
+
+def test_a_notebook_is_executed_as_soon_as_those_that_it_needs_are_done(longer_course, monkeypatch):
+    beside = {"01_clips": "08_letters", "08_letters": "03_features", "03_features": "10_videos"}
+    beside |= {"10_videos": "13_words", "13_words": "11_report"}
+    started, threads = {name: threading.Event() for name in [*beside, "05_model", "11_report"]}, {}
+
+    def execute(run, **options):
+        name = run.notebook.name
+        started[name].set()
+        threads[name] = options["threads"]
+        assert name not in beside or started[beside[name]].wait(20), f"{beside[name]} waits for {name}"
 
     monkeypatch.setattr(Run, "execute", execute)
-    run_course(VALUES, force=True, jobs=2, log=lambda _: None)
-    assert list(calls)[-1] == "11_report"
-    shared = notebooks.network_threads("model", jobs=2)
-    assert calls["08_letters"] == (shared, calls["05_model"][1]), "It shares the cores, and depends on the same."
+    run_course({**VALUES, "live_model": "lstm"}, force=True, jobs=2, log=lambda _: None)
+    assert threads["08_letters"] == threads["05_model"] == notebooks.network_threads("model", jobs=2)
+
+
+@pytest.mark.parametrize(("live_model", "rest"), [("lstm", "13 10 08 11"), ("tcn", "10 08 13 11")])
+def test_a_live_notebook_waits_for_all_models_if_one_that_it_needs_is_not_trained(
+    longer_course, papermill, live_model, rest
+):
+    calls = papermill()
+    run_course({**VALUES, "live_model": live_model}, force=True, jobs=1, log=lambda _: None)
+    assert [name[:2] for name in calls] == ["01", "03", "05", *rest.split()]
+
+
+def test_the_models_that_a_notebook_needs_are_trained_by_others():
+    found = find_notebooks(ROOT / "notebooks")
+    trained = {model for notebook in found for model in notebook.models}
+    needed = {model for notebook in found for model in notebook.needs}
+    assert needed - {"{live_model}"} < trained
+
+
+def test_a_changed_notebook_is_executed_again_with_those_that_need_it_and_no_other(longer_course, kernelless):
+    def run_again(changed):
+        path = longer_course / "notebooks" / f"{changed}.ipynb"
+        notebook = nbformat.read(path, as_version=4)
+        notebook.cells[1].source += "\n# changed"
+        nbformat.write(notebook, path)
+        said = []
+        run_course({**VALUES, "live_model": "lstm"}, jobs=1, log=said.append)
+        return {name for name, what in news(said) if what == "done"}
+
+    everything = {"01_clips", "03_features", "05_model", "08_letters", "10_videos", "11_report", "13_words"}
+    assert run_again("08_letters") == {"08_letters", "10_videos", "11_report", "13_words"}
+    assert run_again("01_clips") == everything - {"08_letters"}
+    assert run_again("03_features") == everything - {"01_clips", "08_letters", "10_videos"}
+    assert run_again("10_videos") == {"10_videos", "11_report"}
+    assert run_again("05_model") == {"05_model", "11_report", "13_words"}
+
+
+def test_after_a_failure_of_the_preparation_nothing_is_started(longer_course, monkeypatch):
+    started, failed = [], threading.Event()
+
+    def execute(run, **options):
+        started.append(run.output.stem)
+        if run.notebook.name == "01_clips":
+            failed.set()
+            raise BatchError("01_clips failed")
+        assert failed.wait(20)
+        time.sleep(0.5)  # ends after the failure
+
+    monkeypatch.setattr(Run, "execute", execute)
+    with pytest.raises(BatchError, match="01_clips failed"):
+        run_course({**VALUES, "seeds": [1, 2]}, force=True, jobs=2, log=lambda _: None)
+    assert sorted(started) == ["01_clips", "08_letters.seed_2"]
 
 
 def test_a_batch_holds_each_signer_out_in_turn_without_exercises_and_rebuilds_the_report(course, kernelless):
@@ -375,13 +440,13 @@ def test_shards_of_a_batch_share_the_work_and_a_last_call_builds_the_report(cour
 def test_an_interrupted_batch_starts_no_further_run_and_can_be_resumed(course, kernelless, monkeypatch):
     started, execute = [], Run.execute
 
-    def interrupt(run, upstream, **options):
+    def interrupt(run, **options):
         if run.notebook.stage == "model":
             started.append(run.suffix)
             if len(started) == 1:
                 time.sleep(1)  # until the main thread waits
                 signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
-        execute(run, upstream, **options)
+        execute(run, **options)
 
     monkeypatch.setattr(Run, "execute", interrupt)
     before = signal.signal(signal.SIGINT, signal.default_int_handler)  # shells start background jobs without it

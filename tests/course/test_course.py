@@ -73,10 +73,10 @@ def test_3_a_second_run_does_nothing_and_a_changed_parameter_only_what_depends_o
 
     def keys(values):
         """Return the hashes that decide what is done again, by notebook."""
-        upstream, found = "", {}
+        runs = []
         for notebook in find_notebooks():
-            upstream = found[notebook.name] = Run(notebook, values).key(upstream)
-        return found
+            runs.append(Run(notebook, values, needs=tuple(runs[-1:])))
+        return {run.notebook.name: run.key for run in runs}
 
     before, after = keys(TINY), keys({**TINY, "epochs": 1})
     same = [name for name in before if before[name] == after[name]]

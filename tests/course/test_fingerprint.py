@@ -20,7 +20,7 @@ def stale(tmp_path, monkeypatch):
 
     def keys(values, folder):
         monkeypatch.setattr(notebooks, "PACKAGE", folder)
-        return {book.name: Run(book, values).key("") for book in find_notebooks(ROOT / "notebooks")}
+        return {book.name: Run(book, values).key for book in find_notebooks(ROOT / "notebooks")}
 
     def change(text, *names, **values):
         for name in names:
