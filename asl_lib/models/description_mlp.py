@@ -78,6 +78,7 @@ class DescriptionMLP(PointModel):
         rate = keras.optimizers.schedules.CosineDecay(2.0e-3, steps, alpha=0.01)
         loss = keras.losses.CategoricalCrossentropy(label_smoothing=0.1)
         network.compile(keras.optimizers.AdamW(rate, weight_decay=1.0e-2), loss=loss)
+        network.optimizer.build(network.trainable_variables)  # otherwise TensorFlow traces the first step twice
 
         described = np.concatenate([describe_clips(view, self.recipe) for view in self.views(points)])
         scales = {"mean": described.mean(axis=0), "spread": np.maximum(described.std(axis=0), 1e-6)}

@@ -21,7 +21,7 @@ from asl_lib.features.sets import ClipSet
 from asl_lib.models.errors import TrainingError
 from asl_lib.models.hierarchical import groups_by_centroid
 from asl_lib.models.point_model import PointModel
-from asl_lib.training.batches import Augment, training_batches, validation_batches
+from asl_lib.training.batches import Augment, training_batches, validation_batches, with_groups
 from asl_lib.training.checkpoint import Checkpoint, Progress
 from asl_lib.training.saved import clips_at_a_time, glosses_of, save_model
 
@@ -184,7 +184,7 @@ def fit(
         training |= {"learning_rate": learning_rate, "schedule": schedule}
         losses: dict[str, Any] = {"weight_decay": weight_decay, "label_smoothing": label_smoothing}
         key = _key(model, clips, rows, validation, **batching, **training, **losses)
-        _compile(model, **losses, grouped=groups is not None)
+        _compile(model, **losses, targets=with_groups(np.zeros((1, len(clips.glosses)), np.float32), groups))
         loop = _Loop(
             model,
             training_batches(clips, rows, **batching),
@@ -246,16 +246,21 @@ def _check(model: keras.Model, clips: ClipSet[Any], validation: np.ndarray, *, m
         )
 
 
-def _compile(model: keras.Model, *, weight_decay: float, label_smoothing: float, grouped: bool) -> None:
+def _compile(model: keras.Model, *, weight_decay: float, label_smoothing: float, targets: Any) -> None:
+    """Compile a network for `targets` of this form: an array, or a dictionary with those of the groups."""
     import keras
 
     loss = keras.losses.CategoricalCrossentropy(label_smoothing=label_smoothing)
     compiled: dict[str, Any] = {"loss": loss, "metrics": ["accuracy"]}
-    if grouped:
+    if isinstance(targets, dict):
         weights = {"group": GROUP_SHARE, "gloss": 1 - GROUP_SHARE}
         compiled = {"loss": dict.fromkeys(weights, loss), "loss_weights": weights}
         compiled["metrics"] = {name: ["accuracy"] for name in weights}
     model.compile(keras.optimizers.AdamW(weight_decay=weight_decay), **compiled)  # `_Loop` sets the learning rate
+    # Keras makes these variables in the first step, which TensorFlow then traces twice: seconds of each training.
+    model.optimizer.build(model.trainable_variables)
+    model.compute_metrics(None, targets, targets)
+    model.reset_metrics()
 
 
 @dataclass

@@ -251,6 +251,7 @@ def _train(
     model = keras.Model(body.input, output)
     rate = keras.optimizers.schedules.CosineDecay(learning_rate, steps, alpha=0.01)
     model.compile(keras.optimizers.AdamW(rate, weight_decay=1.0e-2), loss=LOSSES[loss])
+    model.optimizer.build(model.trainable_variables)  # otherwise TensorFlow traces the first step twice
     progress, value = checkpoint.restore(model), 0.0
     todo = range(progress.epoch, steps)
     for step in progress_bar(todo, total=len(todo), description="Pretraining", unit="step"):

@@ -75,6 +75,20 @@ def test_a_model_of_no_classes_is_refused():
         build_lstm(frames=30, features=150, classes=1)
 
 
+def test_a_training_step_is_traced_once(tmp_path, monkeypatch):
+    import keras
+
+    call, traces = keras.layers.Dense.call, []
+
+    def traced(self, inputs, training=None):
+        traces.extend([self.name] * bool(training))
+        return call(self, inputs, training=training)
+
+    monkeypatch.setattr(keras.layers.Dense, "call", traced)
+    train(tmp_path, epochs=2)
+    assert len(traces) == 1, "Some variables were made in the first step."
+
+
 def test_training_learns_and_writes_all_its_files(tmp_path):
     model, history = train(tmp_path, network="lstm", augmentation=Augmentation(RECIPE, shift=0))
     assert history.val_accuracy.max() > 0.85
