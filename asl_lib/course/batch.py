@@ -78,15 +78,17 @@ def run_course(
             for number, (changed, suffix, _) in enumerate(cases)
         ]
     labels = {run: f"[{number}/{len(runs)}] {run.output.stem}" for number, run in enumerate(runs, 1)}
-    minutes = {}
+    minutes, beside = {}, jobs or cores()
     if params.dataset == Params().dataset and not params.signs and not params.signers:
-        minutes = {labels[run]: run.notebook.minutes / (jobs or cores()) for run in runs}
-        about = math.ceil(sum(minutes.values()))
+        minutes = {labels[run]: run.notebook.minutes for run in runs}
+        about = math.ceil(sum(minutes.values()) / beside)
         log(f"{len(runs)} notebooks: about {about} minutes, less where some are done already")
     # The preparation comes first, then the longest; without times, the later take longer.
     first = [run for run in runs if run.notebook.stage == "prepare" and run.notebook.results]
     runs = first + [run for run in sorted(runs, key=lambda run: run.notebook.minutes)[::-1] if run not in first]
-    failures = _execute(runs, [labels[run] for run in runs], _with_clock(log, minutes), jobs=jobs, force=force)
+    failures = _execute(
+        runs, [labels[run] for run in runs], _with_clock(log, minutes, jobs=beside), jobs=jobs, force=force
+    )
     if failures:
         raise BatchError("\n\n".join(failures))
     return params
@@ -402,23 +404,25 @@ def _execute_on_dask(
     return failures
 
 
-def _with_clock(log: Callable[[str], None], minutes: Mapping[str, float]) -> Callable[[str], None]:
+def _with_clock(log: Callable[[str], None], minutes: Mapping[str, float], *, jobs: int) -> Callable[[str], None]:
     """Return `log` with the time since now after each line about a run, and about how long the rest will take.
 
     Args:
         log: called with each status message.
-        minutes: label of each run -> about how long it takes, divided by the number of runs at a time; empty if not
-            known. A computer that takes twice as long for the first is taken to need twice as long for the rest.
+        minutes: label of each run -> about how long it takes; empty if not known. A computer that takes twice as long
+            for the first is taken to need twice as long for the rest.
+        jobs: number of runs at a time.
     """
-    started, rest, spent = time.monotonic(), dict(minutes), 0.0
+    started, rest, expected, took = time.monotonic(), dict(minutes), 0.0, 0.0
 
     def timed(line: str) -> None:
-        nonlocal spent
+        nonlocal expected, took
         label, _, what = line.partition("  ")
-        took = rest.pop(label, 0.0)
-        spent += took if what.startswith("done") else 0.0
+        minutes = rest.pop(label, 0.0)
+        if what.startswith("done in"):
+            expected, took = expected + minutes, took + float(what.split()[2]) / 60
         passed_s = time.monotonic() - started
-        left = sum(rest.values()) * (passed_s / 60 / spent if spent else 1)
+        left = sum(rest.values()) / jobs * (took / expected if expected else 1)
         clock = f"{passed_s // 60:.0f}:{passed_s % 60:02.0f}"
         log(f"{line} [{clock}{f', about {math.ceil(left)} min left' if rest else ''}]")
 

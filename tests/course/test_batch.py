@@ -274,6 +274,11 @@ def test_a_run_of_the_demo_estimates_its_total_and_remaining_time(course, paperm
     clocks = ["[4:00, about 12 min left]", "[8:00, about 8 min left]", "[12:00, about 4 min left]", "[16:00]"]
     assert [line.partition(" s ")[2] for line in said[1:]] == clocks
     said.clear()
+    now[0] = 0
+    run_course({"run": "short", "test_signers": ["ben"]}, force=True, jobs=2, log=said.append)
+    assert said[0].startswith("4 notebooks: about 4 minutes")
+    assert said[1].endswith("[4:00, about 6 min left]"), "as if two ran at a time"
+    said.clear()
     run_course(VALUES, force=True, jobs=1, log=said.append)
     assert said[0].endswith("done in 240 s [4:00]"), "of other clips than the demo's nobody knows how long they take"
 
