@@ -1,9 +1,10 @@
-"""The live page, in headless Chromium: whether it finds Python's words, and how fast it is.
+"""The live page, in a browser without a window: whether it finds Python's words, and how fast it is.
 
     python -m benchmarks.live_page [--model outputs/demo/attention_lstm/held_out_ben+eli+hana] [--clips 24]
+    python -m benchmarks.live_page --browser firefox
 
-It needs what `make demo` leaves behind, the sign embedding included, npm, Chromium and its driver. Three parts, of
-which `--only` chooses some:
+It needs what `make demo` leaves behind, the sign embedding included, npm, and Chromium with its driver, or Firefox.
+Three parts, of which `--only` chooses some; Firefox has the first one:
 
 words    clips of the held-out signers, opened in the page: their words beside those of Python's recogniser
 speed    frames of 640 x 480 through tracker and recogniser, one after the other, on one thread and on two
@@ -14,7 +15,10 @@ memory   a camera that plays clips for some time, on four threads as on a phone:
 from __future__ import annotations
 
 import argparse
+import json
+import os
 import shutil
+import subprocess
 import tempfile
 import threading
 import time
@@ -26,12 +30,15 @@ from typing import Any
 
 import cv2
 import numpy as np
+import pandas as pd
 import psutil
+import websocket
 from selenium import webdriver
 from selenium.webdriver.chrome.service import Service
 
 from asl_lib._util.paths import project_folder
 from asl_lib.data.video import fit_into, read_frames
+from asl_lib.evaluation.metrics import rate
 from asl_lib.live.networks import open_recogniser
 from asl_lib.live.recogniser import FrameRecogniser
 from asl_lib.live.replay import SIZE
@@ -55,15 +62,17 @@ SPEED = """
       const used = await engine.open({threads});
       const {models} = await (await fetch("config.json")).json();
       await engine.useModel(Object.values(models)[0]);
-      const pixels = new Uint8ClampedArray(await (await fetch("frames.rgba")).arrayBuffer());
+      const planes = new Uint8Array(await (await fetch("frames.yuv")).arrayBuffer());
+      const colorSpace = {matrix: "smpte170m", primaries: "smpte170m", transfer: "smpte170m", fullRange: false};
+      const form = {format: "I420", codedWidth: width, codedHeight: height, timestamp: 0, colorSpace}; // as a camera's
+      const bytes = 1.5 * width * height;
       const times = [];
       for (let step = 0; step < rounds * count; step++) {
         const index = step % count;
         if (!index) await engine.reset();
-        const data = pixels.slice(index * width * height * 4, (index + 1) * width * height * 4);
-        const bitmap = await createImageBitmap(new ImageData(data, width, height));
+        const frame = new VideoFrame(planes.slice(index * bytes, (index + 1) * bytes), form);
         const began = performance.now();
-        await engine.process(bitmap, index / 25);
+        await engine.process(frame, index / 25);
         times.push(performance.now() - began);
       }
       return {used, times};
@@ -86,6 +95,79 @@ def chromium(*flags: str) -> Iterator[Any]:
         driver.quit()
 
 
+class Firefox:
+    """Firefox without a window, driven over WebDriver BiDi, which it speaks without a driver of its own.
+
+    Args:
+        program: path of Firefox.
+        folder: for its profile.
+    """
+
+    def __init__(self, program: str, folder: Path) -> None:
+        command = [program, "--headless", "--no-remote", "--profile", str(folder), "--remote-debugging-port", "0"]
+        environment = {**os.environ, "HOME": str(folder)}
+        self._process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        try:
+            self._socket = websocket.create_connection(self._address(folder), timeout=PATIENCE_S, suppress_origin=True)
+            self._call("session.new", capabilities={})
+            self._tab = self._call("browsingContext.getTree")["contexts"][0]["context"]
+        except BaseException:
+            self._process.kill()
+            raise
+
+    def _address(self, folder: Path) -> str:
+        """Wait until Firefox has written where it listens, and return that."""
+        path, end = folder / "WebDriverBiDiServer.json", time.monotonic() + PATIENCE_S
+        while not (path.is_file() and path.stat().st_size):
+            if time.monotonic() > end or self._process.poll() is not None:
+                raise TimeoutError("Firefox has not started.")
+            time.sleep(0.1)
+        about = json.loads(path.read_text(encoding="utf-8"))
+        return f"ws://{about['ws_host']}:{about['ws_port']}/session"
+
+    def _call(self, method: str, **values: Any) -> Any:
+        self._socket.send(json.dumps({"id": 1, "method": method, "params": values}))
+        while True:
+            answer = json.loads(self._socket.recv())
+            if answer["type"] == "error":
+                raise RuntimeError(f"{method}: {answer['message']}")
+            if answer["type"] == "success":
+                return answer["result"]
+
+    def get(self, address: str) -> None:
+        """Open an address."""
+        self._call("browsingContext.navigate", context=self._tab, url=address, wait="complete")
+
+    def execute_script(self, program: str) -> Any:
+        """Run the body of a function in the page, and return what it returns or resolves to."""
+        call = f"(async () => JSON.stringify(await (async () => {{ {program} }})() ?? null))()"
+        target = {"context": self._tab}
+        answer = self._call("script.evaluate", expression=call, target=target, awaitPromise=True)
+        if answer["type"] == "exception":
+            raise RuntimeError(answer["exceptionDetails"]["text"])
+        return json.loads(answer["result"]["value"])
+
+    def quit(self) -> None:
+        """End it."""
+        self._socket.close()
+        self._process.terminate()
+        self._process.wait()
+
+
+@contextmanager
+def firefox() -> Iterator[Firefox]:
+    """Give Firefox; raise FileNotFoundError where there is none."""
+    program = shutil.which("firefox") or shutil.which("firefox-esr")
+    if program is None:
+        raise FileNotFoundError("There is no Firefox here. Debian: sudo apt-get install firefox-esr")
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as name:
+        driver = Firefox(program, Path(name))
+        try:
+            yield driver
+        finally:
+            driver.quit()
+
+
 def wait_for(driver: Any, condition: str, *, every_s: float = 0.1) -> None:
     """Wait until an expression of JavaScript is true in the page."""
     end = time.monotonic() + PATIENCE_S
@@ -95,14 +177,26 @@ def wait_for(driver: Any, condition: str, *, every_s: float = 0.1) -> None:
         time.sleep(every_s)
 
 
-def words_of_page(driver: Any, clip: str) -> list[str]:
-    """Return the words of a clip that is opened in the page."""
-    driver.execute_script("document.querySelector('[data-asl=clear]').click()")
-    driver.execute_script("document.getElementById('asl-status').textContent = ''")
-    driver.find_element("id", "asl-file").send_keys(clip)
-    wait_for(driver, "document.getElementById('asl-status').textContent.includes('to its end')")
-    spans = "[...document.querySelectorAll('#asl-words span')]"
-    return list(driver.execute_script(f"return {spans}.map((word) => word.textContent)"))
+OPEN = """
+    const name = NAME;
+    const byId = (id) => document.getElementById(`asl-${id}`);
+    document.querySelector("[data-asl=clear]").click();
+    byId("status").textContent = "";
+    const given = new DataTransfer();
+    given.items.add(new File([await (await fetch(name)).blob()], name));
+    byId("file").files = given.files;
+    byId("file").dispatchEvent(new Event("change"));
+    while (!byId("status").textContent.startsWith(name)) await new Promise((done) => setTimeout(done, 100));
+    return [byId("status").textContent, ...[...byId("words").children].map(({textContent}) => textContent)];
+"""
+
+
+def words_of_page(driver: Any, name: str) -> list[str]:
+    """Return the words of a clip, a file beside the page, that is opened in it."""
+    said, *words = driver.execute_script(f"return (async () => {{ {OPEN.replace('NAME', json.dumps(name))} }})()")
+    if "was recognised to its end" not in said:
+        raise RuntimeError(said)
+    return words
 
 
 def words_of_python(recogniser: FrameRecogniser, clip: str) -> list[str]:
@@ -112,22 +206,26 @@ def words_of_python(recogniser: FrameRecogniser, clip: str) -> list[str]:
     return [one.committed for one in (*seen, recogniser.finish()) if one.committed]
 
 
-def report_words(driver: Any, address: str, model: Path, *, count: int) -> None:
+def report_words(driver: Any, address: str, folder: Path, model: Path, *, count: int) -> None:
     clips = clips_of(model)
     chosen = [clips[index] for index in np.linspace(0, len(clips) - 1, count).round().astype(int)]
     driver.get(address)
     wait_for(driver, "document.documentElement.dataset.aslReady")
-    found = missing = extra = right = 0
+    found, there = [], []  # (signer, gloss) of each of Python's words, and whether the page has it
+    extra = right = 0
     with open_recogniser(model, taught=Vocabulary(load_embedding())) as recogniser:  # refuses what is no sign of it
-        for gloss, clip, _ in chosen:
-            page, python = words_of_page(driver, clip), words_of_python(recogniser, clip)
-            print(f"{Path(clip).parent.name} {gloss}: page {page}, Python {python}", flush=True)
-            found += len(python)
-            missing += sum(word not in page for word in python)
+        for number, (gloss, clip, _) in enumerate(chosen):
+            signer, name = Path(clip).parent.name, f"{number}{Path(clip).suffix}"
+            shutil.copy(clip, folder / name)
+            page, python = words_of_page(driver, name), words_of_python(recogniser, clip)
+            print(f"{signer} {gloss}: page {page}, Python {python}", flush=True)
+            found += [(signer, gloss)] * len(python)
+            there += [word in page for word in python]
             extra += sum(word not in python for word in page)
             right += page == [gloss]
+    share = rate(np.array(there), pd.DataFrame(found, columns=["signer", "gloss"]))
     fact = (
-        f"of Python's {found} words on {count} clips the page has {found - missing}, and {extra} that Python has not; "
+        f"of Python's words on {count} clips the page has {share}, and {extra} that Python has not; "
         f"{right} clips got their word and no other"
     )
     tell(Row("live", "words of the page", fact=fact))
@@ -135,8 +233,9 @@ def report_words(driver: Any, address: str, model: Path, *, count: int) -> None:
 
 def report_speed(driver: Any, address: str, folder: Path, model: Path) -> None:
     frames = [cv2.resize(picture, SIZE) for _, picture in read_frames(clips_of(model)[0][1])]
-    frames = [cv2.cvtColor(frame, cv2.COLOR_RGB2RGBA) for frame in frames]
-    (folder / "frames.rgba").write_bytes(b"".join(frame.tobytes() for frame in frames))
+    (folder / "frames.yuv").write_bytes(
+        b"".join(cv2.cvtColor(frame, cv2.COLOR_RGB2YUV_I420).tobytes() for frame in frames)
+    )
     for threads in (1, 2):
         driver.get(f"{address}LICENCES.txt")
         found = driver.execute_async_script(SPEED, len(frames), ROUNDS, *SIZE, threads)
@@ -185,19 +284,21 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", type=Path, help="folder of a network (attention_lstm of the demo)")
     parser.add_argument("--clips", type=int, default=24, help="clips for the words (%(default)s)")
+    parser.add_argument("--browser", choices=("chromium", "firefox"), default="chromium", help="(%(default)s)")
     parser.add_argument("--only", default="words,speed,memory", help="parts, separated by commas (%(default)s)")
     options = parser.parse_args()
     model = options.model or project_folder() / "outputs" / "demo" / "attention_lstm" / "held_out_ben+eli+hana"
-    with tempfile.TemporaryDirectory() as name, chromium() as driver:
+    browser, parts = (chromium, options.only) if options.browser == "chromium" else (firefox, "words")
+    with tempfile.TemporaryDirectory() as name, browser() as driver:
         folder = build_page(Path(name) / "page", models={"model": model})
         with serve_files(folder, port=0) as server:
             threading.Thread(target=server.serve_forever, daemon=True).start()
             address = f"http://127.0.0.1:{server.server_port}/"
-            if "words" in options.only:
-                report_words(driver, address, model, count=options.clips)
-            if "speed" in options.only:
+            if "words" in parts:
+                report_words(driver, address, folder, model, count=options.clips)
+            if "speed" in parts:
                 report_speed(driver, address, folder, model)
-            if "memory" in options.only:
+            if "memory" in parts:
                 report_memory(address, folder, model)
             server.shutdown()
 

@@ -94,8 +94,6 @@ def take_pictures(driver: Any) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     driver.execute_script("document.querySelector('[data-asl=camera]').click()")
     wait_for(driver, "document.querySelectorAll('#asl-words span').length >= 4")
-    # The page's speed while its pictures are taken says nothing.
-    driver.execute_script("document.getElementById('asl-speed').hidden = true")
     for theme in ("light", "dark"):
         for width, height in SIZES.items():
             show_as(driver, theme=theme, size=(width, height))
@@ -145,7 +143,7 @@ def take_film(driver: Any, folder: Path) -> None:
         add(take_picture(driver), caption, STILL_MS)  # with the answer to its end
 
     show_as(driver, theme="light", size=PAGE)
-    # The page's speed while it is filmed says nothing.
+    # Each frame waits for its picture: the page's speed meanwhile says nothing.
     driver.execute_script("document.getElementById('asl-speed').hidden = true")
     add_clip(folder / "signs.mp4", "A drawn signer, new to the network, makes seven signs. It errs.")
     add_clip(gestures[0], "Counting with the fingers is none of its signs. It refuses most gestures, not all.")

@@ -1,7 +1,7 @@
 // What the worker does for the page: the tracker, the model and the recogniser together.
 
 import {Classifier} from "./classifier.js";
-import {darken, hasPlanes, pixelsOfPlanes} from "./colours.js";
+import {hasPlanes, pixelsOfColours, pixelsOfPlanes} from "./colours.js";
 import {LetterRecogniser} from "./letters.js";
 import {loadRuntime} from "./models.js";
 import {SignRecogniser, raised} from "./recogniser.js";
@@ -111,8 +111,9 @@ export class Engine {
     return this.recogniser.finish();
   }
 
-  /** Forget all frames: a camera or another clip starts. */
-  reset() {
+  /** Forget all frames: a camera or another clip starts, whose `colours` are those of `pixelsOfColours`. */
+  reset(colours = {}) {
+    this.colours = colours;
     this.recogniser.reset();
   }
 
@@ -136,8 +137,7 @@ export class Engine {
       this.context = this.canvas.getContext("2d", {willReadFrequently: true});
     }
     this.context.drawImage(bitmap, 0, 0);
-    const {data} = this.context.getImageData(0, 0, width, height);
-    return {width, height, data: darken(data)};
+    return pixelsOfColours(this.context.getImageData(0, 0, width, height), this.colours);
   }
 }
 

@@ -49,7 +49,10 @@ function show({shown, signing, top, hands, phase, left_s, committed, refused}) {
   if (phase === "capture") say("Sign now.");
   const ended = phase === "done" && phaseBefore !== "done";
   phaseBefore = phase;
-  if (ended && !teacher.captured()) say("The sign has been recognised. Press the button again for the next.");
+  if (ended && !teacher.captured()) {
+    say("The sign has been recognised. Press the button again for the next, or recognise continuously.");
+  }
+  button("continuous").hidden = phase === "continuous";
   showTop(top, shown);
   if (committed) {
     transcript.add(committed);
@@ -141,7 +144,7 @@ async function recognise(opened, message) {
   button("camera").textContent = camera ? "Stop the camera" : "Stop the clip";
   enableCamera(camera);
   say(message);
-  await engine.reset();
+  await engine.reset({bt709: opened.bt709});
   let count = 0;
   try {
     for await (const [picture, time_s] of opened.frames()) {
@@ -179,7 +182,7 @@ function stop(message) {
   if (session) endSession(message);
   answers = [];
   byId("speed").textContent = "";
-  byId("count").hidden = byId("video").hidden = byId("canvas").hidden = true;
+  byId("count").hidden = byId("video").hidden = byId("canvas").hidden = button("continuous").hidden = true;
   byId("hint").hidden = false;
   button("camera").textContent = "Start the camera";
   enableCamera(false);
@@ -319,6 +322,12 @@ const actions = {
   one: () => {
     teacher.stop();
     return engine.start(performance.now() / 1000);
+  },
+  continuous: async () => {
+    teacher.stop();
+    await engine.reset();
+    button("one").focus(); // this one goes
+    say("Recognition is continuous again.");
   },
   "save-signs": () => teacher.download(),
   "open-signs": () => byId("signs-file").click(),

@@ -3,6 +3,7 @@
 // Longest side of a frame: more would take longer, and the models see no more.
 const LONGEST_PX = 1280;
 const [LONGEST_CLIP_S, LARGEST_CLIP_MB] = [120, 200];
+const HEADER_BYTES = 1e6;
 const CAMERA = {width: {ideal: 640}, height: {ideal: 480}, frameRate: {ideal: 30}, facingMode: "user"};
 
 /**
@@ -37,6 +38,16 @@ async function frameOf(video) {
   const scale = LONGEST_PX / Math.max(videoWidth, videoHeight);
   const size = {resizeWidth: Math.round(videoWidth * scale), resizeHeight: Math.round(videoHeight * scale)};
   return createImageBitmap(video, scale < 1 ? {...size, resizeQuality: "medium"} : {});
+}
+
+/**
+ * Resolve to whether a clip tells that the matrix of its colours is BT.709: in the box "colr" of an MP4 file, or the
+ * element Colour of a WebM one. Both are near the beginning or the end.
+ */
+export async function tellsBt709(file) {
+  const ends = new Blob([file.slice(0, HEADER_BYTES), file.slice(-HEADER_BYTES)]);
+  const text = new TextDecoder("latin1").decode(await ends.arrayBuffer());
+  return /colrncl[cx].{4}\0\x01|\x55\xb1\x81\x01/s.test(text);
 }
 
 /** A camera. `ended` is called when it is taken away. */
@@ -127,6 +138,7 @@ export class Clip {
     });
     // Browsers write recordings without a duration, and find it at the end.
     if (opened && video.duration === Infinity) await this.seek(Number.MAX_SAFE_INTEGER);
+    this.bt709 = await tellsBt709(file);
     if (this.closed) return;
     if (!opened || !Number.isFinite(video.duration)) {
       this.close();
