@@ -1,17 +1,18 @@
 """Do architectures that won elsewhere win here, with a few hundred clips?
 
-    python -m benchmarks.architectures [--run outputs/fingerspelling] [--test asq,gsg,sgg,swl] [--seeds 1,2,3]
+    python -m benchmarks.architectures [--run outputs/fingerspelling] [--test asq,gsg,sgg,swl | --each] [--seeds 1,2,3]
 
 It needs the features of the run (`asl run params/fingerspelling.yaml`; notebook 03 is enough). Each model is trained
-once with each seed on all signers but those of `--test`, by the method of the course's own networks (`Method.own`) and
-with no choice among settings: no clip is needed for validation, and the held-out signers are asked once. What was
-trained before is not trained again. The networks that are published for large data sets are made small (`SMALL`);
-`--published` trains them as they are.
+once with each seed on all signers but those of `--test` (with `--each`, on all but one, every signer in turn), by the
+method of the course's own networks (`Method.own`) and with no choice among settings: no clip is needed for validation,
+and the held-out signers are asked once. What was trained before is not trained again. The networks that are published
+for large data sets are made small (`SMALL`); `--published` trains them as they are.
 """
 
 from __future__ import annotations
 
 import argparse
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +39,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--run", default="outputs/fingerspelling", help="folder of the run")
     parser.add_argument("--test", default="asq,gsg,sgg,swl", help="signers that are held out together")
+    parser.add_argument("--each", action="store_true", help="hold every signer out, one at a time")
     parser.add_argument("--models", default=",".join(MODELS), help="names of models")
     parser.add_argument("--seeds", default="1,2,3")
     parser.add_argument("--epochs", type=int, default=60)
@@ -46,20 +48,17 @@ def main() -> None:
     folder = project_folder() / options.run
     clips = ClipSet.load(folder)
     clips = clips.with_encoding(**{name: getattr(Method.own(clips.recipe).recipe, name) for name in ENCODING})
-    split = make_split(clips.table(), how="signer", seed=42, test_signers=options.test.split(",")).without_validation()
+    tests = [[signer] for signer in sorted(set(clips.signer.tolist()))] if options.each else [options.test.split(",")]
     results = folder.with_name(f"{folder.name}_architectures{'_published' * options.published}")
-    results /= f"held_out_{options.test.replace(',', '+')}"
-    for seed in map(int, options.seeds.split(",")):
-        for name in options.models.split(","):
-            sizes = {} if options.published else dict(SMALL.get(name, {}))
-            sizes |= {"epochs": options.epochs} if name == "description_mlp" else {}
-            settings: dict[str, Any] = {
-                "seed": seed,
-                "epochs": options.epochs,
-                "folder": results / name / f"seed_{seed}",
-            }
-            read = read_clips(name, clips, split, clips, split.test, options=sizes, **settings)
-            print(f"{name}, seed {seed}: {read.accuracy}", flush=True)
+    results /= "held_out_each" if options.each else f"held_out_{'+'.join(tests[0])}"
+    for seed, name, signers in product(map(int, options.seeds.split(",")), options.models.split(","), tests):
+        split = make_split(clips.table(), how="signer", seed=42, test_signers=signers).without_validation()
+        sizes = {} if options.published else dict(SMALL.get(name, {}))
+        sizes |= {"epochs": options.epochs} if name == "description_mlp" else {}
+        path = results / name / f"{f'{signers[0]}.' * options.each}seed_{seed}"
+        settings: dict[str, Any] = {"seed": seed, "epochs": options.epochs, "folder": path}
+        read = read_clips(name, clips, split, clips, split.test, options=sizes, **settings)
+        print(f"{name}, seed {seed}: {'+'.join(signers)} {read.accuracy}", flush=True)
     table = summarise(collect_results(results)).set_index("model")
     print(table[["mean_accuracy", "low", "high", "seeds", "seed_low", "seed_high", "parameters"]].to_string())
     answers = {name: predictions(results, name) for name in table.index}

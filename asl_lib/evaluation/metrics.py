@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +18,8 @@ from asl_lib._util.console import counted
 from asl_lib._util.files import atomic_write, read_json, write_json
 from asl_lib.features.sets import ClipSet
 
-VERSIONED = ("ai-edge-litert", "asl_lib", "keras", "numpy", "scikit-learn", "tensorflow")
-"""Packages whose versions are saved with the results."""
+VERSIONED = ("ai-edge-litert", "asl_lib", "jax", "keras", "numpy", "scikit-learn", "tensorflow")
+"""Packages whose versions are saved with the results, where they are installed."""
 FEWEST_SIGNERS = 5
 """Smallest number of signers over which there is a bootstrap interval."""
 DRAWS = 10_000
@@ -315,7 +316,7 @@ class Evaluation:
             "macro_f1": self.macro_f1,
             "classes": len(self.glosses),
             "signers": self.counts(),
-            "versions": {"python": platform.python_version(), **{name: version(name) for name in VERSIONED}},
+            "versions": {"python": platform.python_version(), **_versions()},
         }
         if "untrained_glosses" in values:
             covered = self.table[~self.table["gloss"].isin(values["untrained_glosses"])]
@@ -323,6 +324,15 @@ class Evaluation:
             values["uncovered"] = len(self.table) - len(covered)
             values["covered"] = _entries(rate(right, covered)) if len(covered) else None
         write_json(folder / "metrics.json", values)
+
+
+def _versions() -> dict[str, str]:
+    """Return the versions of the installed packages among `VERSIONED`."""
+    found = {}
+    for name in VERSIONED:
+        with suppress(PackageNotFoundError):
+            found[name] = version(name)
+    return found
 
 
 def _entries(share: Rate) -> dict[str, Any]:

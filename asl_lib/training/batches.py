@@ -24,6 +24,7 @@ def training_batches(
     augmentation: Augment | None = None,
     mixup: float = 0.0,
     groups: np.ndarray | None = None,
+    devices: int = 1,
 ) -> Any:
     """Return a Keras data set of the clips in `rows`, in a new order in each epoch.
 
@@ -35,6 +36,7 @@ def training_batches(
         clips: all clips; pixels are read from their file batch by batch.
         rows: which of them to train on.
         batch_size, seed, augmentation, mixup, groups: as in `fit`.
+        devices: number of devices that share each batch evenly; some clips come twice in an epoch where they must.
     """
     import keras
 
@@ -43,7 +45,8 @@ def training_batches(
 
     @lru_cache(maxsize=1)
     def order(epoch: int) -> np.ndarray:
-        return np.random.default_rng((seed, epoch)).permutation(rows)
+        shuffled = np.random.default_rng((seed, epoch)).permutation(rows)
+        return np.resize(shuffled, -(-len(rows) // devices) * devices)
 
     class Batches(keras.utils.PyDataset):
         epoch = 0

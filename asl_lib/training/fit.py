@@ -5,10 +5,12 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import random
 import time
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -81,18 +83,22 @@ class Training:
 
 
 def set_seeds(seed: int) -> None:
-    """Seed Python, NumPy and TensorFlow, and make TensorFlow's operations deterministic.
+    """Seed Python, NumPy and Keras, and make TensorFlow's operations deterministic.
 
     On one machine, with the same number of threads, the same seed then gives the same losses to the last bit; another
-    processor may round differently.
+    processor may round differently. With Keras on JAX (`KERAS_BACKEND=jax`), a graphics card also needs
+    `XLA_FLAGS=--xla_gpu_deterministic_ops=true`.
     """
     with quiet_native_stderr():
         import keras
-        import tensorflow as tf
 
-    tf.get_logger().setLevel("ERROR")
     keras.utils.set_random_seed(seed)
-    tf.config.experimental.enable_op_determinism()
+    if keras.backend.backend() == "tensorflow":
+        with quiet_native_stderr():
+            import tensorflow as tf
+
+        tf.get_logger().setLevel("ERROR")
+        tf.config.experimental.enable_op_determinism()
 
 
 def fit(
@@ -118,9 +124,9 @@ def fit(
 ) -> Training:
     """Train with Adam until validation stops improving, and keep the best weights; or for a given number of epochs.
 
-    Writes `model.keras` (or the file of a `PointModel`), `recipe.json`, `history.csv`, `training.json` and TensorBoard
-    logs into `folder`. A call with the same arguments resumes a killed training from its last checkpoint, and ends with
-    the same weights as an undisturbed one.
+    Writes `model.keras` (or the file of a `PointModel`), `recipe.json`, `history.csv`, `training.json` and, where
+    TensorFlow is installed, TensorBoard logs into `folder`. A call with the same arguments resumes a killed training
+    from its last checkpoint, and ends with the same weights as an undisturbed one.
 
     Args:
         model: a network from clips, as `clips.recipe` encodes them, to class probabilities or to a dict of "group" and
@@ -179,7 +185,7 @@ def fit(
         if groups is None and isinstance(outputs := model.compute_output_shape(model.input_shape), dict):
             sizes = {"groups": outputs["group"][-1], "classes": len(clips.glosses)}
             groups = groups_by_centroid(clips.encode(rows), clips.y[rows], **sizes, seed=seed)
-        batching |= {"mixup": mixup, "groups": groups}
+        batching |= {"mixup": mixup, "groups": groups, "devices": _devices(batch_size, validation)}
         training: dict[str, Any] = {"epochs": epochs, "patience": patience, "monitor": monitor}
         training |= {"learning_rate": learning_rate, "schedule": schedule}
         losses: dict[str, Any] = {"weight_decay": weight_decay, "label_smoothing": label_smoothing}
@@ -200,6 +206,7 @@ def fit(
     (folder / CHECKPOINT).unlink(missing_ok=True)
     signers = [] if split is None else sorted(set(clips.signer[split.validation].tolist()))
     settings = {"seed": seed, **({} if split is None else split.settings), "validation_signers": signers}
+    settings |= {} if isinstance(model, PointModel) else _backend()
     settings |= {"untrained_glosses": clips.glosses[untrained].tolist()} if len(untrained) else {}
     done = Training(name or model.name, folder, model.count_params(), seconds, history, settings)
     done.save()
@@ -246,6 +253,28 @@ def _check(model: keras.Model, clips: ClipSet[Any], validation: np.ndarray, *, m
         )
 
 
+def _backend() -> dict[str, str]:
+    """Return what Keras computes with, where it is not TensorFlow, as an entry of `training.json`."""
+    import keras
+
+    backend = str(keras.backend.backend())
+    return {} if backend == "tensorflow" else {"backend": backend}
+
+
+def _devices(batch_size: int, validation: np.ndarray) -> int:
+    """Return the number of devices among which Keras divides a batch, which must be of even parts."""
+    import keras
+
+    shared = keras.distribution.distribution()
+    devices = 1 if shared is None else int(shared.num_model_replicas)
+    if batch_size % devices or (devices > 1 and len(validation)):
+        raise TrainingError(
+            f"On {devices} devices, batch_size must be a multiple of {devices} and no clip may be for validation; got "
+            f"{batch_size} and {len(validation)}. Train with monitor='none' (`split.without_validation()`)."
+        )
+    return devices
+
+
 def _compile(model: keras.Model, *, weight_decay: float, label_smoothing: float, targets: Any) -> None:
     """Compile a network for `targets` of this form: an array, or a dictionary with those of the groups."""
     import keras
@@ -285,7 +314,10 @@ class _Loop:
         progress = self.checkpoint.restore(self.model)
         with progress_bar(total=self.epochs, description="Training", unit="epoch", initial=progress.epoch) as bar:
             if progress.epoch < self.epochs and progress.epoch - progress.best_epoch < self.patience:
-                logs = str(self.checkpoint.path.with_name("tensorboard"))
+                callbacks = [self._callback(progress, bar)]
+                if find_spec("tensorflow"):  # it writes the logs, whatever Keras computes with
+                    logs = str(self.checkpoint.path.with_name("tensorboard"))
+                    callbacks.append(keras.callbacks.TensorBoard(logs, write_graph=False))
                 self.model.fit(
                     self.batches,
                     validation_data=self.validation,
@@ -293,7 +325,7 @@ class _Loop:
                     epochs=self.epochs,
                     initial_epoch=progress.epoch,
                     shuffle=self.shuffle,
-                    callbacks=[self._callback(progress, bar), keras.callbacks.TensorBoard(logs, write_graph=False)],
+                    callbacks=callbacks,
                     verbose=0,
                 )
         loss = progress.rows[-1]["loss"]
@@ -310,10 +342,14 @@ class _Loop:
         """Return the callback that sets the learning rate, records each epoch, and stops the training."""
         import keras
 
-        loop = self
+        loop, state = self, random.getstate()
 
         class EachEpoch(keras.callbacks.Callback):
             started = 0.0
+
+            def on_train_begin(self, logs: Any = None) -> None:
+                # With JAX, Keras has shuffled the batches once more, to look at the first one.
+                random.setstate(state)
 
             def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
                 self.started = time.perf_counter()

@@ -6,6 +6,7 @@ import statistics
 import time
 import zipfile
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any, overload
@@ -100,7 +101,9 @@ def _load_network(path: Path) -> Any:
     _check_archive(path)
     with quiet_native_stderr():
         import keras
-        import tcn  # noqa: F401  (registers its layer)
+
+        with suppress(ModuleNotFoundError):  # keras-tcn needs TensorFlow, which a training with JAX can do without
+            import tcn  # noqa: F401  (registers its layer)
 
         import asl_lib.models.layers  # noqa: F401  (registers the course's)
 
