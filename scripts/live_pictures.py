@@ -94,6 +94,8 @@ def take_pictures(driver: Any) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     driver.execute_script("document.querySelector('[data-asl=camera]').click()")
     wait_for(driver, "document.querySelectorAll('#asl-words span').length >= 4")
+    # The page's speed while its pictures are taken says nothing.
+    driver.execute_script("document.getElementById('asl-speed').hidden = true")
     for theme in ("light", "dark"):
         for width, height in SIZES.items():
             show_as(driver, theme=theme, size=(width, height))
