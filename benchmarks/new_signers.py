@@ -16,7 +16,7 @@ such as `trees+attention_tcn`, is the mean of the probabilities of models with t
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from itertools import combinations
 from pathlib import Path
@@ -32,7 +32,6 @@ from asl_lib.evaluation.splits import Split, make_split
 from asl_lib.features.recipe import FeatureRecipe
 from asl_lib.features.sets import ENCODING, ClipSet, load_features
 from asl_lib.landmarks.store import load_landmarks
-from asl_lib.models.embedding import SignEmbedding
 from asl_lib.models.registry import build
 from asl_lib.training.fit import fit, set_seeds
 from asl_lib.training.method import Method
@@ -50,11 +49,11 @@ def read_clips(
     epochs: int,
     folder: Path,
     options: Mapping[str, Any] | None = None,
-    start: SignEmbedding | None = None,
+    start: Callable[[Any], None] | None = None,
 ) -> Evaluation:
     """Return how a model reads the `rows` of `tested`, trained on a split of `clips` (None for all), if not before.
 
-    The `options` are the builder's. With `start`, the model starts with the weights of an embedding's network.
+    The `options` are the builder's. `start` is called with the untrained model, to give it other weights.
     """
     if (folder / "metrics.json").is_file():
         with np.load(folder / "probabilities.npz") as saved:
@@ -66,7 +65,7 @@ def read_clips(
     settings |= {"augmentation": method.augmentation, **method.settings}
     model = build(name, clips.recipe, seed=seed, **(options or {}))
     if start is not None:
-        start.transfer(model)
+        start(model)
     fit(model, clips, split, folder=folder, name=name, **settings)
     evaluation = evaluate(predict(model, tested, rows), tested, rows)
     evaluation.save(folder)

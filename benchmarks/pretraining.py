@@ -56,7 +56,7 @@ def tested(
     split = Split(train, train[:0], test)
     epochs = -(-steps // -(-len(train) // 32))
     found: dict[str, pd.DataFrame] = {}
-    for name, start in (("random", None), (embedding.fingerprint, embedding)):
+    for name, start in (("random", None), (embedding.fingerprint, embedding.transfer)):
         place = folder / f"{'+'.join(held_out)}.clips_{count}.steps_{steps}.seed_{seed}.{name}"
         evaluation = read_clips(
             embedding.network, clips, split, clips, test, seed=seed, epochs=epochs, folder=place, start=start

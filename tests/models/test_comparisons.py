@@ -5,7 +5,8 @@ import pytest
 
 from asl_lib._util.files import read_json
 from asl_lib.features.recipe import FeatureRecipe
-from benchmarks import architectures, new_signers
+from asl_lib.models.tcn import build_attention_tcn
+from benchmarks import architectures, drawn_hands, new_signers
 from tests.conftest import make_clip_set
 
 
@@ -70,3 +71,15 @@ def test_results_of_one_group_of_signers_do_not_mix_with_those_of_another(run, m
     printed = call(monkeypatch, capsys, architectures, *options, "--test", "chen")
     assert printed.splitlines()[-1].startswith("ridge: ")
     assert "n = 3 clips, 3 cells" in printed.splitlines()[-1]
+
+
+def test_a_network_keeps_its_own_weights_of_features_that_drawn_hands_do_not_have():
+    network, encoder = (build_attention_tcn(frames=2, features=3, classes=2, units=4) for _ in range(2))
+    before, learned = ([weights.numpy() for weights in model.weights] for model in (network, encoder))
+    drawn_hands.transfer(network, encoder, np.array([True, False, True]))
+    after = [weights.numpy() for weights in network.weights]
+    kernel = [weights.shape for weights in network.weights].index((3, 4))  # from features to units
+    np.testing.assert_array_equal(after[kernel][[0, 2]], learned[kernel][[0, 2]])
+    np.testing.assert_array_equal(after[kernel][1], before[kernel][1])
+    assert not (after[kernel][1] == learned[kernel][1]).any()
+    np.testing.assert_array_equal(after[-2], before[-2], "the last layer names the letters")
