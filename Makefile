@@ -53,9 +53,9 @@ test-fast: $(READY)  ## unit, property and end-to-end tests
 test-notebooks: $(READY)  ## execute the stored notebooks and compare the cells marked NBVAL_CHECK_OUTPUT
 	@$(MAKE) -k -j 2 $(EXECUTED)
 
-nbval-02: nbval-01
+nbval-02 nbval-10: nbval-01
 nbval-03: nbval-02
-nbval-04 nbval-05 nbval-06 nbval-07 nbval-09 nbval-10: nbval-03
+nbval-04 nbval-05 nbval-06 nbval-07 nbval-09: nbval-03
 nbval-13: nbval-05
 nbval-12: nbval-08 nbval-09 nbval-10 nbval-13  # 13 trains the embedding that 12 takes, too
 nbval-11: nbval-05 nbval-06 nbval-07 nbval-09 nbval-10

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from functools import partial
 from typing import Any
@@ -64,34 +64,50 @@ def run_course(
             need it were not started; if it was one of the preparation, no other was.
     """
     params = check_parameters(values)
+    runs = planned_runs(values, models=models, notebooks=notebooks)
+    labels = {run: f"[{number}/{len(runs)}] {run.output.stem}" for number, run in enumerate(runs, 1)}
+    timed, beside = {}, jobs or cores()
+    if params.dataset == Params().dataset and not params.signs and not params.signers:
+        timed = {labels[run]: run for run in runs}
+        about = math.ceil(_minutes(runs, jobs=beside))
+        log(f"{len(runs)} notebooks: about {about} minutes, less where some are done already")
+    # The preparation comes first, then the longest; without times, the later take longer.
+    first = [run for run in runs if run.notebook.prepares]
+    runs = first + [run for run in sorted(runs, key=lambda run: run.notebook.minutes)[::-1] if run not in first]
+    log = _with_clock(log, timed, jobs=beside)
+    if failures := _execute(runs, [labels[run] for run in runs], log, jobs=jobs, force=force):
+        raise BatchError("\n\n".join(failures))
+    return params
+
+
+def planned_runs(values: Mapping[str, Any], *, models: Sequence[str] = (), notebooks: Sequence[str] = ()) -> list[Run]:
+    """Return the runs of `run_course`, which has the same arguments, each after those that it needs.
+
+    With `notebooks`, these need, as without, runs of others if they are done, so that a later run of all keeps theirs.
+
+    Raises:
+        ParameterError, BatchError: as `run_course`, before anything is executed.
+    """
+    params = check_parameters(values)
     dataset = get_dataset(params.dataset)
-    suitable = [notebook for notebook in find_notebooks(wanted=notebooks) if notebook.suits(dataset)]
-    others = [notebook for notebook in suitable if notebook.stage != "model"]
-    chosen = sorted([*others, *_training(suitable, models, dataset)], key=lambda notebook: STAGES.index(notebook.stage))
-    seeds, runs = _seeds(params), list[Run]()
-    for notebook in chosen:
+
+    def choose(wanted: Sequence[str]) -> list[Notebook]:
+        suitable = [notebook for notebook in find_notebooks(wanted=wanted) if notebook.suits(dataset)]
+        others = [notebook for notebook in suitable if notebook.stage != "model"]
+        return [*others, *_training(suitable, models, dataset)]
+
+    chosen, seeds, runs = choose(notebooks), _seeds(params), list[Run]()
+    every = dict.fromkeys([*chosen, *(choose(()) if notebooks else ())])
+    for notebook in sorted(every, key=lambda notebook: (STAGES.index(notebook.stage), notebook.path.name)):
         # The clips are those of `seed`; the live demo takes a model of the first of `seeds`.
         cases = seeds if notebook.stage == "model" else [({} if notebook.stage == "prepare" else seeds[0][0], "", "")]
         needs = _needs(notebook, runs, params, dataset)
-        runs += [
-            Run(notebook, {**values, **changed}, suffix, exercises=number == 0, needs=needs)
+        planned = [
+            Run(notebook, {**values, **changed}, suffix, number == 0 and notebook in chosen, needs)
             for number, (changed, suffix, _) in enumerate(cases)
         ]
-    labels = {run: f"[{number}/{len(runs)}] {run.output.stem}" for number, run in enumerate(runs, 1)}
-    minutes, beside = {}, jobs or cores()
-    if params.dataset == Params().dataset and not params.signs and not params.signers:
-        minutes = {labels[run]: run.notebook.minutes for run in runs}
-        about = math.ceil(sum(minutes.values()) / beside)
-        log(f"{len(runs)} notebooks: about {about} minutes, less where some are done already")
-    # The preparation comes first, then the longest; without times, the later take longer.
-    first = [run for run in runs if run.notebook.stage == "prepare" and run.notebook.results]
-    runs = first + [run for run in sorted(runs, key=lambda run: run.notebook.minutes)[::-1] if run not in first]
-    failures = _execute(
-        runs, [labels[run] for run in runs], _with_clock(log, minutes, jobs=beside), jobs=jobs, force=force
-    )
-    if failures:
-        raise BatchError("\n\n".join(failures))
-    return params
+        runs += [run for run in planned if notebook in chosen or run.is_done()]
+    return [run for run in runs if run.notebook in chosen]
 
 
 def run_batch(
@@ -324,7 +340,7 @@ def _preparation(
 
 def _needs(notebook: Notebook, earlier: Sequence[Run], params: Params, dataset: Dataset) -> tuple[Run, ...]:
     """Return those of the earlier runs whose results a notebook takes; what these need, it needs, too."""
-    prepared = [run for run in earlier if run.notebook.stage == "prepare" and run.notebook.results]
+    prepared = [run for run in earlier if run.notebook.prepares]
     if notebook.stage == "model" and notebook.subject != "clips":
         # They need no landmarks; and photographs beside a data set of clips do not need its table, either.
         independent = notebook.subject == "photographs" and dataset.kind != "photographs"
@@ -335,6 +351,8 @@ def _needs(notebook: Notebook, earlier: Sequence[Run], params: Params, dataset: 
     needed = {name.format(live_model=params.live_model) for name in notebook.needs}
     if needed and needed <= {name for run in models for name in run.notebook.models}:
         models = [run for run in models if needed & set(run.notebook.models)]
+    elif notebook.stage == "report":  # results on photographs lie in a folder that it does not read
+        models = [run for run in models if run.notebook.subject != "photographs"]
     return (*prepared[-1:], *models)
 
 
@@ -357,13 +375,14 @@ def _execute(
     jobs = max(1, min(jobs or cores(), len(runs)))
     training = max(1, min(jobs, sum(run.notebook.stage == "model" for run in runs)))
     waiting, unfinished = dict(zip(runs, labels, strict=True)), set(runs)
+    before = {run: _before(run) for run in runs}
     running: dict[Future[None], Run] = {}
     failures: list[str] = []
     with ThreadPoolExecutor(jobs) as pool:  # it gets no more runs than it starts: none is left after an interruption
         while True:
-            ready = [run for run in waiting if unfinished.isdisjoint(run.needs)]
+            ready = [run for run in waiting if unfinished.isdisjoint(before[run])]
             for run in ready[: jobs - len(running)]:
-                live = jobs == 1 or run.notebook.stage == "prepare"
+                live = jobs == 1 or run.notebook.prepares
                 started = pool.submit(_do, run, waiting.pop(run), log, force=force, jobs=training, live=live)
                 running[started] = run
             if not running:
@@ -374,10 +393,26 @@ def _execute(
                     unfinished.remove(run)
                 elif isinstance(error, BatchError):
                     failures.append(str(error))
-                    if run.notebook.stage == "prepare":
+                    if run.notebook.prepares:
                         waiting.clear()
                 else:
                     raise error
+
+
+def _before(run: Run) -> set[Run]:
+    """Return the runs that a run needs, and those that these need."""
+    return set(run.needs).union(*(_before(need) for need in run.needs))
+
+
+def _minutes(runs: Iterable[Run], *, jobs: int) -> float:
+    """Return about how many minutes runs take, each given after those that it needs, `jobs` at a time.
+
+    However many run at a time, it is as long as the longest chain of runs that wait for each other.
+    """
+    ends: dict[Run, float] = {}
+    for run in runs:
+        ends[run] = run.notebook.minutes + max((ends.get(need, 0.0) for need in run.needs), default=0.0)
+    return max(sum(run.notebook.minutes for run in ends) / jobs, *ends.values(), 0.0)
 
 
 def _execute_on_dask(
@@ -404,25 +439,25 @@ def _execute_on_dask(
     return failures
 
 
-def _with_clock(log: Callable[[str], None], minutes: Mapping[str, float], *, jobs: int) -> Callable[[str], None]:
+def _with_clock(log: Callable[[str], None], runs: Mapping[str, Run], *, jobs: int) -> Callable[[str], None]:
     """Return `log` with the time since now after each line about a run, and about how long the rest will take.
 
     Args:
         log: called with each status message.
-        minutes: label of each run -> about how long it takes; empty if not known. A computer that takes twice as long
-            for the first is taken to need twice as long for the rest.
+        runs: by label, each after those that it needs; empty if their minutes are not known. A computer that takes
+            twice as long for the first is taken to need twice as long for the rest.
         jobs: number of runs at a time.
     """
-    started, rest, expected, took = time.monotonic(), dict(minutes), 0.0, 0.0
+    started, rest, expected, took = time.monotonic(), dict(runs), 0.0, 0.0
 
     def timed(line: str) -> None:
         nonlocal expected, took
         label, _, what = line.partition("  ")
-        minutes = rest.pop(label, 0.0)
-        if what.startswith("done in"):
-            expected, took = expected + minutes, took + float(what.split()[2]) / 60
+        run = rest.pop(label, None)
+        if run and run.notebook.minutes and what.startswith("done in"):
+            expected, took = expected + run.notebook.minutes, took + float(what.split()[2]) / 60
         passed_s = time.monotonic() - started
-        left = sum(rest.values()) / jobs * (took / expected if expected else 1)
+        left = _minutes(rest.values(), jobs=jobs) * (took / expected if expected else 1)
         clock = f"{passed_s // 60:.0f}:{passed_s % 60:02.0f}"
         log(f"{line} [{clock}{f', about {math.ceil(left)} min left' if rest else ''}]")
 

@@ -68,8 +68,8 @@ class Notebook:
             data set.
         results: files that it writes, with {dataset_dir}, {run_dir} and {held_out} to fill in, or, for `model`,
             {model_dir}.
-        needs: of a report or live notebook, the models whose results it takes, where not those of all; {live_model}
-            is filled in.
+        needs: of a report or live notebook, the models whose results it takes, where not those of all (a report: all
+            but those of photographs); {live_model} is filled in.
         minutes: about how long it takes with the demo, two notebooks at a time on two cores where they can be.
         model: name of the one model that it trains; empty for a numbered notebook, whose cells name its models.
     """
@@ -86,6 +86,11 @@ class Notebook:
     @property
     def name(self) -> str:
         return f"{self.path.stem}_{self.model}" if self.model else self.path.stem
+
+    @property
+    def prepares(self) -> bool:
+        """Whether other notebooks take its results: one of the preparation that only shows has none."""
+        return self.stage == "prepare" and bool(self.results)
 
     @property
     def models(self) -> list[str]:

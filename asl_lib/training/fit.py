@@ -288,6 +288,7 @@ def _compile(model: keras.Model, *, weight_decay: float, label_smoothing: float,
     model.compile(keras.optimizers.AdamW(weight_decay=weight_decay), **compiled)  # `_Loop` sets the learning rate
     # Keras makes these variables in the first step, which TensorFlow then traces twice: seconds of each training.
     model.optimizer.build(model.trainable_variables)
+    model.compute_loss(None, targets, targets)
     model.compute_metrics(None, targets, targets)
     model.reset_metrics()
 
