@@ -44,8 +44,7 @@ try: $(READY)  ## a first look in two minutes: four signs, five signers, one net
 demo: $(READY)  ## render, extract, train, test on a held-out signer: the executed notebooks in outputs/demo/
 	@$(BIN)/asl run params/demo.yaml
 
-test: lint  ## everything that CI checks
-	@$(MAKE) -k -j 3 test-fast $(EXECUTED)
+test: lint test-fast test-notebooks  ## everything that CI checks
 
 test-fast: $(READY)  ## unit, property and end-to-end tests
 	$(BIN)/python -m pytest $(PARALLEL) tests
