@@ -9,8 +9,8 @@ PYTHON ?=
 VENV := .venv
 BIN := $(VENV)/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
 READY := $(VENV)/.ready
-# A module a process, in the order of tests/conftest.py; three on two cores, as some wait for a browser.
-PARALLEL := -n 3 --dist loadscope --no-loadscope-reorder
+# A module a process, in the order of tests/conftest.py; two, since tests before a camera need a core.
+PARALLEL := -n 2 --dist loadscope --no-loadscope-reorder
 # Notebooks to execute with nbval, one core each: of those that may start, the longest is first.
 NUMBERS := $(foreach notebook,$(wildcard notebooks/[0-9][0-9]_*.ipynb),$(firstword $(subst _, ,$(notdir $(notebook)))))
 LONGEST := 01 08 10 05 13 07 06 09 12 11

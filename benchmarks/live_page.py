@@ -23,7 +23,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -34,6 +34,7 @@ import pandas as pd
 import psutil
 import websocket
 from selenium import webdriver
+from selenium.common.exceptions import JavascriptException
 from selenium.webdriver.chrome.service import Service
 
 from asl_lib._util.paths import project_folder
@@ -171,10 +172,13 @@ def firefox() -> Iterator[Firefox]:
 def wait_for(driver: Any, condition: str, *, every_s: float = 0.1) -> None:
     """Wait until an expression of JavaScript is true in the page."""
     end = time.monotonic() + PATIENCE_S
-    while not driver.execute_script(f"return {condition}"):
-        if time.monotonic() > end:
-            raise TimeoutError(f"Waited {PATIENCE_S} s for {condition}.")
+    while time.monotonic() < end:
+        # The page loads itself once more, to be isolated from others: for a moment there is no document.
+        with suppress(RuntimeError, JavascriptException):
+            if driver.execute_script(f"return {condition}"):
+                return
         time.sleep(every_s)
+    raise TimeoutError(f"Waited {PATIENCE_S} s for {condition}.")
 
 
 OPEN = """
