@@ -173,12 +173,18 @@ def wait_for(driver: Any, condition: str, *, every_s: float = 0.1) -> None:
     """Wait until an expression of JavaScript is true in the page."""
     end = time.monotonic() + PATIENCE_S
     while time.monotonic() < end:
-        # The page loads itself once more, to be isolated from others: for a moment there is no document.
+        # While an address is loaded there is, for a moment, no document.
         with suppress(RuntimeError, JavascriptException):
             if driver.execute_script(f"return {condition}"):
                 return
         time.sleep(every_s)
     raise TimeoutError(f"Waited {PATIENCE_S} s for {condition}.")
+
+
+def load_page(driver: Any, address: str) -> None:
+    """Open the live page, and wait until it is ready: on a first visit its service worker has it loaded once more."""
+    driver.get(address)
+    wait_for(driver, "navigator.serviceWorker.controller && document.documentElement.dataset.aslReady")
 
 
 OPEN = """
@@ -190,7 +196,7 @@ OPEN = """
     given.items.add(new File([await (await fetch(name)).blob()], name));
     byId("file").files = given.files;
     byId("file").dispatchEvent(new Event("change"));
-    while (!byId("status").textContent.startsWith(name)) await new Promise((done) => setTimeout(done, 100));
+    while (/^(|Looking at .*)$/.test(byId("status").textContent)) await new Promise((done) => setTimeout(done, 100));
     return [byId("status").textContent, ...[...byId("words").children].map(({textContent}) => textContent)];
 """
 
@@ -213,8 +219,7 @@ def words_of_python(recogniser: FrameRecogniser, clip: str) -> list[str]:
 def report_words(driver: Any, address: str, folder: Path, model: Path, *, count: int) -> None:
     clips = clips_of(model)
     chosen = [clips[index] for index in np.linspace(0, len(clips) - 1, count).round().astype(int)]
-    driver.get(address)
-    wait_for(driver, "document.documentElement.dataset.aslReady")
+    load_page(driver, address)
     found, there = [], []  # (signer, gloss) of each of Python's words, and whether the page has it
     extra = right = 0
     with open_recogniser(model, taught=Vocabulary(load_embedding())) as recogniser:  # refuses what is no sign of it
@@ -269,8 +274,7 @@ def report_memory(address: str, folder: Path, model: Path) -> None:
     flags = camera_flags(folder.parent / "camera.mjpeg", [clip for _, clip, _ in clips_of(model)[:8]])
     with chromium(*flags) as driver:
         driver.execute_cdp_cmd("Emulation.setHardwareConcurrencyOverride", {"hardwareConcurrency": PHONE_CORES})
-        driver.get(address)
-        wait_for(driver, "document.documentElement.dataset.aslReady")
+        load_page(driver, address)
         driver.execute_script("document.querySelector('[data-asl=camera]').click()")
         browser, largest, private = psutil.Process(driver.service.process.pid), 0.0, 0.0
         for _ in range(CAMERA_S):

@@ -29,7 +29,7 @@ from asl_lib.live.web.build import build_page
 from asl_lib.live.web.server import serve_files
 from benchmarks.gestures import HELD_OUT
 from benchmarks.live import clips_of
-from benchmarks.live_page import camera_flags, chromium, wait_for
+from benchmarks.live_page import camera_flags, chromium, load_page, wait_for
 from scripts.build_site import demo_network
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -183,8 +183,7 @@ def main() -> None:
             threading.Thread(target=server.serve_forever, daemon=True).start()
             driver.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", {"source": STEPS})
             for kind in (only,) if only else ("film", "pictures"):
-                driver.get(f"http://127.0.0.1:{server.server_port}/")
-                wait_for(driver, "document.documentElement.dataset.aslReady")
+                load_page(driver, f"http://127.0.0.1:{server.server_port}/")
                 if kind == "film":
                     take_film(driver, folder)
                 else:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import json
-import os
 import re
 import shutil
 import subprocess
@@ -17,7 +16,7 @@ from http.client import HTTPConnection
 from http.server import BaseHTTPRequestHandler, SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import SimpleNamespace
-from urllib.parse import quote, unquote, urlparse
+from urllib.parse import quote, urlparse
 
 import av
 import cv2
@@ -39,10 +38,11 @@ from asl_lib.live.recogniser import LiveSettings, SignRecogniser
 from asl_lib.live.web.build import STATIC, build_page
 from asl_lib.live.web.packages import fetch_packages
 from asl_lib.live.web.server import serve_files
+from benchmarks.live_page import firefox, load_page, words_of_page
 from benchmarks.tracker import BODY, GROUPS, agreement, render
 from scripts.build_site import add_live_page
 from scripts.check_site import check_site
-from tests.browser.conftest import GLOSSES, PATIENCE_S
+from tests.browser.conftest import GLOSSES
 
 FIRST, LAST = 8, 28
 
@@ -454,6 +454,34 @@ def test_clips_are_recognised_as_in_python_and_no_other_host_is_asked(site, mode
     assert tab.errors() == []
 
 
+BUSY = """
+    const [address, fps, rounds, busy] = given;
+    const {Clip} = await import("./sources.js");
+    const file = new File([await (await fetch(address)).blob()], address);
+    const work = URL.createObjectURL(new Blob(["for (;;);"]));
+    const workers = Array.from({length: busy}, () => new Worker(work));
+    const video = document.body.appendChild(document.createElement("video"));
+    const stamps = [];
+    for (let round = 0; round < rounds; round++) {
+      const clip = new Clip(video, file, fps);
+      await clip.open();
+      for await (const [frame] of clip.frames()) {
+        stamps.push(frame.timestamp / 1e6);
+        frame.close();
+      }
+      clip.close();
+    }
+    for (const worker of workers) worker.terminate();
+    return stamps;
+"""
+
+
+def test_a_busy_browser_gives_every_frame_of_a_clip_once(site, run_script, clip_of):
+    shutil.copy(clip_of("BOOK"), site[0] / "busy.mp4")
+    times = [time_s for time_s, _ in read_frames(clip_of("BOOK"))]
+    assert run_script(BUSY, "busy.mp4", 25, 6, 4) == pytest.approx(6 * times, abs=1e-3)
+
+
 CLIP = """
     const [address, fps] = given;
     const {Clip} = await import("./sources.js");
@@ -862,30 +890,6 @@ def test_in_the_book_on_a_plain_web_server_the_page_is_isolated_and_may_connect_
         server.shutdown()
 
 
-FIREFOX = """
-    // The answers are read in the server's log: a page that may connect to itself only has no other way to tell them.
-    const tell = (found) => fetch(`found?${encodeURIComponent(JSON.stringify(found))}`);
-    const until = async (condition) => {
-      while (!condition()) await new Promise((done) => setTimeout(done, 200));
-    };
-    const byId = (id) => document.getElementById(`asl-${id}`);
-    (async () => {
-      await until(() => document.documentElement.dataset.aslReady);
-      const said = [];
-      for (const name of CLIPS) {
-        const given = new DataTransfer();
-        given.items.add(new File([await (await fetch(name)).blob()], name));
-        byId("file").files = given.files;
-        byId("file").dispatchEvent(new Event("change"));
-        await until(() => byId("status").textContent.startsWith(name));
-        said.push(byId("status").textContent);
-      }
-      const words = [...byId("words").children].map(({textContent}) => textContent);
-      await tell({words, said, isolated: crossOriginIsolated});
-    })().catch((error) => tell({said: [String(error)]}));
-"""
-
-
 def write_webm(path, frames, **options):
     """Write frames as Firefox can play them without further libraries; options are those of the container."""
     with av.open(str(path), "w", options=options) as container:
@@ -897,41 +901,22 @@ def write_webm(path, frames, **options):
 
 
 def test_firefox_recognises_clips_too_from_python_s_web_server_below_a_path_with_spaces(site, clip_of, tmp_path):
-    firefox = shutil.which("firefox") or shutil.which("firefox-esr")
-    if firefox is None:
-        pytest.skip("There is no Firefox here. Debian: sudo apt-get install firefox-esr")
     folder = tmp_path / "Käse & Kurs" / "page"
     shutil.copytree(site[0], folder)
     for gloss in GLOSSES:
         write_webm(folder / f"{gloss}.webm", [picture for _, picture in read_frames(clip_of(gloss))])
-    page = (folder / "index.html").read_text(encoding="utf-8")
-    (folder / "index.html").write_text(page.replace("</head>", '<script src="tell.js" type="module"></script></head>'))
-    (folder / "tell.js").write_text(FIREFOX.replace("CLIPS", json.dumps([f"{gloss}.webm" for gloss in GLOSSES])))
     serve = [sys.executable, "-u", "-m", "http.server", "0", "--bind", "127.0.0.1", "--directory", str(tmp_path)]
-    with subprocess.Popen(serve, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as server:
+    with subprocess.Popen(serve, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as server:
         try:
             port = re.search(r"port (\d+)", server.stdout.readline())[1]
-            address = f"http://127.0.0.1:{port}/{quote('Käse & Kurs')}/page/"
-            profile = tmp_path / "profile"
-            profile.mkdir()
-            command = [firefox, "--headless", "--no-remote", "--profile", str(profile), address]
-            environment = {**os.environ, "HOME": str(tmp_path)}
-            with subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL) as browser:
-                watchdog = threading.Timer(PATIENCE_S, server.terminate)
-                watchdog.start()
-                try:
-                    line = next(line for line in server.stdout if "/found?" in line)
-                finally:
-                    watchdog.cancel()
-                    browser.terminate()
+            with firefox() as driver:
+                load_page(driver, f"http://127.0.0.1:{port}/{quote('Käse & Kurs')}/page/")
+                assert driver.execute_script("return crossOriginIsolated")
+                assert [words_of_page(driver, f"{gloss}.webm") for gloss in GLOSSES] == [[gloss] for gloss in GLOSSES]
+        except FileNotFoundError as error:
+            pytest.skip(str(error))
         finally:
             server.terminate()
-    found = json.loads(unquote(re.search(r"found\?(\S+)", line)[1]))
-    assert [sentence.partition(" was recognised to its end")[0] for sentence in found["said"]] == [
-        f"{gloss}.webm" for gloss in GLOSSES
-    ]
-    assert found["words"] == GLOSSES
-    assert found["isolated"]
 
 
 PLACE = """

@@ -4,6 +4,8 @@
 const LONGEST_PX = 1280;
 const [LONGEST_CLIP_S, LARGEST_CLIP_MB] = [120, 200];
 const HEADER_BYTES = 1e6;
+// How long a frame that was found may take until it is shown.
+const LATEST_MS = 500;
 const CAMERA = {width: {ideal: 640}, height: {ideal: 480}, frameRate: {ideal: 30}, facingMode: "user"};
 
 /**
@@ -160,16 +162,20 @@ export class Clip {
     }
   }
 
-  /** Go to a time in seconds, or give up after a while. */
-  seek(time_s) {
-    return new Promise((done) => {
+  /** Go to a time in seconds, and wait until the frame there is shown, or give up after a while. */
+  async seek(time_s) {
+    const {video} = this;
+    const shown = new Promise((done) => video.requestVideoFrameCallback?.(done) ?? done());
+    await new Promise((done) => {
       const given_up = setTimeout(done, 2000);
-      this.video.onseeked = () => {
+      video.onseeked = () => {
         clearTimeout(given_up);
         done();
       };
-      this.video.currentTime = time_s;
+      video.currentTime = time_s;
     });
+    // A busy browser has found a frame before it shows it; a page that is hidden shows none.
+    if (!document.hidden) await Promise.race([shown, new Promise((done) => setTimeout(done, LATEST_MS))]);
   }
 
   close() {
