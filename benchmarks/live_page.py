@@ -7,7 +7,8 @@ It needs what `make demo` leaves behind, the sign embedding included, npm, and C
 Three parts, of which `--only` chooses some; Firefox has the first one:
 
 words    clips of the held-out signers, opened in the page: their words beside those of Python's recogniser
-speed    frames of 640 x 480 through tracker and recogniser, one after the other, on one thread and on two
+speed    frames of 640 x 480 through tracker and recogniser, one after the other, on one thread and on two, and through
+         `asl live`: what it takes on another computer follows from the ratio
 memory   a camera that plays clips for some time, on four threads as on a phone: most resident memory of the page's
          process, and the private memory of all processes of the browser
 """
@@ -240,8 +241,22 @@ def report_words(driver: Any, address: str, folder: Path, model: Path, *, count:
     tell(Row("live", "words of the page", fact=fact))
 
 
+def python_ms(model: Path, frames: Sequence[np.ndarray]) -> float:
+    """Return the median time in milliseconds of `asl live` for one of these frames."""
+    times = []
+    with open_recogniser(model, taught=Vocabulary(load_embedding())) as recogniser:
+        for _ in range(ROUNDS):
+            recogniser.reset()
+            for index, frame in enumerate(frames):
+                began = time.perf_counter()
+                recogniser.process(frame, index / 25)
+                times.append(1000 * (time.perf_counter() - began))
+    return median(times[len(frames) :])
+
+
 def report_speed(driver: Any, address: str, folder: Path, model: Path) -> None:
     frames = [cv2.resize(picture, SIZE) for _, picture in read_frames(clips_of(model)[0][1])]
+    python = python_ms(model, frames)
     (folder / "frames.yuv").write_bytes(
         b"".join(cv2.cvtColor(frame, cv2.COLOR_RGB2YUV_I420).tobytes() for frame in frames)
     )
@@ -253,7 +268,8 @@ def report_speed(driver: Any, address: str, folder: Path, model: Path) -> None:
         times = found["times"][len(frames) :]  # the browser compiles the runtime once more while the first ones run
         fact = (
             f"{1000 / float(np.mean(times)):.1f} frames/s on {found['used']} of {threads} threads, from a frame to its "
-            f"answer {median(times):.0f} ms (median of {len(times)} frames of {SIZE[0]} x {SIZE[1]})"
+            f"answer {median(times):.0f} ms (median of {len(times)} frames of {SIZE[0]} x {SIZE[1]}), "
+            f"{median(times) / python:.1f} times as long as asl live"
         )
         tell(Row("live", "the page", fact=fact))
 

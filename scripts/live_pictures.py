@@ -54,7 +54,7 @@ SIGNED = ("APPLE", "CHILDREN", "GRANDFATHER", "HELP", "PLEASE", "THING", "YELLOW
 GESTURE, NAME = next(gesture for gesture in HELD_OUT if gesture.gloss == "count"), "COUNT"
 PAGE, FILM = (1000, 700), (760, 532)
 """Size of the window, and of its picture in the film."""
-EVERY, STILL_MS, CAPTION_PX = 3, 2500, 34
+EVERY, STILL_MS, CAPTION_PX = 3, 1800, 34
 """One frame in three, how long the page stands still while somebody types, and the height of a caption."""
 STEPS = """
     // The page goes on to the next frame of a clip when it is told to, however long the picture before it takes.
@@ -66,6 +66,7 @@ STEPS = """
       get, set(value) { window.aslSteps.push(() => set.call(this, value)); },
     });
 """
+WORDS = "[...document.querySelectorAll('#asl-words span')].map((word) => word.textContent).join(' ')"
 STATUS = "document.getElementById('asl-status').textContent"
 
 
@@ -128,7 +129,7 @@ def take_film(driver: Any, folder: Path) -> None:
     signer = Params().test_signers[0]
     clips = [Params().dataset_dir / "videos" / signer / f"{gloss}-01.mp4" for gloss in SIGNED]
     join_videos(folder / "signs.mp4", [(path.stem, read_frames(path)) for path in clips])
-    gestures = [write_gesture(folder / f"gesture-{seed}.mp4", signer=signer, seed=seed) for seed in (1, 2)]
+    first, *later = [write_gesture(folder / f"gesture-{seed}.mp4", signer=signer, seed=seed) for seed in (1, 2, 3, 4)]
     font = ImageFont.truetype(Path(matplotlib.get_data_path()) / "fonts" / "ttf" / "DejaVuSans.ttf", 17)
     film: list[tuple[Image.Image, int]] = []
 
@@ -142,30 +143,42 @@ def take_film(driver: Any, folder: Path) -> None:
     def add_clip(clip: Path, caption: str) -> None:
         for picture in film_of_clip(driver, clip):
             add(picture, caption, 40 * EVERY)
-        add(take_picture(driver), caption, STILL_MS)  # with the answer to its end
+
+    def teach(examples: int) -> None:
+        driver.execute_script("arguments[0].open = true; arguments[0].scrollIntoView()", teacher)
+        field.send_keys(NAME)
+        add(take_picture(driver), "One can teach it: the last movement gets a name ...", STILL_MS)
+        driver.execute_script("arguments[0].textContent = ''", driver.find_element("id", "asl-status"))
+        field.send_keys(Keys.ENTER)
+        wait_for(driver, f"{STATUS}.startsWith('Learned')")
+        number = "one example" if examples == 1 else f"{examples} examples"
+        add(take_picture(driver), f"... from {number}, without a training.", STILL_MS)
+        driver.execute_script("scrollTo(0, 0)")
 
     show_as(driver, theme="light", size=PAGE)
     # Each frame waits for its picture: the page's speed meanwhile says nothing.
     driver.execute_script("document.getElementById('asl-speed').hidden = true")
-    add_clip(folder / "signs.mp4", "A drawn signer, new to the network, makes seven signs. It errs.")
-    add_clip(gestures[0], "Counting with the fingers is none of its signs. It refuses most gestures, not all.")
-    field = driver.find_element("name", "gloss")
-    teacher = driver.find_element("id", "asl-teacher")
-    driver.execute_script("arguments[0].open = true; arguments[0].scrollIntoView()", teacher)
-    field.send_keys(NAME)
-    add(take_picture(driver), "One can teach it: the last movement gets a name ...", STILL_MS)
-    field.send_keys(Keys.ENTER)
-    wait_for(driver, f"{STATUS}.startsWith('Learned')")
-    add(take_picture(driver), "... from one example, without a training.", STILL_MS)
-    driver.execute_script("scrollTo(0, 0)")
-    add_clip(gestures[1], "The next time it has its word.")
+    field, teacher = driver.find_element("name", "gloss"), driver.find_element("id", "asl-teacher")
+    caption = "A drawn signer, new to the network, makes seven signs. It errs."
+    add_clip(folder / "signs.mp4", caption)
+    add(take_picture(driver), caption, STILL_MS)
+    caption = "Counting with the fingers is none of its signs. It refuses most gestures, not all."
+    add_clip(first, caption)
+    add(take_picture(driver), caption, STILL_MS)
+    for examples, clip in enumerate(later, 1):
+        teach(examples)
+        add_clip(clip, "The same movement, made again:")
+        known = driver.execute_script(f"return {WORDS}").endswith(NAME)
+        answer = "now it has its word." if known else "probable, and not enough. One more example:"
+        add(take_picture(driver), f"The same movement, made again: {answer}", STILL_MS)
+        if known:
+            break
     add(take_picture(driver), "All of this happened in the browser: no picture left it.", 2 * STILL_MS)
     pictures, times = zip(*film, strict=True)
     path = IMAGES / "live.webp"
     pictures[0].save(path, save_all=True, append_images=pictures[1:], duration=times, loop=1, quality=40, method=6)
     print(f"docs/images/live.webp: {sum(times) / 1000:.0f} s, {path.stat().st_size // 1024} kB")
-    spans = "[...document.querySelectorAll('#asl-words span')].map((word) => word.textContent).join(' ')"
-    print("words:", driver.execute_script(f"return {spans}"))
+    print("words:", driver.execute_script(f"return {WORDS}"))
 
 
 def main() -> None:
