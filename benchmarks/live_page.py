@@ -4,9 +4,10 @@
     python -m benchmarks.live_page --browser firefox
 
 It needs what `make demo` leaves behind, the sign embedding included, npm, and Chromium with its driver, or Firefox.
-Three parts, of which `--only` chooses some; Firefox has the first one:
+Four parts, of which `--only` chooses some; Firefox has the first one:
 
 words    clips of the held-out signers, opened in the page: their words beside those of Python's recogniser
+camera   the same clips one after the other, each with a rest, before the page's camera
 speed    frames of 640 x 480 through tracker and recogniser, one after the other, on one thread and on two, and through
          `asl live`: what it takes on another computer follows from the ratio
 memory   a camera that plays clips for some time, on four threads as on a phone: most resident memory of the page's
@@ -25,6 +26,7 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from difflib import SequenceMatcher
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -275,19 +277,44 @@ def report_speed(driver: Any, address: str, folder: Path, model: Path) -> None:
 
 
 def camera_flags(path: Path, clips: Sequence[str]) -> list[str]:
-    """Write clips, each with a rest, for Chromium's camera, and return the flags with which it plays them for ever."""
+    """Write clips, each with a rest, for Chromium's camera, and return the flags with which it plays them for ever.
+
+    The file has planes: Chromium takes those of JPEG pictures, which have the full range, for ones of limited range.
+    """
     with path.open("wb") as file:
+        file.write(f"YUV4MPEG2 W{SIZE[0]} H{SIZE[1]} F25:1 Ip A1:1 C420jpeg\n".encode())
         for clip in clips:
             pictures = [picture for _, picture in read_frames(clip)]
             for picture in [*pictures, *pictures[-1:] * REST_FRAMES]:
-                bgr = cv2.cvtColor(fit_into(picture, SIZE), cv2.COLOR_RGB2BGR)
-                file.write(cv2.imencode(".jpg", bgr)[1].tobytes())
+                file.write(b"FRAME\n" + cv2.cvtColor(fit_into(picture, SIZE), cv2.COLOR_RGB2YUV_I420).tobytes())
     fakes = ["--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"]
     return [*fakes, f"--use-file-for-fake-video-capture={path}"]
 
 
+def report_camera(address: str, folder: Path, model: Path, *, count: int) -> None:
+    clips = clips_of(model)
+    chosen = [clips[index][1] for index in np.linspace(0, len(clips) - 1, count).round().astype(int)]
+    with open_recogniser(model, taught=Vocabulary(load_embedding())) as recogniser:
+        python = [word for clip in chosen for word in words_of_python(recogniser, clip)]
+    flags = camera_flags(folder.parent / "clips.y4m", chosen)
+    plays_s = sum(len(list(read_frames(clip))) + REST_FRAMES for clip in chosen) / 25
+    with chromium(*flags) as driver:
+        load_page(driver, address)
+        driver.execute_script("document.querySelector('[data-asl=camera]').click()")
+        wait_for(driver, "document.getElementById('asl-speed').textContent")
+        time.sleep(plays_s)
+        words, speed = driver.execute_script(
+            "return [[...document.querySelectorAll('#asl-words span')].map((word) => word.textContent), "
+            "document.getElementById('asl-speed').textContent]"
+        )
+    same = sum(block.size for block in SequenceMatcher(None, python, words, autojunk=False).get_matching_blocks())
+    extra = len(words) - same
+    fact = f"of Python's {len(python)} words on {count} clips {same}, and {extra} that Python has not ({speed})"
+    tell(Row("live", "words of the page's camera", fact=fact))
+
+
 def report_memory(address: str, folder: Path, model: Path) -> None:
-    flags = camera_flags(folder.parent / "camera.mjpeg", [clip for _, clip, _ in clips_of(model)[:8]])
+    flags = camera_flags(folder.parent / "camera.y4m", [clip for _, clip, _ in clips_of(model)[:8]])
     with chromium(*flags) as driver:
         driver.execute_cdp_cmd("Emulation.setHardwareConcurrencyOverride", {"hardwareConcurrency": PHONE_CORES})
         load_page(driver, address)
@@ -309,7 +336,7 @@ def main() -> None:
     parser.add_argument("--model", type=Path, help="folder of a network (attention_lstm of the demo)")
     parser.add_argument("--clips", type=int, default=24, help="clips for the words (%(default)s)")
     parser.add_argument("--browser", choices=("chromium", "firefox"), default="chromium", help="(%(default)s)")
-    parser.add_argument("--only", default="words,speed,memory", help="parts, separated by commas (%(default)s)")
+    parser.add_argument("--only", default="words,camera,speed,memory", help="parts, separated by commas (%(default)s)")
     options = parser.parse_args()
     model = options.model or project_folder() / "outputs" / "demo" / "attention_lstm" / "held_out_ben+eli+hana"
     browser, parts = (chromium, options.only) if options.browser == "chromium" else (firefox, "words")
@@ -320,6 +347,8 @@ def main() -> None:
             address = f"http://127.0.0.1:{server.server_port}/"
             if "words" in parts:
                 report_words(driver, address, folder, model, count=options.clips)
+            if "camera" in parts:
+                report_camera(address, folder, model, count=options.clips)
             if "speed" in parts:
                 report_speed(driver, address, folder, model)
             if "memory" in parts:

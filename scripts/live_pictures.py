@@ -192,7 +192,7 @@ def main() -> None:
         folder = Path(name)
         page = build_page(folder / "page", models=models)
         clips.append(str(write_gesture(folder / "camera.mp4", signer=Params().test_signers[0], seed=1)))
-        with chromium(*camera_flags(folder / "camera.mjpeg", clips)) as driver, serve_files(page, port=0) as server:
+        with chromium(*camera_flags(folder / "camera.y4m", clips)) as driver, serve_files(page, port=0) as server:
             threading.Thread(target=server.serve_forever, daemon=True).start()
             driver.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", {"source": STEPS})
             for kind in (only,) if only else ("film", "pictures"):
