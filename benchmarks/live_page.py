@@ -219,14 +219,23 @@ def words_of_python(recogniser: FrameRecogniser, clip: str) -> list[str]:
     return [one.committed for one in (*seen, recogniser.finish()) if one.committed]
 
 
-def report_words(driver: Any, address: str, folder: Path, model: Path, *, count: int) -> None:
+def spread_clips(model: Path, count: int) -> list[tuple[str, str]]:
+    """Return the glosses and the files of as many clips of the held-out signers, evenly over all of them."""
     clips = clips_of(model)
-    chosen = [clips[index] for index in np.linspace(0, len(clips) - 1, count).round().astype(int)]
+    return [clips[index][:2] for index in np.linspace(0, len(clips) - 1, count).round().astype(int)]
+
+
+def open_refusing(model: Path) -> FrameRecogniser:
+    """Return the recogniser of a network that refuses what is none of its signs, as the page does."""
+    return open_recogniser(model, taught=Vocabulary(load_embedding()))
+
+
+def report_words(driver: Any, address: str, folder: Path, model: Path, *, count: int) -> None:
     load_page(driver, address)
     found, there = [], []  # (signer, gloss) of each of Python's words, and whether the page has it
     extra = right = 0
-    with open_recogniser(model, taught=Vocabulary(load_embedding())) as recogniser:  # refuses what is no sign of it
-        for number, (gloss, clip, _) in enumerate(chosen):
+    with open_refusing(model) as recogniser:
+        for number, (gloss, clip) in enumerate(spread_clips(model, count)):
             signer, name = Path(clip).parent.name, f"{number}{Path(clip).suffix}"
             shutil.copy(clip, folder / name)
             page, python = words_of_page(driver, name), words_of_python(recogniser, clip)
@@ -246,7 +255,7 @@ def report_words(driver: Any, address: str, folder: Path, model: Path, *, count:
 def python_ms(model: Path, frames: Sequence[np.ndarray]) -> float:
     """Return the median time in milliseconds of `asl live` for one of these frames."""
     times = []
-    with open_recogniser(model, taught=Vocabulary(load_embedding())) as recogniser:
+    with open_refusing(model) as recogniser:
         for _ in range(ROUNDS):
             recogniser.reset()
             for index, frame in enumerate(frames):
@@ -292,9 +301,8 @@ def camera_flags(path: Path, clips: Sequence[str]) -> list[str]:
 
 
 def report_camera(address: str, folder: Path, model: Path, *, count: int) -> None:
-    clips = clips_of(model)
-    chosen = [clips[index][1] for index in np.linspace(0, len(clips) - 1, count).round().astype(int)]
-    with open_recogniser(model, taught=Vocabulary(load_embedding())) as recogniser:
+    chosen = [clip for _, clip in spread_clips(model, count)]
+    with open_refusing(model) as recogniser:
         python = [word for clip in chosen for word in words_of_python(recogniser, clip)]
     flags = camera_flags(folder.parent / "clips.y4m", chosen)
     plays_s = sum(len(list(read_frames(clip))) + REST_FRAMES for clip in chosen) / 25

@@ -173,6 +173,8 @@ def take_film(driver: Any, folder: Path) -> None:
         add(take_picture(driver), f"The same movement, made again: {answer}", STILL_MS)
         if known:
             break
+    else:
+        raise RuntimeError(f"{NAME} has no word after {len(later)} examples: no film is written.")
     add(take_picture(driver), "All of this happened in the browser: no picture left it.", 2 * STILL_MS)
     pictures, times = zip(*film, strict=True)
     path = IMAGES / "live.webp"
