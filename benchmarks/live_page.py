@@ -9,7 +9,7 @@ Four parts, of which `--only` chooses some; Firefox has the first one:
 words    clips of the held-out signers, opened in the page: their words beside those of Python's recogniser
 camera   the same clips one after the other, each with a rest, before the page's camera
 speed    frames of 640 x 480 through tracker and recogniser, one after the other, on one thread and on two, and through
-         `asl live`: what it takes on another computer follows from the ratio
+         `asl live`, for a ratio
 memory   a camera that plays clips for some time, on four threads as on a phone: most resident memory of the page's
          process, and the private memory of all processes of the browser
 """
