@@ -4,10 +4,12 @@
     python -m benchmarks.live_page --browser firefox
 
 It needs what `make demo` leaves behind, the sign embedding included, npm, and Chromium with its driver, or Firefox.
-Four parts, of which `--only` chooses some; Firefox has the first one:
+Four parts, of which `--only` chooses some; Firefox has the first two:
 
 words    clips of the held-out signers, opened in the page: their words beside those of Python's recogniser
-camera   the same clips one after the other, each with a rest, before the page's camera
+camera   the same clips one after the other, each with a rest, as a film before the page's camera: the page's words
+         beside those of `asl live` for the same film; of all frames, of which the page takes what it can, and of every
+         other one, of which it can take all; in Firefox, whose own camera plays no film, a film stands in for it
 speed    frames of 640 x 480 through tracker and recogniser, one after the other, on one thread and on two, and through
          `asl live`, for a ratio
 memory   a camera that plays clips for some time, on four threads as on a phone: most resident memory of the page's
@@ -24,7 +26,7 @@ import subprocess
 import tempfile
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from difflib import SequenceMatcher
 from pathlib import Path
@@ -41,7 +43,7 @@ from selenium.common.exceptions import JavascriptException
 from selenium.webdriver.chrome.service import Service
 
 from asl_lib._util.paths import project_folder
-from asl_lib.data.video import fit_into, read_frames
+from asl_lib.data.video import fit_into, read_frames, write_video
 from asl_lib.evaluation.metrics import rate
 from asl_lib.live.networks import open_recogniser
 from asl_lib.live.recogniser import FrameRecogniser
@@ -55,7 +57,11 @@ from benchmarks.rows import Row, tell
 
 FLAGS = ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--window-size=1280,1000")
 PATIENCE_S = 300
-CAMERA_S, REST_FRAMES, PHONE_CORES = 60, 15, 4
+FPS, CAMERA_S, PHONE_CORES = 25, 60, 4
+LEAD_FRAMES, REST_FRAMES = 125, 15
+"""Frames of a still picture before a film, in which the page gets going, and after each of its clips."""
+LATE_S = 3
+"""Time for a camera that plays a film more slowly than it should; the film begins anew with more of a still picture."""
 ROUNDS = 6
 """How often the clip of the speed is played."""
 SPEED = """
@@ -230,11 +236,11 @@ def open_refusing(model: Path) -> FrameRecogniser:
     return open_recogniser(model, taught=Vocabulary(load_embedding()))
 
 
-def report_words(driver: Any, address: str, folder: Path, model: Path, *, count: int) -> None:
-    load_page(driver, address)
+def report_words(browser: Any, address: str, folder: Path, model: Path, *, count: int) -> None:
     found, there = [], []  # (signer, gloss) of each of Python's words, and whether the page has it
     extra = right = 0
-    with open_refusing(model) as recogniser:
+    with browser() as driver, open_refusing(model) as recogniser:
+        load_page(driver, address)
         for number, (gloss, clip) in enumerate(spread_clips(model, count)):
             signer, name = Path(clip).parent.name, f"{number}{Path(clip).suffix}"
             shutil.copy(clip, folder / name)
@@ -265,15 +271,16 @@ def python_ms(model: Path, frames: Sequence[np.ndarray]) -> float:
     return median(times[len(frames) :])
 
 
-def report_speed(driver: Any, address: str, folder: Path, model: Path) -> None:
+def report_speed(address: str, folder: Path, model: Path) -> None:
     frames = [cv2.resize(picture, SIZE) for _, picture in read_frames(clips_of(model)[0][1])]
     python = python_ms(model, frames)
     (folder / "frames.yuv").write_bytes(
         b"".join(cv2.cvtColor(frame, cv2.COLOR_RGB2YUV_I420).tobytes() for frame in frames)
     )
     for threads in (1, 2):
-        driver.get(f"{address}LICENCES.txt")
-        found = driver.execute_async_script(SPEED, len(frames), ROUNDS, *SIZE, threads)
+        with chromium() as driver:
+            driver.get(f"{address}LICENCES.txt")
+            found = driver.execute_async_script(SPEED, len(frames), ROUNDS, *SIZE, threads)
         if "error" in found:
             raise RuntimeError(found["error"])
         times = found["times"][len(frames) :]  # the browser compiles the runtime once more while the first ones run
@@ -285,44 +292,70 @@ def report_speed(driver: Any, address: str, folder: Path, model: Path) -> None:
         tell(Row("live", "the page", fact=fact))
 
 
-def camera_flags(path: Path, clips: Sequence[str]) -> list[str]:
-    """Write clips, each with a rest, for Chromium's camera, and return the flags with which it plays them for ever.
+def camera_flags(path: Path, pictures: Iterable[np.ndarray], *, fps: float = FPS) -> list[str]:
+    """Write pictures for Chromium's camera, and return the flags with which it plays them for ever.
 
     The file has planes: Chromium takes those of JPEG pictures, which have the full range, for ones of limited range.
     """
     with path.open("wb") as file:
-        file.write(f"YUV4MPEG2 W{SIZE[0]} H{SIZE[1]} F25:1 Ip A1:1 C420jpeg\n".encode())
-        for clip in clips:
-            pictures = [picture for _, picture in read_frames(clip)]
-            for picture in [*pictures, *pictures[-1:] * REST_FRAMES]:
-                file.write(b"FRAME\n" + cv2.cvtColor(fit_into(picture, SIZE), cv2.COLOR_RGB2YUV_I420).tobytes())
+        file.write(f"YUV4MPEG2 W{SIZE[0]} H{SIZE[1]} F{round(1000 * fps)}:1000 Ip A1:1 C420jpeg\n".encode())
+        for picture in pictures:
+            file.write(b"FRAME\n" + cv2.cvtColor(fit_into(picture, SIZE), cv2.COLOR_RGB2YUV_I420).tobytes())
     fakes = ["--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"]
     return [*fakes, f"--use-file-for-fake-video-capture={path}"]
 
 
-def report_camera(address: str, folder: Path, model: Path, *, count: int) -> None:
-    chosen = [clip for _, clip in spread_clips(model, count)]
+def with_rests(clips: Iterable[str]) -> Iterator[np.ndarray]:
+    """Yield the pictures of clips, the last one of each as often as a rest takes."""
+    for clip in clips:
+        pictures = [fit_into(picture, SIZE) for _, picture in read_frames(clip)]
+        yield from [*pictures, *pictures[-1:] * REST_FRAMES]
+
+
+FILM = """
+    const film = document.createElement("video");
+    film.src = URL.createObjectURL(await (await fetch("film.mp4")).blob());
+    film.muted = film.loop = true;
+    await new Promise((done) => film.addEventListener("canplaythrough", done, {once: true}));
+    navigator.mediaDevices.getUserMedia = async () => {
+      await film.play();
+      return film.mozCaptureStream();
+    };
+"""
+
+
+def report_camera(browser: Any, address: str, folder: Path, model: Path, *, count: int, every: int) -> None:
+    """Tell the words of a camera that plays every second, third, ... frame of clips."""
+    clips = [clip for _, clip in spread_clips(model, count)]
+    film, fps = folder / "film.mp4", FPS / every
+    pictures = list(with_rests(clips))
+    write_video(film, [*pictures[:1] * (LEAD_FRAMES // every), *pictures[::every]], fps=fps)
     with open_refusing(model) as recogniser:
-        python = [word for clip in chosen for word in words_of_python(recogniser, clip)]
-    flags = camera_flags(folder.parent / "clips.y4m", chosen)
-    plays_s = sum(len(list(read_frames(clip))) + REST_FRAMES for clip in chosen) / 25
-    with chromium(*flags) as driver:
+        python = words_of_python(recogniser, str(film))
+    shown = [picture for _, picture in read_frames(film)]
+    flags = camera_flags(folder.parent / "film.y4m", shown, fps=fps) if browser is chromium else []
+    with browser(*flags) as driver:
         load_page(driver, address)
+        if browser is firefox:
+            driver.execute_script(FILM)
         driver.execute_script("document.querySelector('[data-asl=camera]').click()")
         wait_for(driver, "document.getElementById('asl-speed').textContent")
-        time.sleep(plays_s)
+        time.sleep(len(shown) / fps + LATE_S)
         words, speed = driver.execute_script(
             "return [[...document.querySelectorAll('#asl-words span')].map((word) => word.textContent), "
             "document.getElementById('asl-speed').textContent]"
         )
     same = sum(block.size for block in SequenceMatcher(None, python, words, autojunk=False).get_matching_blocks())
-    extra = len(words) - same
-    fact = f"of Python's {len(python)} words on {count} clips {same}, and {extra} that Python has not ({speed})"
+    print(f"page {words}, Python {python}", flush=True)
+    fact = (
+        f"a film of {count} clips and {fps:g} frames/s: of Python's {len(python)} words {same}, and "
+        f"{len(words) - same} that Python has not ({speed})"
+    )
     tell(Row("live", "words of the page's camera", fact=fact))
 
 
 def report_memory(address: str, folder: Path, model: Path) -> None:
-    flags = camera_flags(folder.parent / "camera.y4m", [clip for _, clip, _ in clips_of(model)[:8]])
+    flags = camera_flags(folder.parent / "camera.y4m", with_rests(clip for _, clip, _ in clips_of(model)[:8]))
     with chromium(*flags) as driver:
         driver.execute_cdp_cmd("Emulation.setHardwareConcurrencyOverride", {"hardwareConcurrency": PHONE_CORES})
         load_page(driver, address)
@@ -347,18 +380,22 @@ def main() -> None:
     parser.add_argument("--only", default="words,camera,speed,memory", help="parts, separated by commas (%(default)s)")
     options = parser.parse_args()
     model = options.model or project_folder() / "outputs" / "demo" / "attention_lstm" / "held_out_ben+eli+hana"
-    browser, parts = (chromium, options.only) if options.browser == "chromium" else (firefox, "words")
-    with tempfile.TemporaryDirectory() as name, browser() as driver:
+    browser: Any = chromium
+    parts = set(options.only.split(","))
+    if options.browser == "firefox":
+        browser, parts = firefox, parts & {"words", "camera"}
+    with tempfile.TemporaryDirectory() as name:
         folder = build_page(Path(name) / "page", models={"model": model})
         with serve_files(folder, port=0) as server:
             threading.Thread(target=server.serve_forever, daemon=True).start()
             address = f"http://127.0.0.1:{server.server_port}/"
             if "words" in parts:
-                report_words(driver, address, folder, model, count=options.clips)
+                report_words(browser, address, folder, model, count=options.clips)
             if "camera" in parts:
-                report_camera(address, folder, model, count=options.clips)
+                for every in (1, 2):
+                    report_camera(browser, address, folder, model, count=options.clips, every=every)
             if "speed" in parts:
-                report_speed(driver, address, folder, model)
+                report_speed(address, folder, model)
             if "memory" in parts:
                 report_memory(address, folder, model)
             server.shutdown()

@@ -29,7 +29,7 @@ from asl_lib.live.web.build import build_page
 from asl_lib.live.web.server import serve_files
 from benchmarks.gestures import HELD_OUT
 from benchmarks.live import clips_of
-from benchmarks.live_page import camera_flags, chromium, load_page, wait_for
+from benchmarks.live_page import camera_flags, chromium, load_page, wait_for, with_rests
 from scripts.build_site import demo_network
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -194,7 +194,8 @@ def main() -> None:
         folder = Path(name)
         page = build_page(folder / "page", models=models)
         clips.append(str(write_gesture(folder / "camera.mp4", signer=Params().test_signers[0], seed=1)))
-        with chromium(*camera_flags(folder / "camera.y4m", clips)) as driver, serve_files(page, port=0) as server:
+        flags = camera_flags(folder / "camera.y4m", with_rests(clips))
+        with chromium(*flags) as driver, serve_files(page, port=0) as server:
             threading.Thread(target=server.serve_forever, daemon=True).start()
             driver.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", {"source": STEPS})
             for kind in (only,) if only else ("film", "pictures"):

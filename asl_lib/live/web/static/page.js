@@ -13,6 +13,8 @@ const KEPT = {words: "asl-words", letters: "asl-letters"};
 const [TOO_FEW_FPS, RATE_MS] = [8, 2000];
 // After how many frames it is shown anew where the models run.
 const PLACES_FRAMES = 25;
+// Firefox sometimes never starts a worker that a worker asks for, as threads are: one page in seven was never ready.
+const MOST_THREADS = navigator.userAgent.includes("Firefox/") ? 1 : Math.min(4, navigator.hardwareConcurrency ?? 1);
 const HANDS = {left_hand: "left hand", right_hand: "right hand"};
 
 // What the server of `asl live --web` wants to know before it takes recordings.
@@ -385,7 +387,7 @@ async function begin() {
   for (const mark of document.querySelectorAll("[data-part]")) mark.style.background = config.colours[mark.dataset.part];
   for (const name of Object.keys(config.models)) byId("model").append(new Option(name));
   const gpu = new URLSearchParams(location.search).get("gpu") ?? "card";
-  const threads = await engine.open({threads: Math.min(4, navigator.hardwareConcurrency ?? 1), gpu});
+  const threads = await engine.open({threads: MOST_THREADS, gpu});
   byId("places").textContent = await engine.places();
   await useModel(byId("model").value);
   button("camera").disabled = button("clip").disabled = false;

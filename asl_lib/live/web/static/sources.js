@@ -6,6 +6,8 @@ const [LONGEST_CLIP_S, LARGEST_CLIP_MB] = [120, 200];
 const HEADER_BYTES = 1e6;
 // How long a frame that was found may take until it is shown.
 const LATEST_MS = 500;
+// A camera that gives no frame for so long stands still: its last one is taken again.
+const STILL_MS = 500;
 const CAMERA = {width: {ideal: 640}, height: {ideal: 480}, frameRate: {ideal: 30}, facingMode: "user"};
 
 /**
@@ -82,37 +84,43 @@ export class Camera {
   }
 
   /**
-   * Yield [picture, seconds on the page's clock] of the newest frame. A frame that comes while the one before is
-   * recognised is there at once; of several, the older ones are left out.
+   * Yield [picture, seconds on the page's clock at which it was taken] of the newest frame. A frame that comes while the
+   * one before is recognised is there at once; of several, the older ones are left out.
    */
   async *frames() {
+    let time_s = performance.now() / 1000;
     this.watch();
     while (!this.closed) {
-      if (!this.fresh) {
-        await new Promise((shown) => {
-          this.shown = shown;
-          setTimeout(shown, 500); // a camera that stands still
+      if (!this.newest) {
+        await new Promise((taken) => {
+          this.taken = taken;
+          setTimeout(taken, STILL_MS);
         });
       }
       if (this.closed) return;
-      this.fresh = false;
-      const time_s = performance.now() / 1000;
-      yield [videoFrame(this.video) ?? (await frameOf(this.video)), time_s];
+      const {frame, taken_s} = this.newest ?? {frame: videoFrame(this.video), taken_s: time_s + STILL_MS / 1000};
+      this.newest = null;
+      time_s = taken_s;
+      yield [frame ?? (await frameOf(this.video)), time_s];
     }
   }
 
-  /** Notice each frame that the camera takes. */
+  /** Keep each frame that the camera takes until there is a newer one. */
   watch() {
     const next = this.video.requestVideoFrameCallback?.bind(this.video) ?? requestAnimationFrame;
-    next(() => {
-      this.fresh = true;
-      this.shown?.();
-      if (!this.closed) this.watch();
+    next((now, about) => {
+      if (this.closed) return;
+      this.newest?.frame?.close();
+      // Where the browser tells when a frame was taken: it may wait here for as long as the one before it takes.
+      this.newest = {frame: videoFrame(this.video), taken_s: (about?.captureTime ?? now) / 1000};
+      this.taken?.();
+      this.watch();
     });
   }
 
   close() {
     this.closed = true;
+    this.newest?.frame?.close();
     for (const track of this.stream?.getTracks() ?? []) track.stop();
     if (this.video.srcObject === this.stream) this.video.srcObject = null;
   }
