@@ -11,7 +11,7 @@ BIN := $(VENV)/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
 READY := $(VENV)/.ready
 # A module a process, in the order of tests/conftest.py; three on two cores, since tests also wait, for browsers above all.
 PARALLEL := -n 3 --dist loadscope --no-loadscope-reorder
-# Notebooks to execute with nbval, one thread each: of those that may start, the longest is first.
+# Notebooks to execute with nbval, one core each: of those that may start, the longest is first.
 NUMBERS := $(foreach notebook,$(wildcard notebooks/[0-9][0-9]_*.ipynb),$(firstword $(subst _, ,$(notdir $(notebook)))))
 LONGEST := 01 08 10 05 13 07 06 09 12 11
 EXECUTED := $(addprefix nbval-,$(LONGEST) $(filter-out $(LONGEST),$(NUMBERS)))
@@ -50,7 +50,7 @@ test-fast: $(READY)  ## unit, property and end-to-end tests
 	$(BIN)/python -m pytest $(PARALLEL) tests
 
 test-notebooks: $(READY)  ## execute the stored notebooks and compare the cells marked NBVAL_CHECK_OUTPUT
-	@$(MAKE) -k -j 3 $(EXECUTED)
+	@$(MAKE) -k -j 2 $(EXECUTED)
 
 nbval-02 nbval-10: nbval-01
 nbval-03: nbval-02

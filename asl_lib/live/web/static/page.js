@@ -13,7 +13,7 @@ const KEPT = {words: "asl-words", letters: "asl-letters"};
 const [TOO_FEW_FPS, RATE_MS] = [8, 2000];
 // After how many frames it is shown anew where the models run.
 const PLACES_FRAMES = 25;
-// Firefox sometimes never starts a worker that a worker asks for, as threads are: one page in seven was never ready.
+// Firefox sometimes never starts a worker that a worker asks for, as threads are: one page in eight was never ready.
 const MOST_THREADS = navigator.userAgent.includes("Firefox/") ? 1 : Math.min(4, navigator.hardwareConcurrency ?? 1);
 const HANDS = {left_hand: "left hand", right_hand: "right hand"};
 
