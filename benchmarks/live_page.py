@@ -9,7 +9,7 @@ Four parts, of which `--only` chooses some; Firefox has the first two:
 words    clips of the held-out signers, opened in the page: their words beside those of Python's recogniser
 camera   the same clips one after the other, each with a rest, as a film before the page's camera: the page's words
          beside those of `asl live` for the same film; of all frames, of which the page takes what it can, and of every
-         other one, of which it can take all; in Firefox, whose own camera plays no film, a film stands in for it
+         other one, of which it takes more; in Firefox, whose own camera plays no film, a video stands in for it
 speed    frames of 640 x 480 through tracker and recogniser, one after the other, on one thread and on two, and through
          `asl live`, for a ratio
 memory   a camera that plays clips for some time, on four threads as on a phone: most resident memory of the page's
