@@ -29,6 +29,7 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from difflib import SequenceMatcher
+from itertools import chain, islice, repeat
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -266,7 +267,7 @@ def python_ms(model: Path, frames: Sequence[np.ndarray]) -> float:
             recogniser.reset()
             for index, frame in enumerate(frames):
                 began = time.perf_counter()
-                recogniser.process(frame, index / 25)
+                recogniser.process(frame, index / FPS)
                 times.append(1000 * (time.perf_counter() - began))
     return median(times[len(frames) :])
 
@@ -293,20 +294,24 @@ def report_speed(address: str, folder: Path, model: Path) -> None:
 
 
 def camera_flags(path: Path, pictures: Iterable[np.ndarray], *, fps: float = FPS) -> list[str]:
-    """Write pictures for Chromium's camera, and return the flags with which it plays them for ever.
+    """Write pictures of `SIZE` for Chromium's camera, and return the flags with which it plays them for ever.
 
     The file has planes: Chromium takes those of JPEG pictures, which have the full range, for ones of limited range.
     """
     with path.open("wb") as file:
         file.write(f"YUV4MPEG2 W{SIZE[0]} H{SIZE[1]} F{round(1000 * fps)}:1000 Ip A1:1 C420jpeg\n".encode())
         for picture in pictures:
-            file.write(b"FRAME\n" + cv2.cvtColor(fit_into(picture, SIZE), cv2.COLOR_RGB2YUV_I420).tobytes())
+            file.write(b"FRAME\n" + cv2.cvtColor(picture, cv2.COLOR_RGB2YUV_I420).tobytes())
     fakes = ["--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"]
     return [*fakes, f"--use-file-for-fake-video-capture={path}"]
 
 
+WORDS = "[...document.querySelectorAll('#asl-words span')].map((word) => word.textContent)"
+"""The words in the page's transcript, as an expression of JavaScript."""
+
+
 def with_rests(clips: Iterable[str]) -> Iterator[np.ndarray]:
-    """Yield the pictures of clips, the last one of each as often as a rest takes."""
+    """Yield the pictures of clips, made to fit into `SIZE`, the last one of each as often as a rest takes."""
     for clip in clips:
         pictures = [fit_into(picture, SIZE) for _, picture in read_frames(clip)]
         yield from [*pictures, *pictures[-1:] * REST_FRAMES]
@@ -328,23 +333,21 @@ def report_camera(browser: Any, address: str, folder: Path, model: Path, *, coun
     """Tell the words of a camera that plays every second, third, ... frame of clips."""
     clips = [clip for _, clip in spread_clips(model, count)]
     film, fps = folder / "film.mp4", FPS / every
-    pictures = list(with_rests(clips))
-    write_video(film, [*pictures[:1] * (LEAD_FRAMES // every), *pictures[::every]], fps=fps)
+    lead = repeat(next(with_rests(clips)), LEAD_FRAMES // every)
+    length = write_video(film, chain(lead, islice(with_rests(clips), 0, None, every)), fps=fps)
     with open_refusing(model) as recogniser:
         python = words_of_python(recogniser, str(film))
-    shown = [picture for _, picture in read_frames(film)]
-    flags = camera_flags(folder.parent / "film.y4m", shown, fps=fps) if browser is chromium else []
+    flags = []
+    if browser is chromium:
+        flags = camera_flags(folder.parent / "film.y4m", (picture for _, picture in read_frames(film)), fps=fps)
     with browser(*flags) as driver:
         load_page(driver, address)
         if browser is firefox:
             driver.execute_script(FILM)
         driver.execute_script("document.querySelector('[data-asl=camera]').click()")
         wait_for(driver, "document.getElementById('asl-speed').textContent")
-        time.sleep(len(shown) / fps + LATE_S)
-        words, speed = driver.execute_script(
-            "return [[...document.querySelectorAll('#asl-words span')].map((word) => word.textContent), "
-            "document.getElementById('asl-speed').textContent]"
-        )
+        time.sleep(length / fps + LATE_S)
+        words, speed = driver.execute_script(f"return [{WORDS}, document.getElementById('asl-speed').textContent]")
     same = sum(block.size for block in SequenceMatcher(None, python, words, autojunk=False).get_matching_blocks())
     print(f"page {words}, Python {python}", flush=True)
     fact = (

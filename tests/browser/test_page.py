@@ -38,7 +38,7 @@ from asl_lib.live.recogniser import LiveSettings, SignRecogniser
 from asl_lib.live.web.build import STATIC, build_page
 from asl_lib.live.web.packages import fetch_packages
 from asl_lib.live.web.server import serve_files
-from benchmarks.live_page import FILM, firefox, load_page, wait_for, with_rests, words_of_page
+from benchmarks.live_page import FILM, WORDS, firefox, load_page, wait_for, with_rests, words_of_page
 from benchmarks.tracker import BODY, GROUPS, agreement, render
 from scripts.build_site import add_live_page
 from scripts.check_site import check_site
@@ -949,9 +949,8 @@ def test_firefox_recognises_clips_and_a_camera_from_python_s_web_server_below_a_
                 driver.execute_script(
                     "for (const name of ['clear', 'camera']) document.querySelector(`[data-asl=${name}]`).click()"
                 )
-                words = "[...document.querySelectorAll('#asl-words span')].map((word) => word.textContent)"
-                wait_for(driver, f"{words}.slice(1).includes('HELLO')")  # the first sign may have begun before
-                assert set(driver.execute_script(f"return {words}")) <= set(GLOSSES)
+                wait_for(driver, f"{WORDS}.slice(1).includes('HELLO')")  # the first sign may have begun before
+                assert set(driver.execute_script(f"return {WORDS}")) <= set(GLOSSES)
         finally:
             server.terminate()
 
