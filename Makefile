@@ -10,20 +10,17 @@ VENV := .venv
 BIN := $(VENV)/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
 READY := $(VENV)/.ready
 # A module a process, in the order of tests/conftest.py; three on two cores, since tests also wait, for browsers above all.
-PARALLEL := -n 3 --dist loadscope --no-loadscope-reorder
-# Notebooks to execute with nbval, one core each: of those that may start, the longest is first.
-NUMBERS := $(foreach notebook,$(wildcard notebooks/[0-9][0-9]_*.ipynb),$(firstword $(subst _, ,$(notdir $(notebook)))))
-LONGEST := 01 08 10 05 13 07 06 09 12 11
-EXECUTED := $(addprefix nbval-,$(LONGEST) $(filter-out $(LONGEST),$(NUMBERS)))
-NBVAL = ASL_HOME="$(CURDIR)/build/nbval" ASL_PROGRESS=off OMP_NUM_THREADS=1 TF_NUM_INTRAOP_THREADS=1 \
-	TF_NUM_INTEROP_THREADS=1 $(BIN)/python -m pytest -c tests/notebooks/pytest.ini --rootdir . --nbval-lax \
-	--nbval-cell-timeout 900 --nbval-sanitize-with tests/notebooks/sanitize.cfg
+PROCESSES := 3
+PARALLEL = -n $(PROCESSES) --dist loadscope --no-loadscope-reorder
+# The notebooks that `make test` executes beside the fast tests: those that make the landmarks, or need none.
+BESIDE := 01 02 03 08 10
+OTHERS := $(filter-out $(BESIDE),$(foreach path,$(wildcard notebooks/[0-9][0-9]_*.ipynb),$(firstword $(subst _, ,$(notdir $(path))))))
 
 MUTMUT := mutmut==3.8.1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup try demo test test-fast test-notebooks lint format lab notebooks benchmarks coverage mutation site site-links \
-	lock classroom wheelhouse audit fuzz clean $(EXECUTED)
+.PHONY: help setup try demo test test-fast test-beside test-notebooks lint format lab notebooks benchmarks coverage mutation site site-links \
+	lock classroom wheelhouse audit fuzz clean
 
 help:  ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/make \1\t\2/' | expand -t 22
@@ -44,25 +41,18 @@ try: $(READY)  ## a first look in two minutes: four signs, five signers, one net
 demo: $(READY)  ## render, extract, train, test on a held-out signer: the executed notebooks in outputs/demo/
 	@$(BIN)/asl run params/demo.yaml
 
-test: lint test-fast test-notebooks  ## everything that CI checks
+test: lint  ## everything that CI checks
+	@$(MAKE) -k -j 2 test-fast test-beside PROCESSES=2
+	$(BIN)/python -m scripts.check_notebooks $(OTHERS)
+
+test-beside:
+	$(BIN)/python -m scripts.check_notebooks --jobs 1 $(BESIDE)
 
 test-fast: $(READY)  ## unit, property and end-to-end tests
 	$(BIN)/python -m pytest $(PARALLEL) tests
 
 test-notebooks: $(READY)  ## execute the stored notebooks and compare the cells marked NBVAL_CHECK_OUTPUT
-	@$(MAKE) -k -j 2 $(EXECUTED)
-
-nbval-02 nbval-10: nbval-01
-nbval-03: nbval-02
-nbval-04 nbval-05 nbval-06 nbval-07 nbval-09: nbval-03
-nbval-13: nbval-05
-nbval-12: nbval-08 nbval-09 nbval-10 nbval-13  # 13 trains the embedding that 12 takes, too
-nbval-11: nbval-05 nbval-06 nbval-07 nbval-09 nbval-10
-
-$(EXECUTED): nbval-%:
-	@mkdir -p build/nbval
-	@$(NBVAL) notebooks/$*_*.ipynb > build/nbval/$*.txt 2>&1 || { cat build/nbval/$*.txt; exit 1; }
-	@echo "Notebook $*: $$(tail -n 1 build/nbval/$*.txt)"
+	$(BIN)/python -m scripts.check_notebooks
 
 lint: $(READY)  ## formatter, linter, type check
 	$(BIN)/ruff format --check .

@@ -8,8 +8,8 @@ Four parts, of which `--only` chooses some; Firefox has the first two:
 
 words    clips of the held-out signers, opened in the page: their words beside those of Python's recogniser
 camera   the same clips one after the other, each with a rest, as a film before the page's camera: the page's words
-         beside those of `asl live` for the same film; of all frames, of which the page takes what it can, and of every
-         other one, of which it takes more; in Firefox, whose own camera plays no film, a video stands in for it
+         beside those of Python's recogniser, for the frames that the page took, at their times, and for all frames;
+         in Firefox, whose own camera plays no film, a video stands in for it
 speed    frames of 640 x 480 through tracker and recogniser, one after the other, on one thread and on two, and through
          `asl live`, for a ratio
 memory   a camera that plays clips for some time, on four threads as on a phone: most resident memory of the page's
@@ -29,7 +29,7 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from difflib import SequenceMatcher
-from itertools import chain, islice, repeat
+from itertools import chain, repeat
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -63,6 +63,8 @@ LEAD_FRAMES, REST_FRAMES = 125, 15
 """Frames of a still picture before a film, in which the page gets going, and after each of its clips."""
 LATE_S = 3
 """Time for a camera that plays a film more slowly than it should; the film begins anew with more of a still picture."""
+BITS, SQUARE_PX = 12, 16
+"""Each picture of a film has its number in a row of black and white squares, the last binary digit first."""
 ROUNDS = 6
 """How often the clip of the speed is played."""
 SPEED = """
@@ -293,13 +295,13 @@ def report_speed(address: str, folder: Path, model: Path) -> None:
         tell(Row("live", "the page", fact=fact))
 
 
-def camera_flags(path: Path, pictures: Iterable[np.ndarray], *, fps: float = FPS) -> list[str]:
+def camera_flags(path: Path, pictures: Iterable[np.ndarray]) -> list[str]:
     """Write pictures of `SIZE` for Chromium's camera, and return the flags with which it plays them for ever.
 
     The file has planes: Chromium takes those of JPEG pictures, which have the full range, for ones of limited range.
     """
     with path.open("wb") as file:
-        file.write(f"YUV4MPEG2 W{SIZE[0]} H{SIZE[1]} F{round(1000 * fps)}:1000 Ip A1:1 C420jpeg\n".encode())
+        file.write(f"YUV4MPEG2 W{SIZE[0]} H{SIZE[1]} F{FPS}:1 Ip A1:1 C420jpeg\n".encode())
         for picture in pictures:
             file.write(b"FRAME\n" + cv2.cvtColor(picture, cv2.COLOR_RGB2YUV_I420).tobytes())
     fakes = ["--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"]
@@ -317,6 +319,15 @@ def with_rests(clips: Iterable[str]) -> Iterator[np.ndarray]:
         yield from [*pictures, *pictures[-1:] * REST_FRAMES]
 
 
+def with_numbers(pictures: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
+    """Yield pictures with their numbers in the upper left corner."""
+    for number, picture in enumerate(pictures):
+        squares = [255 * (number >> bit & 1) for bit in range(BITS)]
+        numbered = picture.copy()
+        numbered[:SQUARE_PX, : BITS * SQUARE_PX] = np.repeat(squares, SQUARE_PX)[:, None]
+        yield numbered
+
+
 FILM = """
     const film = document.createElement("video");
     film.src = URL.createObjectURL(await (await fetch("film.mp4")).blob());
@@ -327,34 +338,72 @@ FILM = """
       return film.mozCaptureStream();
     };
 """
+TAKEN = f"""
+    window.taken = []; // [number, seconds] of each frame that the page has recognised
+    const squares = new OffscreenCanvas({BITS}, 1).getContext("2d", {{willReadFrequently: true}});
+    const post = Worker.prototype.postMessage;
+    Worker.prototype.postMessage = function (message, ...others) {{
+      if (message.name === "process") {{
+        const [frame, time_s] = message.values;
+        squares.drawImage(frame, 0, 0, {BITS * SQUARE_PX}, {SQUARE_PX}, 0, 0, {BITS}, 1);
+        const {{data}} = squares.getImageData(0, 0, {BITS}, 1);
+        let number = 0;
+        for (let bit = 0; bit < {BITS}; bit++) number += (data[4 * bit] > 127) * 2 ** bit;
+        taken.push([number, time_s]);
+      }}
+      post.call(this, message, ...others);
+    }};
+"""
 
 
-def report_camera(browser: Any, address: str, folder: Path, model: Path, *, count: int, every: int) -> None:
-    """Tell the words of a camera that plays every second, third, ... frame of clips."""
+def words_of_taken(recogniser: FrameRecogniser, film: Path, taken: Sequence[tuple[int, float]]) -> Iterator[str | None]:
+    """Yield the word, or None, at each frame of a film that the page took, given as (number, seconds).
+
+    The film may have been played again and again, and a frame be taken twice, where the camera stood still.
+    """
+    recogniser.reset()
+    reading = enumerate(read_frames(film))
+    at, frame = next(reading)
+    for number, time_s in taken:
+        if number < at:
+            reading = enumerate(read_frames(film))
+        while at != number:
+            at, frame = next(reading)
+        yield recogniser.process(frame.picture, time_s).committed
+
+
+def report_camera(browser: Any, address: str, folder: Path, model: Path, *, count: int) -> None:
     clips = [clip for _, clip in spread_clips(model, count)]
-    film, fps = folder / "film.mp4", FPS / every
-    lead = repeat(next(with_rests(clips)), LEAD_FRAMES // every)
-    length = write_video(film, chain(lead, islice(with_rests(clips), 0, None, every)), fps=fps)
-    with open_refusing(model) as recogniser:
-        python = words_of_python(recogniser, str(film))
+    film = folder / "film.mp4"
+    lead = repeat(next(with_rests(clips)), LEAD_FRAMES)
+    length = write_video(film, with_numbers(chain(lead, with_rests(clips))), fps=FPS)
     flags = []
     if browser is chromium:
-        flags = camera_flags(folder.parent / "film.y4m", (picture for _, picture in read_frames(film)), fps=fps)
+        flags = camera_flags(folder.parent / "film.y4m", (picture for _, picture in read_frames(film)))
     with browser(*flags) as driver:
         load_page(driver, address)
+        driver.execute_script(TAKEN)
         if browser is firefox:
             driver.execute_script(FILM)
         driver.execute_script("document.querySelector('[data-asl=camera]').click()")
-        wait_for(driver, "document.getElementById('asl-speed').textContent")
-        time.sleep(length / fps + LATE_S)
-        words, speed = driver.execute_script(f"return [{WORDS}, document.getElementById('asl-speed').textContent]")
-    same = sum(block.size for block in SequenceMatcher(None, python, words, autojunk=False).get_matching_blocks())
-    print(f"page {words}, Python {python}", flush=True)
-    fact = (
-        f"a film of {count} clips and {fps:g} frames/s: of Python's {len(python)} words {same}, and "
-        f"{len(words) - same} that Python has not ({speed})"
-    )
-    tell(Row("live", "words of the page's camera", fact=fact))
+        wait_for(driver, f"taken.some(([number]) => number >= {length - REST_FRAMES})", every_s=1)
+        time.sleep(LATE_S)
+        page, taken = driver.execute_script(f"return [{WORDS}, taken]")
+    rate_of_page = (len(taken) - 1) / (taken[-1][1] - taken[0][1])
+    with open_refusing(model) as recogniser:
+        of_taken = [word for word in words_of_taken(recogniser, film, taken) if word]
+        for of, python in (
+            ("the frames that the page took", of_taken),
+            ("all frames", words_of_python(recogniser, str(film))),
+        ):
+            blocks = SequenceMatcher(None, python, page, autojunk=False).get_matching_blocks()
+            same = sum(block.size for block in blocks)
+            print(f"page {page}, Python, of {of}, {python}", flush=True)
+            fact = (
+                f"a film of {count} clips, of which the page took {rate_of_page:.1f} of {FPS} frames/s: of the "
+                f"{len(python)} words that Python finds in {of} it has {same}, and {len(page) - same} others"
+            )
+            tell(Row("live", "words of the page's camera", fact=fact))
 
 
 def report_memory(address: str, folder: Path, model: Path) -> None:
@@ -395,8 +444,7 @@ def main() -> None:
             if "words" in parts:
                 report_words(browser, address, folder, model, count=options.clips)
             if "camera" in parts:
-                for every in (1, 2):
-                    report_camera(browser, address, folder, model, count=options.clips, every=every)
+                report_camera(browser, address, folder, model, count=options.clips)
             if "speed" in parts:
                 report_speed(address, folder, model)
             if "memory" in parts:

@@ -10,7 +10,6 @@ import io
 import subprocess
 import sys
 import time
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import nbformat
@@ -20,9 +19,9 @@ from nbclient import NotebookClient
 from PIL import Image
 
 from asl_lib._util.jobs import cores
-from asl_lib.course.notebooks import Notebook, execution_environment, find_notebooks, network_threads
+from asl_lib.course.batch import in_order, longest_first, planned_runs
+from asl_lib.course.notebooks import Run, execution_environment, network_threads
 
-ROOT = Path(__file__).resolve().parent.parent
 LARGEST_KB = 600
 LARGE_PICTURE_KB = 60
 APART = "--apart"
@@ -88,26 +87,22 @@ def store(path: Path) -> None:
     print(f"{path.name}: {time.monotonic() - started:.0f} s, {path.stat().st_size // 1024} kB", flush=True)
 
 
-def store_apart(notebook: Notebook) -> None:
+def store_apart(run: Run) -> None:
     """Execute one notebook in a separate process, with the threads for networks that `asl run` gives it.
 
     Raises:
         CalledProcessError: a cell failed.
     """
-    environment = execution_environment(network_threads(notebook.stage, jobs=cores()))
-    subprocess.run([sys.executable, __file__, APART, str(notebook.path)], env=environment, check=True)
+    environment = execution_environment(network_threads(run.notebook.stage, jobs=cores()))
+    subprocess.run([sys.executable, __file__, APART, str(run.notebook.path)], env=environment, check=True)
 
 
 def main() -> None:
     if sys.argv[1:2] == [APART]:
         store(Path(sys.argv[2]))
         return
-    chosen = find_notebooks(ROOT / "notebooks", wanted=sys.argv[1:])
-    # Preparation first, the models in parallel, then the rest, as in `asl run`: both give the same digits.
-    for stages, jobs in ((("prepare",), 1), (("model",), cores()), (("report", "live"), cores())):
-        longest = sorted(chosen, key=lambda notebook: -notebook.minutes if jobs > 1 else 0)
-        with ThreadPoolExecutor(jobs) as pool:
-            list(pool.map(store_apart, [notebook for notebook in longest if notebook.stage in stages]))
+    # As in `asl run`: both give the same digits.
+    in_order(longest_first(planned_runs({}, notebooks=sys.argv[1:])), store_apart)
 
 
 if __name__ == "__main__":

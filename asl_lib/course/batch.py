@@ -45,12 +45,13 @@ def run_course(
 ) -> Params:
     """Execute the notebooks with one set of parameters, each as soon as those that it needs are done.
 
-    A notebook whose results exist already, from the same code and parameters, is skipped. Each line of the log ends
-    with the time since the start and, for the demo, about how long the rest will take.
+    Their exercises are left out: they are the reader's. A notebook whose results exist already, from the same code and
+    parameters, is skipped. Each line of the log ends with the time since the start and, for the demo, about how long
+    the rest will take.
 
     Args:
         values: parameters as in a YAML file; unknown ones are refused. With `seeds`, each model is trained once with
-            each seed, and the exercises are done with the first.
+            each seed.
         models: which models to train; empty for those of all numbered notebooks. Other registered models are trained
             by `course/model.ipynb`.
         notebooks: execute only these, by number ("05") or name; empty for all.
@@ -71,13 +72,20 @@ def run_course(
         timed = {labels[run]: run for run in runs}
         about = math.ceil(_minutes(runs, jobs=beside))
         log(f"{len(runs)} notebooks: about {about} minutes, less where some are done already")
-    # The preparation comes first, then the longest; without times, the later take longer.
-    first = [run for run in runs if run.notebook.prepares]
-    runs = first + [run for run in sorted(runs, key=lambda run: run.notebook.minutes)[::-1] if run not in first]
+    runs = longest_first(runs)
     log = _with_clock(log, timed, jobs=beside)
     if failures := _execute(runs, [labels[run] for run in runs], log, jobs=jobs, force=force):
         raise BatchError("\n\n".join(failures))
     return params
+
+
+def longest_first(runs: Sequence[Run]) -> list[Run]:
+    """Return runs in the order in which they should start: the preparation, then the longest.
+
+    Where the notebooks have no times, the later ones take longer.
+    """
+    first = [run for run in runs if run.notebook.prepares]
+    return first + [run for run in sorted(runs, key=lambda run: run.notebook.minutes)[::-1] if run not in first]
 
 
 def planned_runs(values: Mapping[str, Any], *, models: Sequence[str] = (), notebooks: Sequence[str] = ()) -> list[Run]:
@@ -102,10 +110,7 @@ def planned_runs(values: Mapping[str, Any], *, models: Sequence[str] = (), noteb
         # The clips are those of `seed`; the live demo takes a model of the first of `seeds`.
         cases = seeds if notebook.stage == "model" else [({} if notebook.stage == "prepare" else seeds[0][0], "", "")]
         needs = _needs(notebook, runs, params, dataset)
-        planned = [
-            Run(notebook, {**values, **changed}, suffix, number == 0 and notebook in chosen, needs)
-            for number, (changed, suffix, _) in enumerate(cases)
-        ]
+        planned = [Run(notebook, {**values, **changed}, suffix, needs) for changed, suffix, _ in cases]
         runs += [run for run in planned if notebook in chosen or run.is_done()]
     return [run for run in runs if run.notebook in chosen]
 
@@ -126,8 +131,7 @@ def run_batch(
     """Prepare once, run the model notebooks once per held-out signer, and rebuild the report.
 
     Signers are held out whatever the parameter `split` says. Each model is also trained once with all signers known
-    (split="random"), so that the report can show the gap between that and a new signer. The exercises of the notebooks
-    are left out.
+    (split="random"), so that the report can show the gap between that and a new signer.
 
     On a cluster: `shard="0/11"` only prepares; then "1/11" to "11/11", in any order and at once, do their part
     of the model runs; a last call without a shard finds them done and builds the report.
@@ -171,7 +175,7 @@ def run_batch(
     cases = _cases(signers, folds=folds, known_signers=known_signers)
     planned = [
         (
-            Run(notebook, {**values, **changed, **seed}, suffix + ending, exercises=False, needs=needs),
+            Run(notebook, {**values, **changed, **seed}, suffix + ending, needs=needs),
             f"{notebook.name}, {case}{which}",
         )
         for notebook in training
@@ -193,7 +197,7 @@ def run_batch(
         failures.insert(0, f"{len(failures)} of {len(runs)} runs failed; the rest is done.")
     for notebook in (n for n in notebooks if n.stage == "report" and not shard):
         # A report depends on the results of all runs: it is always built anew.
-        report = Run(notebook, values, exercises=False, needs=_needs(notebook, prepared, params, dataset))
+        report = Run(notebook, values, needs=_needs(notebook, prepared, params, dataset))
         try:
             _do(report, notebook.name, log, force=True)
         except BatchError as error:
@@ -334,7 +338,7 @@ def _preparation(
     runs: list[Run] = []
     for notebook in notebooks:
         if notebook.stage == "prepare":
-            runs.append(Run(notebook, values, exercises=False, needs=_needs(notebook, runs, params, dataset)))
+            runs.append(Run(notebook, values, needs=_needs(notebook, runs, params, dataset)))
     return runs
 
 
@@ -365,16 +369,32 @@ def _execute(
     scheduler: str = "",
     force: bool,
 ) -> list[str]:
-    """Execute runs on a cluster or here and return the messages of failed ones.
-
-    Here, `jobs` at a time (0: one per core), each as soon as those of `runs` that it needs are done, in the given
-    order. What needs a failed run is not started; after a failure of the preparation, nothing is.
-    """
+    """Execute runs on a cluster or here, as `in_order` does, and return the messages of failed ones."""
     if scheduler:
         return _execute_on_dask(runs, labels, log, scheduler=scheduler, force=force)
     jobs = max(1, min(jobs or cores(), len(runs)))
     training = max(1, min(jobs, sum(run.notebook.stage == "model" for run in runs)))
-    waiting, unfinished = dict(zip(runs, labels, strict=True)), set(runs)
+    label = dict(zip(runs, labels, strict=True))
+
+    def do(run: Run) -> None:
+        _do(run, label[run], log, force=force, jobs=training, live=jobs == 1 or run.notebook.prepares)
+
+    return in_order(runs, do, jobs=jobs)
+
+
+def in_order(runs: Sequence[Run], do: Callable[[Run], None], *, jobs: int = 0) -> list[str]:
+    """Call `do` with each run, in threads, as soon as those of `runs` that it needs are done.
+
+    Args:
+        runs: what to do; of those that may start, the first one in this order does.
+        do: raises BatchError where a run fails. What needs that run is not started; if it was one of the preparation,
+            nothing is.
+        jobs: how many at a time; 0 for one per core.
+
+    Returns:
+        The messages of failed runs.
+    """
+    jobs, waiting, unfinished = jobs or cores(), list(runs), set(runs)
     before = {run: _before(run) for run in runs}
     running: dict[Future[None], Run] = {}
     failures: list[str] = []
@@ -382,9 +402,8 @@ def _execute(
         while True:
             ready = [run for run in waiting if unfinished.isdisjoint(before[run])]
             for run in ready[: jobs - len(running)]:
-                live = jobs == 1 or run.notebook.prepares
-                started = pool.submit(_do, run, waiting.pop(run), log, force=force, jobs=training, live=live)
-                running[started] = run
+                waiting.remove(run)
+                running[pool.submit(do, run)] = run
             if not running:
                 return failures
             for future in wait(running, return_when=FIRST_COMPLETED).done:

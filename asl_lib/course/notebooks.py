@@ -170,20 +170,18 @@ def _read_notebook(path: Path) -> Notebook:
 
 @dataclass(frozen=True, eq=False)
 class Run:
-    """One notebook with the parameters of one execution.
+    """One notebook with the parameters of one execution, without its exercises, which are the reader's.
 
     Attributes:
         notebook: the notebook.
         values: parameters; the notebook gets those that its `parameters` cell has.
         suffix: added to the name of the executed copy.
-        exercises: whether to execute the exercises and their solutions, too.
         needs: the runs whose results it takes, which must be done before.
     """
 
     notebook: Notebook
     values: Mapping[str, Any]
     suffix: str = ""
-    exercises: bool = True
     needs: tuple[Run, ...] = ()
 
     @property
@@ -215,10 +213,9 @@ class Run:
     def key(self) -> str:
         """A hash of all that the result depends on: cells, their code in asl_lib, parameters, the runs that it needs.
 
-        No result depends on an exercise: a course with exercises and a batch without them share their results. None
-        depends on a quiz, the cell with that tag.
+        None depends on a quiz, the cell with that tag.
         """
-        code = (cell for cell in self._cells() if cell.cell_type == "code" and not is_exercise(cell))
+        code = [cell for cell in self._content().cells if cell.cell_type == "code"]
         cells = [cell.source for cell in code if "quiz" not in cell.metadata.get("tags", [])]
         effective = {name: getattr(self.params, name, None) for name in self.notebook.parameters}
         if self.notebook.model:
@@ -236,29 +233,18 @@ class Run:
         plots = self.notebook.stage in ("report", "live")
         return code_hash(source, modules=modules, plots=plots, package=PACKAGE)
 
-    def _cells(self) -> list[nbformat.NotebookNode]:
-        return list(nbformat.read(self.notebook.path, as_version=4).cells)
-
-    def _exercises_key(self) -> str:
-        """Return a hash of the exercises that are executed; empty where none are."""
-        cells = [cell.source for cell in self._cells() if cell.cell_type == "code" and is_exercise(cell)]
-        return hashlib.sha256(json.dumps(cells).encode()).hexdigest() if self.exercises else ""
-
     def _content(self) -> nbformat.NotebookNode:
-        """Return the notebook to execute: where exercises are not wanted, without their cells."""
+        """Return the notebook to execute."""
         notebook = nbformat.read(self.notebook.path, as_version=4)
-        if not self.exercises:
-            notebook.cells = [cell for cell in notebook.cells if not is_exercise(cell)]
+        notebook.cells = [cell for cell in notebook.cells if not is_exercise(cell)]
         return notebook
 
     def is_done(self) -> bool:
-        """Return whether an earlier execution left this result, its exercises included where they are wanted."""
+        """Return whether an earlier execution left this result."""
         if not self.marker.is_file() or not self.output.is_file() or not all(path.exists() for path in self.results()):
             return False
         try:
-            made = read_json(self.marker)
-            exercised = not self.exercises or made["exercises"] == self._exercises_key()
-            return bool(exercised and made["key"] == self.key)
+            return bool(read_json(self.marker)["key"] == self.key)
         except (ValueError, KeyError, TypeError):
             return False
 
@@ -283,7 +269,7 @@ class Run:
                     break
                 if attempt == 2 or not any(sign in done.stderr for sign in KERNEL_START_ERRORS):
                     raise BatchError(_failure(self, done.stderr))
-        write_json(self.marker, {"key": self.key, "exercises": self._exercises_key(), "parameters": self.own_values})
+        write_json(self.marker, {"key": self.key, "parameters": self.own_values})
 
 
 def is_exercise(cell: nbformat.NotebookNode) -> bool:

@@ -6,17 +6,17 @@ import json
 import shutil
 import time
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
 
 from asl_lib.data.dataset import Options
 from asl_lib.data.registry import get_dataset
-from asl_lib.data.video import read_frames
+from asl_lib.data.video import read_frames, write_video
 from asl_lib.features.recipe import FeatureRecipe
 from asl_lib.landmarks.extract import extract_clips
 from asl_lib.landmarks.pose_file import read_pose
+from benchmarks.live_page import FPS, REST_FRAMES, camera_flags, with_numbers, with_rests
 from tests.conftest import ROOT
 
 GLOSSES = ["BOOK", "HELLO", "YES"]
@@ -28,7 +28,6 @@ FLAGS = [
     "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-dev-shm-usage",
     "--disable-background-networking", "--disable-component-update", "--disable-sync", "--window-size=1280,1000",
     "--disable-background-timer-throttling", "--disable-renderer-backgrounding",
-    "--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream",
     "--enable-unsafe-webgpu", "--use-webgpu-adapter=swiftshader",  # a graphics card that a program imitates
 ]  # fmt: skip
 
@@ -101,24 +100,25 @@ def clip_of(demo):
 
 
 @pytest.fixture(scope="session")
-def camera_file(clip_of, tmp_path_factory):
-    """What the browser's camera plays, again and again: a sign, and a rest."""
-    return write_mjpeg(
-        tmp_path_factory.mktemp("camera") / "hello.mjpeg", [picture for _, picture in read_frames(clip_of("HELLO"))]
-    )
+def film(clip_of, tmp_path_factory):
+    """What the browser's camera plays, again and again: a rest, a sign, and a rest; each frame has its number."""
+    path = tmp_path_factory.mktemp("camera") / "film.mp4"
+    pictures = list(with_rests([str(clip_of("HELLO"))]))
+    write_video(path, with_numbers([pictures[0]] * REST_FRAMES + pictures), fps=FPS)
+    return path
 
 
 @pytest.fixture(scope="session")
-def browser(chromium, camera_file, tmp_path_factory):
+def browser(chromium, film, tmp_path_factory):
     """Chromium, driven by Selenium, with a camera that plays HELLO."""
     from selenium import webdriver
     from selenium.webdriver.chrome.service import Service
 
     options = webdriver.ChromeOptions()
     options.binary_location = chromium[0]
-    for flag in [*FLAGS, f"--user-data-dir={tmp_path_factory.mktemp('profile')}"]:
+    camera = camera_flags(film.with_suffix(".y4m"), (picture for _, picture in read_frames(film)))
+    for flag in [*FLAGS, *camera, f"--user-data-dir={tmp_path_factory.mktemp('profile')}"]:
         options.add_argument(flag)
-    options.add_argument(f"--use-file-for-fake-video-capture={camera_file}")
     options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
     driver = webdriver.Chrome(options=options, service=Service(chromium[1]))
     yield driver
@@ -143,18 +143,6 @@ def run_script(site, browser):
         return answer["value"]
 
     return run
-
-
-def write_mjpeg(path: Path, frames: list[np.ndarray], *, rest: int = 20) -> Path:
-    """Write frames, and the first one as often as `rest` says before and after, as Chromium's camera wants them."""
-    import cv2
-
-    with path.open("wb") as file:
-        for frame in [frames[0]] * rest + frames + [frames[-1]] * rest:
-            ok, jpeg = cv2.imencode(".jpg", cv2.cvtColor(frame, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, 92])
-            assert ok
-            file.write(jpeg.tobytes())
-    return path
 
 
 class PageDriver:
