@@ -27,9 +27,9 @@ from asl_lib.data.video import read_frames, write_video
 from asl_lib.live.replay import join_videos
 from asl_lib.live.web.build import build_page
 from asl_lib.live.web.server import serve_files
+from benchmarks.browsers import camera_flags, chromium, load_page, wait_for, with_rests
 from benchmarks.gestures import HELD_OUT
 from benchmarks.live import clips_of
-from benchmarks.live_page import camera_flags, chromium, load_page, wait_for, with_rests
 from scripts.build_site import demo_network
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -16,7 +16,7 @@ from asl_lib.data.video import read_frames, write_video
 from asl_lib.features.recipe import FeatureRecipe
 from asl_lib.landmarks.extract import extract_clips
 from asl_lib.landmarks.pose_file import read_pose
-from benchmarks.live_page import FPS, REST_FRAMES, camera_flags, with_numbers, with_rests
+from benchmarks.browsers import FPS, REST_FRAMES, camera_flags, with_numbers, with_rests
 from tests.conftest import ROOT
 
 GLOSSES = ["BOOK", "HELLO", "YES"]

@@ -38,7 +38,7 @@ from asl_lib.live.recogniser import LiveSettings, SignRecogniser
 from asl_lib.live.web.build import STATIC, build_page
 from asl_lib.live.web.packages import fetch_packages
 from asl_lib.live.web.server import serve_files
-from benchmarks.live_page import (
+from benchmarks.browsers import (
     FILM,
     TAKEN,
     WORDS,

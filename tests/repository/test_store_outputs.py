@@ -2,13 +2,14 @@
 
 import base64
 import io
-import subprocess
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 from PIL import Image
 
 from asl_lib._util.jobs import cores
+from scripts import store_outputs
 from scripts.store_outputs import LARGE_PICTURE_KB, main, shrink_picture
 
 
@@ -44,7 +45,11 @@ def test_a_small_picture_is_unchanged():
 
 def test_a_notebook_that_trains_is_stored_with_its_share_of_the_cores_and_one_that_reports_with_all(monkeypatch):
     started = []
-    monkeypatch.setattr(subprocess, "run", lambda command, *, env, check: started.append((Path(command[-1]).name, env)))
+
+    def run(command, *, env, check):
+        started.append((Path(command[-1]).name, env))
+
+    monkeypatch.setattr(store_outputs, "subprocess", SimpleNamespace(run=run))
     monkeypatch.setattr("sys.argv", ["store_outputs.py", "06", "11"])
     main()
     threads = {name[:2]: env["TF_NUM_INTRAOP_THREADS"] for name, env in started}
