@@ -9,17 +9,12 @@ PYTHON ?=
 VENV := .venv
 BIN := $(VENV)/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
 READY := $(VENV)/.ready
-# A module a process, in the order of tests/conftest.py; three on two cores, since tests also wait, for browsers above all.
-PROCESSES := 3
-PARALLEL = -n $(PROCESSES) --dist loadscope --no-loadscope-reorder
-# The notebooks that `make test` executes beside the fast tests: those that make the landmarks, or need none.
-BESIDE := 01 02 03 08 10
-OTHERS := $(filter-out $(BESIDE),$(foreach path,$(wildcard notebooks/[0-9][0-9]_*.ipynb),$(firstword $(subst _, ,$(notdir $(path))))))
-
+# A module a process, in the order of tests/conftest.py.
+PARALLEL := --dist loadscope --no-loadscope-reorder
 MUTMUT := mutmut==3.8.1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup try demo test test-fast test-beside test-notebooks lint format lab notebooks benchmarks coverage mutation site site-links \
+.PHONY: help setup try demo test test-fast test-notebooks lint format lab notebooks benchmarks coverage mutation site site-links \
 	lock classroom wheelhouse audit fuzz clean
 
 help:  ## show this list
@@ -42,14 +37,10 @@ demo: $(READY)  ## render, extract, train, test on a held-out signer: the execut
 	@$(BIN)/asl run params/demo.yaml
 
 test: lint  ## everything that CI checks
-	@$(MAKE) -k -j 2 test-fast test-beside PROCESSES=2
-	$(BIN)/python -m scripts.check_notebooks $(OTHERS)
-
-test-beside:
-	$(BIN)/python -m scripts.check_notebooks --jobs 1 $(BESIDE)
+	$(BIN)/python -m scripts.check_notebooks --beside "$(BIN)/python -m pytest -n 2 $(PARALLEL) tests"
 
 test-fast: $(READY)  ## unit, property and end-to-end tests
-	$(BIN)/python -m pytest $(PARALLEL) tests
+	$(BIN)/python -m pytest -n 3 $(PARALLEL) tests
 
 test-notebooks: $(READY)  ## execute the stored notebooks and compare the cells marked NBVAL_CHECK_OUTPUT
 	$(BIN)/python -m scripts.check_notebooks
@@ -74,7 +65,7 @@ benchmarks: $(READY)  ## all benchmarks of speed into docs/benchmarks.md (half a
 	$(BIN)/python -m benchmarks $(if $(REFERENCE),--reference $(REFERENCE))
 
 coverage: $(READY)  ## the fast tests again, with the share of lines and branches of asl_lib that they reach
-	$(BIN)/python -m pytest $(PARALLEL) --cov --cov-report=term-missing:skip-covered --cov-report=html:build/coverage tests
+	$(BIN)/python -m pytest -n 3 $(PARALLEL) --cov --cov-report=term-missing:skip-covered --cov-report=html:build/coverage tests
 
 mutation: $(READY)  ## change splits, recipe and metrics in many small ways: does a test notice each? (some minutes)
 	$(BIN)/python -m uv pip install --quiet --python $(BIN)/python $(MUTMUT)

@@ -1,19 +1,22 @@
 """Execute the stored notebooks again with nbval, and compare their outputs: `make test-notebooks`.
 
-    python -m scripts.check_notebooks [--jobs 1] [05 ...]
+    python -m scripts.check_notebooks [--beside "pytest tests"] [05 ...]
 
-Each starts as soon as those that it needs are done, and has one core. What they write goes into build/nbval/, and what
-pytest prints into build/nbval/<name>.txt.
+Each starts as soon as those that it needs are done, and has one core. Beside another command, which also waits, as
+tests for browsers do, one is executed at a time until the command has ended. What the notebooks write goes into
+build/nbval/, and what pytest prints into build/nbval/<name>.txt.
 """
 
 from __future__ import annotations
 
 import argparse
+import shlex
 import subprocess
 import sys
 import time
 from pathlib import Path
 
+from asl_lib._util.jobs import cores
 from asl_lib.course.batch import in_order, log_line, longest_first, planned_runs
 from asl_lib.course.notebooks import BatchError, Run, execution_environment
 
@@ -46,12 +49,19 @@ def check(run: Run) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("notebooks", nargs="*", help="by number; all where none is named")
-    parser.add_argument("--jobs", type=int, default=0, help="how many at a time; 0 for one per core (%(default)s)")
+    parser.add_argument("--beside", metavar="COMMAND", help="run this at the same time, and fail where it fails")
     options = parser.parse_args()
     FOLDER.mkdir(parents=True, exist_ok=True)
-    runs = longest_first(planned_runs({}, notebooks=options.notebooks))
-    if failures := in_order(runs, check, jobs=options.jobs):
+    beside = subprocess.Popen(shlex.split(options.beside), cwd=ROOT) if options.beside else None
+
+    def busy() -> int:
+        return cores() - 1 if beside and beside.poll() is None else 0
+
+    failures = in_order(longest_first(planned_runs({}, notebooks=options.notebooks)), check, busy=busy)
+    status = beside.wait() if beside else 0
+    if failures:
         raise SystemExit("\n\n".join(failures))
+    sys.exit(status)
 
 
 if __name__ == "__main__":

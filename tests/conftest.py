@@ -32,10 +32,11 @@ settings.load_profile("any machine")
 
 
 LONGEST = (
-    "tests/browser/", "tests/course/test_course.py", "tests/live/test_teach.py", "tests/training/", "tests/models/",
-    "tests/course/",
+    "tests/browser/test_page.py", "tests/course/test_course.py", "tests/live/test_teach.py", "tests/training/",
+    "tests/browser/", "tests/models/", "tests/course/",
 )  # fmt: skip
-"""Tests that take minutes: they start first, so that no core waits for one of them at the end."""
+"""Tests that take minutes: they start first, so that no core waits for one of them at the end; those that themselves
+wait, for a browser, not at the same time."""
 
 
 def pytest_collection_modifyitems(items):

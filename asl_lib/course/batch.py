@@ -26,6 +26,8 @@ from asl_lib.training.method import METHOD_PARTS, PART_GROUPS, Method
 
 NOTHING_TO_REPORT = "is left out: this run has no results of signs yet"
 DONE_ALREADY = "is done already"
+ASK_AGAIN_S = 5
+"""After how many seconds `in_order` looks again how many notebooks may run."""
 
 
 def log_line(line: str) -> None:
@@ -382,7 +384,9 @@ def _execute(
     return in_order(runs, do, jobs=jobs)
 
 
-def in_order(runs: Sequence[Run], do: Callable[[Run], None], *, jobs: int = 0) -> list[str]:
+def in_order(
+    runs: Sequence[Run], do: Callable[[Run], None], *, jobs: int = 0, busy: Callable[[], int] = lambda: 0
+) -> list[str]:
     """Call `do` with each run, in threads, as soon as those of `runs` that it needs are done.
 
     Args:
@@ -390,6 +394,7 @@ def in_order(runs: Sequence[Run], do: Callable[[Run], None], *, jobs: int = 0) -
         do: raises BatchError where a run fails. What needs that run is not started; if it was one of the preparation,
             nothing is.
         jobs: how many at a time; 0 for one per core.
+        busy: asked again and again how many of these something else has; one at least is always left.
 
     Returns:
         The messages of failed runs.
@@ -401,12 +406,12 @@ def in_order(runs: Sequence[Run], do: Callable[[Run], None], *, jobs: int = 0) -
     with ThreadPoolExecutor(jobs) as pool:  # it gets no more runs than it starts: none is left after an interruption
         while True:
             ready = [run for run in waiting if unfinished.isdisjoint(before[run])]
-            for run in ready[: jobs - len(running)]:
+            for run in ready[: max(0, max(1, jobs - busy()) - len(running))]:
                 waiting.remove(run)
                 running[pool.submit(do, run)] = run
             if not running:
                 return failures
-            for future in wait(running, return_when=FIRST_COMPLETED).done:
+            for future in wait(running, timeout=ASK_AGAIN_S, return_when=FIRST_COMPLETED).done:
                 run, error = running.pop(future), future.exception()
                 if error is None:
                     unfinished.remove(run)

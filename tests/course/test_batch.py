@@ -18,12 +18,12 @@ import pandas as pd
 import pytest
 
 from asl_lib._util.paths import project_folder
-from asl_lib.course import notebooks
-from asl_lib.course.batch import run_batch, run_course
+from asl_lib.course import batch, notebooks
+from asl_lib.course.batch import in_order, longest_first, planned_runs, run_batch, run_course
 from asl_lib.course.notebooks import EXERCISE_TAGS, BatchError, Run, find_notebooks
 from asl_lib.course.params import ParameterError, Params, check_parameters, read_yaml
 from asl_lib.data.registry import get_dataset
-from tests.conftest import ROOT
+from tests.conftest import ROOT, wait_until
 from tests.course.kernelless import run_without_kernel
 
 VALUES = {"run": "short", "signers": ["ana", "ben", "eli"], "test_signers": ["ben"], "epochs": 2}
@@ -375,6 +375,23 @@ def test_a_notebook_is_executed_as_soon_as_those_that_it_needs_are_done(longer_c
     monkeypatch.setattr(Run, "execute", execute)
     run_course({**VALUES, "live_model": "lstm"}, force=True, jobs=2, log=lambda _: None)
     assert threads["08_letters"] == threads["05_model"] == notebooks.network_threads("model", jobs=2)
+
+
+def test_while_other_work_has_the_cores_one_notebook_is_executed_at_a_time(longer_course, monkeypatch):
+    monkeypatch.setattr(batch, "ASK_AGAIN_S", 0.01)
+    runs = longest_first(planned_runs({**VALUES, "live_model": "lstm"}))
+    running, most, ended, end = set(), {False: 0, True: 0}, threading.Event(), runs[2]
+
+    def do(run):
+        running.add(run)
+        most[ended.is_set()] = max(most[ended.is_set()], len(running))
+        if run is end:  # the other work ends while it is executed
+            ended.set()
+            wait_until(lambda: most[True] == 2)
+        running.remove(run)
+
+    assert in_order(runs, do, jobs=2, busy=lambda: 0 if ended.is_set() else 1) == []
+    assert most == {False: 1, True: 2}
 
 
 @pytest.mark.parametrize(("live_model", "rest"), [("lstm", "13 10 11 08"), ("tcn", "10 11 08 13")])
