@@ -1,5 +1,5 @@
 # make try    a first look: one network, tested on a signer whom it has never seen (two minutes after set-up)
-# make demo   the whole course on rendered clips, from a fresh clone to a report (eleven minutes, 2 cores)
+# make demo   the whole course on rendered clips, from a fresh clone to a report (ten to fifteen minutes, 2 cores)
 # make test   everything that CI checks: format, lint, types, unit tests, the stored notebooks
 # make lab    JupyterLab with the notebooks
 # See `make help` for the rest.
