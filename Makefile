@@ -65,7 +65,8 @@ benchmarks: $(READY)  ## all benchmarks of speed into docs/benchmarks.md (half a
 	$(BIN)/python -m benchmarks $(if $(REFERENCE),--reference $(REFERENCE))
 
 coverage: $(READY)  ## the fast tests again, with the share of lines and branches of asl_lib that they reach
-	$(BIN)/python -m pytest -n 3 $(PARALLEL) --cov --cov-report=term-missing:skip-covered --cov-report=html:build/coverage tests
+	$(BIN)/python -m pytest -n 3 $(PARALLEL) --cov \
+		--cov-report=term-missing:skip-covered --cov-report=html:build/coverage tests
 
 mutation: $(READY)  ## change splits, recipe and metrics in many small ways: does a test notice each? (some minutes)
 	$(BIN)/python -m uv pip install --quiet --python $(BIN)/python $(MUTMUT)

@@ -28,7 +28,7 @@ FLAGS = ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-u
 PATIENCE_S = 300
 FPS, REST_FRAMES = 25, 15
 """Frames a second of a film, and how many of a still picture follow each of its clips."""
-BITS, SQUARE_PX = 12, 16
+BITS, SQUARE_PX = 16, 16
 """Each picture of a film has its number in a row of black and white squares, the last binary digit first."""
 
 

@@ -68,7 +68,7 @@ CAMERA_S, PHONE_CORES = 60, 4
 LEAD_FRAMES = 125
 """Frames of a still picture before a film, in which the page gets going."""
 LATE_S = 3
-"""Time for a camera that plays a film more slowly than it should; the film begins anew with more of a still picture."""
+"""Seconds for the last word, after the last rest has begun; meanwhile the film begins anew with a still picture."""
 ROUNDS = 6
 """How often the clip of the speed is played."""
 SPEED = """

@@ -2,9 +2,9 @@
 
     python -m scripts.check_notebooks [--beside "pytest tests"] [05 ...]
 
-Each starts as soon as those that it needs are done, and has one core. Beside another command, which also waits, as
-tests for browsers do, one is executed at a time until the command has ended. What the notebooks write goes into
-build/nbval/, and what pytest prints into build/nbval/<name>.txt.
+Each starts as soon as those that it needs are done; its networks have one thread. With numbers, only these are
+executed; those that they need must have been. Beside another command, one is executed at a time until that has ended,
+then one per core. What notebooks write goes into build/nbval/, and what pytest prints into build/nbval/<name>.txt.
 """
 
 from __future__ import annotations
@@ -51,17 +51,25 @@ def main() -> None:
     parser.add_argument("notebooks", nargs="*", help="by number; all where none is named")
     parser.add_argument("--beside", metavar="COMMAND", help="run this at the same time, and fail where it fails")
     options = parser.parse_args()
+    runs = longest_first(planned_runs({}, notebooks=options.notebooks))
     FOLDER.mkdir(parents=True, exist_ok=True)
     beside = subprocess.Popen(shlex.split(options.beside), cwd=ROOT) if options.beside else None
 
     def busy() -> int:
         return cores() - 1 if beside and beside.poll() is None else 0
 
-    failures = in_order(longest_first(planned_runs({}, notebooks=options.notebooks)), check, busy=busy)
-    status = beside.wait() if beside else 0
+    try:
+        failures = in_order(runs, check, busy=busy)
+    except Exception:
+        if beside:
+            beside.terminate()
+        raise
+    finally:  # after Ctrl-C, which both have got, too
+        status = beside.wait() if beside else 0
+    if status:
+        failures.append(f"{options.beside} FAILED: its exit status is {status}")
     if failures:
         raise SystemExit("\n\n".join(failures))
-    sys.exit(status)
 
 
 if __name__ == "__main__":

@@ -35,8 +35,8 @@ LONGEST = (
     "tests/browser/test_page.py", "tests/course/test_course.py", "tests/live/test_teach.py", "tests/training/",
     "tests/browser/", "tests/models/", "tests/course/",
 )  # fmt: skip
-"""Tests that take minutes: they start first, so that no core waits for one of them at the end; those that themselves
-wait, for a browser, not at the same time."""
+"""Tests that take minutes: they start first, so that no core waits for one of them at the end. The two groups
+in browsers are kept apart, because they mostly wait."""
 
 
 def pytest_collection_modifyitems(items):

@@ -371,7 +371,7 @@ def _execute(
     scheduler: str = "",
     force: bool,
 ) -> list[str]:
-    """Execute runs on a cluster or here, as `in_order` does, and return the messages of failed ones."""
+    """Execute runs on a cluster, or here in order, and return the messages of failed ones."""
     if scheduler:
         return _execute_on_dask(runs, labels, log, scheduler=scheduler, force=force)
     jobs = max(1, min(jobs or cores(), len(runs)))

@@ -213,7 +213,7 @@ class Run:
     def key(self) -> str:
         """A hash of all that the result depends on: cells, their code in asl_lib, parameters, the runs that it needs.
 
-        None depends on a quiz, the cell with that tag.
+        It depends neither on the exercises nor on the quiz, the cell with that tag.
         """
         code = [cell for cell in self._content().cells if cell.cell_type == "code"]
         cells = [cell.source for cell in code if "quiz" not in cell.metadata.get("tags", [])]

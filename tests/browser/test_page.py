@@ -962,9 +962,8 @@ def test_firefox_recognises_clips_and_a_camera_from_python_s_web_server_below_a_
                 # It sometimes never starts a second one, and the page is never ready.
                 assert driver.execute_script("return document.documentElement.dataset.aslThreads") == "1"
                 assert [words_of_page(driver, f"{gloss}.webm") for gloss in GLOSSES] == [[gloss] for gloss in GLOSSES]
-                driver.execute_script(
-                    TAKEN + FILM
-                )  # before a camera, for which a film stands in: Firefox's own plays none
+                # Before a camera, for which a film stands in: Firefox's own plays none.
+                driver.execute_script(TAKEN + FILM)
                 driver.execute_script(
                     "for (const name of ['clear', 'camera']) document.querySelector(`[data-asl=${name}]`).click()"
                 )

@@ -23,7 +23,7 @@ from asl_lib.course.batch import in_order, longest_first, planned_runs, run_batc
 from asl_lib.course.notebooks import EXERCISE_TAGS, BatchError, Run, find_notebooks
 from asl_lib.course.params import ParameterError, Params, check_parameters, read_yaml
 from asl_lib.data.registry import get_dataset
-from tests.conftest import ROOT, wait_until
+from tests.conftest import ROOT
 from tests.course.kernelless import run_without_kernel
 
 VALUES = {"run": "short", "signers": ["ana", "ben", "eli"], "test_signers": ["ben"], "epochs": 2}
@@ -380,14 +380,17 @@ def test_a_notebook_is_executed_as_soon_as_those_that_it_needs_are_done(longer_c
 def test_while_other_work_has_the_cores_one_notebook_is_executed_at_a_time(longer_course, monkeypatch):
     monkeypatch.setattr(batch, "ASK_AGAIN_S", 0.01)
     runs = longest_first(planned_runs({**VALUES, "live_model": "lstm"}))
-    running, most, ended, end = set(), {False: 0, True: 0}, threading.Event(), runs[2]
+    running, most, ended, two = set(), {False: 0, True: 0}, threading.Event(), threading.Event()
 
     def do(run):
         running.add(run)
         most[ended.is_set()] = max(most[ended.is_set()], len(running))
-        if run is end:  # the other work ends while it is executed
+        if len(running) == 2:
+            two.set()
+        if run is runs[2]:  # the other work ends while it is executed, and others wait
+            time.sleep(50 * batch.ASK_AGAIN_S)
             ended.set()
-            wait_until(lambda: most[True] == 2)
+            assert two.wait(60), "no other one was started"
         running.remove(run)
 
     assert in_order(runs, do, jobs=2, busy=lambda: 0 if ended.is_set() else 1) == []

@@ -1,5 +1,7 @@
-"""A stored output that another execution does not give is found."""
+"""A stored output that another execution does not give is found, and so is a failure of what runs beside it."""
 
+import shlex
+import sys
 from types import SimpleNamespace
 
 import nbformat
@@ -7,6 +9,7 @@ import pytest
 
 from asl_lib.course.notebooks import BatchError
 from scripts import check_notebooks
+from tests.conftest import wait_until
 
 
 def stored(folder, name, output):
@@ -28,3 +31,25 @@ def test_a_stored_output_that_the_cell_does_not_give_fails_and_is_named(tmp_path
     assert first.startswith("05_right: 1 passed in ")
     assert second.startswith("06_wrong: FAILED after ")
     assert "1 passed" in (tmp_path / "05_right.txt").read_text()
+
+
+@pytest.mark.parametrize(("status", "failures"), [(0, []), (3, []), (0, ["06_tcn"]), (3, ["06_tcn"])])
+def test_the_check_fails_where_a_notebook_or_the_command_beside_it_fails(tmp_path, monkeypatch, status, failures):
+    monkeypatch.setattr(check_notebooks, "FOLDER", tmp_path)
+    monkeypatch.setattr(check_notebooks, "cores", lambda: 4)
+    monkeypatch.setattr(check_notebooks, "planned_runs", lambda values, notebooks: [])
+
+    def in_order(runs, do, *, busy):
+        wait_until(lambda: busy() == 0)  # the command ends
+        return list(failures)
+
+    monkeypatch.setattr(check_notebooks, "in_order", in_order)
+    command = shlex.join([sys.executable, "-c", f"raise SystemExit({status})"])
+    monkeypatch.setattr("sys.argv", ["check_notebooks", "--beside", command])
+    if not status and not failures:
+        check_notebooks.main()
+        return
+    with pytest.raises(SystemExit) as ended:
+        check_notebooks.main()
+    assert ("06_tcn" in str(ended.value)) == bool(failures)
+    assert ("its exit status is 3" in str(ended.value)) == bool(status)
