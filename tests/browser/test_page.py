@@ -566,6 +566,23 @@ def test_from_a_browser_s_colours_come_those_that_python_reads_from_the_planes(r
         np.testing.assert_array_equal(read[..., :3], python_colours(planes, tells))
 
 
+RGB_FRAME = """
+    const [codedWidth, codedHeight, data] = given;
+    const {Engine} = await import("./engine.js");
+    const frame = new VideoFrame(Uint8Array.from(data), {format: "RGBA", codedWidth, codedHeight, timestamp: 0});
+    return [...(await new Engine().pixels(frame)).data];
+"""
+
+
+def test_a_camera_s_frame_without_planes_is_read_as_python_reads_its_planes(run_script):
+    """As Firefox gives frames of a stream that is made of a video."""
+    rng = np.random.default_rng(42)
+    planes = [rng.integers(60, 190, (48, 64), np.uint8), *rng.integers(108, 148, (2, 24, 32), np.uint8)]
+    found = run_script(RGB_FRAME, 64, 48, browser_colours(planes, "bt601").ravel().tolist())
+    read = np.array(found).reshape(48, 64, 4)
+    np.testing.assert_array_equal(read[..., :3], python_colours(planes, UNKNOWN))
+
+
 def test_colours_that_no_planes_explain_stay_as_they_are_but_for_rounding(run_script):
     rows, columns = np.mgrid[:31, :43]  # odd, as after a change of size
     smooth = np.stack([60 + 3 * rows, 50 + 2 * columns, 200 - rows - 2 * columns, np.full_like(rows, 255)], axis=-1)

@@ -124,7 +124,7 @@ export class Engine {
 
   async pixels(frame) {
     try {
-      return await (frame instanceof ImageBitmap ? this.pixelsOfBitmap(frame) : pixelsOfVideo(frame));
+      return await (frame instanceof ImageBitmap ? this.pixelsOfBitmap(frame) : pixelsOfVideo(frame, this.colours));
     } finally {
       frame.close();
     }
@@ -141,10 +141,10 @@ export class Engine {
   }
 }
 
-async function pixelsOfVideo(frame) {
+async function pixelsOfVideo(frame, colours) {
   if (hasPlanes(frame)) return pixelsOfPlanes(frame);
   const {width, height} = frame.visibleRect;
   const data = new Uint8ClampedArray(4 * width * height);
   await frame.copyTo(data, {format: "RGBA"});
-  return {width, height, data};
+  return pixelsOfColours({width, height, data}, colours);
 }
