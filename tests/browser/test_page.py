@@ -12,6 +12,7 @@ import threading
 import zipfile
 from contextlib import closing, contextmanager
 from dataclasses import asdict
+from difflib import SequenceMatcher
 from http.client import HTTPConnection
 from http.server import BaseHTTPRequestHandler, SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -663,6 +664,17 @@ def test_a_camera_s_frames_come_once_and_with_the_times_at_which_they_were_taken
     assert np.abs((told - told[0]) - (in_the_film - in_the_film[0])).max() < 0.005
 
 
+def different_words(words, model, film, taken):
+    """Return how many words the page and Python do not share, of the same frames of a film at the same times.
+
+    One may be on its way with the last frame, or at the threshold, where the last digit of a sum decides.
+    """
+    with open_recogniser(model) as recogniser:
+        python = [word for word in words_of_taken(recogniser, film, taken) if word]
+    same = SequenceMatcher(None, words, python, autojunk=False).get_matching_blocks()
+    return max(len(words), len(python)) - sum(block.size for block in same)
+
+
 def test_signs_before_the_camera_have_the_words_that_python_finds_in_the_frames_taken_and_stay_after_a_reload(
     site, model, film, open_page
 ):
@@ -678,10 +690,7 @@ def test_signs_before_the_camera_have_the_words_that_python_finds_in_the_frames_
     assert "frames a second" in tab.text("speed")
     tab.screenshot("camera")
     words, taken = tab.js(f"return [{WORDS}, taken]")
-    with open_recogniser(model) as recogniser:
-        found = list(words_of_taken(recogniser, film, taken))
-    # The last frame may be with the recogniser still.
-    assert words in ([word for word in found if word], [word for word in found[:-1] if word])
+    assert different_words(words, model, film, taken) <= 1
     tab.button("camera").click()
     words = tab.words()
     tab.driver.refresh()
@@ -988,9 +997,7 @@ def test_firefox_recognises_clips_and_a_camera_from_python_s_web_server_below_a_
                 words, taken = driver.execute_script(f"return [{WORDS}, taken]")
         finally:
             server.terminate()
-    with open_recogniser(model) as recogniser:
-        found = list(words_of_taken(recogniser, film, taken))
-    assert words in ([word for word in found if word], [word for word in found[:-1] if word])
+    assert different_words(words, model, film, taken) <= 1
 
 
 PLACE = """
