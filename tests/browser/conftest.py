@@ -16,7 +16,7 @@ from asl_lib.data.video import read_frames, write_video
 from asl_lib.features.recipe import FeatureRecipe
 from asl_lib.landmarks.extract import extract_clips
 from asl_lib.landmarks.pose_file import read_pose
-from benchmarks.browsers import FPS, REST_FRAMES, camera_flags, with_numbers, with_rests
+from benchmarks.browsers import FPS, REST_FRAMES, WORDS, camera_flags, with_numbers, with_rests
 from tests.conftest import ROOT
 
 GLOSSES = ["BOOK", "HELLO", "YES"]
@@ -167,7 +167,7 @@ class PageDriver:
         return self.js("return document.getElementById(arguments[0]).innerText", f"asl-{name}").strip()
 
     def words(self) -> list[str]:
-        return self.js("return [...document.querySelectorAll('#asl-words span')].map((word) => word.textContent)")
+        return self.js(f"return {WORDS}")
 
     def emulate(self, *, theme: str = "light", width: int = 1280, height: int = 1000) -> None:
         """Give the tab a colour scheme, and the size of a window or a phone."""

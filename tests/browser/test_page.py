@@ -997,6 +997,7 @@ def test_firefox_recognises_clips_and_a_camera_from_python_s_web_server_below_a_
                 words, taken = driver.execute_script(f"return [{WORDS}, taken]")
         finally:
             server.terminate()
+    assert set(words) <= set(GLOSSES)
     assert different_words(words, model, film, taken) <= 1
 
 
