@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import random
+from collections.abc import Callable, Iterator
 from functools import lru_cache
 from typing import Any
 
@@ -75,7 +76,7 @@ def training_batches(
 def validation_batches(
     clips: ClipSet[Any], rows: np.ndarray, *, batch_size: int, groups: np.ndarray | None = None
 ) -> Any:
-    """Return the clips in `rows`, as they are and in this order, as Keras takes them for validation; None for none.
+    """Return a Keras data set of the clips in `rows`, as they are and in this order; None for none.
 
     Landmarks are encoded once; pixels are read from their file in every epoch, batch by batch.
     """
@@ -84,18 +85,48 @@ def validation_batches(
     if not len(rows):
         return None
     one_hot = np.eye(len(clips.glosses), dtype=np.float32)
-    if clips.recipe.input == "landmarks":
-        return clips.encode(rows), with_groups(one_hot[clips.y[rows]], groups)
+    encoded = clips.encode(rows) if clips.recipe.input == "landmarks" else None
 
     class Batches(keras.utils.PyDataset):
         def __len__(self) -> int:
             return -(-len(rows) // batch_size)
 
         def __getitem__(self, index: int) -> tuple[Any, ...]:
-            chosen = rows[index * batch_size : (index + 1) * batch_size]
-            return clips.encode(chosen), one_hot[clips.y[chosen]]
+            part = slice(index * batch_size, (index + 1) * batch_size)
+            X = clips.encode(rows[part]) if encoded is None else encoded[part]
+            return X, with_groups(one_hot[clips.y[rows[part]]], groups)
 
     return Batches()
+
+
+def for_backend(batches: Any, *, shuffle: bool = False) -> Any:
+    """Return a Keras data set, or None, as a `tf.data.Dataset` where Keras computes with TensorFlow, else as it is.
+
+    Keras makes one, too, of its own data set, but TensorFlow tunes that in another thread. At the end of each epoch it
+    waits until a pause of this thread is over, which may be as long as the epoch was (TensorFlow 2.21).
+
+    Args:
+        batches: of `training_batches` or `validation_batches`.
+        shuffle: whether to take them in a random order, as `Model.fit` takes those of a Keras data set.
+    """
+    import keras
+
+    if batches is None or keras.backend.backend() != "tensorflow":
+        return batches
+    import tensorflow as tf
+
+    def epoch() -> Iterator[tuple[Any, ...]]:
+        order = list(range(len(batches)))
+        if shuffle:
+            random.shuffle(order)
+        for index in order:
+            yield batches[index]
+
+    form = tf.nest.map_structure(lambda values: tf.TensorSpec((None, *values.shape[1:]), values.dtype), batches[0])
+    read = tf.data.Dataset.from_generator(epoch, output_signature=form)
+    options = tf.data.Options()
+    options.autotune.enabled = False
+    return read.apply(tf.data.experimental.assert_cardinality(len(batches))).prefetch(2).with_options(options)
 
 
 def with_groups(targets: np.ndarray, groups: np.ndarray | None) -> Any:

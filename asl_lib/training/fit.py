@@ -23,7 +23,7 @@ from asl_lib.features.sets import ClipSet
 from asl_lib.models.errors import TrainingError
 from asl_lib.models.hierarchical import groups_by_centroid
 from asl_lib.models.point_model import PointModel
-from asl_lib.training.batches import Augment, training_batches, validation_batches, with_groups
+from asl_lib.training.batches import Augment, for_backend, training_batches, validation_batches, with_groups
 from asl_lib.training.checkpoint import Checkpoint, Progress
 from asl_lib.training.saved import clips_at_a_time, glosses_of, save_model
 
@@ -319,13 +319,13 @@ class _Loop:
                 if find_spec("tensorflow"):  # it writes the logs, whatever Keras computes with
                     logs = str(self.checkpoint.path.with_name("tensorboard"))
                     callbacks.append(keras.callbacks.TensorBoard(logs, write_graph=False))
+                batches = for_backend(self.batches, shuffle=self.shuffle)
                 self.model.fit(
-                    self.batches,
-                    validation_data=self.validation,
-                    validation_batch_size=256,
+                    batches,
+                    validation_data=for_backend(self.validation),
                     epochs=self.epochs,
                     initial_epoch=progress.epoch,
-                    shuffle=self.shuffle,
+                    shuffle=self.shuffle and batches is self.batches,
                     callbacks=callbacks,
                     verbose=0,
                 )

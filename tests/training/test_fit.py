@@ -20,6 +20,7 @@ from asl_lib.models.lstm import build_lstm
 from asl_lib.models.registry import build
 from asl_lib.models.transformer import build_transformer
 from asl_lib.models.trees import HandTrees
+from asl_lib.training.batches import training_batches, validation_batches
 from asl_lib.training.checkpoint import Checkpoint, Progress
 from asl_lib.training.fit import fit, set_seeds
 from asl_lib.training.saved import compile_predictor, load_model, measure_latencies, predict, save_model
@@ -142,6 +143,20 @@ def test_the_same_seed_gives_the_same_training(tmp_path):
     other = train(tmp_path / "c", **{**options, "seed": 2})[1].drop(columns="seconds")
     pd.testing.assert_frame_equal(one, same)
     assert not one.equals(other)
+
+
+def test_a_training_has_the_losses_that_keras_itself_has_with_the_same_batches(tmp_path):
+    import keras
+
+    _, history = train(tmp_path, monitor="none", epochs=3, batch_size=4)
+    set_seeds(1)
+    model, clips, split = build_small(), make_set(), halves()
+    batches = training_batches(clips, split.train, batch_size=4, seed=1)
+    validation = validation_batches(clips, split.validation, batch_size=len(clips))
+    model.compile(keras.optimizers.AdamW(3e-3, weight_decay=0), loss="categorical_crossentropy")
+    count = keras.callbacks.LambdaCallback(on_epoch_begin=lambda epoch, logs: setattr(batches, "epoch", epoch))
+    losses = model.fit(batches, validation_data=validation, epochs=3, callbacks=[count], verbose=0).history
+    assert history[["loss", "val_loss"]].to_dict("list") == losses
 
 
 def test_training_stops_when_validation_stops_improving_and_keeps_the_best(tmp_path):
