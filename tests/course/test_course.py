@@ -26,7 +26,7 @@ TINY = {
     "own_epochs": 2,
 }
 
-SOME = {"notebooks": ["01", "02", "03", "06", "11"], "models": ["tcn"]}
+SOME = {"notebooks": ["01", "02", "03", "11"], "models": ["attention_lstm"]}
 
 
 @pytest.fixture(scope="module")
@@ -54,15 +54,15 @@ def test_2_the_course_runs_from_rendered_clips_to_a_trained_model_and_keeps_what
     said = []
     run_course(TINY, **SOME, log=said.append)
     assert [("is done already" in line) for line in said] == [True, True, *[False] * 3]
-    folder = home / "outputs" / "tiny" / "tcn" / "split_random"
+    folder = home / "outputs" / "tiny" / "attention_lstm" / "split_random"
     metrics = json.loads((folder / "metrics.json").read_text())
     assert metrics["n"] == 3
     assert metrics["split"] == "random"
     assert 0 <= metrics["interval"][0] <= metrics["accuracy"] <= metrics["interval"][1] <= 1
     for name in ("model.keras", "recipe.json", "history.csv", "predictions.csv"):
         assert (folder / name).stat().st_size > 0
-    assert "known signers,tcn,all," in (home / "outputs" / "tiny" / "report" / "results.csv").read_text()
-    executed = nbformat.read(home / "outputs" / "tiny" / "notebooks" / "06_tcn.ipynb", as_version=4)
+    assert "known signers,attention_lstm,all," in (home / "outputs" / "tiny" / "report" / "results.csv").read_text()
+    executed = nbformat.read(home / "outputs" / "tiny" / "notebooks" / "model_attention_lstm.ipynb", as_version=4)
     assert any("image/png" in output.get("data", {}) for cell in executed.cells for output in cell.get("outputs", []))
 
 
