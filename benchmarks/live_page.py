@@ -176,9 +176,10 @@ def report_camera(browser: Any, address: str, folder: Path, model: Path, *, coun
     film = folder / "film.mp4"
     lead = repeat(next(with_rests(clips)), LEAD_FRAMES)
     length = write_video(film, with_numbers(chain(lead, with_rests(clips))), fps=FPS)
-    flags = []
+    flags, played = [], film
     if browser is chromium:
-        flags = camera_flags(folder.parent / "film.y4m", (picture for _, picture in read_frames(film)))
+        played = folder.parent / "film.y4m"  # whose colours are up to three levels off those of the film
+        flags = camera_flags(played, (picture for _, picture in read_frames(film)))
     with browser(*flags) as driver:
         load_page(driver, address)
         driver.execute_script(TAKEN)
@@ -190,10 +191,10 @@ def report_camera(browser: Any, address: str, folder: Path, model: Path, *, coun
         page, taken = driver.execute_script(f"return [{WORDS}, taken]")
     rate_of_page = (len(taken) - 1) / (taken[-1][1] - taken[0][1])
     with open_refusing(model) as recogniser:
-        of_taken = [word for word in words_of_taken(recogniser, film, taken) if word]
+        of_taken = [word for word in words_of_taken(recogniser, played, taken) if word]
         for of, python in (
             ("the frames that the page took", of_taken),
-            ("all frames", words_of_python(recogniser, str(film))),
+            ("all frames", words_of_python(recogniser, str(played))),
         ):
             blocks = SequenceMatcher(None, python, page, autojunk=False).get_matching_blocks()
             same = sum(block.size for block in blocks)

@@ -101,7 +101,10 @@ def clip_of(demo):
 
 @pytest.fixture(scope="session")
 def film(clip_of, tmp_path_factory):
-    """What the browser's camera plays, again and again: a rest, a sign, and a rest; each frame has its number."""
+    """What the browser's camera plays, again and again: a rest, a sign, and a rest; each frame has its number.
+
+    Chromium's plays the .y4m beside it, whose colours are up to three levels off.
+    """
     path = tmp_path_factory.mktemp("camera") / "film.mp4"
     pictures = list(with_rests([str(clip_of("HELLO"))]))
     write_video(path, with_numbers([pictures[0]] * REST_FRAMES + pictures), fps=FPS)
