@@ -221,17 +221,18 @@ TAKEN = f"""
 """
 
 
-def words_of_taken(recogniser: FrameRecogniser, film: Path, taken: Sequence[tuple[int, float]]) -> Iterator[str | None]:
-    """Yield the word, or None, at each frame of a film that the page took, given as (number, seconds).
+def words_of_taken(recogniser: FrameRecogniser, film: Path, taken: Sequence[tuple[int, float]]) -> list[str]:
+    """Return the words in the frames of a film that the page took, given as (number, seconds).
 
     The film may have been played again and again, and a frame be taken twice, where the camera stood still.
     """
     recogniser.reset()
-    reading = enumerate(read_frames(film))
+    reading, words = enumerate(read_frames(film)), []
     at, frame = next(reading)
     for number, time_s in taken:
         if number < at:
             reading = enumerate(read_frames(film))
         while at != number:
             at, frame = next(reading)
-        yield recogniser.process(frame.picture, time_s).committed
+        words.append(recogniser.process(frame.picture, time_s).committed)
+    return [word for word in words if word]

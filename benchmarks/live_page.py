@@ -191,9 +191,8 @@ def report_camera(browser: Any, address: str, folder: Path, model: Path, *, coun
         page, taken = driver.execute_script(f"return [{WORDS}, taken]")
     rate_of_page = (len(taken) - 1) / (taken[-1][1] - taken[0][1])
     with open_refusing(model) as recogniser:
-        of_taken = [word for word in words_of_taken(recogniser, played, taken) if word]
         for of, python in (
-            ("the frames that the page took", of_taken),
+            ("the frames that the page took", words_of_taken(recogniser, played, taken)),
             ("all frames", words_of_python(recogniser, str(played))),
         ):
             blocks = SequenceMatcher(None, python, page, autojunk=False).get_matching_blocks()

@@ -670,7 +670,7 @@ def different_words(words, model, film, taken):
     One may be on its way with the last frame, or at the threshold, where the last digit of a sum decides.
     """
     with open_recogniser(model) as recogniser:
-        python = [word for word in words_of_taken(recogniser, film, taken) if word]
+        python = words_of_taken(recogniser, film, taken)
     same = SequenceMatcher(None, words, python, autojunk=False).get_matching_blocks()
     return max(len(words), len(python)) - sum(block.size for block in same)
 
