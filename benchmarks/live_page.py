@@ -4,12 +4,14 @@
     python -m benchmarks.live_page --browser firefox
 
 It needs what `make demo` leaves behind, the sign embedding included, npm, and Chromium with its driver, or Firefox.
-Four parts, of which `--only` chooses some; Firefox has the first two:
+Five parts, of which `--only` chooses some; Firefox has the first two:
 
 words    clips of the held-out signers, opened in the page: their words beside those of Python's recogniser
 camera   the same clips one after the other, each with a rest, as a film before the page's camera: the page's words
          beside those of Python's recogniser, for the frames that the page took, at their times, and for all frames;
          in Firefox, whose own camera plays no film, a video stands in for it
+noise    no browser: Python's words in such films, with and without one of each frame's 921,600 values
+         changed by one level: so many words differ that are at the threshold
 speed    frames of 640 x 480 through tracker and recogniser, one after the other, on one thread and on two, and through
          `asl live`, for a ratio
 memory   a camera that plays clips for some time, on four threads as on a phone: most resident memory of the page's
@@ -69,6 +71,8 @@ LEAD_FRAMES = 125
 """Frames of a still picture before a film, in which the page gets going."""
 LATE_S = 3
 """Seconds for the last word, after the last rest has begun; meanwhile the film begins anew with a still picture."""
+NOISE_RUNS = 8
+"""Films with one value of each frame changed; in each of them other frames are taken, at about the page's rate."""
 ROUNDS = 6
 """How often the clip of the speed is played."""
 SPEED = """
@@ -150,6 +154,35 @@ def python_ms(model: Path, frames: Sequence[np.ndarray]) -> float:
     return median(times[len(frames) :])
 
 
+def report_noise(model: Path, *, count: int) -> None:
+    clips = [clip for _, clip in spread_clips(model, count)]
+    total = kept = others = 0
+    with open_refusing(model) as recogniser, open_refusing(model) as other:
+        for seed in range(NOISE_RUNS):
+            rng, words, changed_words, after = np.random.default_rng(seed), [], [], 0
+            recogniser.reset()
+            other.reset()
+            for number, picture in enumerate(with_rests(clips)):
+                if number < after:
+                    continue
+                after = number + int(rng.integers(1, 4))
+                changed = picture.copy()
+                value = int(rng.integers(changed.size))
+                changed.flat[value] += 1 if changed.flat[value] < 255 else -1
+                words.append(recogniser.process(picture, number / FPS).committed)
+                changed_words.append(other.process(changed, number / FPS).committed)
+            has, same, more = compare(changed_words, words)
+            print(
+                f"seed {seed}: of {has} words the same film with the change has {same}, and {more} others", flush=True
+            )
+            total, kept, others = total + has, kept + same, others + more
+    fact = (
+        f"of the {total} words that Python finds in {NOISE_RUNS} films of {count} clips it has {kept} where one value "
+        f"of each frame differs by one level, and {others} others"
+    )
+    tell(Row("live", "words where one value a frame differs", fact=fact))
+
+
 def report_speed(address: str, folder: Path, model: Path) -> None:
     frames = [cv2.resize(picture, SIZE) for _, picture in read_frames(clips_of(model)[0][1])]
     python = python_ms(model, frames)
@@ -169,6 +202,13 @@ def report_speed(address: str, folder: Path, model: Path) -> None:
             f"{median(times) / python:.1f} times as long as asl live"
         )
         tell(Row("live", "the page", fact=fact))
+
+
+def compare(found: Sequence[str | None], python: Sequence[str | None]) -> tuple[int, int, int]:
+    """Return how many words Python has, how many of them were found in the same order, and how many others."""
+    mine, theirs = ([word for word in words if word] for words in (found, python))
+    same = sum(block.size for block in SequenceMatcher(None, theirs, mine, autojunk=False).get_matching_blocks())
+    return len(theirs), same, len(mine) - same
 
 
 def report_camera(browser: Any, address: str, folder: Path, model: Path, *, count: int) -> None:
@@ -195,12 +235,11 @@ def report_camera(browser: Any, address: str, folder: Path, model: Path, *, coun
             ("the frames that the page took", words_of_taken(recogniser, played, taken)),
             ("all frames", words_of_python(recogniser, str(played))),
         ):
-            blocks = SequenceMatcher(None, python, page, autojunk=False).get_matching_blocks()
-            same = sum(block.size for block in blocks)
+            has, same, more = compare(page, python)
             print(f"page {page}, Python, of {of}, {python}", flush=True)
             fact = (
                 f"a film of {count} clips, of which the page took {rate_of_page:.1f} of {FPS} frames/s: of the "
-                f"{len(python)} words that Python finds in {of} it has {same}, and {len(page) - same} others"
+                f"{has} words that Python finds in {of} it has {same}, and {more} others"
             )
             tell(Row("live", "words of the page's camera", fact=fact))
 
@@ -228,13 +267,19 @@ def main() -> None:
     parser.add_argument("--model", type=Path, help="folder of a network (attention_lstm of the demo)")
     parser.add_argument("--clips", type=int, default=24, help="clips for the words (%(default)s)")
     parser.add_argument("--browser", choices=("chromium", "firefox"), default="chromium", help="(%(default)s)")
-    parser.add_argument("--only", default="words,camera,speed,memory", help="parts, separated by commas (%(default)s)")
+    parser.add_argument(
+        "--only", default="words,camera,noise,speed,memory", help="parts, separated by commas (%(default)s)"
+    )
     options = parser.parse_args()
     model = options.model or project_folder() / "outputs" / "demo" / "attention_lstm" / "held_out_ben+eli+hana"
     browser: Any = chromium
     parts = set(options.only.split(","))
     if options.browser == "firefox":
         browser, parts = firefox, parts & {"words", "camera"}
+    if "noise" in parts:
+        report_noise(model, count=options.clips)
+    if not parts - {"noise"}:
+        return
     with tempfile.TemporaryDirectory() as name:
         folder = build_page(Path(name) / "page", models={"model": model})
         with serve_files(folder, port=0) as server:
