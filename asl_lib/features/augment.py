@@ -253,5 +253,7 @@ def _sample(points: np.ndarray, positions: np.ndarray) -> np.ndarray:
     after = np.minimum(before + 1, last)
     rows = np.arange(len(points))[:, None]
     weight = (positions - before)[..., None, None].astype(np.float32)
-    mixed = points[rows, before] * (1 - weight) + points[rows, after] * weight
-    return np.where(weight == 0, points[rows, before], mixed).astype(np.float32)
+    earlier, later = points[rows, before], points[rows, after]
+    mixed = earlier * (1 - weight) + later * weight
+    np.copyto(mixed, earlier, where=weight == 0)  # the later one may be missing
+    return mixed.astype(np.float32, copy=False)

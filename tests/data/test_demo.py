@@ -1,3 +1,5 @@
+from itertools import product
+
 import cv2
 import numpy as np
 import pytest
@@ -143,13 +145,20 @@ def test_a_performance_begins_and_ends_at_rest(gloss, name, repetition, seed):
     signing = performance.signing
     assert not signing[0].any()
     assert not signing[-1].any()
-    assert signing[:, dominant].mean() > 0.4
+    assert signing[:, dominant].any()  # with a seed in 1,700 a low sign is mostly below the line where signing begins
     hands = signer.variants.get(gloss, {}).get("hands", sign.hands)
     assert signing[:, 1 - dominant].any() == (hands == "both")
     assert np.isfinite(performance.joints).all()
     inside = performance.hands[signing]
     assert (inside > 0).all()
     assert (inside < performance.size).all()
+
+
+def test_in_the_demo_s_clips_the_dominant_hand_signs_for_most_of_the_time():
+    for gloss, name, repetition in product(LEXICON, SIGNERS, range(2)):
+        performance = perform(LEXICON[gloss], SIGNERS[name], repetition=repetition, seed=42)
+        dominant = ["left", "right"].index(SIGNERS[name].hand)
+        assert performance.signing[:, dominant].mean() > 0.5, (gloss, name, repetition)
 
 
 @given(signs, signers)
