@@ -10,12 +10,13 @@ VENV := .venv
 BIN := $(VENV)/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
 READY := $(VENV)/.ready
 # A module a process, in the order of tests/conftest.py.
-PARALLEL := --dist loadscope --no-loadscope-reorder
+FAST_TESTS := $(BIN)/python -m pytest -n 3 --dist loadscope --no-loadscope-reorder
+TYPES := $(BIN)/mypy asl_lib scripts benchmarks
 MUTMUT := mutmut==3.8.1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup try demo test test-fast test-notebooks lint format lab notebooks benchmarks coverage mutation site site-links \
-	lock classroom wheelhouse audit fuzz clean
+.PHONY: help setup try demo test test-fast test-notebooks lint style format lab notebooks benchmarks coverage mutation \
+	site site-links lock classroom wheelhouse audit fuzz clean
 
 help:  ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/make \1\t\2/' | expand -t 22
@@ -36,19 +37,21 @@ try: $(READY)  ## a first look in two minutes: four signs, five signers, one net
 demo: $(READY)  ## render, extract, train, test on a held-out signer: the executed notebooks in outputs/demo/
 	@$(BIN)/asl run params/demo.yaml
 
-test: lint  ## everything that CI checks
-	$(BIN)/python -m scripts.check_notebooks --beside "$(BIN)/python -m pytest -n 2 $(PARALLEL) tests"
+test: style  ## everything that CI checks
+	$(BIN)/python -m scripts.check_notebooks --beside "sh -c '$(TYPES) && exec $(FAST_TESTS) tests'"
 
 test-fast: $(READY)  ## unit, property and end-to-end tests
-	$(BIN)/python -m pytest -n 3 $(PARALLEL) tests
+	$(FAST_TESTS) tests
 
 test-notebooks: $(READY)  ## execute the stored notebooks and compare the cells marked NBVAL_CHECK_OUTPUT
 	$(BIN)/python -m scripts.check_notebooks
 
-lint: $(READY)  ## formatter, linter, type check
+lint: style  ## formatter, linter, type check
+	$(TYPES)
+
+style: $(READY)
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
-	$(BIN)/mypy asl_lib scripts benchmarks
 
 format: $(READY)  ## let the formatter and the linter fix what they can
 	$(BIN)/ruff format .
@@ -65,7 +68,7 @@ benchmarks: $(READY)  ## all benchmarks of speed into docs/benchmarks.md (half a
 	$(BIN)/python -m benchmarks $(if $(REFERENCE),--reference $(REFERENCE))
 
 coverage: $(READY)  ## the fast tests again, with the share of lines and branches of asl_lib that they reach
-	$(BIN)/python -m pytest -n 3 $(PARALLEL) --cov \
+	$(FAST_TESTS) --cov \
 		--cov-report=term-missing:skip-covered --cov-report=html:build/coverage tests
 
 mutation: $(READY)  ## change splits, recipe and metrics in many small ways: does a test notice each? (some minutes)
