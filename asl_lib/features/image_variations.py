@@ -41,29 +41,37 @@ class ImageVariation:
 
     def __call__(self, images: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         """Return a varied float32 copy of (n, size, size, 3) photographs, from 0 to 255."""
-        return np.stack([self._vary(np.asarray(image), rng) for image in images])
+        return np.concatenate([self._vary_alike(np.asarray(image)[None], rng) for image in images])
 
-    def _vary(self, image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        size = len(image)
+    def _vary_alike(self, images: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        """Return a float32 copy of (n, size, size, channels) pictures, all of them varied in the same way."""
+        size, channels = images.shape[1], images.shape[-1]
         turn = rng.uniform(-self.rotation, self.rotation)
         matrix = cv2.getRotationMatrix2D((size / 2, size / 2), turn, 1 + rng.uniform(-self.scale, self.scale))
         matrix[:, 2] += rng.uniform(-self.shift, self.shift, 2) * size
         if rng.random() < self.mirrored:
-            image = image[:, ::-1]
+            images = images[:, :, ::-1]
         if rng.random() < self.background:
-            image = exchange_background(image, rng.uniform(40, 240) + rng.uniform(-40, 40, 3))
-        varied = cv2.warpAffine(image, matrix, (size, size), borderMode=cv2.BORDER_REPLICATE).astype(np.float32)
-        if (spread := rng.uniform(0, self.blur)) > 0.2:
-            varied = cv2.GaussianBlur(varied, None, spread)
+            colour = rng.uniform(40, 240) + rng.uniform(-40, 40, 3)
+            images = np.stack([exchange_background(image, colour) for image in images])
+        spread = rng.uniform(0, self.blur)
         ramp = np.linspace(-1, 1, size, dtype=np.float32)
         across, down = rng.uniform(-self.light, self.light, 2).astype(np.float32) / 2
         slope = 1 + across * ramp + down * ramp[:, None]
-        channels = image.shape[-1]
         gain = (1 + rng.uniform(-self.light, self.light)) * (1 + rng.uniform(-self.light, self.light, channels) / 3)
-        varied *= cv2.merge([slope * part for part in np.asarray(gain, np.float32)])
+        light = cv2.merge([slope * part for part in np.asarray(gain, np.float32)])
+        noise = None
         if self.noise:
-            varied += rng.uniform(0, self.noise) * rng.standard_normal(varied.shape, np.float32)
-        return np.clip(varied, 0, 255)
+            noise = rng.uniform(0, self.noise) * rng.standard_normal(images.shape[1:], np.float32)
+        varied = np.empty(images.shape, np.float32)
+        for image, result in zip(images, varied, strict=True):
+            result[:] = cv2.warpAffine(image, matrix, (size, size), borderMode=cv2.BORDER_REPLICATE)
+            if spread > 0.2:
+                cv2.GaussianBlur(result, None, spread, dst=result)
+            result *= light
+            if noise is not None:
+                result += noise
+        return np.clip(varied, 0, 255, out=varied)
 
 
 @dataclass(frozen=True)
@@ -99,7 +107,7 @@ class ClipVariation(ImageVariation):
         still: dict[str, Any] = {"rotation": 0.0, "light": 0.0, "background": 0.0} if self.flow else {}
         alike = replace(self, mirrored=0.0, **still)
         frames = np.ascontiguousarray(clip, np.uint8)
-        return np.stack([alike._vary(frame, np.random.default_rng(seed)) for frame in frames])
+        return alike._vary_alike(frames, np.random.default_rng(seed))
 
 
 def exchange_background(image: np.ndarray, colour: np.ndarray) -> np.ndarray:
