@@ -10,6 +10,7 @@ import tempfile
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from difflib import SequenceMatcher
 from pathlib import Path
 from typing import Any
 
@@ -236,3 +237,10 @@ def words_of_taken(recogniser: FrameRecogniser, film: Path, taken: Sequence[tupl
             at, frame = next(reading)
         words.append(recogniser.process(frame.picture, time_s).committed)
     return [word for word in words if word]
+
+
+def compare(found: Sequence[str | None], python: Sequence[str | None]) -> tuple[int, int, int]:
+    """Return how many words Python has, how many of them were found in the same order, and how many others."""
+    mine, theirs = ([word for word in words if word] for words in (found, python))
+    same = sum(block.size for block in SequenceMatcher(None, theirs, mine, autojunk=False).get_matching_blocks())
+    return len(theirs), same, len(mine) - same

@@ -26,7 +26,6 @@ import tempfile
 import threading
 import time
 from collections.abc import Sequence
-from difflib import SequenceMatcher
 from itertools import chain, repeat
 from pathlib import Path
 from statistics import median
@@ -55,6 +54,7 @@ from benchmarks.browsers import (
     WORDS,
     camera_flags,
     chromium,
+    compare,
     firefox,
     load_page,
     wait_for,
@@ -202,13 +202,6 @@ def report_speed(address: str, folder: Path, model: Path) -> None:
             f"{median(times) / python:.1f} times as long as asl live"
         )
         tell(Row("live", "the page", fact=fact))
-
-
-def compare(found: Sequence[str | None], python: Sequence[str | None]) -> tuple[int, int, int]:
-    """Return how many words Python has, how many of them were found in the same order, and how many others."""
-    mine, theirs = ([word for word in words if word] for words in (found, python))
-    same = sum(block.size for block in SequenceMatcher(None, theirs, mine, autojunk=False).get_matching_blocks())
-    return len(theirs), same, len(mine) - same
 
 
 def report_camera(browser: Any, address: str, folder: Path, model: Path, *, count: int) -> None:

@@ -12,7 +12,6 @@ import threading
 import zipfile
 from contextlib import closing, contextmanager
 from dataclasses import asdict
-from difflib import SequenceMatcher
 from http.client import HTTPConnection
 from http.server import BaseHTTPRequestHandler, SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -43,6 +42,7 @@ from benchmarks.browsers import (
     FILM,
     TAKEN,
     WORDS,
+    compare,
     firefox,
     load_page,
     wait_for,
@@ -670,9 +670,8 @@ def different_words(words, model, film, taken):
     One may be on its way with the last frame, or at the threshold, where the last digit of a sum decides.
     """
     with open_recogniser(model) as recogniser:
-        python = words_of_taken(recogniser, film, taken)
-    same = SequenceMatcher(None, words, python, autojunk=False).get_matching_blocks()
-    return max(len(words), len(python)) - sum(block.size for block in same)
+        python, same, others = compare(words, words_of_taken(recogniser, film, taken))
+    return max(python - same, others)
 
 
 def test_signs_before_the_camera_have_the_words_that_python_finds_in_the_frames_taken_and_stay_after_a_reload(
