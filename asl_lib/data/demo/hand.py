@@ -6,7 +6,6 @@ the palm (wrist to middle knuckle). They are the same for both hands; the left o
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -169,8 +168,7 @@ def _thumb(tip: np.ndarray) -> np.ndarray:
     """
 
     def step(start: np.ndarray, end: np.ndarray, length: float) -> np.ndarray:
-        line = end - start
-        return start + line / np.maximum(np.sqrt(np.vecdot(line, line)), 1e-9)[..., None] * length
+        return start + unit(end - start) * length
 
     root = np.broadcast_to(THUMB_ROOT, tip.shape)
     chain = [root, root + (0.26, 0.30, 0.22), root + (0.30, 0.62, 0.34), tip]
@@ -185,6 +183,15 @@ def _thumb(tip: np.ndarray) -> np.ndarray:
 
 
 def unit(vector: np.ndarray) -> np.ndarray:
-    """Return `vector` (3,) scaled to length 1."""
-    # The same bits as np.linalg.norm in a third of the time: it is called a thousand times per sign.
-    return vector / max(math.sqrt(vector.dot(vector)), 1e-9)
+    """Return vectors (..., 3) scaled to length 1."""
+    return vector / np.maximum(norm(vector), 1e-9)
+
+
+def norm(vector: np.ndarray) -> np.ndarray:
+    """Return the lengths (..., 1) of vectors (..., 3)."""
+    return np.sqrt(dot(vector, vector))
+
+
+def dot(one: np.ndarray, other: np.ndarray) -> np.ndarray:
+    """Return the products (..., 1) of vectors (..., 3)."""
+    return np.vecdot(one, other)[..., None]

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from asl_lib.data.demo import body
-from asl_lib.data.demo.hand import joints, posture
+from asl_lib.data.demo.hand import joints, norm, posture
 from asl_lib.data.demo.lexicon import FreeSign, Point, Sign, Signer
 
 FPS = 25.0
@@ -188,39 +188,29 @@ def _arm(
     first, last = (shape * (1 - variation.relaxed) + loose * variation.relaxed for shape in (first, last))
     own = np.concatenate([variation.bends, np.zeros(3)])
     first, last = first + own, last + own
-    palm = body.PALM * signer.hand_size
-    arms: list[np.ndarray] = []
-    hands: list[tuple[np.ndarray, np.ndarray]] = []  # of each frame: axes, posture
-    for frame, (lift, p) in enumerate(zip(raised, phase, strict=True)):
-        if frame and lift == raised[frame - 1] == 0:  # a hand at rest, as in the frame before
-            arms.append(arms[-1])
-            hands.append(hands[-1])
-            continue
-        position, fingers, facing = _goal(sign, signer, variation, float(p), dominant=dominant)
-        wrist = position - 0.55 * palm * fingers / np.linalg.norm(fingers)
-        # The hand rises on a slight arc in front of the body.
-        wrist = (
-            _right((*signer.rest, 0.12)) * (1 - lift)
-            + wrist * lift
-            + np.array([-0.10, 0.0, 0.14]) * np.sin(np.pi * lift)
-        )
-        wrist = body.reach(wrist, arms=signer.arms)
-        elbow = body.elbow(wrist, arms=signer.arms)
-        fingers = _right(REST_FINGERS) * (1 - lift) + fingers * lift
-        facing = _right(REST_PALM) * (1 - lift) + facing * lift
-        axes = body.hand_axes(fingers, facing, wrist - elbow)
-        share = min(float(p), 1.0)
-        shape = loose * (1 - lift) + (first * (1 - share) + last * share) * lift
-        hands.append((axes, shape))
-        arms.append(np.stack([body.SHOULDER, elbow, wrist]))
-    points, (turns, postures) = np.array(arms), map(np.array, zip(*hands, strict=True))
-    return points, points[:, 2:] + palm * joints(postures, lax=signer.lax) @ turns
+    palm, lift = body.PALM * signer.hand_size, raised[:, None]
+    position, fingers, facing = _goal(sign, signer, variation, phase, dominant=dominant)
+    wrist = position - 0.55 * palm * fingers / norm(fingers)
+    # The hand rises on a slight arc in front of the body.
+    arc = np.array([-0.10, 0.0, 0.14]) * np.sin(np.pi * lift)
+    wrist = body.reach(_right((*signer.rest, 0.12)) * (1 - lift) + wrist * lift + arc, arms=signer.arms)
+    elbow = body.elbow(wrist, arms=signer.arms)
+    fingers = _right(REST_FINGERS) * (1 - lift) + fingers * lift
+    facing = _right(REST_PALM) * (1 - lift) + facing * lift
+    turns = body.hand_axes(fingers, facing, wrist - elbow)
+    share = np.minimum(phase, 1.0)[:, None]
+    postures = loose * (1 - lift) + (first * (1 - share) + last * share) * lift
+    arms = np.stack([np.broadcast_to(body.SHOULDER, wrist.shape), elbow, wrist], axis=1)
+    return arms, wrist[:, None] + palm * joints(postures, lax=signer.lax) @ turns
 
 
 def _goal(
-    sign: Sign, signer: Signer, variation: _Variation, p: float, *, dominant: bool
+    sign: Sign, signer: Signer, variation: _Variation, p: np.ndarray, *, dominant: bool
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return the position of the palm and the directions of fingers and palm at phase `p` of the sign, each (3,)."""
+    """Return the position of the palm and the directions of fingers and palm at phases (T,) of the sign.
+
+    Each is (T, 3), or (3,) where it does not change.
+    """
     place, pointing, facing_to = _orientation(sign)
     position = CENTRE + (np.array(place) - CENTRE) * signer.extent + variation.offset
     if sign.symmetry == "support" and not dominant:
@@ -235,10 +225,10 @@ def _goal(
     step, pitch, roll, turn = (
         _free_movement(sign, at, dominant) if isinstance(sign, FreeSign) else _movement(sign.movement, at)
     )
-    moved = body.rotated(np.array(step), np.array([0.0, 0, 1]), variation.direction) * variation.amplitude
+    moved = body.rotated(step, np.array([0.0, 0, 1]), variation.direction) * variation.amplitude
     position = _right(position + moved + _extra(signer.extra, p))
     fingers = body.rotated(fingers, facing, variation.tilt + roll * variation.amplitude)
-    across = body.cross(facing, fingers)
+    across = np.cross(facing, fingers)
     fingers = body.rotated(fingers, across, pitch * variation.amplitude)
     facing = body.rotated(facing, across, pitch * variation.amplitude)
     return position, fingers, body.rotated(facing, fingers, variation.palm + turn * variation.amplitude)
@@ -251,16 +241,17 @@ def _orientation(sign: Sign) -> tuple[Point, Point, Point]:
     return LOCATIONS[sign.location], FINGERS[sign.fingers], PALMS[sign.palm]
 
 
-def _free_movement(sign: FreeSign, p: float, dominant: bool) -> tuple[np.ndarray, float, float, float]:
-    """Return the movement of a hand at phase `p`, as `_movement` does."""
+def _free_movement(sign: FreeSign, p: np.ndarray, dominant: bool) -> tuple[np.ndarray, ...]:
+    """Return the movement of a hand at phases (T,), as `_movement` does."""
     amplitude, cycles, phase, drift = np.array(sign.waves if dominant else sign.other_waves or sign.waves).T
+    p = p[:, None]
     once = abs((p + 1) % 2 - 1)
     moved = amplitude * np.sin(2 * np.pi * cycles * p + phase) + drift * once * once * (3 - 2 * once)
-    return moved[:3], *moved[3:].tolist()
+    return moved[:, :3], *moved[:, 3:].T
 
 
-def _extra(name: str, p: float) -> tuple[float, float, float]:
-    """Return the step at phase `p` that a signer adds to every sign out of habit."""
+def _extra(name: str, p: np.ndarray) -> np.ndarray:
+    """Return the steps (T, 3) at phases (T,) that a signer adds to every sign out of habit."""
     wave, other = np.sin(2 * np.pi * p), np.cos(2 * np.pi * p)
     steps = {
         "none": (0.0, 0.0, 0.0),
@@ -268,19 +259,25 @@ def _extra(name: str, p: float) -> tuple[float, float, float]:
         "sway": (0.09 * wave, 0.0, 0.0),
         "circle": (0.06 * wave, 0.06 * other, 0.0),
     }
-    return steps[name]
+    return _in_time(steps[name], p)
 
 
-def _movement(name: str, p: float) -> tuple[tuple[float, float, float], float, float, float]:
-    """Return a movement at phase `p`: a step (outwards, down, to the viewer) in shoulder widths, and degrees.
+def _in_time(step: tuple[Any, ...], p: np.ndarray) -> np.ndarray:
+    """Return the steps (T, 3) at phases `p` of three values, each of them (T,) or a number."""
+    return np.stack([np.broadcast_to(value, p.shape) for value in step], axis=-1)
 
-    The degrees are pitch (nodding), roll (waving in the plane of the palm) and turn (about the fingers).
+
+def _movement(name: str, p: np.ndarray) -> tuple[np.ndarray, Any, Any, Any]:
+    """Return a movement at phases (T,): steps (T, 3) (outwards, down, to the viewer) in shoulder widths, and degrees.
+
+    The degrees, (T,) or a number, are pitch (nodding), roll (waving in the plane of the palm) and turn (about the
+    fingers).
     """
     wave = np.sin(2 * np.pi * p)
     twice = np.sin(4 * np.pi * p)
     once = abs((p + 1) % 2 - 1)  # there, and where the sign is doubled, back
     ease = once * once * (3 - 2 * once)
-    return {
+    step, *degrees = {
         "hold": ((0, 0, 0), 0, 0, 0),
         "tap": ((0.13 * abs(twice), 0, 0.03 * abs(twice)), 0, 0, 0),
         "circle": ((0.17 * np.cos(3.2 * np.pi * p), 0.17 * np.sin(3.2 * np.pi * p), 0), 0, 0, 0),
@@ -294,6 +291,7 @@ def _movement(name: str, p: float) -> tuple[tuple[float, float, float], float, f
         "pull": ((0.04 * ease, 0.18 * ease, -0.16 * ease), 0, 0, 0),
         "open": ((0.14 * ease - 0.10, 0.06 * ease, 0), 0, 0, 80 * ease),
     }[name]
+    return _in_time(step, p), *degrees
 
 
 def _camera(signer: Signer, variation: _Variation) -> np.ndarray:
