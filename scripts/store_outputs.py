@@ -93,7 +93,7 @@ def store_apart(run: Run) -> None:
     Raises:
         CalledProcessError: a cell failed.
     """
-    environment = execution_environment(network_threads(run.notebook.stage, jobs=cores()))
+    environment = execution_environment(network_threads(jobs=cores()))
     subprocess.run([sys.executable, __file__, APART, str(run.notebook.path)], env=environment, check=True)
 
 

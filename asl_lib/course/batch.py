@@ -499,7 +499,7 @@ def _do(run: Run, label: str, log: Callable[[str], None], *, force: bool, jobs: 
         try:
             if live and sys.stdout.isatty():
                 print(f"{label}  …", end="\r", flush=True)  # the line of its end is written over it
-            run.execute(threads=network_threads(run.notebook.stage, jobs=jobs))
+            run.execute(threads=network_threads(jobs=jobs))
         except BatchError:
             log(f"{label}  FAILED after {time.monotonic() - started:.0f} s")
             raise

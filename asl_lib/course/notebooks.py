@@ -285,12 +285,13 @@ def _failure(run: Run, stderr: str) -> str:
     return f"{run.notebook.name} failed. The executed copy, with the error in it: {relative(run.output)}\n\n{excerpt}"
 
 
-def network_threads(stage: str, *, jobs: int) -> int:
-    """Return the number of threads for networks of a notebook of this stage, where `jobs` are executed at a time.
+def network_threads(*, jobs: int) -> int:
+    """Return the number of threads for the networks of a notebook, where `jobs` are executed at a time.
 
-    Notebooks that train share the cores. The sums in a network, and so its last digits, depend on this number.
+    They share the cores: threads that wait for each other on a busy core take several times the time. The sums in a
+    network, and so its last digits, depend on this number.
     """
-    return max(1, cores() // jobs) if stage == "model" else cores()
+    return max(1, cores() // jobs)
 
 
 def execution_environment(threads: int | None) -> dict[str, str]:
