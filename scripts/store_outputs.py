@@ -1,12 +1,14 @@
 """Execute the course's notebooks in order, in place, and store their outputs: `make notebooks`.
 
-Outputs are part of the course. They contain no progress bars, no messages on stderr and no times of execution.
+Outputs are part of the course. They contain no progress bars and no times of execution, and a notebook in which a
+reader would see a warning is not stored.
 """
 
 from __future__ import annotations
 
 import base64
 import io
+import re
 import subprocess
 import sys
 import time
@@ -25,6 +27,7 @@ from asl_lib.course.notebooks import Run, execution_environment, network_threads
 LARGEST_KB = 600
 LARGE_PICTURE_KB = 60
 APART = "--apart"
+WARNING = re.compile(r"^WARNING\b|Warning: ", re.MULTILINE)
 
 
 def execute(path: Path) -> None:
@@ -39,9 +42,11 @@ def execute(path: Path) -> None:
         resources={"metadata": {"path": str(path.parent)}},
     )
     client.execute()
-    for cell in notebook.cells:
+    for number, cell in enumerate(notebook.cells):
         if cell.cell_type == "code":
-            cell.outputs = [output for output in cell.outputs if output.get("name") != "stderr"]
+            for output in cell.outputs:
+                if output.get("name") == "stderr" or WARNING.search(output.get("text", "")):
+                    raise SystemExit(f"{path.name}, cell {number}: a reader would see this message:\n{output.text}")
             if "true_colours" in cell.metadata.get("tags", []):
                 continue  # a wheel of all colours would come out in patches
             for picture in (output["data"] for output in cell.outputs if "image/png" in output.get("data", {})):

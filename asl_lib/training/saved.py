@@ -180,13 +180,16 @@ def compile_predictor(model: Any, recipe: Recipe) -> Callable[[np.ndarray], np.n
     landmarks = isinstance(recipe, FeatureRecipe)
     of_frames = any(layer.name == BACKBONE for layer in model.layers)
     call = partial(predict_at_once, model) if of_frames else partial(model, training=False)
-    program = tf.function(lambda X: glosses_of(call(X)), jit_compile=landmarks)
-
-    def probabilities(clip: np.ndarray) -> np.ndarray:
-        return mean_over_views(lambda X: program(tf.constant(X)), recipe, clip[None])[0]
-
+    blank = np.zeros(recipe.values_shape, np.float32)
+    form = tf.TensorSpec((len(recipe.views(blank[None])), *recipe.shape))
     with quiet_native_stderr():
-        probabilities(np.zeros(recipe.values_shape, np.float32))
+        # Of functions without a given form, TensorFlow warns that they are traced too often where a program has some.
+        program = tf.function(lambda X: glosses_of(call(X)), jit_compile=landmarks).get_concrete_function(form)
+
+        def probabilities(clip: np.ndarray) -> np.ndarray:
+            return mean_over_views(lambda X: program(tf.constant(X)), recipe, clip[None])[0]
+
+        probabilities(blank)
     return probabilities
 
 

@@ -1,16 +1,17 @@
-"""Pictures are stored small, and look as they did; networks have as many threads as in `asl run`."""
+"""Pictures are stored small and look as they did; networks have their share of the cores; warnings are refused."""
 
 import base64
 import io
 from pathlib import Path
 from types import SimpleNamespace
 
+import nbformat
 import numpy as np
+import pytest
 from PIL import Image
 
-from asl_lib._util.jobs import cores
 from scripts import store_outputs
-from scripts.store_outputs import LARGE_PICTURE_KB, main, shrink_picture
+from scripts.store_outputs import LARGE_PICTURE_KB, execute, main, shrink_picture
 
 
 def encoded(points):
@@ -43,7 +44,7 @@ def test_a_small_picture_is_unchanged():
     assert shrink_picture(picture) == picture
 
 
-def test_a_notebook_that_trains_is_stored_with_its_share_of_the_cores_and_one_that_reports_with_all(monkeypatch):
+def test_every_notebook_is_stored_with_its_share_of_the_cores(monkeypatch):
     started = []
 
     def run(command, *, env, check):
@@ -53,4 +54,21 @@ def test_a_notebook_that_trains_is_stored_with_its_share_of_the_cores_and_one_th
     monkeypatch.setattr("sys.argv", ["store_outputs.py", "06", "11"])
     main()
     threads = {name[:2]: env["TF_NUM_INTRAOP_THREADS"] for name, env in started}
-    assert threads == {"06": "1", "11": str(cores())}
+    assert threads == {"06": "1", "11": "1"}
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "import sys; print('a hint', file=sys.stderr)",
+        "import warnings; warnings.warn('a hint')",
+        "print('WARNING:tensorflow: a hint')",
+    ],
+)
+def test_a_notebook_in_which_a_reader_would_see_a_warning_is_not_stored(tmp_path, message):
+    path = tmp_path / "01_short.ipynb"
+    nbformat.write(nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(message)]), path)
+    before = path.read_bytes()
+    with pytest.raises(SystemExit, match=r"01_short\.ipynb, cell 0: a reader would see this message:\n.*a hint"):
+        execute(path)
+    assert path.read_bytes() == before

@@ -332,6 +332,21 @@ def test_models_without_a_network_are_trained_saved_loaded_and_used_like_network
         load_model(tmp_path)
 
 
+def test_five_compiled_networks_in_one_program_give_no_warning_of_tensorflow(monkeypatch):
+    import tensorflow as tf
+
+    warnings = []
+    monkeypatch.setattr(tf.get_logger(), "warning", lambda message, *rest: warnings.append(message))
+    recipe = FeatureRecipe(frames=4, parts=("right_hand",), body_frame="image", glosses=("YES", "NO"))
+    clip = np.zeros(recipe.values_shape, np.float32)
+    for number in range(5):
+        network = build("attention_lstm", recipe, units=4)
+        compiled = compile_predictor(network, recipe)
+        for _ in range(20 if number == 0 else 1):  # TensorFlow counts the calls between two traces
+            compiled(clip)
+    assert not warnings
+
+
 def test_a_nan_loss_is_reported_with_the_learning_rate(tmp_path):
     with pytest.raises(TrainingError, match=r"stay finite.*learning rate"):
         train(tmp_path, epochs=3, learning_rate=1e30)
