@@ -16,7 +16,7 @@ class Row:
     """One comparison, or one fact that has no counterpart.
 
     Attributes:
-        topic: part of the course: extraction, reading, augmentation, features, epoch, latency, live, memory.
+        topic: part of the course: tracker, extraction, reading, augmentation, features, epoch, latency, growth, live.
         what: what asl_lib did.
         against: the plain method or the peer; empty for a fact.
         ratio: time of the other by time of asl_lib: above 1, asl_lib takes less. NaN for a fact.

@@ -132,6 +132,7 @@ def render(sign: str, signer: str, repetition: int = 0) -> np.ndarray:
 def photographs(folder: Path, count: int) -> dict[str, np.ndarray]:
     """Return `count` photographs of asl_digits, with the border that `find_hands` gives them; 0 for all."""
     paths = sorted(folder.glob("*/*.*"))
+    count = min(count, len(paths))
     chosen = np.linspace(0, len(paths) - 1, count).round().astype(int) if count else range(len(paths))
     clips: dict[str, np.ndarray] = {}
     for path in (paths[number] for number in chosen):

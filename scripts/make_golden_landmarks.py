@@ -15,7 +15,7 @@ import numpy as np
 from asl_lib.data.dataset import shared_folder
 from asl_lib.data.demo import load_lexicon, load_signers
 from benchmarks import reference
-from benchmarks.tracker import agreement, photographs, render
+from benchmarks.tracker import agreement, brighten, photographs, render
 
 ROOT = Path(__file__).resolve().parent.parent
 GOLDEN = ROOT / "tests" / "landmarks" / "golden.npz"
@@ -57,7 +57,7 @@ def main() -> None:
     landmarks = reference.run(python, "holistic", clips).landmarks
     bodies = {clip: without_face(points) for clip, points in landmarks.items()}
     # How far a change that nobody sees, one grey level up, moves MediaPipe's own landmarks.
-    brighter = {clip: np.clip(frames, 0, 254) + np.uint8(1) for clip, frames in clips.items()}
+    brighter = {clip: brighten(frames) for clip, frames in clips.items()}
     moved = reference.run(python, "holistic", brighter).landmarks
     moved_bodies = {clip: without_face(points) for clip, points in moved.items()}
     values = {f"{clip}: body": body for clip, body in bodies.items()}

@@ -47,8 +47,9 @@ def has_interactive_front_end() -> bool:
 
 
 def counted(count: int, noun: str) -> str:
-    """Return a number with its noun, for messages: "1 clip", "1,204 clips"."""
-    return f"{count:,} {noun}{'s' * (count != 1)}"
+    """Return a number with its noun, for messages: "1 clip", "1,204 clips", "2 classes"."""
+    plural = f"{noun}es" if noun.endswith("s") else f"{noun}s"
+    return f"{count:,} {noun if count == 1 else plural}"
 
 
 @contextmanager

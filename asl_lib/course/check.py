@@ -18,6 +18,7 @@ from asl_lib._util.jobs import quiet_worker, run_jobs
 from asl_lib._util.paths import relative
 from asl_lib.data.clips import missing_files, read_clips
 from asl_lib.data.dataset import Dataset, Published
+from asl_lib.data.errors import DatasetError
 from asl_lib.data.video import MIN_FRAMES, MediaError, examine_video, time_limit_s, video_info
 from asl_lib.features.photographs import read_photograph
 from asl_lib.landmarks.landmarks import LandmarkError
@@ -37,7 +38,10 @@ def describe(dataset: Dataset, dataset_dir: Path) -> str:
     """Return two lines: what the data set is, its size and licence, and what of it is on this disk."""
     table, here = dataset_dir / "clips.csv", "not here"
     if table.is_file():
-        here = f"{counted(len(read_clips(table)), 'clip')} here"
+        try:
+            here = f"{counted(len(read_clips(table)), 'clip')} here"
+        except DatasetError as error:  # the other data sets are listed nevertheless
+            here = f"its clips table cannot be read: {error}"
     elif dataset_dir.is_dir():
         here = f"a folder is here, no clips table yet: asl datasets check {dataset.name}"
     about = f"{dataset.kind}, {dataset.size}; licence: {dataset.licence}; {here}"

@@ -457,7 +457,11 @@ def _live(options: argparse.Namespace) -> None:
     if options.web:
         _serve(options)
         return
+    from asl_lib.live.errors import LiveError
     from asl_lib.live.window import run_live
+
+    if options.to or options.allowed_hosts:
+        raise LiveError("--to and --allowed-hosts are options of the page: add --web.")
 
     run_live(
         options.source,
@@ -477,7 +481,6 @@ def _live(options: argparse.Namespace) -> None:
 
 def _serve(options: argparse.Namespace) -> None:
     from asl_lib.live.errors import LiveError
-    from asl_lib.live.networks import find_models
     from asl_lib.live.web.build import build_page
     from asl_lib.live.web.server import serve_page
 
@@ -488,8 +491,7 @@ def _serve(options: argparse.Namespace) -> None:
         )
     models = {relative(options.model): Path(options.model)} if options.model else None
     if options.to:
-        letters = {} if models else find_models(letters=True)
-        print(f"The page is in {build_page(options.to, models=models or find_models(), letters=letters)}.")
+        print(f"The page is in {build_page(options.to, models=models)}.")
         return
     hosts = split_names(options.allowed_hosts)
     with serve_page(models=models, port=options.port, allowed_hosts=hosts) as server:

@@ -200,7 +200,7 @@ class VideoReader:
     def __init__(self, path: str | Path) -> None:
         self.path, self.count, self._end_s, self._damaged, self._at_end = Path(path), 0, 0.0, 0, False
         if not self.path.is_file():
-            raise MediaError(f"There is no video at {path}. Check the path in the clips table.")
+            raise MediaError(f"There is no video at {path}. Check the path.")
         if self.path.stat().st_size == 0:
             raise MediaError(f"{path} is empty (0 bytes). Record or download it again.")
         with ExitStack() as stack:
@@ -245,6 +245,11 @@ class VideoReader:
 
     def frames(self, *, start: int = 0, end: int | None = None) -> Iterator[Frame]:
         """Yield what `read_frames` yields."""
+        if end is not None and end <= start:
+            raise MediaError(
+                f"The part of {self.path} must end after frame {start}, where it begins; its end is {end}. Correct "
+                "start and end."
+            )
         for index, (time_s, frame) in enumerate(self._decode(end)):
             if index >= start:
                 yield Frame(time_s, self._picture(frame))

@@ -152,8 +152,14 @@ def ensemble_results(evaluation: Evaluation, *, name: str) -> pd.DataFrame:
 
 
 def pooled_rate(run_dir: str | Path, model: str) -> Rate:
-    """Return a model's accuracy over the clips of all its rows in `collect_results`, the mean of its seeds."""
+    """Return a model's accuracy over the clips of all its rows in `collect_results`, the mean of its seeds.
+
+    Raises:
+        ValueError: the run has no results of the model.
+    """
     results = _read_results(run_dir)
+    if model not in (models := sorted(set(results["model"]))):
+        raise ValueError(f"{run_dir} has no results of '{model}'. There are: {', '.join(models)}.")
     return _pooled(headline(results[results["model"] == model]))
 
 

@@ -369,7 +369,10 @@ class VideoRecipe(PictureRecipe):
         return square_frame(frame, size=self.size, flow=self.flow)
 
     def transform_squares(self, squares: Sequence[np.ndarray]) -> np.ndarray:
-        """Return the same as `transform`, to the last bit, of all frames of a clip as `square` returns them."""
+        """Return the same as `transform`, to the last bit, of all frames of a clip as `square` returns them.
+
+        They must have been taken at a constant rate.
+        """
         return take_frames(squares, frames=self.frames, size=self.size, flow=self.flow)
 
     def mirror(self, values: np.ndarray) -> np.ndarray:

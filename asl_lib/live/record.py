@@ -173,7 +173,10 @@ def next_recording(folder: Path, suffix: str) -> Path:
 
 
 def is_folder_name(name: str) -> bool:
-    """Return whether a name can be the name of a folder on every system."""
+    """Return whether a name can be the name of a folder on every system.
+
+    The few names that Windows has for devices (CON, AUX, NUL) are allowed: some are words, and so glosses.
+    """
     # A vowel sign or an accent of its own belongs to the letter before it, but is no letter to `re`.
     letters = name[:1] + "".join(character for character in name[1:] if unicodedata.category(character)[0] != "M")
     short = len(name.encode(errors="replace")) <= LONGEST_FOLDER_BYTES

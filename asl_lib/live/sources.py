@@ -214,9 +214,9 @@ class FrameReader:
 
     @property
     def ended(self) -> bool:
-        """Whether the source has ended and its last frame was taken."""
+        """Whether the source has ended and its last frame was taken; where it failed, `take` raises the error."""
         with self._changed:
-            return self._ended and self._frame is None
+            return self._ended and self._frame is None and self._error is None
 
     def _read(self) -> None:
         try:

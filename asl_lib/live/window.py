@@ -469,7 +469,10 @@ def require_display() -> None:
     if sys.platform.startswith("linux") and not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
         raise LiveError(f"There is no display to open a window on. {remedy}")
     attempt = "import cv2; cv2.namedWindow('a'); cv2.destroyAllWindows()"
-    done = subprocess.run([sys.executable, "-c", attempt], capture_output=True, text=True, check=False, timeout=60)
+    try:
+        done = subprocess.run([sys.executable, "-c", attempt], capture_output=True, text=True, check=False, timeout=60)
+    except subprocess.TimeoutExpired as error:
+        raise LiveError(f"The display has not opened a window within {error.timeout:.0f} s. {remedy}") from error
     if done.returncode:
         words = done.stderr.strip().splitlines()
         reason = words[-1] if words else f"it ended with code {done.returncode}"

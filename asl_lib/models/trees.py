@@ -44,7 +44,7 @@ class HandTrees(PointModel):
     def __init__(self, recipe: FeatureRecipe, *, classes: int, trees: int = 800, seed: int = 42) -> None:
         if classes < 2 or trees < 1:
             raise ValueError(f"Trees need at least 2 classes and 1 tree; got {classes} and {trees}.")
-        _check_hands(recipe)
+        _check_recipe(recipe)
         self.recipe, self.classes, self.trees, self.seed = recipe, classes, trees, seed
         self._forest: Forest | None = None
 
@@ -107,9 +107,9 @@ def describe_clips(points: np.ndarray, recipe: FeatureRecipe) -> np.ndarray:
         (N, numbers) float64 without NaN; 0 where a hand was never seen.
 
     Raises:
-        ValueError: the recipe lacks a hand.
+        ValueError: the recipe lacks a hand, or has fewer than 3 frames.
     """
-    _check_hands(recipe)
+    _check_recipe(recipe)
     count, frames = points.shape[:2]
     time = np.linspace(0, 1, frames)
     inner, outer = DESCRIBED[recipe.timing]
@@ -141,7 +141,9 @@ def describe_clips(points: np.ndarray, recipe: FeatureRecipe) -> np.ndarray:
     return np.concatenate([*numbers, mean(right[:, :, ends, :2]), beside, left_seen[:, None]], axis=1)
 
 
-def _check_hands(recipe: FeatureRecipe) -> None:
+def _check_recipe(recipe: FeatureRecipe) -> None:
+    if recipe.frames < 3:
+        raise ValueError(f"A clip must have at least 3 frames to be described; the recipe has {recipe.frames}.")
     if {"left_hand", "right_hand"} - set(recipe.parts):
         raise ValueError(f"The recipe must have both hands among its parts; got {', '.join(recipe.parts)}.")
 

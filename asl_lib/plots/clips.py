@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from asl_lib._util.console import counted
 from asl_lib.features.recipe import FeatureRecipe
 from asl_lib.landmarks.landmarks import Landmarks
 from asl_lib.plots.drawing import (
@@ -19,7 +20,7 @@ from asl_lib.plots.drawing import (
     small_picture,
     wrist_path,
 )
-from asl_lib.plots.style import PART_COLOURS, PART_NAMES, SMALL_TITLE, counted, describe, listed, subplots
+from asl_lib.plots.style import PART_COLOURS, PART_NAMES, SMALL_TITLE, describe, listed, subplots
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from asl_lib._util.console import counted
 from asl_lib.data.video import Frame
 from asl_lib.features.body import LEFT_SHOULDER, LEFT_WRIST, RIGHT_SHOULDER, RIGHT_WRIST
 from asl_lib.landmarks.landmarks import PARTS, Landmarks
@@ -16,7 +17,6 @@ from asl_lib.plots.drawing import draw_frame, part_legend, picture_grid
 from asl_lib.plots.style import (
     PART_NAMES,
     SMALL_TITLE,
-    counted,
     describe,
     listed,
     percent,

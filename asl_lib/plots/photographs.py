@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from asl_lib._util.console import counted
 from asl_lib.plots.drawing import picture_grid
-from asl_lib.plots.style import HAND_LIMBS, PART_COLOURS, SMALL_TITLE, counted, describe, listed, percent, subplots
+from asl_lib.plots.style import HAND_LIMBS, PART_COLOURS, SMALL_TITLE, describe, listed, percent, subplots
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

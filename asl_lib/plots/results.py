@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from asl_lib._util.console import counted
 from asl_lib.evaluation.metrics import (
     FEWEST_SIGNERS,
     Evaluation,
@@ -18,7 +19,6 @@ from asl_lib.evaluation.metrics import (
 )
 from asl_lib.plots.style import (
     SMALL_TITLE,
-    counted,
     describe,
     listed,
     percent,
@@ -44,7 +44,8 @@ def plot_history(history: pd.DataFrame, *, split: str = "") -> Figure:
     """Plot loss and accuracy by epoch, and mark the epoch whose weights were kept.
 
     Args:
-        history: one row per epoch: epoch, loss, accuracy and, if there was validation, val_loss and val_accuracy.
+        history: one row per epoch: epoch, loss, accuracy and, if there was validation, val_loss and val_accuracy. The
+            training monitored the accuracy, or had no validation and kept its last weights.
         split: the parameter `split` of the training, for the legend: "signer", "official" or "random".
     """
     from matplotlib.ticker import MaxNLocator

@@ -100,12 +100,6 @@ def listed(names: Iterable[object], *, most: int = 6) -> str:
     return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
 
 
-def counted(count: int, noun: str) -> str:
-    """Return "1 clip", "2 clips"."""
-    plural = f"{noun}es" if noun.endswith("s") else f"{noun}s"
-    return f"{count:,} {noun if count == 1 else plural}"
-
-
 def percent(share: float) -> str:
     """Return a share from 0 to 1 in words: "92 %" for 0.917; "0 %" and "100 %" only for exactly 0 and 1."""
     rounded = round(100 * share)

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from asl_lib._util.console import counted
 from asl_lib.features.optical_flow import flow_colours
-from asl_lib.plots.style import SMALL_TITLE, counted, describe, listed, percent, subplots
+from asl_lib.plots.style import SMALL_TITLE, describe, listed, percent, subplots
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -170,7 +170,7 @@ def recogniser_outputs(
 
 
 def at_rate(clip: Landmarks, fps: float) -> Landmarks:
-    """Return a clip as an exported file brings it to a constant rate."""
+    """Return a clip as an exported file, which takes at most `MAX_FRAMES`, brings it to a constant rate."""
     values = resample_in_time(_values(clip), clip.times, fps=fps)
     return Landmarks(values[..., :3], values[..., 3], clip.parts, fps, clip.width, clip.height)
 

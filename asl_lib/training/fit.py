@@ -180,7 +180,10 @@ def fit(
         model.fit(clips.values[rows], clips.y[rows])
         history, seconds = pd.DataFrame(), time.monotonic() - start
     else:
-        _check(model, clips, validation, monitor=monitor, schedule=schedule)
+        _check(
+            model, clips, validation, monitor=monitor, schedule=schedule, learning_rate=learning_rate,
+            epochs=epochs, patience=patience, batch_size=batch_size,
+        )  # fmt: skip
         batching: dict[str, Any] = {"batch_size": batch_size, "seed": seed, "augmentation": augmentation}
         if groups is None and isinstance(outputs := model.compute_output_shape(model.input_shape), dict):
             sizes = {"groups": outputs["group"][-1], "classes": len(clips.glosses)}
@@ -232,8 +235,22 @@ def _key(model: keras.Model, clips: ClipSet[Any], rows: np.ndarray, validation: 
     return fingerprint(*arrays, settings=[settings, repr(clips.recipe), model.count_params()])
 
 
-def _check(model: keras.Model, clips: ClipSet[Any], validation: np.ndarray, *, monitor: str, schedule: str) -> None:
+def _check(
+    model: keras.Model,
+    clips: ClipSet[Any],
+    validation: np.ndarray,
+    *,
+    monitor: str,
+    schedule: str,
+    learning_rate: float,
+    **counts: int,
+) -> None:
     """Raise TrainingError where a network does not fit the clips, or an option has an impossible value."""
+    if not 0 < learning_rate < np.inf or min(counts.values()) < 1:
+        raise TrainingError(
+            f"learning_rate must be above 0, and {', '.join(counts)} at least 1; got {learning_rate:g}, "
+            f"{', '.join(map(str, counts.values()))}."
+        )
     if monitor not in ("accuracy", "loss", "none") or schedule not in ("constant", "cosine"):
         raise TrainingError(
             f"monitor must be accuracy, loss or none, and schedule constant or cosine; got {monitor!r} and "

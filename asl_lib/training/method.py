@@ -84,6 +84,7 @@ class Method:
 
         Raises:
             TrainingError: there is no such part, or it cannot have this value.
+            RecipeError: a recipe cannot have this value.
         """
         if not part:
             return self

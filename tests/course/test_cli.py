@@ -28,9 +28,11 @@ def test_help_names_every_command():
     output = subprocess.run(
         [sys.executable, "-m", "asl_lib.course.cli", "--help"], capture_output=True, text=True, check=True
     ).stdout
-    commands = ("run", "batch", "ablate", "extract", "export", "pretrain", "teach", "lookup", "classroom", "datasets")
-    for command in commands:
-        assert command in output
+    listed = re.findall(r"^ {4}([a-z]+)\b", output, re.MULTILINE)
+    assert listed == [
+        "run", "batch", "ablate", "extract", "pretrain", "export", "predict", "live", "record", "teach", "lookup",
+        "datasets", "classroom",
+    ]  # fmt: skip
 
 
 def test_the_version_command_lists_the_system_for_bug_reports(capsys):
@@ -50,6 +52,17 @@ def test_data_sets_are_listed_with_licence_size_and_what_is_downloaded(arguments
     output = capsys.readouterr().out
     for words in ("demo: ", "teaching device", "72 MB; licence: MIT, as the course; not here", "3 clips here"):
         assert words in output
+    for name in find_datasets():
+        assert f"{name}: " in output
+
+
+def test_a_clips_table_that_cannot_be_read_is_named_in_the_list_and_the_other_data_sets_follow(capsys, home):
+    table = home / "data" / "karsl" / "clips.csv"
+    table.parent.mkdir(parents=True)
+    table.write_text("nonsense")
+    assert main(["datasets"]) == 0
+    output = capsys.readouterr().out
+    assert "karsl/clips.csv has no column 'clip_id'" in output
     for name in find_datasets():
         assert f"{name}: " in output
 

@@ -89,7 +89,7 @@ def test_the_demo_refuses_unknown_names_and_another_seed_in_the_same_folder(tmp_
         demo.prepare(tmp_path, Options(signs=("YES",), signers=("ana",), repetitions=1, workers=1, seed=7))
 
 
-def test_the_minimal_pairs_of_the_demo_are_signs_of_the_demo(tmp_path):
+def test_the_minimal_pairs_of_the_demo_are_signs_of_the_demo():
     pairs = get_dataset("demo").minimal_pairs()
     assert len(pairs) >= 3
     assert get_dataset("recordings").minimal_pairs() == []

@@ -107,6 +107,10 @@ def test_wlasl_subsets_come_from_their_lists_or_from_the_order_of_glosses(wlasl)
         ["validation", "118"]
     ]
     assert dataset.find_clips(wlasl, "300").gloss.nunique() == 3
+    for action in ([0, None, 3], [[0], 1, 3], ["x", "y", "z"]):
+        (wlasl / "nslt_100.json").write_text(json.dumps({"99999": {"subset": "test", "action": action}}))
+        with pytest.raises(DatasetError, match=r"nslt_100\.json: '99999' has no usable subset and action"):
+            dataset.find_clips(wlasl, "100")
     with pytest.raises(DatasetError, match="no subset '50'. It has: 100, 300, 1000, 2000"):
         dataset.prepare(wlasl, Options(subset="50"))
 

@@ -91,7 +91,14 @@ def test_start_and_end_select_a_part_of_a_video(tmp_path):
     assert np.array_equal(part, whole[3:7])
 
 
-def test_a_start_after_the_end_is_refused(tmp_path):
+@pytest.mark.parametrize(("start", "end"), [(3, 2), (2, 2), (0, 0)])
+def test_a_part_that_ends_before_it_begins_is_no_fault_of_the_video(tmp_path, start, end):
+    write_video(tmp_path / "a.mp4", make_frames(4), fps=25)
+    with pytest.raises(MediaError, match=rf"must end after frame {start}, where it begins; its end is {end}"):
+        list(read_frames(tmp_path / "a.mp4", start=start, end=end))
+
+
+def test_a_part_that_begins_after_the_video_is_refused(tmp_path):
     write_video(tmp_path / "a.mp4", make_frames(4), fps=25)
     with pytest.raises(MediaError, match="must hold a frame 9; it ended after 4"):
         [picture for _, picture in read_frames(tmp_path / "a.mp4", start=9)]

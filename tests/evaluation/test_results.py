@@ -205,6 +205,8 @@ def test_several_seeds_are_one_row_with_mean_and_range_and_the_same_n(tmp_path):
     assert row.by_seed == pytest.approx((1 / 3, 2 / 3, 1.0)), "in the order of the seeds"
     assert str(row_rate(row)).startswith("66.7% (n = 3 clips, 1 cell, ")
     assert str(pooled_rate(tmp_path, "lstm")) == str(row_rate(row))
+    with pytest.raises(ValueError, match=r"has no results of 'tcn'\. There are: lstm"):
+        pooled_rate(tmp_path, "tcn")
     summary = summarise(results).iloc[0]
     expected = (3, pytest.approx(1 / 3), 1.0)
     assert tuple(summary[["seeds", "seed_low", "seed_high"]]) == expected

@@ -187,6 +187,20 @@ def test_the_newest_frame_wins_and_the_others_are_counted():
         assert newest.ended
 
 
+def test_a_source_that_failed_while_nobody_took_a_frame_has_not_ended_until_its_error_was_raised():
+    class Unplugged(Feed):
+        def frames(self):
+            yield from super().frames()
+            raise LiveError("The camera was unplugged.")
+
+    with FrameReader(Unplugged(make_frames(2))) as newest:
+        time.sleep(0.2)
+        assert newest.take() is not None
+        assert not newest.ended
+        with pytest.raises(LiveError, match="unplugged"):
+            newest.take()
+
+
 def test_a_file_read_as_fast_as_possible_loses_no_frame():
     times = []
     with FrameReader(Feed(make_frames(20), live=False)) as newest:

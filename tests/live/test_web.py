@@ -13,6 +13,7 @@ from urllib.parse import urlencode
 import pytest
 
 from asl_lib.course.cli import main
+from asl_lib.features.recipe import VideoRecipe
 from asl_lib.live.errors import LiveError
 from asl_lib.live.web import build
 from asl_lib.live.web import server as web
@@ -219,7 +220,6 @@ def test_the_command_writes_the_page_into_a_folder(tmp_path, monkeypatch, capsys
     monkeypatch.setattr(build, "build_page", lambda folder, **options: asked.update(options) or folder)
     assert main(["live", "--web", "--to", "page", "--model", str(tmp_path)]) == 0
     assert list(asked["models"].values()) == [tmp_path]
-    assert asked["letters"] == {}
     assert "The page is in page." in capsys.readouterr().out
 
 
@@ -239,6 +239,15 @@ def test_a_model_that_the_page_cannot_use_is_left_out_with_the_reason(tmp_path, 
     with pytest.raises(LiveError, match="cannot use any of the models"):
         build.build_page(tmp_path / "page", models={"gone": tmp_path / "gone"}, log=messages.append)
     assert any("gone is left out: There is no" in message for message in messages)
+
+
+def test_a_network_for_videos_is_left_out_of_the_page(tmp_path, monkeypatch):
+    monkeypatch.setattr(build, "fetch_packages", lambda **_: tmp_path)
+    monkeypatch.setattr(build, "export_model", lambda *_, check, **__: check(VideoRecipe(size=32, frames=8)))
+    messages = []
+    with pytest.raises(LiveError, match="cannot use any of the models"):
+        build.build_page(tmp_path / "page", models={"i3d": tmp_path / "i3d"}, log=messages.append)
+    assert any("i3d is left out: its input is video, which the page cannot use" in message for message in messages)
 
 
 @pytest.mark.parametrize(("program", "words"), [("", "npm, which fetches"), ("#!/bin/sh\nexit 1\n", "could not fetch")])

@@ -34,6 +34,12 @@ def test_a_clip_without_hands_is_described_without_nan(recipe):
     assert np.isfinite(describe_clips(points, recipe)).all()
 
 
+def test_a_recipe_of_two_frames_is_refused_for_the_trees():
+    recipe = FeatureRecipe(frames=2, parts=FLAT.parts)
+    with pytest.raises(ValueError, match="at least 3 frames"):
+        describe_clips(make_clips(recipe)[0], recipe)
+
+
 @pytest.mark.parametrize("first", range(8, 12))
 def test_a_hand_seen_only_in_the_middle_and_always_moving_is_described_without_nan(first):
     recipe = FeatureRecipe()

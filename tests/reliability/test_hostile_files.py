@@ -246,8 +246,11 @@ def test_damaged_results_are_read_or_named(folder, tmp_path_factory, data, name)
     for path in (folder / "run" / "lstm" / "held_out_a").iterdir():
         content = path.read_bytes()
         (place / path.name).write_bytes(data.draw(damaged(content)) if path.name == name else content)
-    answer(lambda: collect_results(run), ValueError)
-    answer(lambda: collect_evaluation(run, "lstm"), ValueError)
+    for answered in (
+        answer(lambda: collect_results(run), ValueError),
+        answer(lambda: collect_evaluation(run, "lstm"), ValueError),
+    ):
+        assert not isinstance(answered, str) or str(run) in answered
 
 
 @given(st.data())

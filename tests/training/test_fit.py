@@ -261,6 +261,17 @@ def test_an_unknown_monitor_or_schedule_is_refused(wrong, tmp_path):
         train(tmp_path, **wrong)
 
 
+@pytest.mark.parametrize(
+    "wrong", [{"epochs": 0}, {"patience": 0}, {"batch_size": 0}, {"learning_rate": -1.0}, {"learning_rate": np.nan}]
+)
+def test_a_number_that_no_training_can_have_is_refused(wrong, tmp_path):
+    with pytest.raises(
+        TrainingError, match=r"learning_rate must be above 0, and epochs, patience, batch_size at least"
+    ):
+        train(tmp_path, **wrong)
+    assert not list(tmp_path.iterdir())
+
+
 def test_without_validation_the_weights_of_the_last_epoch_are_kept(tmp_path):
     everyone = halves().without_validation()
     model, history = train(tmp_path, split=everyone, monitor="none", patience=1, schedule="cosine")

@@ -113,16 +113,16 @@ def _from_subset(videos: dict[str, Any], glosses: dict[int, str], known: Iterabl
         try:
             number, first, last = about["action"]
             split = SPLIT_NAMES[about["subset"]]
+            row = by_id.get(video_id) or {
+                "clip_id": video_id,
+                "path": f"videos/{video_id}.mp4",
+                "gloss": glosses.get(number, str(number)),
+                "signer": "unknown",
+                "start": max(0, int(first) - 1),
+                "end": int(last) if int(last) > 0 else -1,
+            }
         except (KeyError, TypeError, ValueError, OverflowError) as error:
             raise DatasetError(f"{path}: '{video_id}' has no usable subset and action: {error!r}.") from error
-        row = by_id.get(video_id) or {
-            "clip_id": video_id,
-            "path": f"videos/{video_id}.mp4",
-            "gloss": glosses.get(number, str(number)),
-            "signer": "unknown",
-            "start": max(0, int(first) - 1),
-            "end": int(last) if int(last) > 0 else -1,
-        }
         yield {**row, "split": split}
 
 

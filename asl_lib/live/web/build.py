@@ -13,7 +13,6 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from importlib.metadata import distribution
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
 from asl_lib._util.files import read_json, write_json
@@ -22,7 +21,7 @@ from asl_lib.features.recipe import FeatureRecipe, Recipe, RecipeError
 from asl_lib.landmarks.model_files import model_path
 from asl_lib.live.errors import LiveError
 from asl_lib.live.exported import export_model, export_signs
-from asl_lib.live.networks import NO_MODELS
+from asl_lib.live.networks import NO_MODELS, find_models
 from asl_lib.live.vocabulary import VOCABULARY_FILE
 from asl_lib.live.web.packages import fetch_packages
 from asl_lib.models.embedding import SignEmbedding
@@ -55,17 +54,16 @@ HEADERS = {
 def build_page(
     folder: str | Path,
     *,
-    models: Mapping[str, Path],
-    letters: Mapping[str, Path] = MappingProxyType({}),
+    models: Mapping[str, Path] | None = None,
     log: Callable[[str], None] = print,
 ) -> Path:
     """Write the page into a folder, which may have an older one.
 
     Args:
         folder: where to.
-        models: name to show -> folder of a network for landmarks. Where there is a sign embedding, "Only signs that you
+        models: name to show -> folder of a network for landmarks, or for letters, which is offered for the right hand
+            and for the left; None for all under `outputs/`. Where there is a sign embedding, "Only signs that you
             teach" is offered, too.
-        letters: the same for letters; each is offered for the right hand and for the left.
         log: called with each status message.
 
     Returns:
@@ -75,16 +73,16 @@ def build_page(
         LandmarkError: the tracker's models have not been fetched.
         LiveError: LiteRT.js cannot be fetched, or there is no model that the page can use.
     """
-    folder = Path(folder)
-    embedding = None
+    folder, embedding = Path(folder), None
+    models = find_models() | find_models(letters=True) if models is None else models
     with suppress(TrainingError, RecipeError):  # each model says so
         embedding = load_embedding()
-    if not models and not letters and embedding is None:
+    if not models and embedding is None:
         raise LiveError(NO_MODELS)
     runtime = fetch_packages(log=log)
     shutil.copytree(STATIC, folder, dirs_exist_ok=True)
     (folder / "headers.js").write_text(f"const HEADERS = {json.dumps(HEADERS, indent=2)};\n", encoding="utf-8")
-    offered = _export_models(folder, models, letters, embedding, log)
+    offered = _export_models(folder, models, embedding, log)
     about = {"models": offered, "colours": _for_parts(PART_COLOURS), "limbs": _for_parts(LIMBS)}
     write_json(folder / "config.json", about)
     for name in ("litert", "tracker"):
@@ -108,7 +106,6 @@ def build_page(
 def _export_models(
     folder: Path,
     models: Mapping[str, Path],
-    letters: Mapping[str, Path],
     embedding: SignEmbedding | None,
     log: Callable[[str], None],
 ) -> dict[str, dict[str, Any]]:
@@ -117,26 +114,26 @@ def _export_models(
     with suppress(OSError, ValueError, KeyError, TypeError, AttributeError):  # there is no page yet, or an older one
         made = {about["folder"]: about["stamp"] for about in read_json(folder / "config.json")["models"].values()}
     offered: dict[str, dict[str, Any]] = {}
-    for spells, some in ((False, models), (True, letters)):
-        for name, source in some.items():
-            target = f"models/{hashlib.sha256(str(source.resolve()).encode()).hexdigest()[:12]}/"
-            trained_s = max(
-                (path.stat().st_mtime for path in source.glob("*") if path.name != VOCABULARY_FILE), default=0.0
-            )
-            written = folder / target / "recogniser.tflite"
-            try:
-                if made.get(target) != stamp or not written.is_file() or written.stat().st_mtime <= trained_s:
-                    log(f"Exporting {relative(source)} ...")
-                    export_model(source, folder / target, embedding=embedding, check=_check_parts, log=log)
-            except (LiveError, TrainingError) as error:
-                log(f"{name} is left out: {error}")
-                continue
-            learns = (folder / target / "vocabulary.json").is_file()
-            about = {"folder": target, "spells": spells, "learns": learns, "stamp": stamp}
-            for hand in ("right", "left") if spells else ("",):
-                shown = f"Letters, {hand} hand: {name}" if spells else name
-                offered[shown] = {**about, "left_handed": hand == "left"}
-    if not offered and (models or letters):
+    for name, source in models.items():
+        target = f"models/{hashlib.sha256(str(source.resolve()).encode()).hexdigest()[:12]}/"
+        trained_s = max(
+            (path.stat().st_mtime for path in source.glob("*") if path.name != VOCABULARY_FILE), default=0.0
+        )
+        written = folder / target / "recogniser.tflite"
+        try:
+            if made.get(target) != stamp or not written.is_file() or written.stat().st_mtime <= trained_s:
+                log(f"Exporting {relative(source)} ...")
+                export_model(source, folder / target, embedding=embedding, check=_check_recipe, log=log)
+        except (LiveError, TrainingError) as error:
+            log(f"{name} is left out: {error}")
+            continue
+        learns = (folder / target / "vocabulary.json").is_file()
+        spells = read_json(folder / target / "recogniser.json")["input"] == "photographs"
+        about = {"folder": target, "spells": spells, "learns": learns, "stamp": stamp}
+        for hand in ("right", "left") if spells else ("",):
+            shown = f"Letters, {hand} hand: {name}" if spells else name
+            offered[shown] = {**about, "left_handed": hand == "left"}
+    if not offered and models:
         raise LiveError("The page cannot use any of the models: the reasons are above.")
     if embedding is not None:
         (folder / TAUGHT_FOLDER).mkdir(parents=True, exist_ok=True)
@@ -147,7 +144,9 @@ def _export_models(
     return offered
 
 
-def _check_parts(recipe: Recipe) -> None:
+def _check_recipe(recipe: Recipe) -> None:
+    if recipe.input not in ("landmarks", "photographs"):
+        raise LiveError(f"its input is {recipe.input}, which the page cannot use. Use the window: asl live --model")
     if isinstance(recipe, FeatureRecipe) and (unknown := set(recipe.tracked_parts) - set(PARTS)):
         raise LiveError(f"it needs the {sorted(unknown)[0]}, which the page does not track")
 

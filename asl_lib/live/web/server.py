@@ -19,7 +19,6 @@ from asl_lib._util.files import atomic_write
 from asl_lib._util.paths import project_folder
 from asl_lib.data.names import clean_name
 from asl_lib.live.errors import LiveError
-from asl_lib.live.networks import find_models
 from asl_lib.live.record import is_folder_name, next_recording
 from asl_lib.live.web.build import HEADERS, build_page
 
@@ -38,6 +37,9 @@ class PageServer(ThreadingHTTPServer):
         token: what a page must know to have its recordings taken; "" where none are.
         lock: held while a recording gets its name.
     """
+
+    # Elsewhere it frees the port of a server that has just ended; on Windows it takes the port of one that runs.
+    allow_reuse_address = os.name == "posix"
 
     def __init__(self, port: int, handler: Callable[..., SimpleHTTPRequestHandler], token: str) -> None:
         self.token, self.lock = token, threading.Lock()
@@ -178,21 +180,13 @@ def serve_page(
     """Build the page under `outputs/`, and return its server, which takes recordings into `data/recordings/`.
 
     Args:
-        models: name to show -> folder of a network for landmarks; None for all under `outputs/`, those for letters
-            included.
+        models, log: as for `build_page`.
         port, allowed_hosts: as for `serve_files`.
-        log: called with each status message.
 
     Raises:
         LiveError, LandmarkError: the page cannot be built, or the port is taken.
     """
-    letters = find_models(letters=True) if models is None else {}
-    folder = build_page(
-        project_folder() / "outputs" / "page",
-        models=find_models() if models is None else models,
-        letters=letters,
-        log=log,
-    )
+    folder = build_page(project_folder() / "outputs" / "page", models=models, log=log)
     recordings = project_folder() / "data" / "recordings"
     server = serve_files(folder, port=port, allowed_hosts=allowed_hosts, recordings=recordings)
     log(f"The live page is at {server.address()} (Ctrl-C ends it).")
