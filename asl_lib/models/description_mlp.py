@@ -15,12 +15,10 @@ from asl_lib.features.recipe import FeatureRecipe
 from asl_lib.models.errors import TrainingError
 from asl_lib.models.point_model import PointModel, check_arrays
 from asl_lib.models.registry import register
-from asl_lib.models.trees import describe_clips
+from asl_lib.models.trees import describe_clips, standardise
 
 BATCH = 32
 LAYERS = ("weights_1", "bias_1", "weights_2", "bias_2", "weights_3", "bias_3")
-WIDEST = 5.0
-"""Largest distance of a number from its mean, in standard deviations: where tracking fails, a path has any length."""
 
 
 @register("description_mlp")
@@ -123,8 +121,8 @@ class DescriptionMLP(PointModel):
 
     def _scaled(self, points: np.ndarray) -> np.ndarray:
         """Return the (n, numbers) standardised descriptions of (n, frames, L, C) points."""
-        described = (describe_clips(points, self.recipe) - self._arrays["mean"]) / self._arrays["spread"]
-        return np.clip(described, -WIDEST, WIDEST).astype(np.float32)
+        described = describe_clips(points, self.recipe)
+        return standardise(described, self._arrays["mean"], self._arrays["spread"]).astype(np.float32)
 
     def _answer(self, x: np.ndarray) -> np.ndarray:
         """Return the (n, classes) probabilities of (n, numbers) standardised descriptions."""

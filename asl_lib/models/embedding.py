@@ -22,7 +22,7 @@ from asl_lib.features.recipe import FeatureRecipe, load_recipe
 from asl_lib.models.errors import TrainingError
 from asl_lib.models.point_model import check_arrays
 from asl_lib.models.registry import build
-from asl_lib.models.trees import describe_clips
+from asl_lib.models.trees import describe_clips, standardise
 
 if TYPE_CHECKING:
     import keras
@@ -31,8 +31,6 @@ FILE = "embedding.npz"
 OTHERS = ("mean", "spread", "axes", "centre", "background")
 """The arrays of the file beside the networks' weights."""
 CLIPS_AT_A_TIME = 256
-WIDEST = 5.0
-"""Largest distance of a number from its mean, in standard deviations."""
 SHRINKAGE = 0.1
 """Share of the covariance within signs that is replaced by a multiple of the identity (as Ledoit and Wolf 2004): there
 are few clips of each sign."""
@@ -57,7 +55,7 @@ class Whitening:
         from scipy.linalg import eigh
 
         mean, spread = described.mean(axis=0), np.maximum(described.std(axis=0), 1e-6)
-        scaled = np.clip((described - mean) / spread, -WIDEST, WIDEST)
+        scaled = standardise(described, mean, spread)
         signs, y = np.unique(y, return_inverse=True)
         centres = np.stack([scaled[y == sign].mean(axis=0) for sign in range(len(signs))])
         within = np.cov((scaled - centres[y]).T)
@@ -67,7 +65,7 @@ class Whitening:
 
     def __call__(self, described: np.ndarray) -> np.ndarray:
         """Return (n, d) of (n, numbers) descriptions."""
-        return np.asarray(np.clip((described - self.mean) / self.spread, -WIDEST, WIDEST) @ self.axes)
+        return np.asarray(standardise(described, self.mean, self.spread) @ self.axes)
 
 
 class SignEmbedding:

@@ -17,6 +17,8 @@ from asl_lib.models.registry import register
 
 SEEN_ENOUGH = 0.3
 """Least share of the frames in which the left hand must be seen to count as part of the sign."""
+WIDEST = 5.0
+"""Largest distance of a number from its mean, in standard deviations: where tracking fails, a path has any length."""
 DESCRIBED = {"resample": (0.25, 0.2), "pad": (0.25, 0.2), "window": (0.0, 0.0)}
 """A recipe's timing -> shares of the clip that are left out at both ends, of the means and of the wider movements."""
 
@@ -139,6 +141,11 @@ def describe_clips(points: np.ndarray, recipe: FeatureRecipe) -> np.ndarray:
     ends = [WRIST, MIDDLE_KNUCKLE]
     beside = mean((left - right)[:, :, ends, :2]) * (left_seen > SEEN_ENOUGH)[:, None]
     return np.concatenate([*numbers, mean(right[:, :, ends, :2]), beside, left_seen[:, None]], axis=1)
+
+
+def standardise(described: np.ndarray, mean: np.ndarray, spread: np.ndarray) -> np.ndarray:
+    """Return (n, numbers) descriptions in standard deviations from their mean, at most `WIDEST`."""
+    return np.clip((described - mean) / spread, -WIDEST, WIDEST)
 
 
 def _check_recipe(recipe: FeatureRecipe) -> None:

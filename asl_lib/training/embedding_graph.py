@@ -9,7 +9,8 @@ import numpy as np
 
 from asl_lib._util.console import quiet_native_stderr
 from asl_lib.landmarks.landmarks import PARTS, Landmarks
-from asl_lib.models.embedding import WIDEST, SignEmbedding
+from asl_lib.models.embedding import SignEmbedding
+from asl_lib.models.trees import WIDEST
 from asl_lib.training.export import (
     MAX_FRAMES,
     MISSING,

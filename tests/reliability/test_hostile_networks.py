@@ -157,15 +157,16 @@ def test_a_network_file_that_is_a_decompression_bomb_is_refused(whole, folder):
 @given(st.data())
 @tries(25)
 @pytest.mark.filterwarnings("ignore")
-def test_damaged_weights_are_loaded_or_named_and_change_nothing_else(whole, tmp_path_factory, data):
+def test_damaged_weights_are_loaded_or_named(whole, tmp_path_factory, data):
     folder = tmp_path_factory.mktemp("weights")
     with zipfile.ZipFile(io.BytesIO(whole)) as archive:
         content = data.draw(damaged(archive.read("model.weights.h5")))
     for name in ("a.weights.h5", "a.h5"):
         (folder / name).write_bytes(content)
-    with little_memory():
-        answer(lambda: load_weights(network(), folder / "a.weights.h5"), TrainingError)
-        answer(lambda: load_i3d_weights(network(), folder / "a.h5"), TrainingError)
+    for name, load in (("a.weights.h5", load_weights), ("a.h5", load_i3d_weights)):
+        with little_memory():
+            answered = answer(lambda load=load, name=name: load(network(), folder / name), TrainingError)
+        assert not isinstance(answered, str) or name in answered
 
 
 @pytest.mark.parametrize("content", [b"", b"PK\5\6" + bytes(18), b"not an archive"])
