@@ -186,7 +186,7 @@ def load_embedding(folder: str | Path | None = None) -> SignEmbedding:
     if folder is None:
         made = sorted(embedding_folder().glob(f"*/{FILE}"), key=lambda path: path.stat().st_mtime)
         if not made:
-            raise TrainingError("There is no sign embedding yet. Make one, in about two minutes, with: asl pretrain")
+            raise TrainingError("There is no sign embedding yet. Make one, in two to three minutes, with: asl pretrain")
         folder = made[-1].parent
     return SignEmbedding.load(folder)
 
