@@ -9,7 +9,9 @@ import argparse
 import io
 import os
 import platform
+import signal
 import sys
+import threading
 from collections.abc import Callable, Sequence
 from importlib.metadata import version
 from pathlib import Path
@@ -36,11 +38,14 @@ examples:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command; return 0, or 1 after an error message."""
+    """Run the command; return 0, 1 after an error message, or 130 after Ctrl-C or SIGTERM."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # a pipe on Windows cannot write every name
     options = _parser().parse_args(arguments)
+    in_main = threading.current_thread() is threading.main_thread()
+    # Schedulers and containers end a program with SIGTERM: what was found until then is kept as after Ctrl-C.
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler) if in_main else None
     try:
         status = int(options.command(options) or 0)
         sys.stdout.flush()
@@ -54,6 +59,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (ValueError, OSError, RuntimeError) as error:
         print(f"asl: {error}", file=sys.stderr)
         return 1
+    finally:
+        if in_main:
+            signal.signal(signal.SIGTERM, before)
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -302,12 +302,17 @@ def test_a_batch_that_is_killed_keeps_its_finished_runs_and_does_the_others(tmp_
     assert sorted(results.held_out) == ["ana", "ben", "eli"]
 
 
-def test_ctrl_c_in_a_command_prints_one_sentence(monkeypatch, capsys):
+@pytest.mark.parametrize("signal_name", ["SIGINT", "SIGTERM"])
+def test_ctrl_c_or_sigterm_in_a_command_prints_one_sentence(monkeypatch, capsys, signal_name):
     def interrupted(_):
-        raise KeyboardInterrupt
+        os.kill(os.getpid(), getattr(signal, signal_name))
+        time.sleep(60)
 
     monkeypatch.setattr(cli, "_list_datasets", interrupted)
+    before = signal.signal(signal.SIGINT, signal.default_int_handler), signal.getsignal(signal.SIGTERM)
     assert cli.main(["datasets"]) == 130
+    assert signal.getsignal(signal.SIGTERM) == before[1]
+    signal.signal(signal.SIGINT, before[0])
     assert "What was finished is kept: the same command goes on from there." in capsys.readouterr().err
 
 
