@@ -57,7 +57,8 @@ def quiet_native_stderr() -> Iterator[None]:
     """Drop what C++ code writes to stderr inside the block; Python's exceptions pass through.
 
     TensorFlow and MediaPipe report at import which graphics card they did not find, before any setting of
-    theirs is read. In a notebook that is a red page between a question and its answer.
+    theirs is read. In a notebook that is a red page between a question and its answer. TensorFlow's warnings end with
+    the block: where some networks predict, it takes them for one that is traced too often.
 
     File descriptor 2 belongs to the whole process: the first of several blocks in several threads redirects it, and
     the last one restores it.
@@ -81,3 +82,5 @@ def quiet_native_stderr() -> Iterator[None]:
             if not _quiet_blocks and _real_stderr >= 0:
                 os.dup2(_real_stderr, 2)
                 os.close(_real_stderr)
+        if get_logger := getattr(sys.modules.get("tensorflow"), "get_logger", None):
+            get_logger().setLevel("ERROR")

@@ -97,7 +97,6 @@ def set_seeds(seed: int) -> None:
         with quiet_native_stderr():
             import tensorflow as tf
 
-        tf.get_logger().setLevel("ERROR")
         tf.config.experimental.enable_op_determinism()
 
 
