@@ -41,9 +41,11 @@ def read_photograph(path: str | Path, *, size: int) -> np.ndarray:
     side becomes `size`, and the border is continued to a square: nothing is cut off or distorted.
 
     Raises:
-        MediaError: it cannot be read, or its shorter side has less than 16 px.
+        MediaError: it does not exist, cannot be read, or its shorter side has less than 16 px.
     """
     Image.init()  # or Pillow does not know all of these by name
+    if not Path(path).is_file():
+        raise MediaError(f"There is no photograph at {path}. Check the path.")
     try:
         with Image.open(path, formats=FORMATS) as file:
             if file.width * file.height > MOST_PIXELS:  # known before one of them is read

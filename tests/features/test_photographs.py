@@ -69,6 +69,11 @@ def test_a_file_that_is_not_a_picture_is_named_with_a_remedy(tmp_path, content, 
         read_photograph(path, size=32)
 
 
+def test_a_photograph_that_does_not_exist_is_not_to_be_saved_again(tmp_path):
+    with pytest.raises(MediaError, match=r"There is no photograph at .*a\.jpg\. Check the path\."):
+        read_photograph(tmp_path / "a.jpg", size=40)
+
+
 def test_a_truncated_picture_and_one_of_a_single_pixel_are_refused(picture, tmp_path):
     whole = save(picture.resize((400, 400)), tmp_path / "a.jpg").read_bytes()
     (tmp_path / "a.jpg").write_bytes(whole[: len(whole) // 2])
