@@ -20,6 +20,7 @@ from asl_lib._util.files import try_to_write
 from asl_lib._util.paths import project_folder, relative
 from asl_lib.data.video import VideoSink
 from asl_lib.features.recipe import RecipeError
+from asl_lib.live.clip_capture import ClipCapture
 from asl_lib.live.errors import LiveError
 from asl_lib.live.letters import LetterRecogniser
 from asl_lib.live.networks import choose_model, find_models, open_recogniser
@@ -78,7 +79,8 @@ def run_live(
         The transcript.
 
     Raises:
-        LiveError: there is no display, no model, or no such source; `record` cannot be written; or the source failed.
+        LiveError: there is no display, no model, or no such source; `record` cannot be written; nothing would start the
+            capture of a network for videos; or the source failed.
     """
     # What cannot work fails before a model is loaded.
     frames = open_source(source, pace=window and not fast, loop=loop)
@@ -94,6 +96,11 @@ def run_live(
     recogniser, learn, about = _open_recogniser(model, vocabulary, letters=letters, left_handed=left_handed, log=log)
     with recogniser:
         log(about)
+        if isinstance(recogniser, ClipCapture) and not window and not press_s:
+            raise LiveError(
+                "A network for videos recognises what is captured, from the space bar on. Without a window, name the "
+                "seconds to capture: --press 2."
+            )
         changes: dict[str, Any] = {"fps": frames.fps or None, "threshold": threshold}
         recogniser.settings = replace(
             recogniser.settings, **{name: value for name, value in changes.items() if value is not None}

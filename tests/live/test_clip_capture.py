@@ -71,5 +71,7 @@ def test_the_command_detects_a_network_s_input_from_its_recipe(folder, clip, tmp
     printed = capsys.readouterr().out
     assert any(f"transcript: {gloss}" in printed for gloss in GLOSSES)
     assert (tmp_path / "out.mp4").is_file()
+    assert main(arguments) == 1
+    assert "Without a window, name the seconds to capture: --press 2." in capsys.readouterr().err
     assert main(["live", "--source", str(clip), "--model", str(tmp_path), "--no-window"]) == 1
     assert "There is no" in capsys.readouterr().err
