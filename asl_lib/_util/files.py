@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import lzma
 import math
@@ -63,9 +64,17 @@ def try_to_write(path: str | Path) -> None:
     Raises:
         OSError: it cannot.
     """
+    if Path(path).is_dir():
+        raise IsADirectoryError(errno.EISDIR, "it is a folder", str(path))
     tmp = _beside(Path(path))
     tmp.touch()
     tmp.unlink()
+
+
+def is_same_file(one: str | Path, other: str | Path) -> bool:
+    """Return whether two paths lead to one file, through links, too."""
+    # An address is no path, and may be too long for one: `os.path` says no, where `Path` raises.
+    return os.path.isfile(one) and os.path.isfile(other) and os.path.samefile(one, other)
 
 
 def remove_abandoned(folder: str | Path) -> None:

@@ -22,7 +22,7 @@ from asl_lib.evaluation.results import compare_variants, has_results, save_table
 from asl_lib.evaluation.splits import signer_folds
 from asl_lib.features.recipe import FeatureRecipe
 from asl_lib.models import registry
-from asl_lib.training.method import METHOD_PARTS, PART_GROUPS, Method
+from asl_lib.training.method import METHOD_PARTS, OF_RECIPE, PART_GROUPS, Method, single_parts
 
 NOTHING_TO_REPORT = "is left out: this run has no results of signs yet"
 DONE_ALREADY = "is done already"
@@ -257,8 +257,7 @@ def run_ablation(
     for part in over:
         Method.own(FeatureRecipe()).change(part)
     variants = {
-        model: [{**values, "change": part} for part in ["", *dict.fromkeys(over or [*METHOD_PARTS, *PART_GROUPS])]]
-        for model in dict.fromkeys(models)
+        model: [{**values, "change": part} for part in ["", *_parts_of(model, over)]] for model in dict.fromkeys(models)
     }
     notebooks = [notebook for notebook in find_notebooks() if notebook.suits(dataset)]
     prepared = _preparation(notebooks, values, params, dataset)
@@ -291,6 +290,25 @@ def run_ablation(
         tables[model] = compare_variants(folders)
     save_tables(params.run_dir / "ablation" / start, **tables)
     return list(tables.values())
+
+
+def _parts_of(model: str, over: Sequence[str]) -> list[str]:
+    """Return the parts to change of a model's training: those of `over`, or all that it has.
+
+    Raises:
+        BatchError: the model's training does not have a part of `over`.
+    """
+    parts = list(dict.fromkeys(over or [*METHOD_PARTS, *PART_GROUPS]))
+    if registry.find_model(model).builder not in registry.point_models():
+        return parts
+    # `fit` gives such a model the clips of the recipe, and none of its other options.
+    lacking = [part for part in parts if not set(single_parts(part)) <= set(OF_RECIPE)]
+    if over and lacking:
+        raise BatchError(
+            f"The training of {model}, which is no network, does not have {', '.join(lacking)}. Its parts are those of "
+            f"the recipe: {', '.join(OF_RECIPE)}."
+        )
+    return [part for part in parts if part not in lacking]
 
 
 def _cases(signers: list[str], *, folds: int, known_signers: bool) -> list[tuple[dict[str, Any], str, str]]:

@@ -229,8 +229,9 @@ def _add_datasets(datasets: argparse.ArgumentParser) -> None:
         action.set_defaults(command=function)
         if action is not listing:
             action.add_argument("name", help="name of the data set")
-    for action in (datasets, listing, check, download):
-        action.add_argument("--data-dir", default="data", help="folder of the data sets (default: data)")
+    # Of the two parsers that read one command, the second must not put its default in the place of a value.
+    for action, default in ((datasets, "data"), *((one, argparse.SUPPRESS) for one in (listing, check, download))):
+        action.add_argument("--data-dir", default=default, help="folder of the data sets (default: data)")
 
 
 def _values(options: argparse.Namespace) -> dict[str, Any]:
@@ -434,10 +435,13 @@ def _export(options: argparse.Namespace) -> None:
 def _predict(options: argparse.Namespace) -> int:
     import numpy as np
 
+    from asl_lib._util.files import atomic_write, is_same_file
     from asl_lib.data.video import MediaError
     from asl_lib.features.recipe import PhotographRecipe
     from asl_lib.live.networks import Classifier, choose_model
 
+    if any(is_same_file(options.picture, path) for path in options.photograph):
+        raise ValueError(f"{options.picture} is a photograph to name: choose another name with --picture.")
     folder = options.model or choose_model(letters=True)[0]
     classifier = Classifier.load(folder, PhotographRecipe)
     glosses = classifier.glosses
@@ -457,7 +461,9 @@ def _predict(options: argparse.Namespace) -> int:
             from asl_lib import plots
 
             plots.use_style()
-            plots.plot_answer(image, [glosses[i] for i in best], probabilities[best]).savefig(options.picture)
+            figure = plots.plot_answer(image, [glosses[i] for i in best], probabilities[best])
+            with atomic_write(options.picture) as tmp:
+                figure.savefig(tmp)
     return 1 if bad else 0
 
 
@@ -542,8 +548,9 @@ def _list_datasets(options: argparse.Namespace) -> None:
     from asl_lib.course.check import describe
     from asl_lib.data.registry import find_datasets
 
+    root = project_folder() / options.data_dir
     for name, dataset in find_datasets().items():
-        print(describe(dataset, _dataset_dir(options.data_dir, name)))
+        print(describe(dataset, root if root.name == name else root / name))
 
 
 def _check_dataset(options: argparse.Namespace) -> int:

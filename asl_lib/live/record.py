@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from asl_lib.data.dataset import OWN_FOLDERS
 from asl_lib.data.names import clean_name
 from asl_lib.data.video import write_video
 from asl_lib.features.resampling import nearest_frames
@@ -82,6 +83,8 @@ class RecordingSession:
                         f"begin with a letter or digit, and have at most {LONGEST_FOLDER_BYTES} bytes; "
                         f"got {name[:99]!r}."
                     )
+        if signer in OWN_FOLDERS:
+            raise LiveError(f"The course writes a folder '{signer}' itself: give the signer another name.")
         if not glosses or repetitions < 1 or capture_s <= 0:
             raise LiveError(
                 "A recording session needs at least one gloss, one repetition and some time to capture; got "

@@ -134,8 +134,8 @@ class Vocabulary:
     def save(self, path: str | Path, **more: np.ndarray) -> None:
         """Write a small `.npz` of numbers and text, with more arrays where they are given."""
         arrays: dict[str, Any] = {**more, **dict(zip(ARRAYS, self._arrays, strict=True))}
-        with atomic_write(path) as tmp:
-            np.savez_compressed(tmp, embedding=np.array(self.embedding.fingerprint), **arrays)
+        with atomic_write(path) as tmp, tmp.open("wb") as file:  # of a path NumPy would change the suffix
+            np.savez_compressed(file, embedding=np.array(self.embedding.fingerprint), **arrays)
 
     @classmethod
     def load(cls, path: str | Path, embedding: SignEmbedding) -> Vocabulary:

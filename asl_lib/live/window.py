@@ -16,7 +16,7 @@ import cv2
 import numpy as np
 
 from asl_lib._util.console import counted
-from asl_lib._util.files import try_to_write
+from asl_lib._util.files import is_same_file, try_to_write
 from asl_lib._util.paths import project_folder, relative
 from asl_lib.data.video import VideoSink
 from asl_lib.features.recipe import RecipeError
@@ -93,6 +93,8 @@ def run_live(
             raise LiveError(
                 f"{Path(record).name[:99]} cannot be written: {error.strerror}. Choose another name with --record."
             ) from error
+        if is_same_file(record, source):
+            raise LiveError(f"{record} is what is played: choose another name with --record.")
     recogniser, learn, about = _open_recogniser(model, vocabulary, letters=letters, left_handed=left_handed, log=log)
     with recogniser:
         log(about)

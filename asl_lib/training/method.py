@@ -47,6 +47,12 @@ PART_GROUPS = {
 """Parts that can be changed together under one name."""
 
 
+def single_parts(part: str) -> list[str]:
+    """Return the names of the single parts in what `Method.change` takes."""
+    joined = part.partition("=")[0].split("+")
+    return [member for group in joined for member in PART_GROUPS.get(group, (group,))]
+
+
 @dataclass(frozen=True)
 class Method:
     """How a network for landmarks is trained.
@@ -89,7 +95,7 @@ class Method:
         if not part:
             return self
         name, equals, text = part.partition("=")
-        names = [member for group in name.split("+") for member in PART_GROUPS.get(group, (group,))]
+        names = single_parts(name)
         if unknown := sorted(set(names) - set(METHOD_PARTS)):
             known = ", ".join([*METHOD_PARTS, *PART_GROUPS])
             raise TrainingError(f"There is no part '{unknown[0]}' of a training. There are: {known}.")

@@ -215,6 +215,10 @@ def test_an_ablation_trains_with_and_without_each_part_on_one_split_and_resumes(
 
     for wrong, told in (
         (("--over", "mirored"), "asl: There is no part 'mirored' of a training. There are: body_frame,"),
+        (
+            ("--models", "ridge", "--over", "mirrored,mask"),
+            "of ridge, which is no network, does not have mirrored. Its",
+        ),
         (("--models", "tiny_video"), "Only the training of models for landmarks has parts to change; got tiny_video."),
         (("--set", "dataset=asl_alphabet"), "asl: An ablation needs clips of landmarks; asl_alphabet has photographs."),
     ):

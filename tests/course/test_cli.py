@@ -221,6 +221,25 @@ def test_a_trained_model_is_exported_with_its_recipe_and_the_settings_of_the_liv
     assert "There is no" in capsys.readouterr().err
 
 
+def test_the_picture_of_an_answer_never_replaces_the_photograph(capsys, tmp_path):
+    photograph = tmp_path / "mine.png"
+    photograph.write_bytes(b"a photograph")
+    assert main(["predict", str(photograph), "--picture", str(photograph)]) == 1
+    assert "choose another name with --picture" in capsys.readouterr().err
+    assert photograph.read_bytes() == b"a photograph"
+
+
+def test_the_folder_of_the_data_sets_may_stand_before_the_action_or_behind_it(capsys, home, tmp_path):
+    (tmp_path / "recordings" / "ana" / "HELLO").mkdir(parents=True)
+    (tmp_path / "recordings" / "ana" / "HELLO" / "1.mp4").write_text("no video")
+    for arguments in (["--data-dir", str(tmp_path), "check", "recordings"],
+                      ["check", "recordings", "--data-dir", str(tmp_path)]):  # fmt: skip
+        main(["datasets", *arguments])
+        assert "HELLO/1.mp4: is not a video" in capsys.readouterr().out
+    assert main(["datasets", "list", "--data-dir", str(tmp_path)]) == 0
+    assert capsys.readouterr().out.count("a folder is here, no clips table yet") == 1
+
+
 def test_a_photograph_is_named_and_a_bad_one_does_not_stop_the_others(capsys, home):
     from PIL import Image
 

@@ -174,6 +174,14 @@ def test_skipped_files_are_counted_and_named_in_one_line(tmp_path):
     )
 
 
+def test_videos_above_all_signers_or_of_a_signer_named_like_a_folder_of_the_course_are_named(tmp_path):
+    touch(tmp_path, "top.mp4", "poses/HELLO/1.mp4", "poses/a.pose", "preview/a.mp4", "clips.csv")
+    assert RECORDINGS.left_out(tmp_path) == {
+        "in a folder that the course writes itself, poses: give the signer another name": ["poses/HELLO/1.mp4"],
+        "outside <signer>/<gloss>/": ["top.mp4"],
+    }
+
+
 @pytest.mark.skipif(os.name != "posix", reason="other systems have no such names")
 def test_a_file_name_that_is_not_utf8_is_skipped_and_named(tmp_path):
     touch(tmp_path, "ana/HELLO/01.mp4")

@@ -102,6 +102,11 @@ def test_a_name_that_could_leave_the_folder_is_refused(tmp_path, name):
         RecordingSession(tmp_path, signer="ana", glosses=[name])
 
 
+def test_a_signer_is_not_named_like_a_folder_of_the_course(tmp_path):
+    with pytest.raises(LiveError, match="writes a folder 'poses' itself: give the signer another name"):
+        RecordingSession(tmp_path, signer="poses", glosses=["HELLO"])
+
+
 @pytest.mark.parametrize("name", ["मीरा", "नमस्ते", "شُكْرًا", "Zoë", "Zoe\u0308", "O'Neill-Smith", "a" * 90])
 def test_a_name_of_any_script_is_a_folder(tmp_path, name):
     session = RecordingSession(tmp_path, signer=name, glosses=[name], countdown_s=0.5, capture_s=0.8)

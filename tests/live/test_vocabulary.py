@@ -130,6 +130,8 @@ def test_clips_of_several_signers_show_how_far_a_stranger_is_and_nine_in_ten_are
 
 def test_a_file_gives_the_same_vocabulary_back_and_is_small(tmp_path):
     vocabulary = taught(0, 1, 2)
+    vocabulary.save(tmp_path / "a name without a suffix")
+    assert [path.name for path in tmp_path.iterdir()] == ["a name without a suffix"]
     vocabulary.save(tmp_path / "v.npz")
     again = Vocabulary.load(tmp_path / "v.npz", RandomFeatures(RECIPE))
     clips = clips_of(1, 4, seed=5)

@@ -235,6 +235,19 @@ def test_a_recording_that_cannot_be_written_is_refused_before_the_model_is_loade
     assert str(tmp_path) not in said
 
 
+def test_a_folder_and_what_is_played_are_refused_as_recordings_before_the_model_is_loaded(tmp_path, capsys, clip):
+    played, link = tmp_path / "c.mp4", tmp_path / "link.mp4"
+    played.write_bytes(clip.read_bytes())
+    arguments = ["live", "--source", str(played), "--no-window", "--model", "no model", "--record"]
+    link.symlink_to(played)
+    for name in (played, link):
+        assert main([*arguments, str(name)]) == 1
+        assert "is what is played: choose another name with --record" in capsys.readouterr().err
+    assert played.read_bytes() == clip.read_bytes()
+    assert main([*arguments, str(tmp_path)]) == 1
+    assert "cannot be written: it is a folder" in capsys.readouterr().err
+
+
 @linux_only
 def test_the_first_of_two_recording_errors_is_reported(tmp_path):
     import resource

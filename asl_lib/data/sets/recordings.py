@@ -85,8 +85,11 @@ def _files(source_dir: Path) -> Iterator[Path]:
     """Yield the files of a folder, relative to it, but those that the course writes."""
     for folder, _, files in walk_folders(source_dir):
         place = folder.relative_to(source_dir)
-        if place.parts and place.parts[0] not in OWN_FOLDERS:
-            yield from (place / name for name in files)
+        for path in (place / name for name in files):
+            is_video = path.suffix.lower() in VIDEO_SUFFIXES
+            written = place.parts[:1] and place.parts[0] in OWN_FOLDERS and not (is_video and len(path.parts) > 2)
+            if (place.parts or is_video) and not written:
+                yield path
 
 
 def _left_out(path: Path) -> str | None:
@@ -95,6 +98,8 @@ def _left_out(path: Path) -> str | None:
         return kind
     if path.suffix.lower() not in VIDEO_SUFFIXES:
         return "with other suffixes"
+    if path.parts[0] in OWN_FOLDERS:
+        return f"in a folder that the course writes itself, {path.parts[0]}: give the signer another name"
     if len(path.parts) != 3:
         return "in nested folders" if len(path.parts) > 3 else "outside <signer>/<gloss>/"
     return None

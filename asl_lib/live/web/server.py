@@ -17,6 +17,7 @@ from IPython.display import HTML, display
 
 from asl_lib._util.files import atomic_write
 from asl_lib._util.paths import project_folder
+from asl_lib.data.dataset import OWN_FOLDERS
 from asl_lib.data.names import clean_name
 from asl_lib.live.errors import LiveError
 from asl_lib.live.record import is_folder_name, next_recording
@@ -79,7 +80,7 @@ class _Files(SimpleHTTPRequestHandler):
             self.send_error(413)
         elif headers.get("Content-Type") not in KINDS:
             self.send_error(415)
-        elif not all(map(is_folder_name, names)):
+        elif not all(map(is_folder_name, names)) or names[0] in OWN_FOLDERS:
             self.send_error(400, "These names cannot be folders.")
         elif content := self._read(int(length)):
             self._keep(self._recordings.joinpath(*names), content)
