@@ -2,23 +2,44 @@
 
 from __future__ import annotations
 
+import posixpath
 import re
+import unicodedata
 from collections.abc import Iterable
-from fnmatch import fnmatchcase
+from dataclasses import dataclass
+from fnmatch import translate
 from functools import lru_cache
 from pathlib import Path
 
 from asl_lib._util.files import file_stamp
-from asl_lib.data.dataset import read_list
+from asl_lib.data.dataset import check_columns, read_list
 from asl_lib.data.errors import DatasetError
 
 TABLE = "signers.csv"
 NUMBERS = ("fps", "width", "height")
+COLUMNS = ("path", "signer", *NUMBERS)
 LARGEST = 1e5
 MOST_GAPS = 2
 """Most numbers per frame: with larger gaps, the numbers do not count frames."""
 DEPTH = 4
 """How many folders above a clip its table may be."""
+
+
+@dataclass(frozen=True)
+class Line:
+    """A line of a table.
+
+    Attributes:
+        number: its number in the file, whose first line is 1.
+        path: the path or pattern of paths as it is written.
+        matcher: matches the normal form of the paths of its clips.
+        entries: signer, fps, width and height, as far as it has them.
+    """
+
+    number: int
+    path: str
+    matcher: re.Pattern[str]
+    entries: dict[str, str]
 
 
 def table_of(path: Path) -> Path | None:
@@ -30,19 +51,47 @@ def table_entries(path: Path) -> dict[str, str]:
     """Return the entries of the nearest table for a clip: those of signer, fps, width and height that it has.
 
     Each line's `path` is the path of a clip relative to the table, or a pattern of paths: `*`, `?` and `[0-9]` stand
-    for any characters, one character and one digit. Later lines have precedence; an empty cell says nothing.
+    for any characters, one character and one digit. The path of a folder stands for all clips in it. Upper and lower
+    case differ; both kinds of slashes, and both forms of a letter with an accent, are the same. Later lines have
+    precedence; an empty cell says nothing.
 
     Raises:
         DatasetError: the table cannot be read, or fps, width or height is not a number.
     """
     table, known = table_of(path), dict[str, str]()
     if table is not None:
-        place = path.relative_to(table.parent).as_posix()
-        for line in _lines(table, *file_stamp(table)):
-            if line["path"] == place or fnmatchcase(place, line["path"]):
-                known |= {name: text for name, text in line.items() if text}
-        known.pop("path", None)
+        place = _normal(path.relative_to(table.parent).as_posix())
+        for line in _read(table, *file_stamp(table))[0]:
+            if line.matcher.match(place):
+                known |= line.entries
     return known
+
+
+def table_notes(table: Path, clips: Iterable[Path]) -> list[str]:
+    """Return sentences about the parts of a table without any effect: its unknown columns, and lines without a clip.
+
+    Args:
+        table: the table.
+        clips: the paths of the clips for which it is the nearest table.
+
+    Raises:
+        DatasetError: as `table_entries`.
+    """
+    lines, unknown = _read(table, *file_stamp(table))
+    places = [_normal(path.relative_to(table.parent).as_posix()) for path in clips]
+    unused = [line for line in lines if not any(map(line.matcher.match, places))]
+    notes = []
+    if unknown:
+        notes.append(
+            f"{table} has columns that nothing reads: {', '.join(unknown)}. Its columns may be {', '.join(COLUMNS)}."
+        )
+    if unused:
+        named = ", ".join(f"line {line.number} '{line.path[:100]}'" for line in unused)
+        notes.append(
+            f"{table} has lines that match no clip: {named}. Correct them, or their clips keep another line's signer: "
+            "paths begin at the table's folder, and upper and lower case must be those of the folders."
+        )
+    return notes
 
 
 def rate_and_size(path: Path, *, assumed: tuple[float, int, int]) -> tuple[float, int, int]:
@@ -53,18 +102,40 @@ def rate_and_size(path: Path, *, assumed: tuple[float, int, int]) -> tuple[float
 
 
 @lru_cache(maxsize=8)
-def _lines(table: Path, *stamp: int) -> list[dict[str, str]]:
-    """Return the lines of a table, read again when its stamp is another one."""
-    lines = [
-        {name: text.strip() for name, text in line.items()} for line in read_list(table, ["path"]).to_dict("records")
-    ]
-    for number, line in enumerate(lines, start=2):
+def _read(table: Path, *stamp: int) -> tuple[list[Line], list[str]]:
+    """Return the lines of a table and its unknown columns that have values, read again when its stamp is another."""
+    cells = read_list(table, []).map(str.strip)
+    written = [str(name).strip() for name in cells.columns]
+    cells.columns = [name.casefold() for name in written]
+    check_columns(cells, ["path"], table)
+    if twice := cells.columns[cells.columns.duplicated()].tolist():
+        raise DatasetError(f"{table} has two columns '{twice[0]}'. Keep one of them.")
+    unknown = [name for name in written if name.casefold() not in COLUMNS and cells[name.casefold()].astype(bool).any()]
+    with table.open(encoding="utf-8-sig", newline="") as file:
+        # pandas skips empty lines, so that its rows do not count lines.
+        numbers = [number for number, text in enumerate(file, start=1) if text.strip(" \t\r\n")][1:]
+    lines = []
+    for number, row in zip(numbers, cells.to_dict("records"), strict=False):  # a line break in a cell makes more lines
         for name in NUMBERS:
-            text = line.get(name, "")
+            text = row.get(name, "")
             digits = text.replace(".", "", 1)
             if text and not (digits.isascii() and digits.isdigit() and 0 < float(text) <= LARGEST):
                 raise DatasetError(f"{table}, line {number}: '{name}' must be a number above 0; got '{text[:100]}'.")
-    return lines
+        entries = {name: row[name] for name in COLUMNS[1:] if row.get(name)}
+        lines.append(Line(number, row["path"], _matcher(row["path"]), entries))
+    return lines, unknown
+
+
+def _matcher(path: str) -> re.Pattern[str]:
+    """Return what matches the normal form of a path, of all paths in it, and of those that it is a pattern of."""
+    normal = _normal(path)
+    pattern = f"{normal}/*" if path.endswith(("/", "\\")) else normal
+    return re.compile(rf"(?s:{re.escape(normal)}(/.*)?)\Z|{translate(pattern)}")
+
+
+def _normal(path: str) -> str:
+    """Return a path with composed letters (macOS stores some names decomposed), plain slashes, and without "./"."""
+    return posixpath.normpath(unicodedata.normalize("NFC", path).replace("\\", "/"))
 
 
 def frame_numbers(names: Iterable[str]) -> dict[int, str]:

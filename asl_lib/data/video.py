@@ -259,30 +259,40 @@ class VideoReader:
                 "The file is damaged or was cut short: record or download it again."
             )
 
+    def frames_of_one_size(self, *, start: int = 0, end: int | None = None) -> Iterator[Frame]:
+        """Yield what `frames` yields, but fit each picture into the size of the first, see `fit_into`.
+
+        The size changes within a file where a phone was turned, or a browser saved bandwidth.
+        """
+        size = None
+        for time_s, picture in self.frames(start=start, end=end):
+            own_size = (picture.shape[1], picture.shape[0])
+            size = size or own_size
+            yield Frame(time_s, picture if own_size == size else fit_into(picture, size))
+
     def clip(self, clip: Clip) -> Iterator[Frame]:
         """Yield the frames of one row of the clips table: from its start to its end, inside its box, without repeats.
 
-        A frame whose size differs from the first one's (a phone that was turned, a browser that saved bandwidth) is
-        fitted into that size, see `fit_into`. Times are counted from the video's first frame, not from the clip's.
+        All have one size, see `frames_of_one_size`. Times are counted from the video's first frame, not from the
+        clip's.
         """
-        return without_repeats(self._one_size(clip))
+        return without_repeats(self._inside_box(clip))
 
-    def _one_size(self, clip: Clip) -> Iterator[Frame]:
+    def _inside_box(self, clip: Clip) -> Iterator[Frame]:
         corners = parse_box(clip["box"])
-        size = None
-        for time_s, picture in self.frames(start=clip["start"], end=clip["end"] if clip["end"] >= 0 else None):
-            size = size or (picture.shape[1], picture.shape[0])
-            if size != (picture.shape[1], picture.shape[0]):
-                picture = fit_into(picture, size)
-            if corners is not None:
-                left, top, right, bottom = corners
-                picture = np.ascontiguousarray(picture[top:bottom, left:right])
-                if not picture.size:
-                    raise MediaError(
-                        f"{self.path} has pictures of {size[0]}x{size[1]} px; the box '{clip['box']}' of a clip is "
-                        "outside of them. Correct it in the clips table."
-                    )
-            yield Frame(time_s, picture)
+        end = clip["end"] if clip["end"] >= 0 else None
+        for time_s, picture in self.frames_of_one_size(start=clip["start"], end=end):
+            if corners is None:
+                yield Frame(time_s, picture)
+                continue
+            left, top, right, bottom = corners
+            inside = np.ascontiguousarray(picture[top:bottom, left:right])
+            if not inside.size:
+                raise MediaError(
+                    f"{self.path} has pictures of {picture.shape[1]}x{picture.shape[0]} px; the box '{clip['box']}' of "
+                    "a clip is outside of them. Correct it in the clips table."
+                )
+            yield Frame(time_s, inside)
 
     def report(self) -> VideoReport:
         """Return how complete the video is, from the frames read so far; if none was read, decode all of them."""

@@ -10,6 +10,7 @@ import numpy as np
 from asl_lib._util.cache import map_npy
 from asl_lib._util.files import NPZ_DAMAGE, read_npz
 from asl_lib.data.recorded import frame_numbers, rate_and_size
+from asl_lib.data.video import MIN_FRAMES
 from asl_lib.landmarks.landmarks import PARTS, LandmarkError, Landmarks
 
 ASSUMED = (30.0, 640, 480)
@@ -28,8 +29,9 @@ def read_arrays(path: str | Path) -> Landmarks:
     """Read the landmarks of one clip from a folder of frames, or from a `.npy` or `.npz` file.
 
     A frame is pose, face, left hand and right hand one after the other, x, y, z of each point (and visibility, in the
-    pose): 1,662 values; without visibility 1,629, without a face 258 or 225. A face that comes first is recognised by
-    the pose's visibility, which is from 0 to 1. An array is (T, values) or (T, points, 3).
+    pose): 1,662 values; without visibility 1,629, without a face 258 or 225. An array is (T, values) or (T, points, 3),
+    that of one frame (values,) or (1, values). A face that comes first is recognised by the pose's visibility, which is
+    from 0 to 1, or by frames without a face or a pose. Where neither decides, the pose is taken to come first.
     An `.npz` file has one such array, or one for each part, under its name. A point of zeros was not detected. Frames
     are in order of their numbers, and a number that is missing between them is a gap in time.
 
@@ -37,7 +39,8 @@ def read_arrays(path: str | Path) -> Landmarks:
     and 640x480 px.
 
     Raises:
-        LandmarkError: the files are missing, damaged, hold pickled objects, or have another form.
+        LandmarkError: the files are missing, damaged, hold pickled objects, have another form, fewer than 2 frames, or
+            numbers in px.
     """
     path = Path(path)
     try:
@@ -52,7 +55,24 @@ def read_arrays(path: str | Path) -> Landmarks:
         raise LandmarkError(f"There are no landmarks at {path}. Copy them there again.") from error
     except (ValueError, OSError) as error:
         raise LandmarkError(f"{path} cannot be read as landmarks: {str(error)[:300]}.") from error
+    check_clip(path, points)
     return Landmarks(points, confidence, parts, fps, width, height, times=numbers / fps)
+
+
+def check_clip(path: Path, points: np.ndarray) -> None:
+    """Raise LandmarkError where the (T, L, 3) points of a file, NaN where undetected, are no clip or are in px."""
+    if len(points) < MIN_FRAMES:
+        raise LandmarkError(
+            f"{path} must have at least {MIN_FRAMES} frames; got {len(points)}. A photograph is not a sign: remove the "
+            "clip, or record it again."
+        )
+    xy = points[..., :2]
+    xy = np.abs(xy[~np.isnan(xy)])
+    if xy.size and np.median(xy) > FARTHEST:
+        raise LandmarkError(
+            f"{path} must have x and y in widths and heights of the picture, from 0 to 1; these seem to be px. Divide "
+            "x by the picture's width and y by its height."
+        )
 
 
 def _frames(folder: Path) -> tuple[np.ndarray, np.ndarray]:
@@ -63,7 +83,8 @@ def _frames(folder: Path) -> tuple[np.ndarray, np.ndarray]:
     arrays: dict[int, np.ndarray] = {}
     for number, name in numbers.items():
         try:
-            arrays[number] = map_npy(folder / name)
+            array = map_npy(folder / name)
+            arrays[number] = array[0] if array.ndim == 2 and len(array) == 1 else array
         except (OSError, ValueError) as error:
             raise ValueError(f"{name}: {error}") from error
     shape = arrays[first].shape
@@ -98,7 +119,7 @@ def _decode(values: np.ndarray) -> tuple[np.ndarray, np.ndarray, tuple[str, ...]
     of_pose, face = FORMS[flat.shape[1]]
     with np.errstate(over="ignore", invalid="ignore"):
         flat = flat.astype(np.float32)
-    if of_pose == 4 and not _is_share(flat[:, 3:132:4]) and _is_share(flat[:, 3 * face + 3 : 3 * face + 132 : 4]):
+    if of_pose == 4 and face and _is_face_first(flat, 3 * face):
         flat = np.concatenate([flat[:, 3 * face : 3 * face + 132], flat[:, : 3 * face], flat[:, -HANDS:]], axis=1)
     pose, rest = np.split(flat, [33 * of_pose], axis=1)
     rest = rest.reshape(len(flat), -1, 3)
@@ -112,11 +133,23 @@ def _decode(values: np.ndarray) -> tuple[np.ndarray, np.ndarray, tuple[str, ...]
         confidence[:, :33] = np.nan_to_num(np.clip(pose[..., 3], 0, 1))
     # Numbers that large are damage, and would overflow in every sum.
     missing = (points == 0).all(axis=-1) | ~(np.abs(points) < LARGEST).all(axis=-1)
-    if not missing.all() and np.median(np.abs(points[~missing, :2])) > FARTHEST:
-        raise ValueError("its x and y must be in widths and heights of the picture, from 0 to 1; these seem to be px")
     points[missing], confidence[missing] = np.nan, 0
     return points, confidence, tuple(blocks)
 
 
-def _is_share(values: np.ndarray) -> bool:
-    return bool(((values >= 0) & (values <= 1)).all())
+def _is_face_first(flat: np.ndarray, face: int) -> bool:
+    """Return whether the `face` values of the face come before the 132 of the pose; False where nothing decides."""
+    pose_first, face_first = (_is_visibility(flat[:, start + 3 : start + 132 : 4]) for start in (0, face))
+    if pose_first != face_first:
+        return face_first
+    # In both orders the values between the two places of the pose are of the face. Where only one of the places is
+    # empty, it is the pose's if the frame has a face, and else the end of the face.
+    found = ~np.isnan(flat) & (flat != 0)
+    first, middle, last = (part.any(axis=1) for part in np.split(found[:, : face + 132], [132, face], axis=1))
+    return bool(((first != last) & (middle == first)).sum() > ((first != last) & (middle == last)).sum())
+
+
+def _is_visibility(values: np.ndarray) -> bool:
+    """Return whether values may be visibilities: from 0 to 1, where they are not NaN, and not all 0 (not detected)."""
+    values = values[~np.isnan(values)]
+    return bool(values.any() and ((values >= 0) & (values <= 1)).all())

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -27,6 +29,8 @@ from asl_lib.landmarks.trackers import open_tracker, tracker_version
 FAILURE_COLUMNS = ("clip_id", "path", "reason")
 EXTRACTION_VERSION = 3
 """Raised when the same video gives other landmarks than before; from 2 to 3 only clips at uneven times changed."""
+HASHED_PIECES, HASHED_BYTES = 8, 16 << 10
+"""See `video_hash`."""
 _local = threading.local()
 
 
@@ -194,6 +198,10 @@ def extract_clip(
     settings: dict[str, Any] = {"source_dir": source_dir, "parts": parts, "tracker": tracker}
     if extraction_state(clip, pose_path, **settings, incomplete=incomplete) == "done":
         return read_record(pose_path)
+    # Before the video is read: if it is replaced meanwhile, the record does not describe the new one.
+    seen_ns = time.time_ns()
+    record = extraction_settings(clip, source_dir=source_dir, tracker=tracker)
+    record["video_hash"] = video_hash(Path(source_dir) / clip["path"])
     landmarks, about = track_clip(clip, **settings)
     if about["incomplete"] and incomplete != "keep":
         for path in (pose_path, record_path(pose_path)):  # of another call, which kept the clip
@@ -210,11 +218,11 @@ def extract_clip(
     # The old record is removed first: it must never belong to landmarks that it does not describe.
     record_path(pose_path).unlink(missing_ok=True)
     write_pose(pose_path, landmarks)
-    record = extraction_settings(clip, source_dir=source_dir, tracker=tracker)
     record |= {"parts": list(landmarks.parts), "frames": len(landmarks.points), "fps": landmarks.fps, **about}
     if not landmarks.has_constant_rate:
         record["times"] = landmarks.times.round(6).tolist()
     write_json(record_path(pose_path), {**record, "pose_bytes": pose_path.stat().st_size})
+    os.utime(record_path(pose_path), ns=(seen_ns, seen_ns))  # see `_is_newer`
     return record
 
 
@@ -304,7 +312,12 @@ def extraction_state(
         wanted["extraction"] = 2
     same = all(record.get(key) == value for key, value in wanted.items())
     same &= incomplete == "keep" or not record.get("incomplete")
-    return "done" if same and set(parts) <= set(record.get("parts", ())) else "changed"
+    same = same and set(parts) <= set(record.get("parts", ()))
+    video = Path(source_dir) / clip["path"]
+    # Earlier versions wrote no hash: there the size alone is compared.
+    if same and "video_hash" in record and _is_newer(video, record_path(pose_path)):
+        same = video_hash(video) in ("", record["video_hash"])
+    return "done" if same else "changed"
 
 
 def recorded_tracker(pose_path: Path) -> str:
@@ -313,10 +326,10 @@ def recorded_tracker(pose_path: Path) -> str:
 
 
 def extraction_settings(clip: Clip, *, source_dir: str | Path, tracker: str) -> dict[str, Any]:
-    """Return all that a clip's landmarks depend on, besides the parts."""
+    """Return all that a clip's landmarks depend on, besides the parts and the video's content, see `video_hash`."""
     try:
         video_bytes = (Path(source_dir) / clip["path"]).stat().st_size
-    except FileNotFoundError:
+    except OSError:
         video_bytes = None
     return {
         "extraction": EXTRACTION_VERSION,
@@ -326,6 +339,36 @@ def extraction_settings(clip: Clip, *, source_dir: str | Path, tracker: str) -> 
         "box": clip["box"],
         "video_bytes": video_bytes,
     }
+
+
+def _is_newer(video: Path, record: Path) -> bool:
+    """Return whether a video was written, copied or renamed after a record; False where there is no video.
+
+    Of a finished data set no video is read: on a network's disk 21,000 hashes would take minutes.
+    """
+    try:
+        about = video.stat()
+        return max(about.st_mtime_ns, about.st_ctime_ns) >= record.stat().st_mtime_ns
+    except OSError:
+        return False
+
+
+def video_hash(path: Path) -> str:
+    """Return a hash of pieces of a video that tells videos of one size apart; "" if it cannot be read.
+
+    The time alone would not do: copying a data set changes it. The pieces are spread evenly from the first byte to the
+    last, because uncompressed videos may be equal in all of their background.
+    """
+    digest = hashlib.sha256()
+    try:
+        with path.open("rb") as file:
+            last = max(0, file.seek(0, os.SEEK_END) - HASHED_BYTES)
+            for piece in range(HASHED_PIECES):
+                file.seek(last * piece // (HASHED_PIECES - 1))
+                digest.update(file.read(HASHED_BYTES))
+    except OSError:
+        return ""
+    return digest.hexdigest()[:16]
 
 
 def _tracker(name: str, parts: tuple[str, ...]) -> Tracker:

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from asl_lib._util.console import progress_bar
-from asl_lib.data.video import Frame, fit_into, read_frames, video_info, write_video
+from asl_lib.data.video import Frame, VideoReader, fit_into, video_info, write_video
 from asl_lib.landmarks.landmarks import CLOCK_S, PARTS, Landmarks
 from asl_lib.live.recogniser import LandmarkClassifier, LiveSettings, Recognition, SignRecogniser, raised_frames
 
@@ -65,8 +65,10 @@ def join_videos(
 
 def recognise_video(path: str | Path, recogniser: SignRecogniser) -> list[Recognition]:
     """Return what is recognised in every frame of a video, and after the last one."""
-    frames = progress_bar(read_frames(path), total=video_info(path).frames, description="Recognising", unit="frame")
-    results = [recogniser.process(picture, time_s) for time_s, picture in frames]
+    total = video_info(path).frames
+    with VideoReader(path) as video:
+        frames = progress_bar(video.frames_of_one_size(), total=total, description="Recognising", unit="frame")
+        results = [recogniser.process(picture, time_s) for time_s, picture in frames]
     return [*results, recogniser.finish()]
 
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Protocol
 
 import cv2
 import numpy as np
 
-from asl_lib.data.video import read_frames, video_info
+from asl_lib.data.video import VideoReader, video_info
 from asl_lib.live.errors import LiveError
 
 STREAMS = ("rtsp://", "rtsps://", "rtmp://", "http://", "https://", "udp://")
@@ -43,13 +43,14 @@ class Source(Protocol):
         ...
 
 
-def open_source(text: str, *, pace: bool = True, loop: bool = False) -> Source:
+def open_source(text: str, *, pace: bool = True, loop: bool = False, log: Callable[[str], None] = print) -> Source:
     """Return the source for "0" (a camera), "clip.mp4" or "rtsp://…".
 
     Args:
         text: number of a camera, address of a stream, or path of a video.
         pace: play a file at its own speed, like a camera; otherwise as fast as its frames are taken.
         loop: play a file again when it ends.
+        log: called with a message where a file is incomplete.
 
     Raises:
         LiveError: there is no such file.
@@ -64,26 +65,33 @@ def open_source(text: str, *, pace: bool = True, loop: bool = False) -> Source:
             f"There is no video at {text}. --source takes the number of a camera (0), the path of a video, or the "
             "address of a stream (rtsp://…)."
         )
-    return VideoFile(text, pace=pace, loop=loop)
+    return VideoFile(text, pace=pace, loop=loop, log=log)
 
 
 class VideoFile:
-    """The frames of a file, each at its own time."""
+    """The frames of a file, each at its own time, and all in the size of the first, as extraction sees them."""
 
-    def __init__(self, path: str | Path, *, pace: bool = True, loop: bool = False) -> None:
-        self.path, self.loop, self.live = Path(path), loop, pace
+    def __init__(
+        self, path: str | Path, *, pace: bool = True, loop: bool = False, log: Callable[[str], None] = print
+    ) -> None:
+        self.path, self.loop, self.live, self._log = Path(path), loop, pace, log
         self.name = self.path.name
         self.fps = video_info(self.path).fps
 
     def frames(self) -> Iterator[tuple[float, np.ndarray]]:
-        """Yield the frames; a file that is shorter than its header says ends early."""
-        started, begin_s, time_s = time.monotonic(), 0.0, 0.0
+        """Yield the frames; a file that is shorter than its header says ends early, which is logged once."""
+        started, begin_s, time_s, logged = time.monotonic(), 0.0, 0.0, False
         while True:
-            for since_s, picture in read_frames(self.path):
-                time_s = begin_s + since_s
-                if self.live:
-                    time.sleep(max(0.0, started + time_s - time.monotonic()))
-                yield time_s, picture
+            with VideoReader(self.path) as video:
+                for since_s, picture in video.frames_of_one_size():
+                    time_s = begin_s + since_s
+                    if self.live:
+                        time.sleep(max(0.0, started + time_s - time.monotonic()))
+                    yield time_s, picture
+                problem = video.report().problem
+            if problem and not logged:
+                self._log(f"{self.path} is incomplete: {problem}. Only these frames are used.")
+                logged = True
             if not self.loop:
                 return
             begin_s = time_s + 1 / self.fps

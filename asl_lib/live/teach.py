@@ -9,9 +9,12 @@ from pathlib import Path
 import numpy as np
 
 from asl_lib._util.console import counted
+from asl_lib._util.files import try_to_write
 from asl_lib._util.paths import relative
 from asl_lib.data.names import clean_name
-from asl_lib.data.video import read_frames, video_info
+from asl_lib.data.video import VideoReader, video_info
+from asl_lib.features.recipe import FeatureRecipe
+from asl_lib.landmarks.landmarks import Landmarks
 from asl_lib.live.errors import LiveError
 from asl_lib.live.networks import find_models, known_signs
 from asl_lib.live.vocabulary import Vocabulary, editing, find_movements, open_vocabulary, vocabulary_path
@@ -42,13 +45,20 @@ def run_teach(
         The vocabulary, saved.
 
     Raises:
-        LiveError: no movement was seen in a clip; or there is no display, no such source, or no name.
+        LiveError: no movement was seen in a clip, or it is incomplete; the vocabulary cannot be written; or there is no
+            display, no such source, or no name.
         TrainingError: there is no embedding.
     """
     gloss, path, shown = clean_name(gloss), vocabulary_path(vocabulary), []
     if not gloss:
         raise LiveError("A sign needs a name, its gloss; got an empty one.")
     taught = open_vocabulary(path)
+    try:
+        try_to_write(path)
+    except OSError as error:
+        raise LiveError(
+            f"{path} cannot be written: {error.strerror}. Choose another file with --vocabulary."
+        ) from error
     recipe = taught.embedding.recipe
     with tempfile.TemporaryDirectory() as folder:
         for number, source in enumerate(sources):
@@ -60,7 +70,11 @@ def run_teach(
                 if not files:
                     raise LiveError("No recording was kept, so there is nothing to learn from.")
             for file in files:
-                movements = find_movements(read_frames(file), recipe, fps=video_info(file).fps)
+                movements, problem = _read_movements(file, recipe)
+                if problem:
+                    raise LiveError(
+                        f"{file} is incomplete: {problem}. Half a sign is not learned: record or download it again."
+                    )
                 if not movements and len(files) > 1:
                     log("No hand is raised in one of the recordings: it is left out.")
                 elif not movements:
@@ -118,7 +132,9 @@ def run_lookup(
         signs = signs if known is None else signs.joined(known)
     if not len(signs):
         raise LiveError("There is no sign to compare with yet. Teach some: asl teach HELLO.")
-    movements = find_movements(read_frames(clip), recipe, fps=video_info(clip).fps)
+    movements, problem = _read_movements(clip, recipe)
+    if problem:
+        log(f"{clip} is incomplete: {problem}. Only these frames are used.")
     if not movements:
         raise LiveError(f"No hand is raised in {clip}: there is nothing to look up.")
     for movement in movements:
@@ -127,3 +143,10 @@ def run_lookup(
             log("None of these is near enough:")
         for number, (gloss, similarity) in enumerate(ranked[:top], start=1):
             log(f"{number:3} {gloss} {similarity:.2f}")
+
+
+def _read_movements(path: str | Path, recipe: FeatureRecipe) -> tuple[list[Landmarks], str]:
+    """Return the movements in a video, and why the video is incomplete; "" if it is whole."""
+    with VideoReader(path) as video:
+        movements = find_movements(video.frames_of_one_size(), recipe, fps=video_info(path).fps)
+        return movements, video.report().problem

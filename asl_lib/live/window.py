@@ -83,7 +83,7 @@ def run_live(
             capture of a network for videos; or the source failed.
     """
     # What cannot work fails before a model is loaded.
-    frames = open_source(source, pace=window and not fast, loop=loop)
+    frames = open_source(source, pace=window and not fast, loop=loop, log=log)
     if window:
         require_display()
     if record:
@@ -209,7 +209,7 @@ def run_record(
         countdown_s=countdown_s,
         capture_s=capture_s,
     )
-    camera = open_source(source)
+    camera = open_source(source, log=log)
     mirror = isinstance(camera, Camera) and isinstance(camera.device, int)
     with _open_window("asl record") as screen, FrameReader(camera) as reader:
         logged, review = "", 0

@@ -1,6 +1,9 @@
 """Landmarks that learners have on disk, from their folders to a test on new signers."""
 
+import unicodedata
+
 import numpy as np
+import pandas as pd
 import pytest
 
 from asl_lib.course.check import take_inventory
@@ -9,6 +12,7 @@ from asl_lib.data.registry import get_dataset
 from asl_lib.evaluation.splits import make_split
 from asl_lib.features.recipe import FeatureRecipe
 from asl_lib.features.sets import load_features
+from asl_lib.landmarks.landmarks import PARTS
 from asl_lib.landmarks.pose_file import write_pose
 from asl_lib.landmarks.store import load_landmarks
 from asl_lib.models.trees import HandTrees
@@ -97,6 +101,119 @@ def test_frames_outside_a_word_s_folder_are_skipped_and_named(tmp_path):
     inventory = take_inventory(OWN, tmp_path, files="count")
     assert inventory.present.path.tolist() == ["ana/HELLO/0"]
     assert inventory.left_out == {"neither in <word>/ nor in <signer>/<word>/": ["0.npy", "MP_Data/0.npy"]}
+
+
+def test_one_file_a_frame_with_an_axis_of_length_1_is_a_clip_a_folder(tmp_path):
+    clip = make_landmarks(frames=6)
+    for place in ("HELLO/0", "HELLO/1", "THANKS/0"):
+        save_frames(tmp_path / "MP_Data" / place, keypoints(clip)[:, None])
+    clips = OWN.find_clips(tmp_path)
+    assert clips.path.tolist() == ["MP_Data/HELLO/0", "MP_Data/HELLO/1", "MP_Data/THANKS/0"]
+    assert set(clips.signer) == {"unknown"}
+    store = load_landmarks(OWN, tmp_path, clips, FeatureRecipe().tracked_parts)
+    assert [len(one.points) for one in store.values()] == [6] * 3
+
+
+def test_a_clip_of_one_frame_is_broken_and_the_clips_beside_it_stay_clips(tmp_path):
+    values = keypoints(make_landmarks(frames=6))
+    (tmp_path / "ana" / "HELLO").mkdir(parents=True)
+    for name, clip in (("0", values[:1]), ("1", values), ("2", values)):
+        np.save(tmp_path / "ana" / "HELLO" / f"{name}.npy", clip)
+    inventory = take_inventory(OWN, tmp_path)
+    assert inventory.present.path.tolist() == ["ana/HELLO/1.npy", "ana/HELLO/2.npy"]
+    assert inventory.broken[["path", "reason"]].to_numpy().tolist() == [
+        [
+            "ana/HELLO/0.npy",
+            "must have at least 2 frames; got 1. A photograph is not a sign: remove the clip, or record it again.",
+        ]
+    ]
+
+
+def test_a_bad_parquet_file_does_not_stop_the_reading_of_the_others(tmp_path):
+    (tmp_path / "ana" / "HELLO").mkdir(parents=True)
+    rows = [(frame, part, 0, 0.5, 0.5, 0.0) for frame in range(3) for part in PARTS]
+    table = pd.DataFrame(rows, columns=["frame", "type", "landmark_index", "x", "y", "z"])
+    table.to_parquet(tmp_path / "ana" / "HELLO" / "0.parquet")
+    table.set_index("frame").to_parquet(tmp_path / "ana" / "HELLO" / "1.parquet")
+    table.set_index("frame").to_parquet(tmp_path / "ana" / "HELLO" / "2.parquet", index=False)
+    store = load_landmarks(OWN, tmp_path, OWN.find_clips(tmp_path), FeatureRecipe().tracked_parts)
+    assert list(store) == ["ana-HELLO-0.parquet", "ana-HELLO-1.parquet"]
+    assert "2.parquet has no column 'frame'" in store.failures.reason[0]
+
+
+def signers_by_table(folder, text):
+    """Return path -> signer of the clips in a folder, and its notes, with a table."""
+    (folder / "signers.csv").write_text(text, encoding="utf-8")
+    clips = OWN.find_clips(folder)
+    return clips.set_index("path")["signer"].to_dict(), "\n".join(OWN.notes(clips, folder))
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "./MP_Data/HELLO/*",
+        "MP_Data\\HELLO\\*",
+        "MP_Data/HELLO",
+        "MP_Data/HELLO/",
+        "MP_Data\\HELLO\\",
+        ".\\MP_Data/HELL?/",
+    ],
+)
+def test_a_table_s_path_may_be_of_a_folder_with_either_slash_and_begin_with_a_dot(tmp_path, path):
+    for place in ("HELLO/0", "HELLO_AGAIN/0"):
+        write_clip(tmp_path / "MP_Data" / place)
+    signers, notes = signers_by_table(tmp_path, f"path,signer\n*,ana\n{path},ben\n")
+    assert signers == {"MP_Data/HELLO/0": "ben", "MP_Data/HELLO_AGAIN/0": "ana"}
+    assert "no clip" not in notes
+
+
+@pytest.mark.parametrize(("on_disk", "in_table"), [("NFD", "NFC"), ("NFC", "NFD")])
+@pytest.mark.parametrize("path", ["café/*", "café/0", "caf?/0"])
+def test_a_table_s_accents_match_those_of_folders_from_any_system(tmp_path, on_disk, in_table, path):
+    write_clip(tmp_path / unicodedata.normalize(on_disk, "café") / "0")
+    signers, notes = signers_by_table(tmp_path, f"path,signer\n{unicodedata.normalize(in_table, path)},ana\n")
+    assert list(signers.values()) == ["ana"]
+    assert "no clip" not in notes
+
+
+def test_a_table_s_header_may_have_capitals_and_spaces_and_unknown_columns_are_named(tmp_path):
+    write_clip(tmp_path / "HELLO" / "0")
+    signers, notes = signers_by_table(tmp_path, "Path, Signer ,FPS, singer,\n*,ana,30,ben,\n")
+    assert signers == {"HELLO/0": "ana"}
+    assert "signers.csv has columns that nothing reads: singer. Its columns may be path, signer, fps" in notes
+    with pytest.raises(DatasetError, match=r"signers\.csv has two columns 'signer'\. Keep one"):
+        signers_by_table(tmp_path, "path,signer,Signer\n*,ana,ben\n")
+
+
+def test_each_line_of_a_table_that_matches_no_clip_is_named_with_its_number(tmp_path):
+    for place in ("HELLO/0", "HELLO/1"):
+        write_clip(tmp_path / "MP_Data" / place)
+    np.save(tmp_path / "MP_Data" / "HELLO" / "1" / "2.npy", np.zeros(7))
+    lines = [
+        "path,signer,fps,width,height",
+        "*,ana,30,640,480",
+        "",
+        "mp_data/*,ben,,,",
+        "MP_Data/HELLO/1,eve,,,",
+        "HELLO/0,ben,,,",
+    ]
+    (tmp_path / "signers.csv").write_text("\n".join(lines), encoding="utf-8")
+    with pytest.warns(UserWarning, match="lines that match no clip: line 4 'mp_data/\\*', line 6 'HELLO/0'"):
+        OWN.prepare(tmp_path)
+    inventory = take_inventory(OWN, tmp_path)
+    assert len(inventory.broken) == 1
+    assert "match no clip: line 4 'mp_data/*', line 6 'HELLO/0'. Correct them" in str(inventory), (
+        "line 5 has a broken one"
+    )
+
+
+def test_lines_of_each_table_are_compared_with_the_clips_below_it(tmp_path):
+    for place in ("ana/HELLO/0", "ben/HELLO/0"):
+        write_clip(tmp_path / place)
+    (tmp_path / "ben" / "signers.csv").write_text("path,fps\nHELLO,25\nBOOK,25\n", encoding="utf-8")
+    _, notes = signers_by_table(tmp_path, "path,fps\nana,30\nben,30\n")
+    assert f"{tmp_path / 'signers.csv'} has lines that match no clip: line 3 'ben'." in notes
+    assert f"{tmp_path / 'ben' / 'signers.csv'} has lines that match no clip: line 3 'BOOK'." in notes
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
-"""Landmarks that others saved as arrays."""
+"""Landmarks that others saved as arrays, or as tables in the parquet form of Google's competition."""
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from asl_lib.landmarks.landmarks import PARTS, LandmarkError
@@ -67,6 +68,67 @@ def test_face_landmarks_stored_before_the_body_are_read_as_the_face(tmp_path):
     np.testing.assert_allclose(found.confidence[:, :33], clip.confidence[:, :33], atol=1e-6)
 
 
+def pose_face_hands(*, frames=12):
+    """Return (T, 132), (T, 1404) and (T, 126): a frame's blocks, with depths in front of the head as of a real face."""
+    pose, face, hands = np.split(keypoints(make_landmarks(frames=frames, parts=tuple(PARTS))), [132, 1536], axis=1)
+    face[:, 2::3] -= 0.6
+    return pose, face, hands
+
+
+def without_one_pose(pose, face):
+    pose[3] = np.nan
+
+
+def without_face(pose, face):
+    face[:] = 0
+
+
+def with_nan_for_the_face(pose, face):
+    face[:] = np.nan
+
+
+def without_pose(pose, face):
+    pose[:] = 0
+
+
+def with_one_pose_missing_and_depths_from_0_to_1(pose, face):
+    face[:, 2::3] += 0.6
+    pose[3] = 0
+
+
+@pytest.mark.parametrize(
+    "change",
+    [without_one_pose, without_face, with_nan_for_the_face, without_pose, with_one_pose_missing_and_depths_from_0_to_1],
+)
+def test_a_clip_that_lacks_some_faces_or_poses_is_read_alike_with_the_face_first_and_last(tmp_path, change):
+    pose, face, hands = pose_face_hands()
+    change(pose, face)
+    np.save(tmp_path / "last.npy", np.concatenate([pose, face, hands], axis=1))
+    np.save(tmp_path / "first.npy", np.concatenate([face, pose, hands], axis=1))
+    last, first = (read_landmarks(tmp_path / name) for name in ("last.npy", "first.npy"))
+    expected = pose.reshape(12, 33, 4)[..., :3].astype(np.float32)
+    expected[expected == 0] = np.nan
+    for found in (last, first):
+        np.testing.assert_array_equal(found.part("pose"), expected)
+    np.testing.assert_array_equal(first.points, last.points)
+    np.testing.assert_array_equal(first.confidence, last.confidence)
+
+
+def test_visibilities_above_1_without_a_face_do_not_make_the_face_come_first(tmp_path):
+    pose, face, hands = pose_face_hands()
+    pose[:, 3::4] = 7  # before the sigmoid, as some programs save it
+    np.save(tmp_path / "1.npy", np.concatenate([pose, 0 * face, hands], axis=1))
+    found = read_landmarks(tmp_path / "1.npy")
+    np.testing.assert_allclose(found.part("pose"), pose.reshape(12, 33, 4)[..., :3], atol=1e-6)
+
+
+def test_frames_with_an_axis_of_length_1_are_read_like_plain_ones(tmp_path, clip):
+    save_frames(tmp_path / "plain", keypoints(clip))
+    save_frames(tmp_path / "nested", keypoints(clip)[:, None])
+    plain, nested = read_landmarks(tmp_path / "plain"), read_landmarks(tmp_path / "nested")
+    np.testing.assert_array_equal(nested.points, plain.points)
+
+
 @pytest.mark.parametrize("suffix", [".npy", ".npz"])
 @pytest.mark.parametrize("shape", [(12, 1662), (12, 543, 3)])
 def test_a_file_per_clip_is_read_like_a_folder_of_frames(tmp_path, clip, suffix, shape):
@@ -125,6 +187,8 @@ def damaged(folder):
     save_frames(folder / "gone", np.zeros((2, 1662)))
     (folder / "gone" / "3.npy").symlink_to(folder / "nowhere.npy")
     np.save(folder / "pixels.npy", np.full((5, 1662), 240.0))
+    np.save(folder / "photograph.npy", np.full((1, 1662), 0.5))
+    save_frames(folder / "photograph", np.full((1, 1662), 0.5))
 
 
 @pytest.mark.parametrize(
@@ -147,6 +211,9 @@ def damaged(folder):
         ("half", "half cannot be read as landmarks: 2.npy: "),
         ("gone", "gone cannot be read as landmarks: 3.npy: "),
         ("pixels.npy", "from 0 to 1; these seem to be px"),
+        ("pixels.npy", r"pixels\.npy must have x and y.*Divide x by the picture's width"),
+        ("photograph.npy", r"photograph\.npy must have at least 2 frames; got 1\. A photograph is not a sign"),
+        ("photograph", r"photograph must have at least 2 frames; got 1\. A photograph is not a sign"),
         ("absent.npy", "no landmarks at"),
     ],
 )
@@ -161,3 +228,46 @@ def test_a_table_gives_frame_rate_and_picture_size(tmp_path, clip):
     (tmp_path / "signers.csv").write_text("path,fps,width,height\n*,25,1280,720\n*/HELLO/1?,10,,\n", encoding="utf-8")
     found = read_landmarks(tmp_path / "MP_Data" / "HELLO" / "12")
     assert (found.fps, found.width, found.height) == (10.0, 1280, 720)
+
+
+def google_table(*, frames=3):
+    """Return a table of the competition's form, with the first landmarks of each part."""
+    rows = [(frame, part, index) for frame in range(frames) for part in PARTS for index in range(3)]
+    table = pd.DataFrame(rows, columns=["frame", "type", "landmark_index"])
+    return table.assign(x=table.index / 1000, y=0.5, z=0.0)
+
+
+@pytest.mark.parametrize("columns", ["frame", "type", ["frame", "type", "landmark_index"]])
+def test_parquet_columns_that_pandas_saved_as_the_index_are_read(tmp_path, columns):
+    google_table().to_parquet(tmp_path / "columns.parquet")
+    google_table().set_index(columns).to_parquet(tmp_path / "index.parquet")
+    found, expected = read_landmarks(tmp_path / "index.parquet"), read_landmarks(tmp_path / "columns.parquet")
+    np.testing.assert_array_equal(found.points, expected.points)
+
+
+def test_parquet_frame_numbers_of_one_byte_do_not_overflow(tmp_path):
+    table = google_table()
+    table["frame"] = table["frame"].map({0: -128, 1: 0, 2: 127}).astype("int8")
+    table.to_parquet(tmp_path / "1.parquet")
+    assert (read_landmarks(tmp_path / "1.parquet").times * 30).round(6).tolist() == [0, 128, 255]
+
+
+@pytest.mark.parametrize(
+    ("table", "words"),
+    [
+        (google_table().drop(columns="z"), "has no column 'z'.*found: frame, type, landmark_index, x, y"),
+        (google_table().drop(columns="frame"), "has no column 'frame'"),
+        (google_table().replace({"frame": {1: np.inf}}), "has an infinite or huge frame.*Number the frames one by one"),
+        (google_table().assign(landmark_index=np.inf), "has an infinite or huge frame or landmark_index"),
+        (
+            google_table().assign(x=320.0, y=240.0),
+            "must have x and y.*these seem to be px. Divide x by the picture's width",
+        ),
+        (google_table(frames=1), "must have at least 2 frames; got 1. A photograph is not a sign"),
+    ],
+    ids=["no z", "no frame", "infinite frame", "infinite landmark", "px", "one frame"],
+)
+def test_a_parquet_table_that_is_not_a_clip_is_refused_with_its_file_and_a_reason(tmp_path, table, words):
+    table.to_parquet(tmp_path / "clip.parquet")
+    with pytest.raises(LandmarkError, match=rf"clip\.parquet {words}"):
+        read_landmarks(tmp_path / "clip.parquet")

@@ -354,6 +354,7 @@ def test_landmarks_of_different_settings_are_not_mixed(folder):
         "end": -1,
         "box": "",
         "video_bytes": (folder / "good.mp4").stat().st_size,
+        "video_hash": extract.video_hash(folder / "good.mp4"),
         "parts": list(PARTS),
         "frames": 6,
         "fps": 25.0,
@@ -374,6 +375,66 @@ def test_landmarks_of_different_settings_are_not_mixed(folder):
     assert run(folder, cut, workers=1).skipped == 2, "a video removed after extraction is no change"
     (folder / "poses" / "good.json").unlink()
     assert run(folder, cut, workers=1).done == 1, "landmarks of unknown origin are made again"
+
+
+def raw_video(path, *, mirrored):
+    """Write an uncompressed video, whose size does not depend on its content; its upper and lower edges are grey."""
+    frames = [np.full_like(frame, 128) for frame in make_frames(4)]
+    for frame, picture in zip(frames, make_frames(4), strict=True):
+        frame[40:-40] = picture[40:-40, ::-1] if mirrored else picture[40:-40]
+    encode(path, frames, codec="rawvideo", form="bgr24")
+
+
+def test_another_video_of_the_same_size_is_extracted_again_and_a_copy_with_another_date_is_not(folder):
+    video, clips = folder / "raw.avi", table("raw").assign(path="raw.avi")
+    raw_video(video, mirrored=False)
+    first = video.read_bytes()
+    run(folder, clips, workers=1)
+    old = read_pose(folder / "poses" / "raw.pose")
+    os.utime(video, (1, 1))
+    assert run(folder, clips, workers=1).skipped == 1, "a date is no other content"
+
+    raw_video(video, mirrored=True)
+    second = video.read_bytes()
+    assert len(first) == len(second)
+    assert (first[: 1 << 14], first[-1 << 14 :]) == (second[: 1 << 14], second[-1 << 14 :])
+    extraction = run(folder, clips, workers=1)
+    assert (extraction.done, extraction.renewed) == (1, 1)
+    assert len(read_pose(folder / "poses" / "raw.pose").points) == len(old.points)
+    assert run(folder, clips, workers=1).skipped == 1
+    video.unlink()
+    assert run(folder, clips, workers=1).skipped == 1, "a video removed after extraction is no change"
+
+
+def test_a_video_replaced_while_it_is_tracked_is_extracted_again(folder, monkeypatch):
+    video, clips = folder / "raw.avi", table("raw").assign(path="raw.avi")
+    raw_video(video, mirrored=False)
+    track = extract.track_clip
+
+    def replace_after_tracking(clip, **settings):
+        result = track(clip, **settings)
+        raw_video(video, mirrored=True)
+        return result
+
+    monkeypatch.setattr(extract, "track_clip", replace_after_tracking)
+    extract_clip(clips.iloc[0], folder / "poses" / "raw.pose", source_dir=folder, parts=PARTS)
+    monkeypatch.undo()
+    assert run(folder, clips, workers=1).renewed == 1
+
+
+def test_landmarks_of_a_version_that_wrote_no_hash_are_kept_where_the_size_of_the_video_agrees(folder):
+    video, clips = folder / "raw.avi", table("raw").assign(path="raw.avi")
+    raw_video(video, mirrored=False)
+    run(folder, clips, workers=1)
+    path = folder / "poses" / "raw.json"
+    record = json.loads(path.read_text())
+    assert record.pop("video_hash")
+    path.write_text(json.dumps(record))
+    assert run(folder, clips, workers=1).skipped == 1
+    assert "video_hash" not in json.loads(path.read_text()), "nobody knows which video it was"
+    path.write_text(json.dumps({**record, "video_bytes": record["video_bytes"] - 1}))
+    assert run(folder, clips, workers=1).renewed == 1
+    assert json.loads(path.read_text())["video_hash"] == extract.video_hash(video)
 
 
 def test_pixels_outside_the_box_are_ignored(folder):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import itertools
 import threading
 import time
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -10,7 +11,7 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 import numpy as np
 import pytest
 
-from asl_lib.data.video import MediaError, write_video
+from asl_lib.data.video import MediaError, clip_frames, write_video
 from asl_lib.live import sources
 from asl_lib.live.errors import LiveError
 from asl_lib.live.pipeline import Pipeline
@@ -92,6 +93,26 @@ def test_a_file_is_played_at_its_own_speed_and_begins_again(clip):
             break
     assert time.monotonic() - started >= 19 / 50
     assert times == pytest.approx(np.arange(20) / 50)
+
+
+def test_a_file_whose_picture_changes_its_size_gives_the_frames_that_extraction_sees(shared_cases):
+    seen = list(open_source(str(shared_cases / "size_change.webm"), pace=False).frames())
+    clip = {"path": "size_change.webm", "start": 0, "end": -1, "box": ""}
+    extracted = list(clip_frames(clip, shared_cases))
+    assert len(seen) == len(extracted) == 32
+    for (time_s, picture), frame in zip(seen, extracted, strict=True):
+        assert time_s == frame.time_s
+        np.testing.assert_array_equal(picture, frame.picture)
+
+
+def test_a_file_that_was_cut_off_says_so_once_though_it_is_played_again(shared_cases, clip):
+    logged = []
+    source = VideoFile(shared_cases / "trunc90.mp4", pace=False, loop=True, log=logged.append)
+    assert len(list(itertools.islice(source.frames(), 60))) == 60
+    [line] = logged
+    assert line.endswith("trunc90.mp4 is incomplete: 24 of 32 frames, cut off at 0.96 s. Only these frames are used.")
+    assert len(list(open_source(str(clip), pace=False, log=logged.append).frames())) == 12
+    assert logged == [line], "a whole file says nothing"
 
 
 def test_an_invalid_source_is_refused_with_a_reason(tmp_path):

@@ -14,6 +14,7 @@ import pytest
 from asl_lib.course.cli import main
 from asl_lib.data.demo import load_lexicon, load_signers, perform, render_frames
 from asl_lib.data.video import read_frames, write_video
+from asl_lib.live import teach
 from asl_lib.live.errors import LiveError
 from asl_lib.live.vocabulary import OpenClassifier, Vocabulary, find_movements, open_vocabulary
 from asl_lib.live.window import ENTER, ESCAPE, NameInput
@@ -85,6 +86,11 @@ def test_a_sign_is_taught_from_one_clip_and_recognised_in_another_signers(taught
     assert "There is no sign 'HELLO' to forget" in capsys.readouterr().err
 
 
+def test_a_vocabulary_that_cannot_be_written_is_refused_before_a_clip_is_read(taught_home, tmp_path, capsys):
+    assert main(["teach", "HELLO", "--source", __file__, "--vocabulary", str(tmp_path)]) == 1
+    assert "cannot be written: it is a folder. Choose another file with --vocabulary." in capsys.readouterr().err
+
+
 def test_gestures_that_nothing_was_chosen_with_get_no_word_in_a_stream(taught_home, clips):
     for gloss in ("HELLO", "BOOK"):
         main(["teach", gloss, "--source", str(clips / f"{gloss}-ana.mp4")])
@@ -116,6 +122,44 @@ def test_a_clip_without_a_raised_hand_teaches_nothing(taught_home, clips, capsys
     assert main(["teach", "REST", "--source", str(taught_home / "still.mp4")]) == 1
     assert "No hand is raised in" in capsys.readouterr().err
     assert not (taught_home / "outputs" / "vocabulary.npz").exists()
+
+
+def test_a_sign_is_taught_and_looked_up_whole_where_the_size_of_the_picture_changes_within_it(
+    taught_home, shared_cases, monkeypatch
+):
+    lengths = []
+
+    def watched(*args, **options):
+        movements = find_movements(*args, **options)
+        lengths.append([len(movement.points) for movement in movements])
+        return movements
+
+    monkeypatch.setattr(teach, "find_movements", watched)
+    assert main(["teach", "BASE", "--source", str(shared_cases / "base.mp4")]) == 0
+    assert main(["teach", "CHANGED", "--source", str(shared_cases / "size_change.webm")]) == 0
+    assert main(["lookup", str(shared_cases / "size_change.webm")]) == 0
+    assert lengths == [[29], [29], [29]]
+
+
+def test_an_incomplete_clip_is_named_and_nothing_is_learned(taught_home, clips, shared_cases, capsys):
+    sources = [str(clips / "HELLO-ana.mp4"), str(shared_cases / "trunc90.mp4")]
+    assert main(["teach", "HELLO", "--source", *sources]) == 1
+    message = "trunc90.mp4 is incomplete: 24 of 32 frames, cut off at 0.96 s. Half a sign is not learned: record"
+    assert message in capsys.readouterr().err
+    assert not (taught_home / "outputs" / "vocabulary.npz").exists()
+
+
+def test_an_incomplete_clip_is_looked_up_and_recognised_as_far_as_it_goes_and_said_to_be_incomplete(
+    taught_home, shared_cases, capsys
+):
+    assert main(["teach", "BASE", "--source", str(shared_cases / "base.mp4")]) == 0
+    message = "trunc90.mp4 is incomplete: 24 of 32 frames, cut off at 0.96 s. Only these frames are used.\n"
+    capsys.readouterr()
+    for arguments, result in ((["lookup"], "  1 BASE 0."), (["live", "--no-window", "--source"], "transcript: BASE\n")):
+        assert main([*arguments, str(shared_cases / "trunc90.mp4")]) == 0
+        printed = capsys.readouterr().out
+        assert printed.count(message) == 1
+        assert result in printed
 
 
 def test_a_look_up_without_a_movement_or_a_sign_says_so(taught_home, clips, capsys):

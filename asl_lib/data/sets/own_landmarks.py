@@ -10,7 +10,7 @@ import pandas as pd
 from asl_lib._util.cache import map_npy
 from asl_lib.data.dataset import OWN_FOLDERS, Dataset, Row
 from asl_lib.data.names import clip_id_of, unusable, walk_folders
-from asl_lib.data.recorded import NUMBERS, TABLE, missing_frames, table_entries
+from asl_lib.data.recorded import NUMBERS, TABLE, missing_frames, table_entries, table_notes, table_of
 
 SUFFIXES = (".npy", ".npz", ".parquet", ".pose")
 WRAPPER = "MP_Data"
@@ -48,6 +48,8 @@ class OwnLandmarks(Dataset):
 
     def notes(self, clips: pd.DataFrame, source_dir: Path) -> list[str]:
         notes, about = super().notes(clips, source_dir), f"see {self.page}"
+        for table, paths in _tables(source_dir).items():
+            notes += table_notes(table, paths)
         unknown = int((clips["signer"] == UNKNOWN).sum())
         if unknown:
             notes.append(
@@ -62,6 +64,17 @@ class OwnLandmarks(Dataset):
                 f"that is wrong, hands are too wide or too narrow: write fps, width and height into {TABLE}; {about}."
             )
         return notes
+
+
+def _tables(source_dir: Path) -> dict[Path, list[Path]]:
+    """Return the tables in the data set's folder, each with the paths of all clips of which it is the nearest one."""
+    tables: dict[Path, list[Path]] = {source_dir / TABLE: []} if (source_dir / TABLE).is_file() else {}
+    for path in _find(source_dir)[0]:
+        table = table_of(source_dir / path)
+        # A table above the folder may be for other data sets as well.
+        if table and table.is_relative_to(source_dir):
+            tables.setdefault(table, []).append(source_dir / path)
+    return tables
 
 
 def _find(source_dir: Path) -> tuple[list[Path], dict[str, list[str]]]:
@@ -97,12 +110,18 @@ def _find(source_dir: Path) -> tuple[list[Path], dict[str, list[str]]]:
 
 
 def _are_frames(folder: Path, names: list[str]) -> bool:
-    """Return whether `.npy` files are the frames of one clip, and not a clip each: by the first that can be read."""
+    """Return whether `.npy` files are the frames of one clip, and not a clip each.
+
+    The first that can be read decides, unless it is of shape (1, values): many such are frames, but one may be a clip
+    that is too short.
+    """
     for name in names:
         try:
-            return bool(map_npy(folder / name).ndim == 1)
+            shape = map_npy(folder / name).shape
         except (OSError, ValueError):
             continue
+        if len(shape) != 2 or shape[0] != 1:
+            return len(shape) == 1
     return True
 
 
