@@ -26,7 +26,7 @@ from asl_lib.landmarks.store import read_landmarks
 
 SIZE_PX = 64
 """Side of the photographs that are read; any serves."""
-CHECK_VERSION = 2
+CHECK_VERSION = 3
 """Raised when the same file gives another finding than before."""
 INCOMPLETE = "incomplete: "
 """Before the problem of a video that ends early, where it is kept."""

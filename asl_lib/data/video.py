@@ -134,6 +134,16 @@ def examine_video(path: str | Path) -> VideoReport:
         return VideoReport("unreadable", str(error).removeprefix(f"{path} "))
 
 
+def too_short(name: object, *, frames: int) -> str:
+    """Return why a clip of so few frames is refused; "" if it is long enough."""
+    if frames >= MIN_FRAMES:
+        return ""
+    return (
+        f"{name} must have at least {MIN_FRAMES} frames; got {frames}. A photograph is not a sign: remove the clip, or "
+        "record it again."
+    )
+
+
 def time_limit_s(path: str | Path) -> float:
     """Return the seconds after which reading and tracking a video counts as hanging.
 

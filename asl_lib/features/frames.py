@@ -15,7 +15,7 @@ from asl_lib._util.cache import ArrayCache
 from asl_lib._util.console import progress_bar
 from asl_lib._util.files import file_stamp
 from asl_lib._util.jobs import quiet_worker, run_jobs
-from asl_lib.data.video import MIN_FRAMES, MediaError, clip_frames, time_limit_s
+from asl_lib.data.video import MediaError, clip_frames, time_limit_s, too_short
 from asl_lib.features.optical_flow import optical_flow, quantise_flow
 from asl_lib.landmarks.landmarks import CLOCK_S
 
@@ -138,11 +138,8 @@ def take_frames(
     Raises:
         MediaError: it has fewer than 2 frames.
     """
-    if len(squares) < MIN_FRAMES:
-        raise MediaError(
-            f"{name} must have at least {MIN_FRAMES} frames; got {len(squares)}. A photograph is not a sign: remove "
-            "the clip, or record it again."
-        )
+    if problem := too_short(name, frames=len(squares)):
+        raise MediaError(problem)
     indices = sample_indices(len(squares), frames, times=times)
     if not flow:
         return np.stack([squares[index] for index in indices])

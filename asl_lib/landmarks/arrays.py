@@ -10,7 +10,7 @@ import numpy as np
 from asl_lib._util.cache import map_npy
 from asl_lib._util.files import NPZ_DAMAGE, read_npz
 from asl_lib.data.recorded import frame_numbers, rate_and_size
-from asl_lib.data.video import MIN_FRAMES
+from asl_lib.data.video import too_short
 from asl_lib.landmarks.landmarks import PARTS, LandmarkError, Landmarks
 
 ASSUMED = (30.0, 640, 480)
@@ -61,11 +61,8 @@ def read_arrays(path: str | Path) -> Landmarks:
 
 def check_clip(path: Path, points: np.ndarray) -> None:
     """Raise LandmarkError where the (T, L, 3) points of a file, NaN where undetected, are no clip or are in px."""
-    if len(points) < MIN_FRAMES:
-        raise LandmarkError(
-            f"{path} must have at least {MIN_FRAMES} frames; got {len(points)}. A photograph is not a sign: remove the "
-            "clip, or record it again."
-        )
+    if problem := too_short(path, frames=len(points)):
+        raise LandmarkError(problem)
     xy = points[..., :2]
     xy = np.abs(xy[~np.isnan(xy)])
     if xy.size and np.median(xy) > FARTHEST:

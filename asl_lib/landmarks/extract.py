@@ -20,7 +20,7 @@ from asl_lib._util.files import atomic_write, remove_abandoned, write_json
 from asl_lib._util.jobs import parse_shard, quiet_worker, run_jobs
 from asl_lib.data.clips import Clip
 from asl_lib.data.dataset import Dataset
-from asl_lib.data.video import FALLBACK_FPS, MIN_FRAMES, MediaError, VideoReader, time_limit_s
+from asl_lib.data.video import FALLBACK_FPS, MediaError, VideoReader, time_limit_s, too_short
 from asl_lib.landmarks.landmarks import PARTS, LandmarkError, Landmarks
 from asl_lib.landmarks.pose_file import read_pose, read_record, record_path, write_pose
 from asl_lib.landmarks.tracker import Tracker, filter_step
@@ -210,11 +210,8 @@ def extract_clip(
             f"{Path(source_dir) / clip['path']} is incomplete: {about['incomplete']}. Record or download it again, or "
             "set incomplete: keep."
         )
-    if len(landmarks.points) < MIN_FRAMES:
-        raise LandmarkError(
-            f"{Path(source_dir) / clip['path']} must have at least {MIN_FRAMES} frames; got {len(landmarks.points)}. "
-            "A photograph is not a sign: remove the clip, or record it again."
-        )
+    if problem := too_short(Path(source_dir) / clip["path"], frames=len(landmarks.points)):
+        raise LandmarkError(problem)
     # The old record is removed first: it must never belong to landmarks that it does not describe.
     record_path(pose_path).unlink(missing_ok=True)
     write_pose(pose_path, landmarks)

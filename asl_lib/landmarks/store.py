@@ -20,7 +20,7 @@ from asl_lib.landmarks.landmarks import PARTS, LandmarkError, Landmarks
 from asl_lib.landmarks.parquet import read_parquet
 from asl_lib.landmarks.pose_file import read_pose
 
-STORE_VERSION = 2
+STORE_VERSION = 3
 """Raised when the same file gives other landmarks than before."""
 VALUES = 4
 """x, y, z and confidence of a landmark."""
