@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import struct
 import zlib
 from collections.abc import Iterator
@@ -44,7 +45,7 @@ def read_photograph(path: str | Path, *, size: int) -> np.ndarray:
         MediaError: it does not exist, cannot be read, or its shorter side has less than 16 px.
     """
     Image.init()  # or Pillow does not know all of these by name
-    if not Path(path).is_file():
+    if not os.path.isfile(path):  # of a name that is too long `Path.is_file` raises
         raise MediaError(f"There is no photograph at {path}. Check the path.")
     try:
         with Image.open(path, formats=FORMATS) as file:

@@ -70,8 +70,9 @@ def test_a_file_that_is_not_a_picture_is_named_with_a_remedy(tmp_path, content, 
 
 
 def test_a_photograph_that_does_not_exist_is_not_to_be_saved_again(tmp_path):
-    with pytest.raises(MediaError, match=r"There is no photograph at .*a\.jpg\. Check the path\."):
-        read_photograph(tmp_path / "a.jpg", size=40)
+    for name in ("a.jpg", f"{'a' * 300}.jpg"):
+        with pytest.raises(MediaError, match=r"There is no photograph at .*a\.jpg\. Check the path\."):
+            read_photograph(tmp_path / name, size=40)
 
 
 def test_a_truncated_picture_and_one_of_a_single_pixel_are_refused(picture, tmp_path):
