@@ -214,14 +214,9 @@ def compare_opening() -> None:
         for clip in clips.to_dict("records"):
             pose = folder / "poses" / f"{clip['clip_id']}.pose"
             pose.write_bytes(b"landmarks")
-            made = {"parts": list(PARTS), "frames": 30, "pose_bytes": 9}
+            made = {"parts": list(PARTS), "frames": 30, "pose_bytes": 9, "video_hash": "not looked into"}
             write_json(
-                pose.with_suffix(".json"),
-                {
-                    **extraction_settings(clip, source_dir=folder, tracker="litert"),
-                    **made,
-                    "video_hash": "not looked into",
-                },
+                pose.with_suffix(".json"), {**extraction_settings(clip, source_dir=folder, tracker="litert"), **made}
             )
         started = time.perf_counter()
         found = extract_clips(get_dataset("recordings"), folder, clips)

@@ -38,9 +38,11 @@ def read_parquet(path: str | Path) -> Landmarks:
     if not path.is_file():
         raise LandmarkError(f"There are no landmarks at {path}. Download the data set again.")
     try:
-        found = pq.read_schema(path).names
-        missing = [name for name in COLUMNS if name not in found]
-        table = pd.DataFrame() if missing else pd.read_parquet(path, columns=COLUMNS).reset_index()[COLUMNS]
+        with pq.ParquetFile(path) as file:
+            found = file.schema_arrow.names
+            missing = [name for name in COLUMNS if name not in found]
+            # What pandas noted of an index is left unread: its levels are columns of the file.
+            table = pd.DataFrame() if missing else file.read(columns=COLUMNS).to_pandas(ignore_metadata=True)[COLUMNS]
     except (OSError, ValueError, KeyError, NotImplementedError, MemoryError, ArrowException) as error:
         raise LandmarkError(f"{path} is not a whole parquet file of landmarks ({error}). Download it again.") from error
     if missing:

@@ -85,11 +85,15 @@ def _files(source_dir: Path) -> Iterator[Path]:
     """Yield the files of a folder, relative to it, but those that the course writes."""
     for folder, _, files in walk_folders(source_dir):
         place = folder.relative_to(source_dir)
-        for path in (place / name for name in files):
-            is_video = path.suffix.lower() in VIDEO_SUFFIXES
-            written = place.parts[:1] and place.parts[0] in OWN_FOLDERS and not (is_video and len(path.parts) > 2)
-            if (place.parts or is_video) and not written:
-                yield path
+        yield from (place / name for name in files if not _is_written(place / name))
+
+
+def _is_written(path: Path) -> bool:
+    """Return whether the course writes such a file: a table, or what is in its folders, where no sign has a folder."""
+    is_video = path.suffix.lower() in VIDEO_SUFFIXES
+    if path.parts[0] in OWN_FOLDERS:
+        return not is_video or len(path.parts) < 3
+    return not is_video and len(path.parts) == 1
 
 
 def _left_out(path: Path) -> str | None:
